@@ -1,0 +1,390 @@
+"""What a structural equation returns: how one patient's value scatters around what its causes say.
+
+Every distribution maps exogenous standard normal noise to a value (`from_noise`), maps a value
+back to the noise that explains it (`to_noise`), and knows the log density of a value
+(`log_prob`). Sampling, counterfactual twins, abduction from an observed patient and the
+likelihood are these three functions and nothing else.
+
+A discrete value is explained by an interval of noise; `to_noise` returns the point of that
+interval that `position` (between 0 and 1) asks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import special
+
+Floats: TypeAlias = NDArray[np.float64]
+Values: TypeAlias = Any  # an array of floats, or a pandas Categorical
+Parameter: TypeAlias = Any  # a number or an array with one number for each patient
+
+_MOST_EVENTS = 10_000
+
+
+class Distribution(Protocol):
+    """What the engine asks of every distribution."""
+
+    def from_noise(self, z: Floats) -> Values:
+        """Value that noise `z` gives."""
+
+    def to_noise(self, x: Values, position: float = 0.5) -> Floats:
+        """Noise that gives the value `x`."""
+
+    def log_prob(self, x: Values) -> Floats:
+        """Log density (or log probability) of the value `x`."""
+
+    def coerce(self, x: object, n: int) -> Values:
+        """`n` values fixed at `x`, or an error that says which values are possible."""
+
+
+class _Number:
+    """A distribution of numbers: any finite number can be set by intervention."""
+
+    def coerce(self, x: object, n: int) -> Values:
+        values = np.broadcast_to(np.asarray(x, dtype=float), (n,)).copy()
+        if not np.isfinite(values).all():
+            raise ValueError("must be a finite number")
+        return values
+
+
+@dataclass(frozen=True)
+class Normal(_Number):
+    """Normal with a mean and a standard deviation, both in the unit of the variable."""
+
+    mean: Parameter
+    sd: Parameter
+
+    def from_noise(self, z: Floats) -> Floats:
+        return np.asarray(self.mean + self.sd * z)
+
+    def to_noise(self, x: Floats, position: float = 0.5) -> Floats:
+        return np.asarray((x - self.mean) / self.sd)
+
+    def log_prob(self, x: Floats) -> Floats:
+        return np.asarray(_log_density(self.to_noise(x)) - np.log(self.sd))
+
+
+@dataclass(frozen=True)
+class LogNormal(_Number):
+    """Log-normal with a median [unit of the variable] and a standard deviation of the log.
+
+    A median of zero is the certainty of zero (the pack-years of a never-smoker).
+    """
+
+    median: Parameter
+    log_sd: Parameter
+
+    def from_noise(self, z: Floats) -> Floats:
+        return np.asarray(self.median * np.exp(self.log_sd * z))
+
+    def to_noise(self, x: Floats, position: float = 0.5) -> Floats:
+        certain = np.asarray(self.median) == 0
+        median, x = np.where(certain, 1.0, self.median), np.where(certain, 1.0, x)
+        return np.asarray(np.log(x / median) / self.log_sd)
+
+    def log_prob(self, x: Floats) -> Floats:
+        certain = np.asarray(self.median) == 0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            density = _log_density(self.to_noise(x)) - np.log(self.log_sd * np.asarray(x))
+        return np.asarray(np.where(certain, np.where(np.asarray(x) == 0, 0.0, -np.inf), density))
+
+
+@dataclass(frozen=True)
+class TruncatedNormal(_Number):
+    """Normal cut at `lower` and `upper`; mean and sd are those of the uncut normal."""
+
+    mean: Parameter
+    sd: Parameter
+    lower: Parameter
+    upper: Parameter
+
+    def _edges(self) -> tuple[Floats, Floats]:
+        low = special.ndtr((np.asarray(self.lower, dtype=float) - self.mean) / self.sd)
+        high = special.ndtr((np.asarray(self.upper, dtype=float) - self.mean) / self.sd)
+        return low, high
+
+    def from_noise(self, z: Floats) -> Floats:
+        low, high = self._edges()
+        inside = special.ndtri(low + (high - low) * special.ndtr(z))
+        return np.asarray(np.clip(self.mean + self.sd * inside, self.lower, self.upper))
+
+    def to_noise(self, x: Floats, position: float = 0.5) -> Floats:
+        low, high = self._edges()
+        return np.asarray(special.ndtri((special.ndtr((x - self.mean) / self.sd) - low) / (high - low)))
+
+    def log_prob(self, x: Floats) -> Floats:
+        low, high = self._edges()
+        density = _log_density((x - self.mean) / self.sd) - np.log(self.sd) - np.log(high - low)
+        return np.asarray(np.where((x < self.lower) | (x > self.upper), -np.inf, density))
+
+
+@dataclass(frozen=True)
+class LogitNormal(_Number):
+    """A share between `lower` and `whole` whose logit is normal: percentages, parts of a composition."""
+
+    logit_mean: Parameter
+    logit_sd: Parameter
+    whole: Parameter = 1.0
+    lower: Parameter = 0.0
+
+    def _share(self, x: Floats) -> Floats:
+        return np.asarray((np.asarray(x) - self.lower) / (np.asarray(self.whole) - self.lower))
+
+    def from_noise(self, z: Floats) -> Floats:
+        share = special.expit(self.logit_mean + self.logit_sd * z)
+        return np.asarray(self.lower + (np.asarray(self.whole) - self.lower) * share)
+
+    def to_noise(self, x: Floats, position: float = 0.5) -> Floats:
+        return np.asarray((special.logit(self._share(x)) - self.logit_mean) / self.logit_sd)
+
+    def log_prob(self, x: Floats) -> Floats:
+        share, span = self._share(x), np.asarray(self.whole) - self.lower
+        with np.errstate(divide="ignore", invalid="ignore"):
+            density = _log_density(self.to_noise(x)) - np.log(self.logit_sd * share * (1 - share) * span)
+        return np.where((share <= 0) | (share >= 1), -np.inf, density)
+
+
+@dataclass(frozen=True)
+class Beta(_Number):
+    """Beta on 0-1 with the usual two shape numbers."""
+
+    a: Parameter
+    b: Parameter
+
+    def from_noise(self, z: Floats) -> Floats:
+        return np.asarray(special.betaincinv(self.a, self.b, special.ndtr(z)))
+
+    def to_noise(self, x: Floats, position: float = 0.5) -> Floats:
+        return np.asarray(special.ndtri(special.betainc(self.a, self.b, x)))
+
+    def log_prob(self, x: Floats) -> Floats:
+        log_density = special.xlogy(np.subtract(self.a, 1), x) + special.xlog1py(np.subtract(self.b, 1), -x)
+        return np.asarray(log_density - special.betaln(self.a, self.b))
+
+
+@dataclass(frozen=True)
+class Gamma(_Number):
+    """Gamma with a mean and a shape; small shapes are strongly skewed."""
+
+    mean: Parameter
+    shape: Parameter
+
+    def from_noise(self, z: Floats) -> Floats:
+        return np.asarray(special.gammaincinv(self.shape, special.ndtr(z)) * self.mean / self.shape)
+
+    def to_noise(self, x: Floats, position: float = 0.5) -> Floats:
+        return np.asarray(special.ndtri(special.gammainc(self.shape, x * self.shape / self.mean)))
+
+    def log_prob(self, x: Floats) -> Floats:
+        rate = np.divide(self.shape, self.mean)
+        log_density = special.xlogy(self.shape, rate) + special.xlogy(np.subtract(self.shape, 1), x)
+        return np.asarray(log_density - rate * x - special.gammaln(self.shape))
+
+
+class _Count:
+    """A count of the Panjer family: each probability follows from the one below it.
+
+    ``P(k + 1) = P(k) * (slope + start / (k + 1))`` holds for the Poisson, the binomial and the
+    negative binomial and for no other distribution (Panjer 1981, 10.1017/S0515036100006796).
+    """
+
+    def _none(self) -> Parameter:
+        """Probability of zero."""
+        raise NotImplementedError
+
+    def _panjer(self) -> tuple[Parameter, Parameter]:
+        """Slope and start of the recursion."""
+        raise NotImplementedError
+
+    def _cdf(self, k: Floats) -> Floats:
+        raise NotImplementedError
+
+    def _ceiling(self) -> float:
+        return _MOST_EVENTS
+
+    def from_noise(self, z: Floats) -> Floats:
+        """Smallest count whose cumulative probability reaches that of the noise."""
+        u, count = special.ndtr(z), np.zeros(len(z))
+        slope, start = self._panjer()
+        probability = np.broadcast_to(np.asarray(self._none(), dtype=float), u.shape).copy()
+        cumulative = probability.copy()
+        below = cumulative < u
+        for k in range(1, int(self._ceiling()) + 1):
+            if not below.any():
+                break
+            count[below] = k
+            probability *= np.asarray(slope + np.asarray(start) / k)
+            cumulative += probability
+            below &= cumulative < u
+        return count
+
+    def to_noise(self, x: Values, position: float = 0.5) -> Floats:
+        low, high = self._cdf(np.asarray(x) - 1), self._cdf(x)
+        return _between(low, high, position)
+
+    def log_prob(self, x: Values) -> Floats:
+        with np.errstate(divide="ignore"):
+            return np.log(self._cdf(x) - self._cdf(np.asarray(x) - 1))
+
+    def coerce(self, x: object, n: int) -> Values:
+        values = np.broadcast_to(np.asarray(x, dtype=float), (n,)).copy()
+        if not ((values >= 0) & (values <= self._ceiling()) & (values == np.floor(values))).all():
+            raise ValueError(f"must be a whole number from 0 to {self._ceiling():g}")
+        return values
+
+
+@dataclass(frozen=True)
+class Poisson(_Count):
+    """Poisson with a mean."""
+
+    mean: Parameter
+
+    def _none(self) -> Parameter:
+        return np.exp(-np.asarray(self.mean))
+
+    def _panjer(self) -> tuple[Parameter, Parameter]:
+        return 0.0, self.mean
+
+    def _cdf(self, k: Floats) -> Floats:
+        return np.where(np.asarray(k) < 0, 0.0, special.pdtr(np.maximum(k, 0), self.mean))
+
+
+@dataclass(frozen=True)
+class NegativeBinomial(_Count):
+    """Negative binomial with a mean and a dispersion k: variance = mean + mean^2 / k."""
+
+    mean: Parameter
+    dispersion: Parameter
+
+    def _p(self) -> Parameter:
+        return np.divide(self.dispersion, self.dispersion + np.asarray(self.mean))
+
+    def _none(self) -> Parameter:
+        return self._p() ** self.dispersion
+
+    def _panjer(self) -> tuple[Parameter, Parameter]:
+        return 1 - self._p(), (self.dispersion - 1) * (1 - self._p())
+
+    def _cdf(self, k: Floats) -> Floats:
+        return np.where(np.asarray(k) < 0, 0.0, special.betainc(self.dispersion, np.maximum(k, 0) + 1.0, self._p()))
+
+
+@dataclass(frozen=True)
+class Binomial(_Count):
+    """Number of successes in `trials` with probability `p` each (alleles: 2 trials, Hardy-Weinberg)."""
+
+    trials: int
+    p: Parameter
+
+    def _ceiling(self) -> float:
+        return float(self.trials)
+
+    def _odds(self) -> Parameter:
+        return np.asarray(self.p) / np.maximum(1 - np.asarray(self.p), 1e-300)
+
+    def _none(self) -> Parameter:
+        return (1 - np.asarray(self.p)) ** self.trials
+
+    def _panjer(self) -> tuple[Parameter, Parameter]:
+        return -self._odds(), (self.trials + 1) * self._odds()
+
+    def _cdf(self, k: Floats) -> Floats:
+        inside = special.bdtr(np.clip(k, 0, self.trials), self.trials, self.p)
+        return np.where(np.asarray(k) < 0, 0.0, inside)
+
+
+@dataclass(frozen=True)
+class Bernoulli:
+    """Yes (1.0) with probability `p`, else no (0.0)."""
+
+    p: Parameter
+
+    def from_noise(self, z: Floats) -> Floats:
+        return np.asarray(special.ndtr(z) > 1 - np.asarray(self.p), dtype=float)
+
+    def to_noise(self, x: Floats, position: float = 0.5) -> Floats:
+        yes, no_share = np.asarray(x) == 1, 1 - np.asarray(self.p)
+        return _between(np.where(yes, no_share, 0.0), np.where(yes, 1.0, no_share), position)
+
+    def log_prob(self, x: Floats) -> Floats:
+        with np.errstate(divide="ignore"):
+            return np.log(np.where(np.asarray(x) == 1, self.p, 1 - np.asarray(self.p)))
+
+    def coerce(self, x: object, n: int) -> Values:
+        values = np.broadcast_to(np.asarray(x, dtype=float), (n,)).copy()
+        if not np.isin(values, (0.0, 1.0)).all():
+            raise ValueError("must be 0 or 1")
+        return values
+
+
+@dataclass(frozen=True)
+class Categorical:
+    """One of `levels`; `weights` holds one number or array for each level and need not sum to 1."""
+
+    levels: tuple[str, ...]
+    weights: Sequence[Parameter]
+
+    def _upper_edges(self, n: int) -> Floats:
+        heights = np.cumsum([np.broadcast_to(np.asarray(w, dtype=float), (n,)) for w in self.weights], axis=0)
+        return np.asarray(heights / heights[-1])
+
+    def from_noise(self, z: Floats) -> pd.Categorical[str]:
+        codes = (special.ndtr(z) > self._upper_edges(len(z))[:-1]).sum(axis=0)
+        return levels_from_codes(codes, self.levels)
+
+    def _interval(self, x: pd.Categorical) -> tuple[Floats, Floats]:
+        edges = np.vstack([np.zeros(len(x)), self._upper_edges(len(x))])
+        rows = np.arange(len(x))
+        return edges[x.codes, rows], edges[x.codes + 1, rows]
+
+    def to_noise(self, x: pd.Categorical, position: float = 0.5) -> Floats:
+        return _between(*self._interval(x), position)
+
+    def log_prob(self, x: pd.Categorical) -> Floats:
+        low, high = self._interval(x)
+        with np.errstate(divide="ignore"):
+            return np.log(high - low)
+
+    def coerce(self, x: object, n: int) -> Values:
+        names = np.broadcast_to(np.asarray(x, dtype=object), (n,))
+        codes = pd.Index(list(self.levels), dtype=object).get_indexer_for(pd.Index(names))
+        if (codes < 0).any():
+            raise ValueError(f"must be one of {', '.join(self.levels)}")
+        return levels_from_codes(codes, self.levels)
+
+
+def levels_from_codes(codes: NDArray[Any], levels: Sequence[str]) -> pd.Categorical[str]:
+    """Category values from integer codes.
+
+    Examples
+    --------
+    >>> list(levels_from_codes(np.array([0, 2]), ("never", "former", "current")))
+    ['never', 'current']
+    """
+    return pd.Categorical.from_codes(codes.astype(np.int8), categories=pd.Index(list(levels)))
+
+
+def by_level(category: pd.Categorical, /, **numbers: float) -> Floats:
+    """One number for each patient, looked up by the level of a category.
+
+    Examples
+    --------
+    >>> smoking_status = levels_from_codes(np.array([0, 2]), ("never", "former", "current"))
+    >>> by_level(smoking_status, never=1.0, former=0.8, current=0.4)
+    array([1. , 0.4])
+    """
+    return np.asarray(np.array([numbers[level] for level in category.categories], dtype=float)[category.codes])
+
+
+def _between(low: Floats, high: Floats, position: float) -> Floats:
+    return np.asarray(special.ndtri(low + (high - low) * position))
+
+
+def _log_density(z: Floats) -> Floats:
+    return np.asarray(-0.5 * np.square(z) - 0.5 * np.log(2 * np.pi))

@@ -1,0 +1,1 @@
+"""The documented mechanisms, one file each: open one and dispute a number."""

@@ -1,0 +1,102 @@
+"""Corticosteroids: the dose that arrives, how much it can do in this patient, and what it masks.
+
+Delivered dose times sensitivity suppresses type-2 inflammation and with it FeNO and eosinophils:
+it *masks* them. Sensitivity falls with smoke, IL-17, body weight and, a little, with genes.
+"""
+
+import numpy as np
+
+from asthma_ml.cohort.distributions import Bernoulli, LogitNormal, by_level
+from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
+
+
+@structural_equation
+def steroid_sensitivity(
+    il17_drive,
+    tobacco_smoke_burden,
+    bmi_kg_m2,
+    glcci1_rs37973,
+    crhr1_rs242941,
+    fcer2_rs28364072,
+    cyp3a4_rs35599367,
+    *,
+    logit_mean=Coefficient(1.0, "logit", source="GEN021", evidence="derived"),
+    il17=Coefficient(-0.30, "logit per sd"),
+    tobacco=Coefficient(-0.30, "logit per unit of burden"),
+    bmi=Coefficient(-0.15, "logit per 6 kg/m2"),
+    glcci1=Coefficient(-0.15, "logit per G allele", source="GEN001,GEN005,GEN007", evidence="derived"),
+    crhr1=Coefficient(-0.03, "logit per T allele", source="GEN020,GEN031", evidence="derived"),
+    fcer2=Coefficient(-0.08, "logit per C allele", source="GEN012", evidence="derived"),
+    cyp3a4=Coefficient(0.10, "logit per A allele"),
+    sd=Coefficient(1.0, "logit"),
+):
+    """Share of type-2 activity that an unlimited inhaled dose would suppress [0-1]."""
+    genes = glcci1 * (glcci1_rs37973 - 0.84) + crhr1 * (crhr1_rs242941 - 0.6)
+    genes = genes + fcer2 * (fcer2_rs28364072 - 0.59) + cyp3a4 * cyp3a4_rs35599367
+    context = il17 * il17_drive + tobacco * tobacco_smoke_burden + bmi * (bmi_kg_m2 - 29) / 6
+    return LogitNormal(logit_mean + context + genes, sd)
+
+
+@structural_equation
+def delivered_ics_ug_day(
+    ics_dose_ug_day,
+    inhaled_adherence,
+    inhaler_technique,
+    *,
+    correct=Coefficient(1.0, "fraction"),
+    acceptable=Coefficient(0.8, "fraction"),
+    poor=Coefficient(0.5, "fraction"),
+):
+    """Inhaled steroid that reaches the airway [ug/day BDP-equivalent]: dose x adherence x technique."""
+    technique = by_level(inhaler_technique, correct=correct, acceptable=acceptable, poor=poor)
+    return ics_dose_ug_day * inhaled_adherence * technique
+
+
+@structural_equation
+def inhaled_steroid_suppression(
+    delivered_ics_ug_day,
+    steroid_sensitivity,
+    *,
+    half_dose=Coefficient(500.0, "ug/day"),
+):
+    """Share of type-2 activity that the delivered inhaled steroid suppresses [0-1]."""
+    return steroid_sensitivity * delivered_ics_ug_day / (delivered_ics_ug_day + half_dose)
+
+
+@structural_equation
+def full_inhaled_suppression(
+    ics_dose_ug_day,
+    steroid_sensitivity,
+    *,
+    half_dose=Coefficient(500.0, "ug/day"),
+):
+    """What the prescribed inhaled dose would suppress if all of it arrived [0-1]."""
+    return steroid_sensitivity * ics_dose_ug_day / (ics_dose_ug_day + half_dose)
+
+
+@structural_equation
+def takes_oral_steroid(*, adherent=Coefficient(0.55, "share", source="ADH004,ADH023", evidence="derived")):
+    """Whether a prescribed oral steroid is taken: about half do not (ADH004, ADH023)."""
+    return Bernoulli(adherent)
+
+
+@structural_equation
+def oral_steroid_taken_mg_day(
+    ocs_dose_mg_day,
+    takes_oral_steroid,
+    *,
+    missed=Coefficient(0.35, "fraction of dose taken by those who miss doses"),
+):
+    """Oral steroid really taken [mg/day prednisolone]."""
+    return ocs_dose_mg_day * np.where(takes_oral_steroid == 1, 1.0, missed)
+
+
+@structural_equation
+def oral_steroid_suppression(
+    oral_steroid_taken_mg_day,
+    *,
+    most=Coefficient(0.44, "fraction", source="IMM067", evidence="measured"),
+    half_dose=Coefficient(12.0, "mg/day", source="IMM068", evidence="measured"),
+):
+    """Share of eosinophils that oral steroid removes on top of inhaled [0-1]."""
+    return most * oral_steroid_taken_mg_day / (oral_steroid_taken_mg_day + half_dose)

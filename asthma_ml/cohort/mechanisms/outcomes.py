@@ -1,0 +1,169 @@
+"""What the patient feels and the clinic measures: lung function, control, exacerbations.
+
+Lung function before and after bronchodilator is drawn jointly, and reversibility is calculated
+from the two. Remodeling lowers what bronchodilators and steroids can give back.
+"""
+
+import numpy as np
+
+from asthma_ml.cohort.distributions import LogitNormal, LogNormal, Poisson, TruncatedNormal
+from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
+
+
+@structural_equation
+def fev1_post_bd_pct_predicted(
+    airway_remodeling,
+    mucus_plugging,
+    il13_airway_activity,
+    tobacco_smoke_burden,
+    bmi_kg_m2,
+    inhaled_steroid_suppression,
+    oral_steroid_taken_mg_day,
+    smoke_steroid_blunting,
+    hsd3b1_rs1047303,
+    *,
+    mean=Coefficient(88.0, "% predicted", source="COH088,COH057", evidence="derived"),
+    remodeling=Coefficient(-10.0, "% predicted per sd"),
+    mucus=Coefficient(-5.5, "% predicted per sd"),
+    type2=Coefficient(-2.5, "% predicted per ln"),
+    tobacco=Coefficient(-4.0, "% predicted per unit of burden"),
+    bmi=Coefficient(-2.5, "% predicted per 6 kg/m2"),
+    steroid=Coefficient(8.0, "% predicted at full suppression", source="GEN003", evidence="derived"),
+    oral_steroid=Coefficient(5.0, "% predicted at high dose"),
+    hsd3b1=Coefficient(-2.0, "% predicted per A allele on oral steroid", source="GEN008,GEN010", evidence="derived"),
+    remodeling_blunting=Coefficient(0.15, "fraction of the steroid gain lost per sd"),
+    sd=Coefficient(11.0, "% predicted"),
+):
+    """FEV1 after bronchodilator [% predicted].
+
+    The steroid's gain shrinks with smoke and with remodeling. HSD3B1 acts under oral steroid only.
+    """
+    inflamed = mucus * mucus_plugging + type2 * np.log(il13_airway_activity)
+    worn = remodeling * airway_remodeling + tobacco * tobacco_smoke_burden + bmi * (bmi_kg_m2 - 29) / 6
+    responsive = (1 - smoke_steroid_blunting) * np.clip(1 - remodeling_blunting * airway_remodeling, 0.2, 1.4)
+    high = oral_steroid_taken_mg_day / (oral_steroid_taken_mg_day + 10)
+    gain = responsive * (steroid * inhaled_steroid_suppression + oral_steroid * high) + hsd3b1 * hsd3b1_rs1047303 * high
+    return TruncatedNormal(mean + inflamed + worn + gain, sd, lower=12.0, upper=150.0)
+
+
+@structural_equation
+def reversible_obstruction_pct(
+    airway_remodeling,
+    il13_airway_activity,
+    fev1_post_bd_pct_predicted,
+    *,
+    median=Coefficient(12.5, "%", source="REM002,REM005", evidence="derived"),
+    remodeling=Coefficient(-0.12, "ln per sd"),
+    type2=Coefficient(0.15, "ln per ln"),
+    obstruction=Coefficient(-0.010, "ln per % predicted"),
+    log_sd=Coefficient(0.75, "ln", source="REM002,REM005", evidence="derived"),
+):
+    """Airway tone that a bronchodilator releases [% of pre-bronchodilator FEV1], right-skewed."""
+    shift = remodeling * airway_remodeling + type2 * np.log(il13_airway_activity)
+    return LogNormal(median * np.exp(shift + obstruction * (fev1_post_bd_pct_predicted - 75)), log_sd)
+
+
+@structural_equation
+def fev1_pct_predicted(
+    fev1_post_bd_pct_predicted,
+    reversible_obstruction_pct,
+    *,
+    variation=Coefficient(3.5, "% of FEV1"),
+    most_reversible=Coefficient(90.0, "% of FEV1"),
+):
+    """FEV1 before bronchodilator [% predicted]; day variation lets a few fall after the drug."""
+    gain = np.minimum(reversible_obstruction_pct, most_reversible) - variation
+    return fev1_post_bd_pct_predicted / (1 + gain / 100)
+
+
+@structural_equation
+def bronchodilator_reversibility_pct(fev1_pct_predicted, fev1_post_bd_pct_predicted):
+    """FEV1 gain after bronchodilator [% of the value before]."""
+    return 100 * (fev1_post_bd_pct_predicted - fev1_pct_predicted) / fev1_pct_predicted
+
+
+@structural_equation
+def fev1_fvc_post_bd_ratio(
+    fev1_post_bd_pct_predicted,
+    age_years,
+    *,
+    logit_mean=Coefficient(0.55, "logit", source="REM001,REM004,REM006", evidence="derived"),
+    per_pct_predicted=Coefficient(0.030, "logit per % predicted"),
+    per_year=Coefficient(-0.010, "logit per year"),
+    logit_sd=Coefficient(0.42, "logit", source="REM004", evidence="derived"),
+):
+    """FEV1/FVC after bronchodilator [ratio]: falls with obstruction and with age."""
+    logit = logit_mean + per_pct_predicted * (fev1_post_bd_pct_predicted - 75) + per_year * (age_years - 50)
+    return LogitNormal(logit, logit_sd, whole=0.98, lower=0.22)
+
+
+@structural_equation
+def fev1_fvc_ratio(
+    fev1_fvc_post_bd_ratio,
+    fev1_pct_predicted,
+    fev1_post_bd_pct_predicted,
+    *,
+    fev1_share=Coefficient(0.5, "power"),
+):
+    """FEV1/FVC before bronchodilator [ratio]: the drug raises FEV1 more than FVC."""
+    relative = (fev1_pct_predicted / fev1_post_bd_pct_predicted) ** fev1_share
+    return np.clip(fev1_fvc_post_bd_ratio * relative, 0.21, 0.99)
+
+
+@structural_equation
+def acq6_score(
+    fev1_pct_predicted,
+    il5_airway_activity,
+    il17_drive,
+    airway_bacterial_load,
+    delivered_ics_ug_day,
+    bmi_kg_m2,
+    mucus_plugging,
+    *,
+    mean=Coefficient(1.95, "score", source="COH008", evidence="derived"),
+    fev1=Coefficient(-0.018, "score per % predicted"),
+    eosinophils=Coefficient(0.18, "score per ln"),
+    neutrophilic=Coefficient(0.18, "score per sd"),
+    untreated=Coefficient(0.8, "score without steroid"),
+    half_dose=Coefficient(400.0, "ug/day"),
+    bmi=Coefficient(0.15, "score per 6 kg/m2"),
+    mucus=Coefficient(0.12, "score per sd"),
+    sd=Coefficient(1.50, "score", source="COH008", evidence="derived"),
+):
+    """Asthma control questionnaire [0-6]; above 1.5 is badly controlled (COH096)."""
+    inflamed = eosinophils * np.log(il5_airway_activity) + neutrophilic * (il17_drive + airway_bacterial_load) / 2
+    missing_steroid = untreated * half_dose / (half_dose + delivered_ics_ug_day)
+    load = fev1 * (fev1_pct_predicted - 75) + bmi * (bmi_kg_m2 - 29) / 6 + mucus * mucus_plugging
+    return TruncatedNormal(mean + inflamed + missing_steroid + load, sd, lower=0.0, upper=6.0)
+
+
+@structural_equation
+def attack_rate_per_year(
+    il5_airway_activity,
+    il13_airway_activity,
+    fev1_pct_predicted,
+    acq6_score,
+    airway_bacterial_load,
+    fcer2_rs28364072,
+    adrb2_rs1042713,
+    *,
+    rate=Coefficient(1.05, "attacks/year", source="COH029,COH001", evidence="derived"),
+    eosinophils=Coefficient(0.17, "ln per ln", source="IMM049", evidence="derived"),
+    feno=Coefficient(0.158, "ln per ln", source="IMM050", evidence="derived"),
+    fev1=Coefficient(-0.0104, "ln per % predicted", source="COH075", evidence="derived"),
+    acq=Coefficient(0.191, "ln per point", source="COH076", evidence="derived"),
+    bacteria=Coefficient(0.15, "ln per sd"),
+    fcer2=Coefficient(0.08, "ln per C allele", source="GEN012", evidence="derived"),
+    adrb2=Coefficient(0.06, "ln per A allele", source="GEN019", evidence="derived"),
+):
+    """Severe attacks to be expected in a year, at average proneness [attacks/year]."""
+    type2 = eosinophils * np.log(il5_airway_activity) + feno * np.log(il13_airway_activity)
+    state = fev1 * (fev1_pct_predicted - 70) + acq * (acq6_score - 2.5) + bacteria * airway_bacterial_load
+    genes = fcer2 * (fcer2_rs28364072 - 0.6) + adrb2 * (adrb2_rs1042713 - 0.8)
+    return rate * np.exp(type2 + state + genes)
+
+
+@structural_equation
+def exacerbations_12m(attack_rate_per_year, exacerbation_proneness):
+    """Severe exacerbations in the past 12 months: over-dispersed, because patients differ in proneness."""
+    return Poisson(np.minimum(attack_rate_per_year * exacerbation_proneness, 30.0))

@@ -1,0 +1,131 @@
+"""Prescribing by indication: what the clinic gives, because of what it saw before this visit.
+
+Steps follow perceived severity, and poor adherence looks severe, so those who take least are
+stepped up. Oral steroid and biologics go to those who need them: group means are not effects.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+from scipy.special import expit, ndtr
+
+from asthma_ml.cohort.distributions import Bernoulli, Categorical, Gamma, LogNormal, Normal, by_level
+from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
+
+STEPS = ("step_1", "step_2", "step_3", "step_4", "step_5")
+
+
+@structural_equation
+def exacerbation_proneness(*, shape=Coefficient(1.1, "dimensionless", source="COH029", evidence="derived")):
+    """Lasting tendency to attacks [mean 1]: with it counts are over-dispersed and regress to the mean."""
+    return Gamma(1.0, shape)
+
+
+@structural_equation
+def perceived_severity(
+    il5_drive,
+    il13_drive,
+    il17_drive,
+    airway_bacterial_load,
+    airway_remodeling,
+    exacerbation_proneness,
+    inhaled_adherence,
+    *,
+    type2=Coefficient(0.25, "sd per sd"),
+    neutrophilic=Coefficient(0.25, "sd per sd"),
+    remodeling=Coefficient(0.35, "sd per sd"),
+    proneness=Coefficient(0.25, "sd per unit"),
+    missed_doses=Coefficient(0.40, "sd per fraction missed"),
+    sd=Coefficient(0.75, "sd"),
+):
+    """How severe the asthma has looked to its doctors [standard deviations]."""
+    inflammation = type2 * (il5_drive + il13_drive) / 2
+    inflammation = inflammation + neutrophilic * (il17_drive + airway_bacterial_load) / 2
+    look = proneness * (np.minimum(exacerbation_proneness, 4) - 1) + missed_doses * (0.35 - inhaled_adherence)
+    return Normal(inflammation + remodeling * airway_remodeling + look, sd)
+
+
+@structural_equation
+def treatment_step(
+    perceived_severity,
+    *,
+    above_1=Coefficient(-1.1, "sd"),
+    above_2=Coefficient(-0.25, "sd"),
+    above_3=Coefficient(0.55, "sd"),
+    above_4=Coefficient(1.35, "sd", source="ADH002,COH089,COH091", evidence="derived"),
+):
+    """GINA step that the patient is on; about one adult in six is on step 4 or 5."""
+    reached = [ndtr((perceived_severity - cut) / 0.3) for cut in (above_1, above_2, above_3, above_4)]
+    edges = [np.ones_like(perceived_severity), *reached, np.zeros_like(perceived_severity)]
+    return Categorical(STEPS, [np.maximum(low - high, 0.0) for low, high in pairwise(edges)])
+
+
+@structural_equation
+def ics_dose_ug_day(
+    treatment_step,
+    *,
+    step_2=Coefficient(400.0, "ug/day"),
+    step_3=Coefficient(600.0, "ug/day"),
+    step_4=Coefficient(1200.0, "ug/day"),
+    step_5=Coefficient(1950.0, "ug/day", source="COH045,COH061", evidence="derived"),
+    log_sd=Coefficient(0.22, "ln"),
+):
+    """Prescribed inhaled steroid [ug/day BDP-equivalent], by step."""
+    return LogNormal(
+        by_level(treatment_step, step_1=0.0, step_2=step_2, step_3=step_3, step_4=step_4, step_5=step_5), log_sd
+    )
+
+
+@structural_equation
+def on_oral_steroid(
+    treatment_step,
+    perceived_severity,
+    exacerbation_proneness,
+    *,
+    log_odds=Coefficient(-0.20, "log odds on step 5", source="COH010,COH017,COH024,COH036", evidence="derived"),
+    severity=Coefficient(0.60, "log odds per sd"),
+    proneness=Coefficient(0.30, "log odds per unit"),
+):
+    """Whether oral steroid is prescribed for maintenance: 21-52 % of severe cohorts, step 5 only."""
+    need = severity * (perceived_severity - 1.5) + proneness * (np.minimum(exacerbation_proneness, 5) - 1)
+    return Bernoulli(np.where(treatment_step == "step_5", expit(log_odds + need), 0.0))
+
+
+@structural_equation
+def ocs_dose_mg_day(
+    on_oral_steroid,
+    *,
+    median=Coefficient(10.0, "mg/day"),
+    log_sd=Coefficient(0.45, "ln"),
+):
+    """Maintenance oral steroid as prescribed [mg/day prednisolone]."""
+    return LogNormal(np.where(on_oral_steroid == 1, median, 0.0), log_sd)
+
+
+@structural_equation
+def biologic(
+    treatment_step,
+    peak_blood_eosinophils,
+    atopy,
+    nasal_polyps,
+    on_oral_steroid,
+    *,
+    any_odds=Coefficient(0.28, "odds on step 5", source="COH031", evidence="derived"),
+    oral_steroid=Coefficient(1.6, "odds ratio"),
+    eosinophilic=Coefficient(2.2, "odds ratio"),
+    anti_ige=Coefficient(0.25, "share", source="HET001", evidence="derived"),
+    anti_il5=Coefficient(0.50, "share", source="HET001", evidence="derived"),
+    anti_il4r=Coefficient(0.20, "share"),
+    anti_tslp=Coefficient(0.05, "share"),
+):
+    """Biologic in use, by indication: anti-IL-5 needs eosinophils on record, anti-IgE needs atopy."""
+    eligible, eosinophils = treatment_step == "step_5", peak_blood_eosinophils >= 300
+    odds = any_odds * np.where(on_oral_steroid == 1, oral_steroid, 1.0) * np.where(eosinophils, eosinophilic, 0.6)
+    odds = np.where(eligible, odds, 0.0)
+    shares = (
+        anti_ige * odds * (atopy == 1),
+        anti_il5 * odds * eosinophils,
+        anti_il4r * odds * np.where(nasal_polyps == 1, 1.5, 0.8),
+        anti_tslp * odds,
+    )
+    return Categorical(("none", "anti_ige", "anti_il5", "anti_il4r", "anti_tslp"), (np.ones_like(odds), *shares))

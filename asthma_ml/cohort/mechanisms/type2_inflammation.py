@@ -1,0 +1,317 @@
+"""Type-2 inflammation: three axes, what steroids leave of them, and the markers that show them.
+
+IL-5 feeds eosinophils, IL-13 the epithelium (FeNO, periostin, mucus, basement membrane), IL-4 the
+IgE of allergy. The axes share a cause but are not one. A `drive` is the untreated tendency of
+the patient [standard deviations]; an `activity` is what is left of it today under the steroid
+and the biologic that reach the airway [1 = the median untreated patient].
+"""
+
+import numpy as np
+from scipy.special import expit
+
+from asthma_ml.cohort.distributions import Bernoulli, LogitNormal, LogNormal, Normal, by_level
+from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
+
+
+@structural_equation
+def type2_predisposition(
+    childhood_onset,
+    il13_rs20541,
+    il4ra_rs1801275,
+    *,
+    adult_onset=Coefficient(0.20, "sd"),
+    il13_allele=Coefficient(0.08, "sd per allele"),
+    il4ra_allele=Coefficient(0.05, "sd per allele"),
+):
+    """Common cause of the three type-2 axes [standard deviations]; a little higher in late onset."""
+    genes = il13_allele * (il13_rs20541 - 0.4) + il4ra_allele * (il4ra_rs1801275 - 0.5)
+    return Normal(adult_onset * (0.5 - childhood_onset) + genes, 1.0)
+
+
+@structural_equation
+def il5_drive(
+    type2_predisposition,
+    childhood_onset,
+    *,
+    shared=Coefficient(0.78, "sd per sd"),
+    adult_onset=Coefficient(0.20, "sd"),
+    sd=Coefficient(0.62, "sd"),
+):
+    """IL-5 axis: eosinophils, without treatment [standard deviations]."""
+    return Normal(shared * type2_predisposition + adult_onset * (0.5 - childhood_onset), sd)
+
+
+@structural_equation
+def il13_drive(
+    type2_predisposition,
+    *,
+    shared=Coefficient(0.78, "sd per sd"),
+    sd=Coefficient(0.62, "sd"),
+):
+    """IL-13 axis: the airway epithelium, without treatment [standard deviations]."""
+    return Normal(shared * type2_predisposition, sd)
+
+
+@structural_equation
+def il4_drive(
+    type2_predisposition,
+    childhood_onset,
+    *,
+    shared=Coefficient(0.50, "sd per sd"),
+    childhood=Coefficient(0.70, "sd"),
+    sd=Coefficient(0.85, "sd"),
+):
+    """IL-4 axis: allergy and IgE, without treatment [standard deviations]; higher in early onset."""
+    return Normal(shared * type2_predisposition + childhood * (childhood_onset - 0.5), sd)
+
+
+@structural_equation
+def atopy(
+    il4_drive,
+    *,
+    log_odds=Coefficient(0.85, "log odds", source="COH015,COH040,COH051,COH059", evidence="derived"),
+    per_sd=Coefficient(1.1, "log odds per sd"),
+):
+    """Atopy: 58-75 % of severe cohorts."""
+    return Bernoulli(expit(log_odds + per_sd * il4_drive))
+
+
+@structural_equation
+def nasal_polyps(
+    il5_drive,
+    il13_drive,
+    childhood_onset,
+    *,
+    log_odds=Coefficient(-1.75, "log odds", source="COH022,COH041,COH053,COH054", evidence="derived"),
+    per_sd=Coefficient(0.55, "log odds per sd"),
+    adult_onset=Coefficient(0.70, "log odds"),
+):
+    """Nasal polyps: 14-43 % of severe cohorts, in late-onset eosinophilic disease above all."""
+    return Bernoulli(expit(log_odds + per_sd * (il5_drive + il13_drive) / 2 + adult_onset * (0.5 - childhood_onset)))
+
+
+@structural_equation
+def il5_airway_activity(
+    il5_drive,
+    inhaled_steroid_suppression,
+    oral_steroid_suppression,
+    biologic,
+    *,
+    log_spread=Coefficient(0.85, "ln per sd"),
+    anti_ige=Coefficient(0.80, "fraction left"),
+    anti_il5=Coefficient(0.20, "fraction left"),
+    anti_il4r=Coefficient(0.80, "fraction left"),
+    anti_tslp=Coefficient(0.40, "fraction left"),
+):
+    """Eosinophilic activity in the airway today [1 = median untreated]."""
+    left = by_level(biologic, none=1.0, anti_ige=anti_ige, anti_il5=anti_il5, anti_il4r=anti_il4r, anti_tslp=anti_tslp)
+    steroid = (1 - inhaled_steroid_suppression) * (1 - oral_steroid_suppression)
+    return np.exp(log_spread * il5_drive) * steroid * left
+
+
+@structural_equation
+def il13_airway_activity(
+    il13_drive,
+    inhaled_steroid_suppression,
+    oral_steroid_suppression,
+    biologic,
+    *,
+    log_spread=Coefficient(0.85, "ln per sd"),
+    oral_share=Coefficient(0.5, "fraction of the effect on eosinophils"),
+    anti_ige=Coefficient(0.80, "fraction left"),
+    anti_il5=Coefficient(0.90, "fraction left"),
+    anti_il4r=Coefficient(0.35, "fraction left"),
+    anti_tslp=Coefficient(0.55, "fraction left"),
+):
+    """IL-13 activity in the airway today [1 = median untreated]."""
+    left = by_level(biologic, none=1.0, anti_ige=anti_ige, anti_il5=anti_il5, anti_il4r=anti_il4r, anti_tslp=anti_tslp)
+    steroid = (1 - inhaled_steroid_suppression) * (1 - oral_share * oral_steroid_suppression)
+    return np.exp(log_spread * il13_drive) * steroid * left
+
+
+@structural_equation
+def usual_blood_eosinophils(
+    il5_drive,
+    *,
+    floor=Coefficient(55.0, "cells/uL"),
+    median_above_floor=Coefficient(178.0, "cells/uL", source="COH062", evidence="derived"),
+    log_spread=Coefficient(0.85, "ln per sd"),
+):
+    """Blood eosinophils that the patient tends to without steroid or biologic [cells/uL]."""
+    return floor + median_above_floor * np.exp(log_spread * il5_drive)
+
+
+@structural_equation
+def peak_blood_eosinophils(
+    usual_blood_eosinophils,
+    *,
+    peak_ratio=Coefficient(1.65, "ratio", source="IMM003", evidence="derived"),
+    log_sd=Coefficient(0.40, "ln"),
+):
+    """Highest count of the years before this visit [cells/uL]: several visits, some off steroid."""
+    return LogNormal(peak_ratio * usual_blood_eosinophils, log_sd)
+
+
+@structural_equation
+def blood_eosinophils_cells_ul(
+    usual_blood_eosinophils,
+    inhaled_steroid_suppression,
+    oral_steroid_suppression,
+    biologic,
+    *,
+    inhaled_share=Coefficient(0.35, "fraction of the effect in the airway"),
+    anti_ige=Coefficient(0.80, "fraction left"),
+    anti_il5=Coefficient(0.15, "fraction left"),
+    anti_il4r=Coefficient(1.15, "fraction left"),
+    anti_tslp=Coefficient(0.60, "fraction left"),
+    log_sd=Coefficient(0.40, "ln"),
+):
+    """Blood eosinophils at the visit [cells/uL]: the usual count, less what treatment takes away.
+
+    Oral steroid suppresses strongly, inhaled steroid weakly; visits of one patient scatter by
+    0.4-0.5 on the log scale.
+    """
+    left = by_level(biologic, none=1.0, anti_ige=anti_ige, anti_il5=anti_il5, anti_il4r=anti_il4r, anti_tslp=anti_tslp)
+    steroid = (1 - inhaled_share * inhaled_steroid_suppression) * (1 - oral_steroid_suppression)
+    return LogNormal(usual_blood_eosinophils * steroid * left, log_sd)
+
+
+@structural_equation
+def blood_eosinophils_max_cells_ul(peak_blood_eosinophils, blood_eosinophils_cells_ul):
+    """Highest blood eosinophils on record [cells/uL], today's count included."""
+    return np.maximum(peak_blood_eosinophils, blood_eosinophils_cells_ul)
+
+
+@structural_equation
+def feno_ppb(
+    il13_airway_activity,
+    smoking_status,
+    sex,
+    bmi_kg_m2,
+    *,
+    constitutive=Coefficient(9.0, "ppb"),
+    per_activity=Coefficient(23.0, "ppb", source="COH067,COH077,IMM028", evidence="derived"),
+    former=Coefficient(0.85, "ratio", source="ENV004", evidence="derived"),
+    current=Coefficient(0.45, "ratio", source="ENV005,ENV006", evidence="derived"),
+    men=Coefficient(1.12, "ratio"),
+    bmi=Coefficient(-0.07, "ln per 6 kg/m2", source="COH011,COH012", evidence="derived"),
+    log_sd=Coefficient(0.34, "ln"),
+):
+    """Exhaled nitric oxide [ppb]: a constitutive part, and a part made by IL-13 that steroid takes away.
+
+    Without IL-13 activity there is nothing for the steroid to suppress, as in non-eosinophilic
+    asthma (IMM090, IMM091). Current smoking lowers it to about 0.4 (ENV005, ENV006).
+    """
+    smoke = by_level(smoking_status, never=1.0, former=former, current=current)
+    body = np.where(sex == "male", men, 1.0) * np.exp(bmi * (bmi_kg_m2 - 29) / 6)
+    return LogNormal((constitutive + per_activity * il13_airway_activity) * smoke * body, log_sd)
+
+
+@structural_equation
+def feno_suppression_pct(
+    il13_drive,
+    il13_airway_activity,
+    inhaled_steroid_suppression,
+    full_inhaled_suppression,
+    *,
+    constitutive_share=Coefficient(0.33, "activity", source="IMM028", evidence="derived"),
+    regression_to_mean=Coefficient(8.0, "%", source="ADH008", evidence="derived"),
+    sd=Coefficient(20.0, "%", source="ADH007,ADH008", evidence="derived"),
+):
+    """Fall of FeNO after a week of observed inhaled steroid [% of baseline].
+
+    Large where steroid had been prescribed but had not arrived (47 % of baseline left) and small
+    where it had (79 %): the only good observable sign of poor adherence.
+    """
+    reached = (1 - full_inhaled_suppression) / (1 - inhaled_steroid_suppression)
+    before = constitutive_share + il13_airway_activity
+    after = constitutive_share + il13_airway_activity * reached
+    return Normal(100 * (1 - after / before) + regression_to_mean, sd)
+
+
+@structural_equation
+def total_ige_ku_l(
+    il4_drive,
+    atopy,
+    smoking_status,
+    biologic,
+    *,
+    median=Coefficient(85.0, "kU/L", source="IMM026", evidence="derived"),
+    per_sd=Coefficient(0.75, "ln per sd"),
+    atopic=Coefficient(0.70, "ln"),
+    smoker=Coefficient(0.15, "ln"),
+    anti_ige=Coefficient(3.5, "ratio"),
+    anti_il4r=Coefficient(0.6, "ratio"),
+    log_sd=Coefficient(1.10, "ln", source="IMM026", evidence="derived"),
+):
+    """Total serum IgE [kU/L]; free and bound together, so anti-IgE raises it."""
+    change = by_level(biologic, none=1.0, anti_ige=anti_ige, anti_il5=1.0, anti_il4r=anti_il4r, anti_tslp=0.9)
+    lift = per_sd * il4_drive + atopic * atopy + smoker * (smoking_status == "current")
+    return LogNormal(median * np.exp(lift) * change, log_sd)
+
+
+@structural_equation
+def serum_periostin_ng_ml(
+    il13_airway_activity,
+    *,
+    median=Coefficient(50.0, "ng/mL", source="COH033,COH035", evidence="derived"),
+    per_log_activity=Coefficient(0.14, "ln per ln"),
+    log_sd=Coefficient(0.26, "ln", source="COH035", evidence="derived"),
+):
+    """Serum periostin, Elecsys scale [ng/mL]: a poor marker of the IL-13 axis."""
+    return LogNormal(median * np.exp(per_log_activity * (np.log(il13_airway_activity) + 0.5)), log_sd)
+
+
+@structural_equation
+def sputum_eosinophils_pct(
+    il5_airway_activity,
+    il13_airway_activity,
+    il4_drive,
+    *,
+    logit_at_one=Coefficient(-2.85, "logit", source="COH078", evidence="derived"),
+    per_il5=Coefficient(1.9, "logit per ln"),
+    per_il13=Coefficient(1.3, "logit per ln"),
+    per_il4=Coefficient(0.55, "logit per sd"),
+    logit_sd=Coefficient(1.35, "logit", source="COH078", evidence="derived"),
+):
+    """Sputum eosinophils [% of non-squamous cells], very skewed: median 2.75, quartiles 0 and 19."""
+    activity = per_il5 * np.log(il5_airway_activity) + per_il13 * np.log(il13_airway_activity)
+    return LogitNormal(logit_at_one + activity + per_il4 * il4_drive, logit_sd, whole=100.0)
+
+
+@structural_equation
+def sputum_il4_log2(
+    il4_drive,
+    il13_airway_activity,
+    *,
+    mean=Coefficient(7.0, "log2 expression"),
+    per_sd=Coefficient(0.5, "log2 per sd"),
+    per_log_activity=Coefficient(0.35, "log2 per ln"),
+    sd=Coefficient(1.3, "log2 expression"),
+):
+    """Sputum IL-4 mRNA [log2 expression]: near the detection limit, so mostly noise."""
+    return Normal(mean + per_sd * il4_drive + per_log_activity * np.log(il13_airway_activity), sd)
+
+
+@structural_equation
+def sputum_il5_log2(
+    il5_airway_activity,
+    *,
+    mean=Coefficient(8.0, "log2 expression"),
+    per_log_activity=Coefficient(0.95, "log2 per ln"),
+    sd=Coefficient(1.3, "log2 expression"),
+):
+    """Sputum IL-5 mRNA [log2 expression]."""
+    return Normal(mean + per_log_activity * np.log(il5_airway_activity), sd)
+
+
+@structural_equation
+def sputum_il13_log2(
+    il13_airway_activity,
+    *,
+    mean=Coefficient(7.5, "log2 expression"),
+    per_log_activity=Coefficient(0.95, "log2 per ln"),
+    sd=Coefficient(1.3, "log2 expression"),
+):
+    """Sputum IL-13 mRNA [log2 expression]."""
+    return Normal(mean + per_log_activity * np.log(il13_airway_activity), sd)

@@ -1,0 +1,37 @@
+"""Who enters the cohort. Selection is a collider: it makes unrelated things go together.
+
+People come to a severe-asthma clinic because of high treatment, bad control, attacks and low
+lung function; among those selected, whoever lacks one reason tends to have another.
+"""
+
+import numpy as np
+from scipy.special import expit
+
+from asthma_ml.cohort.distributions import Bernoulli, by_level
+from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
+
+
+@structural_equation
+def enrolled(
+    treatment_step,
+    acq6_score,
+    exacerbations_12m,
+    fev1_pct_predicted,
+    on_oral_steroid,
+    *,
+    log_odds=Coefficient(-0.6, "log odds on step 5"),
+    step_1=Coefficient(-30.0, "log odds"),
+    step_2=Coefficient(-30.0, "log odds"),
+    step_3=Coefficient(-30.0, "log odds"),
+    step_4=Coefficient(-3.2, "log odds"),
+    control=Coefficient(0.45, "log odds per point"),
+    attacks=Coefficient(0.30, "log odds per attack"),
+    lung_function=Coefficient(-0.015, "log odds per % predicted"),
+    oral_steroid=Coefficient(0.80, "log odds"),
+):
+    """Whether the person is referred to the clinic and takes part."""
+    step = by_level(treatment_step, step_1=step_1, step_2=step_2, step_3=step_3, step_4=step_4, step_5=0.0)
+    burden = control * (acq6_score - 2) + attacks * np.minimum(exacerbations_12m, 6)
+    return Bernoulli(
+        expit(log_odds + step + burden + lung_function * (fev1_pct_predicted - 70) + oral_steroid * on_oral_steroid)
+    )

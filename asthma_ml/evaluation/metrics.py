@@ -1,0 +1,141 @@
+"""How good a model is on patients it has not seen: discrimination, calibration, honest abstention.
+
+Every figure comes with a 95 % bootstrap interval over patients. A figure measured on synthetic
+patients says how well the model knows the causal model, not how well it knows asthma.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import logit
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss, roc_auc_score
+
+from asthma_ml.errors import UnusableInputError
+
+if TYPE_CHECKING:
+    from asthma_ml.classifier import PhenotypeClassifier
+
+Metric: TypeAlias = Callable[[NDArray[Any], NDArray[Any]], float]
+
+N_BOOTSTRAP = 200
+INTERVAL = (2.5, 97.5)
+
+
+def evaluate_model(model: PhenotypeClassifier, X: pd.DataFrame, y: ArrayLike, *, seed: int = 0) -> dict[str, Any]:
+    """Measure a fitted classifier on labelled patients.
+
+    Parameters
+    ----------
+    model : PhenotypeClassifier
+        Fitted.
+    X : DataFrame of shape (n_patients, n_columns)
+        Patients that were not trained on; columns the model knows are picked by name.
+    y : array-like of shape (n_patients,)
+        Their labels, all of them classes of the model.
+    seed : int
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    dict
+        `n_patients`, `class_counts`; `auc`, `log_loss`, `brier`, `accuracy`, `calibration_slope` and
+        `calibration_intercept`, each with `value`, `lower` and `upper`; and `decisions`: the share of
+        patients with a single-class prediction set, the accuracy among them, and the share of sets
+        that hold the true class.
+
+    Raises
+    ------
+    UnusableInputError
+        Labels that are no class of the model, or only one class present.
+
+    Examples
+    --------
+    >>> from asthma_ml.classifier import PhenotypeClassifier
+    >>> from asthma_ml.cohort import generate_cohort
+    >>> model = PhenotypeClassifier(n_trees=20).fit(*generate_cohort(400, seed=1).training_data())
+    >>> metrics = evaluate_model(model, *generate_cohort(400, seed=2).training_data())
+    >>> metrics["auc"]["lower"] > 0.8
+    True
+    """
+    codes = _codes(model.classes_, np.asarray(y))
+    encoded = model.encode(X)
+    probability = model.predict_proba(encoded)
+    return {
+        "n_patients": len(codes),
+        "class_counts": {str(name): int((codes == k).sum()) for k, name in enumerate(model.classes_)},
+        **_with_intervals(_metrics(len(model.classes_)), codes, probability, seed),
+        "decisions": _decisions(model.predict_set(encoded), codes),
+    }
+
+
+def _metrics(n_classes: int) -> Mapping[str, Metric]:
+    return {
+        "auc": _auc,
+        "log_loss": lambda codes, p: float(log_loss(codes, p, labels=range(n_classes))),
+        "brier": lambda codes, p: float(np.mean(((p - np.eye(n_classes)[codes]) ** 2).sum(axis=1)) / 2),
+        "accuracy": lambda codes, p: float(np.mean(p.argmax(axis=1) == codes)),
+        "calibration_slope": lambda codes, p: _recalibration(codes, p)[0],
+        "calibration_intercept": lambda codes, p: _recalibration(codes, p)[1],
+    }
+
+
+def _auc(codes: NDArray[Any], probability: NDArray[Any]) -> float:
+    two = probability.shape[1] == 2
+    return float(roc_auc_score(codes, probability[:, 1] if two else probability, multi_class="ovr"))
+
+
+def _recalibration(codes: NDArray[Any], probability: NDArray[Any]) -> tuple[float, float]:
+    """Slope and intercept of the outcome on the predicted log-odds, all classes against the rest pooled."""
+    columns = [1] if probability.shape[1] == 2 else range(probability.shape[1])
+    log_odds = np.concatenate([logit(np.clip(probability[:, k], 1e-9, 1 - 1e-9)) for k in columns])
+    outcome = np.concatenate([codes == k for k in columns])
+    line = LogisticRegression(C=np.inf).fit(log_odds[:, None], outcome)
+    return float(line.coef_[0, 0]), float(line.intercept_[0])
+
+
+def _with_intervals(
+    metrics: Mapping[str, Metric], codes: NDArray[Any], probability: NDArray[Any], seed: int
+) -> dict[str, dict[str, float]]:
+    """Each metric on all patients, with the percentile interval over resampled patients."""
+    rng = np.random.default_rng(seed)
+    samples = [s for s in rng.integers(0, len(codes), (N_BOOTSTRAP, len(codes))) if _all_present(codes[s], codes)]
+    found = {}
+    for name, metric in metrics.items():
+        lower, upper = np.percentile([metric(codes[s], probability[s]) for s in samples], INTERVAL)
+        found[name] = {"value": metric(codes, probability), "lower": float(lower), "upper": float(upper)}
+    return found
+
+
+def _all_present(sample: NDArray[Any], codes: NDArray[Any]) -> bool:
+    return len(np.unique(sample)) == len(np.unique(codes))
+
+
+def _decisions(sets: NDArray[np.bool_], codes: NDArray[Any]) -> dict[str, float]:
+    decided = sets.sum(axis=1) == 1
+    right = sets[np.arange(len(codes)), codes]
+    return {
+        "decided": float(decided.mean()),
+        "accuracy_when_decided": float(right[decided].mean()) if decided.any() else float("nan"),
+        "coverage": float(right.mean()),
+    }
+
+
+def _codes(classes: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+    """Place of each label among the classes of the model."""
+    names = [str(name) for name in classes]
+    labels = pd.Series(y).astype("str")
+    unknown = sorted(set(labels) - set(names))
+    if unknown:
+        raise UnusableInputError(
+            f"labels that the model does not know: {', '.join(unknown)}; it knows {', '.join(names)}"
+        )
+    present = labels.nunique()
+    if present < len(names):
+        raise UnusableInputError(f"only {present} of {len(names)} classes present: nothing to tell apart")
+    return np.asarray(labels.map({name: k for k, name in enumerate(names)}))

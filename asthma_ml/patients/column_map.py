@@ -1,0 +1,233 @@
+"""The column map: a TOML file that says which columns of a table are which variables, units and levels."""
+
+from __future__ import annotations
+
+import math
+import os
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from asthma_ml.errors import UnusableInputError
+from asthma_ml.patients.problems import closest, shown
+from asthma_ml.patients.units import find_unit, known_units
+from asthma_ml.variables import TRUTH_PREFIX, Variable, data_dictionary
+
+JOINT = "|"
+_MAP_KEYS = ("missing", "ignore", "columns")
+_COLUMN_KEYS = ("from", "unit", "levels", "missing")
+
+Level = float | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MappedColumn:
+    """How one variable is read from a table.
+
+    Attributes
+    ----------
+    target : str
+        Variable of the data dictionary.
+    sources : tuple of str
+        Columns of the table; empty where the name is to be found as if there were no map.
+    unit : str or None
+        Stated unit, as the dictionary spells it.
+    levels : mapping of str to float, str or None
+        What a cell, or several cells joined by `|`, stands for; None means missing.
+    missing : tuple of str
+        Codes that mean missing in this column.
+    """
+
+    target: str
+    sources: tuple[str, ...] = ()
+    unit: str | None = None
+    levels: Mapping[str, Level] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+
+    @property
+    def factor(self) -> float:
+        """Number that converts the stated unit to the dictionary's."""
+        return known_units(data_dictionary()[self.target])[self.unit] if self.unit else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnMap:
+    """Which columns of a table are which variables; what it does not name is matched by name.
+
+    Attributes
+    ----------
+    columns : mapping of str to MappedColumn
+        Variables that the map speaks of.
+    missing : tuple of str
+        Codes that mean missing anywhere but in the identifier.
+    ignore : tuple of str
+        Columns of the table that are never read.
+    source : str
+        Name of the file for messages.
+
+    Examples
+    --------
+    >>> eosinophils = MappedColumn("blood_eosinophils_cells_ul", ("eos",), unit="10^9/L")
+    >>> ColumnMap({"blood_eosinophils_cells_ul": eosinophils}).columns["blood_eosinophils_cells_ul"].factor
+    1000
+    """
+
+    columns: Mapping[str, MappedColumn] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    source: str = "column map"
+
+    @classmethod
+    def from_toml(cls, path: str | os.PathLike[str]) -> ColumnMap:
+        """Read a column map.
+
+        Parameters
+        ----------
+        path : path
+            TOML file with one `[columns.VARIABLE]` table for each variable (keys `from`, `unit`, `levels`,
+            `missing`) and, at the top, `missing` and `ignore`.
+
+        Returns
+        -------
+        ColumnMap
+            The checked map.
+
+        Raises
+        ------
+        UnusableInputError
+            If the file cannot be read or says anything that the data dictionary does not know; all of it at once.
+        """
+        name = os.fspath(path)
+        try:
+            content = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
+        except OSError as error:
+            raise UnusableInputError(f"{name}: the column map cannot be read ({error.strerror})") from error
+        except ValueError as error:
+            raise UnusableInputError(f"{name}: not a TOML file ({error})") from error
+        return cls.from_mapping(content, name)
+
+    @classmethod
+    def from_mapping(cls, content: Mapping[str, Any], source: str = "column map") -> ColumnMap:
+        """Check the content of a column map; the keys are those of the TOML file."""
+        faults = [_unknown(f"key {shown(key)}", key, _MAP_KEYS) for key in content if key not in _MAP_KEYS]
+        tables = content.get("columns", {})
+        if not isinstance(tables, Mapping):
+            faults, tables = [*faults, "`columns` must hold one table for each variable"], {}
+        columns = {target: _mapped_column(target, table, faults) for target, table in tables.items()}
+        missing = _texts(content.get("missing", []), "`missing`", faults)
+        ignore = _texts(content.get("ignore", []), "`ignore`", faults)
+        refuse(faults, source)
+        return cls(columns, missing, ignore, source)
+
+
+def refuse(faults: Sequence[str], source: str) -> None:
+    """Raise UnusableInputError with everything that is wrong with a map."""
+    if faults:
+        raise UnusableInputError(f"{source}: " + "; ".join(faults))
+
+
+def canonical(text: str) -> str:
+    """Return one spelling for codes that mean the same: case, outer spaces, `1` and `1.0`.
+
+    Examples
+    --------
+    >>> canonical(" 1.0|Yes ")
+    '1|yes'
+    """
+    return JOINT.join(_canonical_part(part) for part in text.split(JOINT))
+
+
+def _canonical_part(text: str) -> str:
+    text = text.strip().casefold()
+    if not text.lstrip("+-")[:1].isdecimal():
+        return text
+    try:
+        number = float(text.replace("_", "x"))
+    except ValueError:
+        return text
+    return repr(int(number)) if number.is_integer() else repr(number)
+
+
+def _mapped_column(target: str, table: Any, faults: list[str]) -> MappedColumn:
+    """One table of the map; what is wrong is added to the faults."""
+    where = f"[columns.{target}]"
+    variable = data_dictionary().get(target)
+    if variable is None:
+        meant = data_dictionary().by_alias().get(target.casefold(), target)
+        faults.append(_unknown(where, meant, data_dictionary()))
+        return MappedColumn(target)
+    if not isinstance(table, Mapping):
+        faults.append(f"{where} must be a table with keys {', '.join(_COLUMN_KEYS)}")
+        return MappedColumn(target)
+    faults += [_unknown(f"{where} key {shown(key)}", key, _COLUMN_KEYS) for key in table if key not in _COLUMN_KEYS]
+    sources, levels = _sources(table, where, faults), _levels(table.get("levels", {}), variable, where, faults)
+    if len(sources) > 1 and not levels:
+        faults.append(f"{where} several source columns need `levels` that name their combinations")
+    missing = _texts(table.get("missing", []), f"{where} `missing`", faults)
+    return MappedColumn(target, sources, _unit(table, variable, where, faults), levels, missing)
+
+
+def _sources(table: Mapping[str, Any], where: str, faults: list[str]) -> tuple[str, ...]:
+    sources = _texts(table.get("from", []), f"{where} `from`", faults)
+    truths = [name for name in sources if name.casefold().startswith(TRUTH_PREFIX)]
+    faults += [f"{where} {shown(name)} holds a simulated truth and is never read" for name in truths]
+    return sources
+
+
+def _unit(table: Mapping[str, Any], variable: Variable, where: str, faults: list[str]) -> str | None:
+    if "unit" not in table:
+        return None
+    unit = find_unit(str(table["unit"]), variable)
+    if unit is None:
+        allowed = ", ".join(known_units(variable)) or "none"
+        faults.append(f"{where} unit {shown(str(table['unit']))} is not known; allowed: {allowed}")
+    return unit
+
+
+def _levels(levels: Any, variable: Variable, where: str, faults: list[str]) -> dict[str, Level]:
+    if not isinstance(levels, Mapping):
+        faults.append(f'{where} `levels` must be a table such as {{ "0" = "never" }}')
+        return {}
+    if levels and variable.kind in ("id", "group"):
+        faults.append(f"{where} is kept verbatim and takes no `levels`")
+    bad = [level for level in levels.values() if not _is_level(level, variable)]
+    faults += [_unknown(f"{where} level {shown(str(level))}", str(level), _allowed(variable)) for level in bad]
+    return {canonical(str(code)): _level(level) for code, level in levels.items()}
+
+
+def _is_level(level: Any, variable: Variable) -> bool:
+    """Whether a level is one of the variable; an empty text means missing."""
+    if level == "" or level in variable.levels:
+        return True
+    number = isinstance(level, int | float) and not isinstance(level, bool)
+    return variable.is_numeric and number and math.isfinite(level) and (variable.kind != "flag" or level in (0, 1))
+
+
+def _level(level: Any) -> Level:
+    if isinstance(level, int | float):
+        return float(level)
+    return str(level) or None
+
+
+def _allowed(variable: Variable) -> tuple[str, ...]:
+    if variable.levels:
+        return variable.levels
+    return ("0", "1") if variable.kind == "flag" else ("a number",)
+
+
+def _texts(given: Any, where: str, faults: list[str]) -> tuple[str, ...]:
+    """One text or a list of them; numbers are taken as they are written."""
+    texts = given if isinstance(given, list | tuple) else [given]
+    if any(isinstance(text, bool) or not isinstance(text, str | int | float) for text in texts):
+        faults.append(f"{where} must be a text or a list of texts")
+        return ()
+    return tuple(str(text) for text in texts)
+
+
+def _unknown(what: str, name: str, allowed: Iterable[str]) -> str:
+    allowed = tuple(allowed)
+    guess = closest(name, allowed)
+    hint = f"did you mean {guess}?" if guess else "`asthma-ml variables` lists them"
+    return f"{what} is not known; " + (f"allowed: {', '.join(allowed)}" if len(allowed) <= 8 else hint)

@@ -1,0 +1,129 @@
+"""Which column of a table is which variable: by the column map, then by name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from asthma_ml.errors import UnusableInputError
+from asthma_ml.patients.column_map import ColumnMap, MappedColumn, refuse
+from asthma_ml.patients.problems import Finding, closest, shown
+from asthma_ml.variables import data_dictionary
+
+
+def match_columns(
+    names: Sequence[str], column_map: ColumnMap, source: str
+) -> tuple[dict[str, MappedColumn], list[Finding]]:
+    """Find the variables of the dictionary among the columns of a table.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Columns of the table.
+    column_map : ColumnMap
+        What the user states; it comes first.
+    source : str
+        Name of the table for messages.
+
+    Returns
+    -------
+    columns : dict of str to MappedColumn
+        What was found, in the order of the dictionary, each with its source columns.
+    findings : list of Finding
+        Matches by alias, and names that could not be told apart.
+
+    Raises
+    ------
+    UnusableInputError
+        If the map names columns that are not there, or no column is known at all.
+
+    Examples
+    --------
+    >>> columns, findings = match_columns(["Patient ID", "eos"], ColumnMap(), "clinic.csv")
+    >>> [column.sources for column in columns.values()]
+    [('Patient ID',), ('eos',)]
+    >>> findings[0].message
+    'read `eos` as blood_eosinophils_cells_ul'
+    """
+    _refuse_absent(names, column_map, source)
+    stated = {target: column for target, column in column_map.columns.items() if column.sources}
+    taken = {name for column in stated.values() for name in column.sources}.union(column_map.ignore)
+    by_name, findings = _match_by_name([name for name in names if name not in taken], stated)
+    unnamed = {target: column_map.columns.get(target, MappedColumn(target)) for target in by_name}
+    found = stated | {target: replace(unnamed[target], sources=(by_name[target],)) for target in by_name}
+    _refuse_unmatched(names, found, column_map, source)
+    return {target: found[target] for target in data_dictionary() if target in found}, findings
+
+
+def plain_name(name: str) -> str:
+    """Return a column name without case and with underscores for spaces and hyphens."""
+    return re.sub(r"[\s\-]+", "_", name.strip().casefold())
+
+
+def _match_by_name(names: Sequence[str], stated: Mapping[str, MappedColumn]) -> tuple[dict[str, str], list[Finding]]:
+    """Match by exact name, then by plain name, then by alias; a better match takes the variable."""
+    dictionary, aliases = data_dictionary(), data_dictionary().by_alias()
+    free = list(names)
+    ways: tuple[tuple[str, Callable[[str], str | None]], ...] = (
+        ("name", lambda name: name if name in dictionary else None),
+        ("name", lambda name: plain_name(name) if plain_name(name) in dictionary else None),
+        ("alias", lambda name: aliases.get(plain_name(name))),
+    )
+    matched: dict[str, str] = {}
+    findings: list[Finding] = []
+    for way, target_of in ways:
+        candidates = _candidates(free, target_of, {*stated, *matched})
+        for target, found in candidates.items():
+            if len(found) > 1:
+                findings.append(_ambiguous(target, found))
+                continue
+            matched[target] = found[0]
+            if way == "alias":
+                findings.append(Finding(target, "alias", "warning", f"read {shown(found[0])} as {target}"))
+        free = [name for name in free if target_of(name) is None]
+    return matched, findings
+
+
+def _candidates(names: Iterable[str], target_of: Callable[[str], str | None], taken: set[str]) -> dict[str, list[str]]:
+    candidates: dict[str, list[str]] = {}
+    for name in names:
+        target = target_of(name)
+        if target is not None and target not in taken:
+            candidates.setdefault(target, []).append(name)
+    return candidates
+
+
+def _ambiguous(target: str, names: Sequence[str]) -> Finding:
+    which = " and ".join(shown(name) for name in names)
+    message = f"not read: {which} could both be it; name one in a column map"
+    return Finding(target, "ambiguous_name", "warning", message)
+
+
+def _refuse_absent(names: Sequence[str], column_map: ColumnMap, source: str) -> None:
+    """Refuse a map that names columns the table does not have, all of them at once."""
+    used = [(f"[columns.{target}] ", name) for target, column in column_map.columns.items() for name in column.sources]
+    used += [("`ignore` ", name) for name in column_map.ignore]
+    absent = ((where, name) for where, name in used if name not in names)
+    refuse(
+        [f"{where}{shown(name)} is not in {source}{_hint(name, names)}" for where, name in absent], column_map.source
+    )
+
+
+def _hint(name: str, names: Iterable[str]) -> str:
+    guess = closest(name, names)
+    return f" (closest: {shown(guess)})" if guess else ""
+
+
+def _refuse_unmatched(
+    names: Sequence[str], found: Mapping[str, MappedColumn], column_map: ColumnMap, source: str
+) -> None:
+    """Refuse a table without any known column, and a map whose variable without `from` is not there."""
+    lost = sorted(column_map.columns.keys() - found)
+    refuse([f"[columns.{target}] has no `from`, nor {source} such a column" for target in lost], column_map.source)
+    if not found:
+        seen = ", ".join(shown(name) for name in names[:8])
+        raise UnusableInputError(
+            f"{source}: no column is a known variable (found {seen}); the first line must name the columns, "
+            "`--columns MAP.toml` says what they are"
+        )

@@ -1,0 +1,201 @@
+"""What one cell says: numbers, flags, levels, missing values. Works on the distinct texts of a column."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from asthma_ml.errors import UnusableInputError
+from asthma_ml.patients.column_map import JOINT, MappedColumn, canonical
+from asthma_ml.patients.problems import Finding, Severity, closest
+from asthma_ml.patients.units import convert
+from asthma_ml.variables import Variable
+
+MISSING_TOKENS = frozenset({"", "na", "n/a", "nan", "null", "."})
+JOIN = "\x1f"
+_FLAGS = {"0": 0.0, "no": 0.0, "n": 0.0, "false": 0.0, "1": 1.0, "yes": 1.0, "y": 1.0, "true": 1.0}
+# Codes of administrative sex in HL7, and so in most hospital exports.
+_STANDARD_CODES = {"sex": {"f": "female", "m": "male"}}
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,4})?", re.ASCII | re.IGNORECASE)
+_CENSORED = re.compile(r"(<=|>=|[<>≤≥])\s*(.*)", re.DOTALL)
+
+
+class Reading(NamedTuple):
+    """The value of one cell (None: missing) and, where something is wrong, the broken rule."""
+
+    value: float | str | None
+    rule: str = ""
+    message: str = ""
+    severity: Severity = "error"
+
+
+@dataclass(frozen=True)
+class CellParser:
+    """Reads the cells of one variable.
+
+    Attributes
+    ----------
+    variable : Variable
+        What the column is.
+    mapped : MappedColumn
+        Its unit, level map and codes for missing.
+    missing : frozenset of str
+        What means missing, in canonical spelling.
+    decimal_comma : bool
+        Whether a comma inside a number is its decimal sign.
+    """
+
+    variable: Variable
+    mapped: MappedColumn
+    missing: frozenset[str] = MISSING_TOKENS
+    decimal_comma: bool = False
+
+    @cached_property
+    def factor(self) -> float:
+        """Number that converts the stated unit."""
+        return self.mapped.factor
+
+    def __call__(self, text: str) -> Reading:
+        """Read one cell; cells of several columns come joined."""
+        if self.variable.kind == "id":
+            return Reading(text)
+        codes = [canonical(part) for part in text.split(JOIN)]
+        if JOINT.join(codes) in self.mapped.levels:
+            return Reading(self.mapped.levels[JOINT.join(codes)])
+        if not self.missing.isdisjoint(codes):
+            return Reading(None)
+        if len(codes) > 1:
+            return Reading(None, "unknown_level", "not among the combinations that the column map names")
+        return self._plain(text)
+
+    def _plain(self, text: str) -> Reading:
+        """Read a cell that is there and stands for itself."""
+        if self.variable.kind == "group":
+            return Reading(text)
+        if self.variable.kind in ("category", "label"):
+            return read_level(text, self.variable)
+        return read_flag(text) if self.variable.kind == "flag" else self._number(text)
+
+    def _number(self, text: str) -> Reading:
+        reading = read_number(text, self.decimal_comma)
+        if not isinstance(reading.value, float):
+            return reading
+        value = convert(reading.value, self.factor)
+        if self.variable.kind == "count" and not reading.rule and not value.is_integer():
+            return Reading(value, "whole_number", "not a whole number", "warning")
+        return reading._replace(value=value) if value != reading.value else reading
+
+
+def read_number(text: str, decimal_comma: bool = False) -> Reading:
+    """Read a number; a value beyond an assay's limit is read as the limit, with a warning.
+
+    Examples
+    --------
+    >>> read_number("38,5", decimal_comma=True).value
+    38.5
+    >>> read_number("<5")
+    Reading(value=5.0, rule='censored', message="beyond the assay's limit, read as the limit", severity='warning')
+    """
+    text = text.strip()
+    beyond = _CENSORED.fullmatch(text)
+    number = beyond[2] if beyond else text
+    plain = number.replace(",", ".") if decimal_comma else number
+    if not _NUMBER.fullmatch(plain):
+        return _not_a_number(number)
+    value = float(plain)
+    if not np.isfinite(value):
+        return Reading(None, "number", "not a finite number")
+    if beyond:
+        return Reading(value, "censored", "beyond the assay's limit, read as the limit", "warning")
+    return Reading(value)
+
+
+def read_flag(text: str) -> Reading:
+    """Read yes or no.
+
+    Examples
+    --------
+    >>> read_flag("Yes").value
+    1.0
+    """
+    value = _FLAGS.get(canonical(text))
+    return Reading(value) if value is not None else Reading(None, "flag", "not among 0, 1, no, yes, false, true")
+
+
+def read_level(text: str, variable: Variable) -> Reading:
+    """Read a level of a category; case, spaces and hyphens do not matter.
+
+    Examples
+    --------
+    >>> from asthma_ml.variables import data_dictionary
+    >>> read_level("Anti-IL5", data_dictionary()["biologic"]).value
+    'anti_il5'
+    """
+    code = re.sub(r"[\s\-]+", "_", text.strip().casefold())
+    if code in variable.levels:
+        return Reading(code)
+    if standard := _STANDARD_CODES.get(variable.name, {}).get(code):
+        return Reading(standard)
+    guess = closest(code, variable.levels)
+    message = f"not among {', '.join(variable.levels)}" + (f"; closest: {guess}" if guess else "")
+    # A label does not take part in a prediction, so it cannot make one invalid.
+    return Reading(None, "unknown_level", message, "warning" if variable.kind == "label" else "error")
+
+
+def parse_column(texts: Sequence[str], parser: CellParser) -> tuple[pd.Series[Any], list[Finding]]:
+    """Read a column.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Its cells.
+    parser : CellParser
+        What a cell may say.
+
+    Returns
+    -------
+    values : Series
+        float64 for numbers and flags, text otherwise; NaN where missing.
+    findings : list of Finding
+        What could not be read as it stands.
+
+    Raises
+    ------
+    UnusableInputError
+        If a text cannot be stored, such as half of a surrogate pair.
+    """
+    codes, distinct = pd.factorize(np.asarray(texts, dtype=object), use_na_sentinel=False)
+    readings = [parser(text) for text in distinct]
+    dtype = "float64" if parser.variable.is_numeric else "str"
+    cells = [np.nan if reading.value is None else reading.value for reading in readings]
+    try:
+        values = pd.Series(cells, dtype=dtype)
+    except UnicodeEncodeError:
+        raise UnusableInputError(f"{parser.variable.name}: a cell holds text that is not Unicode") from None
+    return values.take(codes).reset_index(drop=True), _findings(parser.variable.name, codes, readings)
+
+
+def _findings(name: str, codes: NDArray[np.intp], readings: Sequence[Reading]) -> list[Finding]:
+    """Gather what was found in the distinct texts by rule and message."""
+    groups: dict[tuple[str, Severity, str], list[int]] = {}
+    for code, reading in enumerate(readings):
+        if reading.rule:
+            groups.setdefault((reading.rule, reading.severity, reading.message), []).append(code)
+    return [Finding(name, *key, np.flatnonzero(np.isin(codes, group))) for key, group in groups.items()]
+
+
+def _not_a_number(text: str) -> Reading:
+    if text.endswith("%"):
+        return Reading(None, "percent_sign", "with a percent sign; give the number alone, its unit in a column map")
+    if text.casefold().lstrip("+-") in ("inf", "infinity"):
+        return Reading(None, "number", "not a finite number")
+    if "," in text and _NUMBER.fullmatch(text.replace(",", ".", 1)):
+        return Reading(None, "number", "with a comma; a decimal comma is read only where `;` separates the cells")
+    return Reading(None, "number", "not a number")

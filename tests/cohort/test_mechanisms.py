@@ -1,0 +1,179 @@
+"""What a clinician would check in the mechanisms: worked patients, signs, sources."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from asthma_ml.cohort.causal_model import Noise
+from asthma_ml.cohort.distributions import levels_from_codes
+from asthma_ml.cohort.generate import severe_asthma_model
+from asthma_ml.cohort.mechanisms import (
+    corticosteroid_response,
+    environment,
+    resistance,
+    type2_inflammation,
+)
+from asthma_ml.evidence import ASSUMED, evidence_table
+
+SMOKING = ("never", "former", "current")
+BIOLOGICS = ("none", "anti_ige", "anti_il5", "anti_il4r", "anti_tslp")
+GENES = [name for name in severe_asthma_model().order if "_rs" in name]
+
+
+@pytest.fixture(scope="module")
+def population():
+    return severe_asthma_model().simulate(Noise(seed=3, block=0))
+
+
+def one(levels, level):
+    return levels_from_codes(np.array([levels.index(level)]), levels)
+
+
+def every_coefficient():
+    for equation in severe_asthma_model().equations.values():
+        for name, number in equation.coefficients.items():
+            yield f"{equation.name}.{name}", number
+
+
+def test_every_source_is_a_row_of_the_evidence_table():
+    known = set(evidence_table().index)
+    unknown = {
+        address: number.source
+        for address, number in every_coefficient()
+        if number.source and not set(number.source.split(",")) <= known
+    }
+    assert unknown == {}
+
+
+def test_numbers_without_a_source_are_labelled_assumed():
+    assert all(number.source or number.evidence == ASSUMED for _, number in every_coefficient())
+
+
+def test_measured_numbers_are_those_of_their_source():
+    table = evidence_table()
+    for address, number in every_coefficient():
+        if number.evidence == "measured":
+            published = table.loc[number.source, "value"]
+            assert number in (pytest.approx(published), pytest.approx(published / 100)), address
+
+
+def test_every_equation_says_what_it_is():
+    assert [name for name, equation in severe_asthma_model().equations.items() if not equation.title] == []
+
+
+def test_oral_steroid_of_12_mg_takes_away_22_per_cent_of_eosinophils():
+    """Emax 44 %, half-maximal at 12 mg/day (IMM067, IMM068)."""
+    suppression = corticosteroid_response.oral_steroid_suppression(np.array([0.0, 12.0, 1e9]))
+    assert suppression == pytest.approx([0.0, 0.22, 0.44])
+
+
+def test_half_the_doses_with_poor_technique_deliver_a_quarter():
+    delivered = corticosteroid_response.delivered_ics_ug_day(
+        np.array([2000.0]), np.array([0.5]), one(("correct", "acceptable", "poor"), "poor")
+    )
+    assert delivered == pytest.approx([500.0])
+
+
+def test_steroid_masks_feno_and_has_nothing_to_mask_without_il13():
+    activity = type2_inflammation.il13_airway_activity
+    untreated, treated = (
+        activity(np.array([1.5]), np.array([s]), np.array([0.0]), one(BIOLOGICS, "none")) for s in (0, 0.7)
+    )
+    arguments = (one(SMOKING, "never"), one(("female", "male"), "female"), np.array([29.0]))
+    feno = [float(type2_inflammation.feno_ppb(a, *arguments).median[0]) for a in (untreated, treated, np.array([0.0]))]
+    assert feno[0] / feno[1] > 2.5
+    assert feno[2] < 10
+
+
+def test_anti_il5_empties_the_blood_of_eosinophils():
+    count = type2_inflammation.blood_eosinophils_cells_ul
+    before, after = (
+        count(np.array([400.0]), np.array([0.0]), np.array([0.0]), one(BIOLOGICS, drug)).median
+        for drug in ("none", "anti_il5")
+    )
+    assert before == pytest.approx([400.0])
+    assert after == pytest.approx([60.0])
+
+
+def test_smoke_takes_four_fifths_of_the_steroid_gain():
+    """47 mL against 237 mL on prednisolone (ENV009, ENV010)."""
+    assert environment.smoke_steroid_blunting(one(SMOKING, "current")) == pytest.approx([1 - 47 / 237], abs=0.01)
+
+
+def test_the_four_classes_are_the_four_answers_to_two_questions():
+    phenotype = resistance.true_phenotype(np.array([1.0, -3.0, 1.0, -3.0]), np.array([-2.0, 2.0, 2.0, -2.0]))
+    assert list(phenotype) == ["th2_high", "neutrophilic_th2_low", "mixed_granulocytic", "paucigranulocytic"]
+
+
+def test_resistance_is_apparent_where_the_steroid_did_not_arrive():
+    badly, dose = np.array([3.0, 3.0, 0.5]), np.full(3, 2000.0)
+    found = resistance.true_resistance(badly, np.array([0.0, 3.0, 0.0]), np.array([400.0, 1900.0, 400.0]), dose)
+    assert list(found) == ["apparent", "resistant", "controlled"]
+
+
+def test_no_gene_explains_more_than_two_per_cent_of_steroid_sensitivity(population):
+    response = population["steroid_sensitivity"]
+    explained = {gene: np.corrcoef(population[gene], response)[0, 1] ** 2 for gene in GENES}
+    assert max(explained.values()) < 0.02
+    assert sum(explained.values()) < 0.07
+
+
+def test_hardy_weinberg_holds_within_an_ancestry(population):
+    european = population["ancestry"] == "european"
+    alleles = population["glcci1_rs37973"][european]
+    p = alleles.mean() / 2
+    assert np.mean(alleles == 1) == pytest.approx(2 * p * (1 - p), abs=0.015)
+
+
+def test_hsd3b1_acts_under_oral_steroid_only(population):
+    model, noise = severe_asthma_model(), Noise(seed=3, block=0)
+    two, none = (model.twin(population, noise, {"hsd3b1_rs1047303": n}) for n in (2, 0))
+    change = two["fev1_post_bd_pct_predicted"] - none["fev1_post_bd_pct_predicted"]
+    on_steroid = population["oral_steroid_taken_mg_day"] > 0
+    assert np.all(change[~on_steroid] == 0)
+    assert change[on_steroid].mean() < -0.5
+
+
+def test_air_pollution_is_too_weak_to_use(population):
+    for pollutant in ("pm25_ug_m3", "no2_ug_m3"):
+        assert abs(np.corrcoef(population[pollutant], population["neutrophilic_drive"])[0, 1]) < 0.06
+
+
+def test_poor_adherence_looks_th2_high(population):
+    """The same people on the same prescription, taking all doses or few of them."""
+    model, noise = severe_asthma_model(), Noise(seed=3, block=0)
+    prescription = {"ics_dose_ug_day": 2000.0, "ocs_dose_mg_day": 0.0, "biologic": "none"}
+    well, badly = (model.twin(population, noise, prescription | {"inhaled_adherence": share}) for share in (1.0, 0.1))
+    assert np.median(badly["feno_ppb"] / well["feno_ppb"]) > 1.3
+    assert np.all(badly["sputum_eosinophils_pct"] >= well["sputum_eosinophils_pct"])
+    assert list(badly["true_phenotype"]) == list(well["true_phenotype"])
+
+
+def test_oral_steroid_lowers_eosinophils_and_raises_neutrophils(population):
+    model, noise = severe_asthma_model(), Noise(seed=3, block=0)
+    off, on = (model.twin(population, noise, {"ocs_dose_mg_day": dose}) for dose in (0.0, 15.0))
+    assert np.all(on["blood_eosinophils_cells_ul"] < off["blood_eosinophils_cells_ul"])
+    assert np.all(on["blood_neutrophils_cells_ul"] > off["blood_neutrophils_cells_ul"])
+    assert list(on["true_phenotype"]) == list(off["true_phenotype"])
+
+
+def test_remodeling_does_not_melt_away_under_steroid(population):
+    model, noise = severe_asthma_model(), Noise(seed=3, block=0)
+    treated = model.twin(population, noise, {"delivered_ics_ug_day": 4000.0, "ocs_dose_mg_day": 40.0})
+    assert np.array_equal(treated["airway_remodeling"], population["airway_remodeling"])
+    assert treated["mucus_plugging"].mean() < population["mucus_plugging"].mean()
+
+
+def test_lung_function_agrees_with_itself(population):
+    before, after = population["fev1_pct_predicted"], population["fev1_post_bd_pct_predicted"]
+    assert population["bronchodilator_reversibility_pct"] == pytest.approx(100 * (after / before - 1))
+    assert np.all(population["age_at_onset_years"] <= population["age_years"])
+    assert np.all(population["sputum_eosinophils_pct"] + population["sputum_neutrophils_pct"] <= 100)
+
+
+def test_selection_makes_unrelated_things_go_together(population):
+    """Among people with asthma remodeling and IL-17 are nearly unrelated; among the enrolled less so."""
+    table = pd.DataFrame({name: population[name] for name in ("exacerbation_proneness", "airway_remodeling")})
+    enrolled = table[population["enrolled"] == 1]
+    assert abs(table.corr().iloc[0, 1]) < 0.03
+    assert enrolled.corr().iloc[0, 1] < -0.05

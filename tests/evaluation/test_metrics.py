@@ -1,0 +1,69 @@
+"""Metrics of a model on patients it has not seen."""
+
+import numpy as np
+import pytest
+
+from asthma_ml.classifier import PhenotypeClassifier
+from asthma_ml.cohort import generate_cohort
+from asthma_ml.errors import UnusableInputError
+from asthma_ml.evaluation import evaluate_model
+from asthma_ml.variables import FOUR_CLASSES
+
+
+@pytest.fixture(scope="module")
+def model():
+    return PhenotypeClassifier(n_trees=60).fit(*generate_cohort(1_500, seed=1).training_data())
+
+
+@pytest.fixture(scope="module")
+def others():
+    return generate_cohort(1_500, seed=2).training_data()
+
+
+def test_a_model_is_measured_with_its_uncertainty(model, others):
+    metrics = evaluate_model(model, *others)
+    assert sum(metrics["class_counts"].values()) == metrics["n_patients"] == len(others[1])
+    for name in ("auc", "log_loss", "brier", "accuracy", "calibration_slope", "calibration_intercept"):
+        assert metrics[name]["lower"] < metrics[name]["value"] < metrics[name]["upper"]
+    assert 0.85 < metrics["auc"]["value"] < 0.96
+    assert 0.8 < metrics["calibration_slope"]["value"] < 1.25
+
+
+def test_shuffled_labels_are_worth_a_coin(model, others):
+    X, y = others
+    shuffled = np.random.default_rng(0).permutation(y.to_numpy())
+    metrics = evaluate_model(model, X, shuffled)
+    assert metrics["auc"]["value"] == pytest.approx(0.5, abs=0.05)
+    assert metrics["calibration_slope"]["value"] < 0.2
+
+
+def test_the_order_of_patients_and_columns_does_not_matter(model, others):
+    X, y = others
+    order = np.random.default_rng(1).permutation(len(X))
+    shuffled = evaluate_model(model, X.iloc[order, ::-1], y.iloc[order])
+    assert shuffled["auc"]["value"] == pytest.approx(evaluate_model(model, X, y)["auc"]["value"], abs=1e-12)
+
+
+def test_prediction_sets_hold_the_truth_as_often_as_promised(model, others):
+    decisions = evaluate_model(model, *others)["decisions"]
+    assert decisions["coverage"] == pytest.approx(0.90, abs=0.03)
+    assert decisions["accuracy_when_decided"] > 0.8
+
+
+def test_four_classes_are_measured_as_well():
+    cohort = generate_cohort(1_500, seed=1)
+    model = PhenotypeClassifier(n_trees=30).fit(*cohort.training_data(FOUR_CLASSES))
+    metrics = evaluate_model(model, *generate_cohort(1_000, seed=2).training_data(FOUR_CLASSES))
+    assert 0.7 < metrics["auc"]["value"] < 0.95
+
+
+def test_labels_that_the_model_does_not_know_are_refused(model):
+    X, y = generate_cohort(200, seed=3).training_data(FOUR_CLASSES)
+    with pytest.raises(UnusableInputError, match="mixed_granulocytic, paucigranulocytic; it knows"):
+        evaluate_model(model, X, y)
+
+
+def test_one_class_alone_cannot_be_told_apart(model, others):
+    X, y = others
+    with pytest.raises(UnusableInputError, match="only 1 of 2 classes"):
+        evaluate_model(model, X[y == "th2_high"], y[y == "th2_high"])

@@ -1,0 +1,32 @@
+"""Problems as people and programs read them: no patient's value unless it is asked for."""
+
+from __future__ import annotations
+
+import json
+
+from asthma_ml.patients import Problem, problems_as_records, summarise_problems
+from asthma_ml.patients.problems import shown
+
+PROBLEMS = [
+    Problem(None, "feno_ppb", "alias", "warning", "read `NO` as feno_ppb"),
+    *(Problem(line, "feno_ppb", "limits", "error", "outside 0-400 ppb", f"9{line}0") for line in range(2, 15)),
+]
+
+
+def test_errors_come_first_and_lines_are_not_listed_for_ever() -> None:
+    assert summarise_problems(PROBLEMS, max_lines=3).splitlines() == [
+        "feno_ppb: 13 values outside 0-400 ppb (lines 2, 3, 4 and 10 more)",
+        "feno_ppb: read `NO` as feno_ppb",
+    ]
+    assert summarise_problems(PROBLEMS[:2]).splitlines()[0] == "feno_ppb: 1 value outside 0-400 ppb (line 2)"
+    assert summarise_problems([]) == ""
+
+
+def test_values_are_shown_only_when_asked_for() -> None:
+    assert "920" not in json.dumps(problems_as_records(PROBLEMS)) + summarise_problems(PROBLEMS)
+    assert problems_as_records(PROBLEMS, show_values=True)[1]["value"] == "920"
+
+
+def test_names_from_files_cannot_steer_a_terminal() -> None:
+    assert shown("\x1b[2Jage\n") == "`?[2Jage?`"
+    assert len(shown("x" * 1000)) == 62

@@ -1,0 +1,122 @@
+"""Files as hospitals send them: every way to write the same cells reads as the same cells."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+from pathlib import Path
+
+import pytest
+
+from asthma_ml.errors import UnusableInputError
+from asthma_ml.patients.sources import read_source
+from asthma_ml.patients.text_tables import TextTable, find_delimiter, parse_text_table
+
+PLAIN = "patient_id,biologic,note\n007,none,Müller\n008,NA,\n"
+CELLS = [["007", "none", "Müller"], ["008", "NA", ""]]
+
+
+def parse(text: str) -> TextTable:
+    return parse_text_table(text.encode(), "clinic.csv")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        PLAIN.encode(),
+        codecs.BOM_UTF8 + PLAIN.encode(),
+        PLAIN.encode("utf-16"),
+        PLAIN.encode("cp1252"),
+        PLAIN.replace("\n", "\r\n").encode(),
+        PLAIN.replace("\n", "\r").encode(),
+        PLAIN.replace("\n", "\n\n").encode(),
+        PLAIN.rstrip("\n").encode(),
+        *(PLAIN.replace(",", delimiter).encode() for delimiter in ";\t|"),
+        b"\n" + PLAIN.encode(),
+    ],
+)
+def test_every_way_to_write_a_table_gives_the_same_cells(data: bytes) -> None:
+    table = parse_text_table(data, "clinic.csv")
+    assert list(table.frame.columns) == ["patient_id", "biologic", "note"]
+    assert table.frame.to_numpy().tolist() == CELLS
+
+
+def test_latin_1_is_said_with_its_line() -> None:
+    (finding,) = parse_text_table(PLAIN.encode("cp1252"), "clinic.csv").findings
+    assert (finding.severity, finding.rule) == ("warning", "encoding")
+    assert "line 2" in finding.message
+
+
+def test_lines_are_counted_through_quoted_line_breaks_and_blank_lines() -> None:
+    table = parse('patient_id,note\n1,"two\nlines"\n\n2,"a ""quoted"" word, and a comma"\n3,\n')
+    assert table.lines.tolist() == [2, 5, 6]
+    assert table.frame["note"].tolist() == ["two\nlines", 'a "quoted" word, and a comma', ""]
+
+
+def test_delimiter_comes_from_the_header_alone() -> None:
+    assert find_delimiter('id;"FeNO, ppb";eos\n1;2,5;3,5\n') == ";"
+    assert find_delimiter("age\n50\n") == ","
+
+
+def test_decimal_comma_belongs_to_the_semicolon() -> None:
+    assert parse("a;b\n1;2\n").decimal_comma
+    assert not parse("a\tb\n1\t2\n").decimal_comma
+
+
+def test_header_alone_is_a_table_of_no_patients() -> None:
+    table = parse("patient_id,feno_ppb\n")
+    assert table.frame.shape == (0, 2)
+    assert table.lines.tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "the file is empty"),
+        (b"\n\n", "the file is empty"),
+        (codecs.BOM_UTF8, "the file is empty"),
+        (b"a,b\n1,2\n1\n1,2,3\n", "lines 3, 4: rows must have 2 cells as the header does; line 3 has too few (1)"),
+        (b"a,b,a\n1,2,3\n", "line 1: column names must be unique; repeated: `a`"),
+        (b"a,b\n1,\0\n", "line 2: a NUL byte"),
+        (b'a,b\n1,2\n3,"4\n5,6\n', "line 3: a quotation mark is opened and never closed"),
+        (b'a,b\n1,"2"3\n', "line 2: text follows a closing quotation mark"),
+        (b'a,b\n1,"' + b"x" * 200_000, "line 2: a cell has more than 131072 characters"),
+        (b"\x89\x01\x02\xff" * 9, "neither UTF-8 nor Latin-1"),
+        (codecs.BOM_UTF16_LE + b"a", "damaged UTF-16"),
+    ],
+)
+def test_what_is_no_table_is_refused_in_one_line_that_names_the_place(data: bytes, said: str) -> None:
+    with pytest.raises(UnusableInputError) as refusal:
+        parse_text_table(data, "clinic.csv")
+    assert str(refusal.value).startswith("clinic.csv")
+    assert said in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "no such file"),
+        (b"PK\x03\x04rest", "Excel workbook"),
+        (gzip.compress(b"a,b\n1,2\n")[:-9], "damaged gzip"),
+        (b"PAR1 and nothing else", "damaged Parquet"),
+    ],
+)
+def test_unusable_files_are_named(tmp_path: Path, content: bytes | None, said: str) -> None:
+    path = tmp_path / "patients.csv"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UnusableInputError, match=said) as refusal:
+        read_source(path)
+    assert str(refusal.value).startswith(str(path))
+
+
+def test_a_folder_is_not_a_table(tmp_path: Path) -> None:
+    with pytest.raises(UnusableInputError, match="folder"):
+        read_source(tmp_path)
+
+
+def test_gzip_is_told_by_content(tmp_path: Path) -> None:
+    path = tmp_path / "patients.csv"
+    path.write_bytes(gzip.compress(PLAIN.encode()))
+    assert read_source(path)[0].frame.to_numpy().tolist() == CELLS
