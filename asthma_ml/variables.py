@@ -94,6 +94,11 @@ class Variable:
         """Whether its values are numbers (flags count as 0 and 1)."""
         return self.kind in ("number", "count", "flag")
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether its values are reported as whole numbers."""
+        return self.kind in ("count", "flag") or (self.resolution is not None and self.resolution % 1 == 0)
+
     def direction(self, towards: str) -> int:
         """Sign of a higher value for one of the two classes of the mission.
 

@@ -6,7 +6,6 @@ a large cohort are the cohort of 1,000, whatever the number of jobs.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -96,11 +95,18 @@ class Cohort:
 
     def write(self, path: str | Path, truth: str | Path | None = None) -> None:
         """Write the observed table, its schema beside it and, where asked, the truth."""
-        write_table(self.observed, str(path))
+        write_table(with_whole_numbers(self.observed), str(path))
         if str(path) != "-":
             write_text(json.dumps(self.schema, indent=2) + "\n", str(schema_path(path)))
         if truth is not None:
             write_table(self.truth, str(truth))
+
+
+def with_whole_numbers(observed: pd.DataFrame) -> pd.DataFrame:
+    """The observed table with counts, flags and whole-step values as integers, as a clinic writes them."""
+    dictionary = data_dictionary()
+    whole = [name for name, variable in dictionary.items() if variable.is_whole and name in observed]
+    return observed.astype(dict.fromkeys(whole, "Int64"))
 
 
 def schema_path(path: str | Path) -> Path:
@@ -268,8 +274,3 @@ def _schema(
         "truth_columns": list(truth.columns),
         **json.loads(data_dictionary().to_json()),
     }
-
-
-def table_hash(table: pd.DataFrame) -> str:
-    """SHA-256 of a table's values, to name the data that a model was trained on."""
-    return hashlib.sha256(table.to_csv(index=False).encode()).hexdigest()

@@ -1,0 +1,9 @@
+"""The classifier, its calibration, its prediction sets, and the adherence gate."""
+
+from __future__ import annotations
+
+from asthma_ml.classifier.adherence_gate import GATES, adherence_gate
+from asthma_ml.classifier.encoding import align_features, encode_features, unknown_levels
+from asthma_ml.classifier.phenotype_classifier import PhenotypeClassifier
+
+__all__ = ["GATES", "PhenotypeClassifier", "adherence_gate", "align_features", "encode_features", "unknown_levels"]

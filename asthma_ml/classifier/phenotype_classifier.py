@@ -1,0 +1,409 @@
+"""The classifier: which inflammation drives a patient's asthma, with calibrated probabilities."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy.special import expit, softmax
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.utils import Tags
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from threadpoolctl import threadpool_limits
+
+from asthma_ml.classifier.calibration import LinearCalibration, calibrate, fit_calibration, identity_calibration
+from asthma_ml.classifier.distinct_patients import DistinctPatients, distinct_patients
+from asthma_ml.classifier.encoding import align_features, encode_features, refuse_forbidden_features
+from asthma_ml.classifier.prediction_sets import (
+    conformal_sets,
+    conformal_thresholds,
+    venn_abers_grid,
+    venn_abers_interval,
+)
+from asthma_ml.errors import UnusableInputError
+from asthma_ml.variables import TWO_CLASSES, data_dictionary
+
+
+class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
+    """Boosted shallow trees on what a clinic measures, calibrated, with sets and intervals.
+
+    A scikit-learn classifier throughout. Tests that were not done stay missing: the trees learn a
+    branch for them. Research software, not a medical device.
+
+    Parameters
+    ----------
+    n_trees : int, default=200
+        Number of trees (of each class, with more than two classes).
+    learning_rate : float, default=0.06
+        Share of each tree that is added.
+    max_depth : int or None, default=3
+        Largest number of questions a tree asks of a patient.
+    min_samples_leaf : int, default=20
+        Smallest number of patients in a leaf.
+    l2_regularization : float, default=1.0
+        Penalty on the values of the leaves.
+    directions : {"biology"} or None, default="biology"
+        With ``"biology"`` and the two classes of the mission, a column whose sign biology knows (the data
+        dictionary's ``points_to``) can only move the prediction that way.
+    n_folds : int, default=5
+        Folds whose held-out margins fit the calibration, the prediction sets and the intervals.
+    confidence : float, default=0.9
+        Share of the patients of each class whose prediction set shall hold their class.
+    n_threads : int or None, default=1
+        Threads of a fit or a prediction, None for all; on small data one is the fastest.
+    random_state : int, RandomState instance or None, default=0
+        Only draws which of more than 200,000 patients place the bins.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels, sorted.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Their names, where `X` had names.
+    trees_ : HistGradientBoostingClassifier
+        Fitted on all patients; classes are places in `classes_`.
+    calibration_slope_ : ndarray of shape (n_margins, n_margins)
+        Linear part of the calibration, one margin with two classes.
+    calibration_intercept_ : ndarray of shape (n_margins,)
+        Constant part.
+    is_calibrated_ : bool
+        False where a class has fewer patients than there are folds, or where held-out margins rank no
+        better than chance: probabilities are then those of the trees.
+    conformal_scores_ : list of n_classes ndarrays
+        One minus the held-out probability of the own class, sorted, of the patients of each class.
+    venn_abers_grids_ : list of n_classes ndarrays of shape (3, n_points)
+        Probability, lower and upper end.
+    feature_range_ : ndarray of shape (2, n_features)
+        Smallest and largest training value as encoded, NaN for a feature that was never measured.
+    n_patients_ : int
+        Training rows of positive weight.
+    n_distinct_patients_ : int
+        The same without copies.
+    class_counts_ : ndarray of shape (n_classes,)
+        Training rows of each class.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> feno = rng.lognormal(3.3, 0.8, size=400)
+    >>> phenotype = np.where(feno * rng.lognormal(0, 0.5, size=400) > 28, "th2_high", "neutrophilic_th2_low")
+    >>> model = PhenotypeClassifier(n_trees=30).fit(pd.DataFrame({"feno_ppb": feno}), phenotype)
+    >>> model.predict(pd.DataFrame({"feno_ppb": [8.0, 90.0]})).tolist()
+    ['neutrophilic_th2_low', 'th2_high']
+    """
+
+    def __init__(
+        self,
+        n_trees: int = 200,
+        *,
+        learning_rate: float = 0.06,
+        max_depth: int | None = 3,
+        min_samples_leaf: int = 20,
+        l2_regularization: float = 1.0,
+        directions: str | None = "biology",
+        n_folds: int = 5,
+        confidence: float = 0.9,
+        n_threads: int | None = 1,
+        random_state: int | np.random.RandomState | None = 0,
+    ) -> None:
+        self.n_trees = n_trees
+        self.learning_rate = learning_rate
+        self.max_depth = max_depth
+        self.min_samples_leaf = min_samples_leaf
+        self.l2_regularization = l2_regularization
+        self.directions = directions
+        self.n_folds = n_folds
+        self.confidence = confidence
+        self.n_threads = n_threads
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike | pd.DataFrame, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit trees, calibration, prediction sets and intervals.
+
+        Parameters
+        ----------
+        X : {array-like, DataFrame} of shape (n_patients, n_features)
+            Columns of the data dictionary (categories as text) or any numbers; NaN is not measured.
+        y : array-like of shape (n_patients,)
+            Class of each patient.
+        sample_weight : array-like of shape (n_patients,), default=None
+            A patient of weight 2 counts like the same patient twice; of weight 0, like none.
+
+        Returns
+        -------
+        PhenotypeClassifier
+            This classifier, fitted. The order of the rows makes no difference, to the last bit.
+
+        Raises
+        ------
+        UnusableInputError
+            If a column is an identifier, label, truth or prediction, holds unknown levels or text in
+            place of numbers, if there are fewer than two classes, or a parameter is out of its range.
+        ValueError
+            What scikit-learn's checks find.
+        """
+        self._check_parameters()
+        X, codes, weight = self._check_training_data(X, y, sample_weight)
+        self._remember_training_data(X, codes)
+        patients = distinct_patients(X, codes, weight)
+        self.n_distinct_patients_ = len(patients.codes)
+        with threadpool_limits(self.n_threads, user_api="openmp"):
+            margins = self._out_of_fold_margins(patients)
+            self.trees_ = self._fit_trees(patients.X, patients.codes, patients.weight)
+        self._calibrate(patients, margins)
+        return self
+
+    def decision_function(self, X: ArrayLike | pd.DataFrame) -> np.ndarray:
+        """Return calibrated margins.
+
+        Parameters
+        ----------
+        X : {array-like, DataFrame} of shape (n_patients, n_features)
+            Features as in `fit`; a level the data dictionary does not know counts as not measured.
+
+        Returns
+        -------
+        ndarray of shape (n_patients,) or (n_patients, n_classes)
+            With two classes the log-odds of the second; with more, what `softmax` turns to probabilities.
+        """
+        check_is_fitted(self)
+        calibrated = calibrate(
+            self._margins(self._check_features(X)), self.calibration_slope_, self.calibration_intercept_
+        )
+        return calibrated[:, 0] if len(self.classes_) == 2 else calibrated
+
+    def predict_proba(self, X: ArrayLike | pd.DataFrame) -> np.ndarray:
+        """Return calibrated probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, DataFrame} of shape (n_patients, n_features)
+            Features as in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_patients, n_classes)
+            In the order of `classes_`.
+        """
+        return _probability(self.decision_function(X))
+
+    def predict(self, X: ArrayLike | pd.DataFrame) -> np.ndarray:
+        """Return the most probable class.
+
+        Parameters
+        ----------
+        X : {array-like, DataFrame} of shape (n_patients, n_features)
+            Features as in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_patients,)
+            Always a class, whatever the doubt; `predict_set` tells how far it can be relied on.
+        """
+        most_probable = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[most_probable])
+
+    def predict_set(self, X: ArrayLike | pd.DataFrame) -> np.ndarray:
+        """Return the classes that cannot be ruled out at `confidence`.
+
+        Parameters
+        ----------
+        X : {array-like, DataFrame} of shape (n_patients, n_features)
+            Features as in `fit`.
+
+        Returns
+        -------
+        ndarray of bool of shape (n_patients, n_classes)
+            Membership of each class. A class of `uncalibrated_classes` is never ruled out.
+        """
+        probability = self.predict_proba(X)
+        return conformal_sets(probability, conformal_thresholds(self.conformal_scores_, self.confidence))
+
+    def predict_interval(self, X: ArrayLike | pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+        """Return the Venn-Abers interval of each probability.
+
+        Parameters
+        ----------
+        X : {array-like, DataFrame} of shape (n_patients, n_features)
+            Features as in `fit`.
+
+        Returns
+        -------
+        low, high : ndarray of shape (n_patients, n_classes)
+            Widened where needed to hold the probability itself; NaN without held-out patients. They tell how
+            far one more patient could move the calibration, which is less than all that is unsure.
+        """
+        probability = self.predict_proba(X)
+        ends = [venn_abers_interval(p, grid) for p, grid in zip(probability.T, self.venn_abers_grids_, strict=True)]
+        return np.column_stack([low for low, _ in ends]), np.column_stack([high for _, high in ends])
+
+    def encode(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Pick the columns of this model from a table of patients, as the trees see them.
+
+        Parameters
+        ----------
+        table : DataFrame of shape (n_patients, n_columns)
+            Any columns in any order; a feature that is missing counts as not measured.
+
+        Returns
+        -------
+        DataFrame of shape (n_patients, n_features)
+            What the other methods accept.
+
+        Raises
+        ------
+        UnusableInputError
+            If the model was fitted without column names, or a column of numbers holds text.
+        """
+        check_is_fitted(self)
+        names = getattr(self, "feature_names_in_", None)
+        if names is None:
+            raise UnusableInputError("the model knows no column names; fit it on a DataFrame to use it on tables")
+        return encode_features(align_features(table, names))
+
+    @property
+    def uncalibrated_classes(self) -> tuple[Any, ...]:
+        """Classes with too few patients to be ruled out at `confidence`."""
+        check_is_fitted(self)
+        thresholds = conformal_thresholds(self.conformal_scores_, self.confidence)
+        return tuple(self.classes_[np.isinf(thresholds)].tolist())
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def _check_parameters(self) -> None:
+        problems = {
+            f'directions={self.directions!r}: allowed are "biology" and None': self.directions not in ("biology", None),
+            f"n_folds={self.n_folds!r}: must be at least 2": self.n_folds < 2,
+            f"confidence={self.confidence!r}: must lie between 0 and 1": not 0 < self.confidence < 1,
+        }
+        if found := [text for text, holds in problems.items() if holds]:
+            raise UnusableInputError("; ".join(found))
+
+    def _check_training_data(
+        self, X: ArrayLike | pd.DataFrame, y: ArrayLike, sample_weight: ArrayLike | None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Checked features, class places and weights of the rows that count; sets `classes_`."""
+        if isinstance(X, pd.DataFrame):
+            refuse_forbidden_features(X)
+            X = encode_features(X)
+        features, labels = validate_data(self, X, y, dtype=np.float32, ensure_all_finite="allow-nan")
+        check_classification_targets(labels)
+        weight = _check_sample_weight(sample_weight, features, dtype=np.float64, ensure_non_negative=True)
+        counts = weight > 0
+        self.classes_, codes = np.unique(labels[counts], return_inverse=True)
+        if len(self.classes_) < 2:
+            found = f"{len(self.classes_)} class among {counts.sum()} rows of positive weight"
+            raise UnusableInputError(f"need two classes or more to tell apart, found {found}")
+        return features[counts], codes, weight[counts]
+
+    def _remember_training_data(self, X: np.ndarray, codes: np.ndarray) -> None:
+        self.n_patients_ = len(X)
+        self.class_counts_ = np.bincount(codes)
+        self.feature_range_ = np.array([np.fmin.reduce(X), np.fmax.reduce(X)])
+
+    def _check_features(self, X: ArrayLike | pd.DataFrame) -> np.ndarray:
+        encoded = encode_features(X) if isinstance(X, pd.DataFrame) else X
+        checked = validate_data(
+            self, encoded, dtype=np.float32, ensure_all_finite="allow-nan", ensure_min_samples=0, reset=False
+        )
+        return np.asarray(checked)
+
+    def _fit_trees(self, X: np.ndarray, codes: np.ndarray, weight: np.ndarray) -> HistGradientBoostingClassifier:
+        trees = HistGradientBoostingClassifier(
+            max_iter=self.n_trees,
+            learning_rate=self.learning_rate,
+            max_depth=self.max_depth,
+            min_samples_leaf=self.min_samples_leaf,
+            l2_regularization=self.l2_regularization,
+            categorical_features=None,
+            monotonic_cst=self._directions(),
+            early_stopping=False,
+            random_state=self.random_state,
+        )
+        X, codes, weights = _unweighted_where_possible(X, codes, weight)
+        return trees.fit(X, codes, sample_weight=weights)
+
+    def _directions(self) -> list[int] | None:
+        """Known signs of the features towards the second class."""
+        names = getattr(self, "feature_names_in_", None)
+        if self.directions is None or names is None or set(self.classes_) != set(TWO_CLASSES):
+            return None
+        dictionary = data_dictionary()
+        towards = str(self.classes_[1])
+        return [dictionary[name].direction(towards) if name in dictionary else 0 for name in names]
+
+    def _out_of_fold_margins(self, patients: DistinctPatients) -> np.ndarray | None:
+        """Margins from trees that have not seen the patient; None where a class cannot fill the folds."""
+        if np.bincount(patients.codes).min() < self.n_folds:
+            return None
+        folds = patients.folds(self.n_folds)
+        margins: list[np.ndarray] = []
+        for fold in range(self.n_folds):
+            seen = folds != fold
+            trees = self._fit_trees(patients.X[seen], patients.codes[seen], patients.weight[seen])
+            margins.append(_as_columns(trees.decision_function(patients.X[~seen])))
+        back = np.argsort(np.argsort(folds, kind="stable"), kind="stable")
+        return np.concatenate(margins)[back]
+
+    def _calibrate(self, patients: DistinctPatients, margins: np.ndarray | None) -> None:
+        """Set calibration, conformal scores and intervals from held-out margins."""
+        n_classes = len(self.classes_)
+        if margins is None:
+            self._set_calibration(identity_calibration(1 if n_classes == 2 else n_classes))
+            self.conformal_scores_ = [np.empty(0)] * n_classes
+            self.venn_abers_grids_ = [np.empty((3, 0))] * n_classes
+            return
+        self._set_calibration(fit_calibration(margins, patients.codes, patients.weight))
+        calibrated = calibrate(margins, self.calibration_slope_, self.calibration_intercept_)
+        probability = _probability(calibrated[:, 0] if n_classes == 2 else calibrated)
+        of_class = [patients.codes == k for k in range(n_classes)]
+        self.conformal_scores_ = [np.sort(1.0 - probability[own, k]) for k, own in enumerate(of_class)]
+        self.venn_abers_grids_ = [
+            venn_abers_grid(probability[:, k], own, patients.weight) for k, own in enumerate(of_class)
+        ]
+
+    def _set_calibration(self, calibration: LinearCalibration) -> None:
+        self.calibration_slope_ = calibration.slope
+        self.calibration_intercept_ = calibration.intercept
+        self.is_calibrated_ = calibration.fitted
+
+    def _margins(self, X: np.ndarray) -> np.ndarray:
+        if len(X) == 0:
+            return np.empty((0, len(self.calibration_intercept_)))
+        with threadpool_limits(self.n_threads, user_api="openmp"):
+            return _as_columns(self.trees_.decision_function(X))
+
+
+def _unweighted_where_possible(
+    X: np.ndarray, codes: np.ndarray, weight: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Repeat the few patients who stand in a table more than once.
+
+    scikit-learn sorts every feature once for each of 255 bins where there are weights, which takes a
+    hundred times as long as the trees.
+    """
+    if np.all(weight == np.round(weight)) and weight.sum() <= 2 * len(weight):
+        times = weight.astype(int)
+        return X.repeat(times, axis=0), codes.repeat(times), None
+    return X, codes, weight
+
+
+def _as_columns(margins: np.ndarray) -> np.ndarray:
+    """Margins as a matrix, also where scikit-learn gives one number a patient."""
+    return margins.reshape(len(margins), -1)
+
+
+def _probability(margins: np.ndarray) -> np.ndarray:
+    """Probabilities of all classes; the two of the two-class task are each exact in their small tail."""
+    if margins.ndim == 1:
+        return np.column_stack([expit(-margins), expit(margins)])
+    return np.asarray(softmax(margins, axis=1))

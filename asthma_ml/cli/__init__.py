@@ -1,0 +1,66 @@
+"""The command line: one module per command, every command also a function of the package."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from asthma_ml import __version__
+from asthma_ml.cli.command_group import AsthmaCommands
+from asthma_ml.cli.demo import demo_command
+from asthma_ml.cli.evaluate import evaluate_command
+from asthma_ml.cli.explain import explain_command
+from asthma_ml.cli.fidelity import fidelity_command
+from asthma_ml.cli.generate import generate_command
+from asthma_ml.cli.inspect import inspect_command
+from asthma_ml.cli.options import examples
+from asthma_ml.cli.predict import predict_command
+from asthma_ml.cli.train import train_command
+from asthma_ml.cli.validate import validate_command
+from asthma_ml.cli.variables import variables_command
+
+__all__ = ["commands", "main"]
+
+
+@click.group(
+    "asthma-ml",
+    cls=AsthmaCommands,
+    epilog=examples("demo -o out", "predict patients.csv -o predictions.csv", "explain patients.csv --patient P001"),
+)
+@click.version_option(__version__, prog_name="asthma-ml")
+def commands() -> None:
+    """Which inflammation drives treatment-resistant severe asthma.
+
+    Research software, not a medical device. SHAP values explain the model, not the disease.
+
+    Results go to the standard output or to --output, messages to the standard error. FILE may be
+    "-". Exit codes: 0 done, 1 unexpected, 2 usage or unusable input, 3 rows refused under
+    --strict, 4 model file unusable, 5 gate refused.
+    """
+
+
+for command in (
+    demo_command,
+    generate_command,
+    validate_command,
+    train_command,
+    predict_command,
+    explain_command,
+    evaluate_command,
+    fidelity_command,
+    variables_command,
+    inspect_command,
+):
+    commands.add_command(command)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments without the program's name; those of the process if None.
+    """
+    commands.main(args=list(argv) if argv is not None else None, prog_name="asthma-ml")

@@ -1,0 +1,143 @@
+"""``asthma-ml demo``: the main job, start to end."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from tqdm import tqdm
+
+from asthma_ml.cli.evaluate import readable
+from asthma_ml.cli.explain import write_figure
+from asthma_ml.cli.options import RESEARCH_NOTE, examples, say, shows_progress, with_verbosity
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from asthma_ml.cohort import Cohort
+    from asthma_ml.training import TrainedClassifier
+
+
+@click.command("demo", epilog=examples("demo -o out", "demo -o out --patients 500 --seed 7"))
+@click.option(
+    "-o", "--output", metavar="FOLDER", required=True, type=click.Path(file_okay=False), help="Result folder."
+)
+@click.option("--patients", type=click.IntRange(min=100), default=2000, show_default=True, help="Size of each cohort.")
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Same seed, same results.")
+@click.option(
+    "--patients-file",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Patients to predict; the shipped examples if left out.",
+)
+@with_verbosity
+def demo_command(*, output: str, patients: int, seed: int, patients_file: str | None) -> None:
+    """Do the whole job once, from cohort to reasons.
+
+    Generates a cohort, trains on it, measures the model on a second cohort, predicts and explains
+    example patients. Leaves the cohort with its truth, the model, predictions.csv and two figures in
+    FOLDER.
+    """
+    from asthma_ml.shipped import example_patients_path
+
+    folder = Path(output)
+    folder.mkdir(parents=True, exist_ok=True)
+    source = Path(patients_file) if patients_file else example_patients_path()
+    with tqdm(total=4, unit="step", leave=False, disable=not shows_progress()) as bar:
+        _next_step(bar, "generating")
+        cohort, others = synthetic_cohort(patients, seed), synthetic_cohort(patients, seed + 1)
+        cohort.write(folder / "cohort.csv", folder / "truth.csv")
+        _next_step(bar, "training")
+        trained = train_on(cohort, folder / "model.aml", seed=seed)
+        _next_step(bar, "evaluating")
+        metrics = evaluate_on(trained, others)
+        _next_step(bar, "explaining")
+        table = predict_and_explain(trained, source, folder)
+    click.echo(f"1. Cohort: {patients} synthetic patients of a severe asthma clinic, seed {seed}")
+    click.echo(_indented(_class_counts(trained)))
+    click.echo("2. Model, cross-validated on them")
+    click.echo(_indented(readable(trained.metrics)))
+    click.echo(f"3. The same model on {patients} other patients, seed {seed + 1}")
+    click.echo(_indented(readable(metrics)))
+    click.echo(f"4. Predictions for {len(table)} patients of {source.name}")
+    click.echo(_indented(_answers(table)))
+    click.echo(f"Written: {', '.join(str(path) for path in sorted(folder.iterdir()))}")
+    say(RESEARCH_NOTE)
+
+
+def _next_step(bar: tqdm, doing: str) -> None:
+    bar.set_description(doing)
+    bar.update()
+
+
+def synthetic_cohort(n_patients: int, seed: int) -> Cohort:
+    """Generate one cohort."""
+    from asthma_ml.cohort import generate_cohort
+
+    return generate_cohort(n_patients=n_patients, seed=seed)
+
+
+def train_on(cohort: Cohort, model_path: Path, *, seed: int) -> TrainedClassifier:
+    """Train the two-class model on a cohort; save it with its card."""
+    from asthma_ml.patients import read_patients
+    from asthma_ml.persistence import save_model, write_card
+    from asthma_ml.training import train_classifier
+
+    trained = train_classifier(read_patients(cohort.observed), seed=seed)
+    save_model(trained.model, model_path, card=trained.card)
+    write_card(model_path)
+    return trained
+
+
+def evaluate_on(trained: TrainedClassifier, cohort: Cohort) -> dict[str, Any]:
+    """Measure the model on a cohort that it has not seen."""
+    from asthma_ml.evaluation import evaluate_model
+
+    features, labels = cohort.training_data()
+    return evaluate_model(trained.model, features, labels)
+
+
+def predict_and_explain(trained: TrainedClassifier, source: Path, folder: Path) -> pd.DataFrame:
+    """Write the predictions, their overview in documented factors, and the figure of the first patient."""
+    from asthma_ml.explanation import cohort_figure, explain
+    from asthma_ml.patients import read_patients, write_table
+    from asthma_ml.prediction import predict_table
+
+    patients = read_patients(source)
+    table = predict_table(trained.model, patients, explain="factors")
+    write_table(table, folder / "predictions.csv")
+    explanation = explain(trained.model, patients.values[~patients.invalid])
+    if len(explanation):
+        write_figure(cohort_figure(explanation), folder / "factors.png")
+        write_figure(explanation.plot(0), folder / "first_patient.png")
+    return table
+
+
+def _class_counts(trained: TrainedClassifier) -> str:
+    return ", ".join(f"{n} {name}" for name, n in trained.patients.class_counts.items())
+
+
+def _answers(table: pd.DataFrame) -> str:
+    """One line for each patient, and the whole reason for the first."""
+    lines = [
+        f"{row[table.columns[0]]}  {row['aml_status']:<12}  {_or_dash(row['aml_phenotype']):<22}"
+        f"P(Th2-high) {row['aml_p_th2_high']:.2f} ({row['aml_p_low']:.2f} to {row['aml_p_high']:.2f})"
+        for row in table.to_dict(orient="records")
+    ]
+    return "\n".join([*lines, f"Why, for the first: {table['aml_reasons'].iloc[0]}"])
+
+
+def _or_dash(value: object) -> str:
+    return value if isinstance(value, str) else "-"
+
+
+def _indented(text: str) -> str:
+    indent = "   "
+    return "\n".join(
+        textwrap.fill(line, 110, initial_indent=indent, subsequent_indent=indent, drop_whitespace=True)
+        if len(line) > 110
+        else indent + line
+        for line in text.splitlines()
+    )

@@ -1,0 +1,148 @@
+"""``asthma-ml explain``: why the model says what it says, as sentences and figures."""
+
+from __future__ import annotations
+
+import io
+import re
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from asthma_ml.cli.options import (
+    FIGURE_SUFFIXES,
+    RESEARCH_NOTE,
+    columns_option,
+    examples,
+    model_option,
+    patients_argument,
+    say,
+    with_verbosity,
+)
+from asthma_ml.errors import UnusableInputError
+from asthma_ml.variables import ID
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from asthma_ml.explanation import Explanation
+    from asthma_ml.patients import PatientTable
+
+
+@click.command(
+    "explain",
+    epilog=examples(
+        "explain patients.csv --patient P001",
+        "explain patients.csv --patient P001 -o P001.png",
+        "explain patients.csv --all -o explanations",
+    ),
+)
+@patients_argument
+@click.option("--patient", metavar="ID", help="Explain this patient.")
+@click.option("--all", "everyone", is_flag=True, help="Explain every patient.")
+@model_option
+@columns_option
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE_OR_FOLDER",
+    default="-",
+    help="Figure (.png or .svg) of one patient, or a new folder; only sentences if left out.",
+)
+@with_verbosity
+def explain_command(
+    *, file: str, patient: str | None, everyone: bool, model: str | None, columns: str | None, output: str
+) -> None:
+    """Explain predictions in documented factors.
+
+    Prints one sentence per patient; with -o it draws figures too.
+    """
+    from asthma_ml.explanation import explain
+    from asthma_ml.patients import read_patients
+    from asthma_ml.persistence import load_model
+    from asthma_ml.shipped import shipped_model_path
+
+    if (patient is None) != everyone:
+        raise click.UsageError("name one patient with --patient ID, or all with --all.")
+    _refuse_unwritable(output, everyone=everyone)
+    classifier = load_model(model or shipped_model_path())
+    patients = read_patients(file, columns)
+    rows = _rows(patients, patient)
+    explanation = explain(classifier, patients.values.iloc[rows].reset_index(drop=True))
+    names = [str(patients.values[ID].iloc[row]) if ID in patients.values else str(patients.lines[row]) for row in rows]
+    sentences = [f"{name}: {explanation.sentence(i)}" for i, name in enumerate(names)]
+    if Path(output).suffix.lower() in FIGURE_SUFFIXES:
+        write_figure(explanation.plot(0), output)
+    elif output != "-":
+        write_folder(explanation, names, sentences, Path(output))
+    click.echo("\n".join(sentences))
+    say(RESEARCH_NOTE)
+
+
+def write_figure(figure: Figure, path: str | Path) -> None:
+    """Write a figure as PNG or SVG, the same bytes each time."""
+    import matplotlib as mpl
+
+    from asthma_ml.patients import write_bytes
+
+    suffix = Path(path).suffix.lower().removeprefix(".")
+    drawn = io.BytesIO()
+    metadata: dict[str, Any] = {"Date": None} if suffix == "svg" else {}
+    with mpl.rc_context({"svg.hashsalt": "asthma_ml"}):
+        figure.savefig(drawn, format=suffix, metadata=metadata, dpi=150)
+    write_bytes(drawn.getvalue(), path)
+
+
+def write_folder(explanation: Explanation, names: list[str], sentences: list[str], folder: Path) -> None:
+    """Write one figure per patient and all sentences, or nothing."""
+    with tempfile.TemporaryDirectory(dir=folder.absolute().parent, prefix=".explanations-") as draft:
+        finished = Path(draft, folder.name)
+        finished.mkdir()
+        for i, stem in enumerate(_file_stems(names)):
+            write_figure(explanation.plot(i), finished / f"{stem}.png")
+        (finished / "sentences.txt").write_text("\n".join(sentences) + "\n", encoding="utf-8")
+        if folder.is_dir():
+            folder.rmdir()
+        finished.rename(folder)
+
+
+def _file_stems(names: Iterable[str]) -> list[str]:
+    """File names that any system accepts; two patients never share one."""
+    stems: list[str] = []
+    for name in names:
+        stem = re.sub(r"[^\w-]+", "_", name) or "patient"
+        stems.append(stem if stem not in stems else f"{stem}-{len(stems) + 1}")
+    return stems
+
+
+def _rows(patients: PatientTable, patient: str | None) -> list[int]:
+    """Rows to explain: the one that was named, or all that a model can be asked about."""
+    if patient is None:
+        rows = np.flatnonzero(~patients.invalid)
+        if len(rows) < len(patients.invalid):
+            say(f"left out: {len(patients.invalid) - len(rows)} rows with values outside hard limits")
+        return [int(row) for row in rows]
+    if ID not in patients.values:
+        raise UnusableInputError(f"{patients.source}: no column {ID} to find a patient by; map one with --columns")
+    rows = np.flatnonzero(patients.values[ID] == patient)
+    if len(rows) != 1:
+        raise UnusableInputError(f"{patients.source}: {len(rows)} rows with {ID} {patient}; one is needed")
+    if patients.invalid[rows[0]]:
+        raise UnusableInputError(f"{patients.source}: that row breaks a hard limit; see: asthma-ml validate")
+    return [int(rows[0])]
+
+
+def _refuse_unwritable(output: str, *, everyone: bool) -> None:
+    path = Path(output)
+    if output == "-":
+        return
+    if not path.absolute().parent.is_dir():
+        raise click.UsageError(f"the folder {path.parent} does not exist; make it first.")
+    if path.suffix.lower() in FIGURE_SUFFIXES:
+        if everyone:
+            raise click.UsageError("--all writes a folder of figures; name a folder, not a figure.")
+    elif path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise click.UsageError(f"{output} exists and is not an empty folder; name a new one, or a .png or .svg file.")

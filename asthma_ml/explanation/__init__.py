@@ -1,0 +1,21 @@
+"""Explanations of predictions: exact Shapley values, documented factors, sentences, figures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from asthma_ml.explanation.explanations import ADDITIVITY_TOLERANCE, Explanation, explain, explained_classes
+
+if TYPE_CHECKING:
+    from asthma_ml.explanation.figures import cohort_figure
+
+__all__ = ["ADDITIVITY_TOLERANCE", "Explanation", "cohort_figure", "explain", "explained_classes"]
+
+
+def __getattr__(name: str) -> Any:
+    # The figures wait until they are asked for: matplotlib is slow to import.
+    if name == "cohort_figure":
+        from asthma_ml.explanation.figures import cohort_figure
+
+        return cohort_figure
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,277 @@
+"""Why the model says what it says: exact Shapley values by feature and by documented factor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from asthma_ml.classifier import PhenotypeClassifier, align_features
+from asthma_ml.classifier.calibration import calibrate
+from asthma_ml.errors import AsthmaMLError
+from asthma_ml.explanation.class_log_odds import class_log_odds, margin_weights
+from asthma_ml.explanation.sentences import finding, masking_hints, patient_sentence
+from asthma_ml.explanation.tree_shap import as_shap_explanation, margin_contributions
+from asthma_ml.variables import FACTORS, TWO_CLASSES, data_dictionary
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from asthma_ml.patients import PatientTable
+
+ADDITIVITY_TOLERANCE = 1e-6
+"""Largest difference [log-odds] allowed between the sum of the contributions and the log-odds."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Explanation:
+    """Contributions to the log-odds of one class for each patient. They explain the model, not the disease.
+
+    Attributes
+    ----------
+    features : DataFrame of shape (n_patients, n_features)
+        Shapley value of each feature [log-odds].
+    factors : DataFrame of shape (n_patients, 6)
+        Signed sums over the features of each documented factor [log-odds].
+    base : ndarray of shape (n_patients,)
+        Where the contributions start [log-odds].
+    log_odds : ndarray of shape (n_patients,)
+        Where they arrive: the log-odds of the reported probability of `explained_class`.
+    explained_class : ndarray of shape (n_patients,)
+        ``th2_high`` between the two classes of the mission, the second class between two others, the
+        predicted class among more.
+    predicted_class : ndarray of shape (n_patients,)
+        Most probable class.
+    probability : ndarray of shape (n_patients,)
+        Probability of `predicted_class`.
+    encoded : DataFrame of shape (n_patients, n_features)
+        Features as the trees saw them.
+    patients : DataFrame of shape (n_patients, n_columns)
+        The table that was explained, with its columns that are no features.
+    """
+
+    features: pd.DataFrame
+    factors: pd.DataFrame
+    base: np.ndarray
+    log_odds: np.ndarray
+    explained_class: np.ndarray
+    predicted_class: np.ndarray
+    probability: np.ndarray
+    encoded: pd.DataFrame
+    patients: pd.DataFrame
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def __repr__(self) -> str:
+        n_patients, n_features = self.features.shape
+        explained = ", ".join(sorted({str(name) for name in self.explained_class}))
+        return f"<Explanation of {n_patients} patients, {n_features} features, log-odds of {explained}>"
+
+    def pushes(self) -> pd.DataFrame:
+        """Return the factors seen from the class that is predicted.
+
+        Returns
+        -------
+        DataFrame of shape (n_patients, 6)
+            `factors`, with the sign turned where the predicted class is not the explained one [log-odds].
+        """
+        return self.factors.mul(_signs(self.predicted_class, self.explained_class), axis=0)
+
+    def findings(self, i: int) -> pd.Series[Any]:
+        """Return what was measured in one patient.
+
+        Parameters
+        ----------
+        i : int
+            Place of the patient in the table.
+
+        Returns
+        -------
+        Series
+            The model's features as given, categories as text.
+        """
+        return align_features(self.patients.iloc[[i]], self.features.columns).iloc[0]
+
+    def to_shap(self) -> Any:
+        """Return the same values for the plots of shap.
+
+        Returns
+        -------
+        shap.Explanation
+            One output; works with ``shap.plots.beeswarm`` and, one row at a time, ``shap.plots.waterfall``.
+        """
+        displayed = align_features(self.patients, self.features.columns)
+        return as_shap_explanation(self.features, self.base, self.encoded, displayed)
+
+    def strongest_features(self, i: int, n: int = 3) -> pd.Series[float]:
+        """Return the features that move one patient's prediction most.
+
+        Parameters
+        ----------
+        i : int
+            Place of the patient in the table.
+        n : int, default=3
+            How many.
+
+        Returns
+        -------
+        Series
+            Contribution [log-odds] by feature, strongest first; features that move nothing are left out.
+        """
+        row = self.features.iloc[i]
+        strongest = row[row.abs().sort_values(ascending=False, kind="stable").index[:n]]
+        return strongest[strongest != 0]
+
+    def sentence(self, i: int) -> str:
+        """Tell one patient's prediction in plain words.
+
+        Parameters
+        ----------
+        i : int
+            Place of the patient in the table.
+
+        Returns
+        -------
+        str
+            Class, probability, the strongest findings for and against it, and what could mask it.
+        """
+        shown = self.findings(i)
+        sign = float(_signs(self.predicted_class[i], self.explained_class[i]))
+        strongest = self.strongest_features(i)
+        pushes = [(finding(name, shown[name]), sign * float(strongest[name])) for name in map(str, strongest.index)]
+        masking = str(masking_hints(self.patients.iloc[[i]])[0])
+        return patient_sentence(self.predicted_class[i], float(self.probability[i]), pushes, masking)
+
+    def plot(self, i: int) -> Figure:
+        """Draw one patient's contributions by documented factor.
+
+        Parameters
+        ----------
+        i : int
+            Place of the patient in the table.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Not known to pyplot: nothing to close, no setting changed.
+        """
+        from asthma_ml.explanation.figures import patient_figure
+
+        return patient_figure(self, i)
+
+
+def explain(model: PhenotypeClassifier, X: pd.DataFrame | PatientTable) -> Explanation:
+    """Explain the predictions of a classifier.
+
+    Parameters
+    ----------
+    model : PhenotypeClassifier
+        Fitted on a table with column names.
+    X : DataFrame or PatientTable of n_patients rows
+        Columns in any order; features that are missing count as not measured.
+
+    Returns
+    -------
+    Explanation
+        Exact to `ADDITIVITY_TOLERANCE`, which is checked on every call.
+
+    Raises
+    ------
+    UnusableInputError
+        If the model was fitted without column names.
+    AsthmaMLError
+        If contributions do not add up to the log-odds.
+    """
+    patients = X if isinstance(X, pd.DataFrame) else X.values
+    encoded = model.encode(patients)
+    probability = model.predict_proba(encoded)
+    explained = explained_classes(model, probability)
+    contributions, base_margins = margin_contributions(model.trees_, encoded.to_numpy())
+    features, base = _log_odds_contributions(model, encoded, explained, contributions, base_margins)
+    log_odds = class_log_odds(_class_margins(model.decision_function(encoded)), explained)
+    _check_additivity(base + features.sum(axis=1), log_odds)
+    table = pd.DataFrame(features, index=patients.index, columns=encoded.columns)
+    return Explanation(
+        features=table,
+        factors=_by_factor(table),
+        base=base,
+        log_odds=log_odds,
+        explained_class=model.classes_[explained],
+        predicted_class=model.classes_[probability.argmax(axis=1)],
+        probability=probability.max(axis=1, initial=0.0),
+        encoded=encoded,
+        patients=patients,
+    )
+
+
+def explained_classes(model: PhenotypeClassifier, probability: np.ndarray) -> np.ndarray:
+    """Return whose log-odds are explained for each patient.
+
+    Parameters
+    ----------
+    model : PhenotypeClassifier
+        Fitted.
+    probability : ndarray of shape (n_patients, n_classes)
+        Its probabilities.
+
+    Returns
+    -------
+    ndarray of int of shape (n_patients,)
+        Places in ``model.classes_``: ``th2_high`` between the two classes of the mission, the second
+        class between two others, the predicted class among more.
+    """
+    classes = model.classes_.tolist()
+    if len(classes) > 2:
+        return np.asarray(probability.argmax(axis=1))
+    place = classes.index(TWO_CLASSES[0]) if set(classes) == set(TWO_CLASSES) else 1
+    return np.full(len(probability), place)
+
+
+def _log_odds_contributions(
+    model: PhenotypeClassifier,
+    encoded: pd.DataFrame,
+    explained: np.ndarray,
+    contributions: np.ndarray,
+    base_margins: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Through the calibration and on to the log-odds of the explained class: contributions and base."""
+    slope, intercept = model.calibration_slope_, model.calibration_intercept_
+    by_class = calibrate(contributions, slope, np.zeros_like(intercept))
+    base = calibrate(base_margins[None], slope, intercept)
+    if len(model.classes_) == 2:
+        by_class = np.concatenate([np.zeros_like(by_class), by_class], axis=2)
+        base = _class_margins(base[:, 0])
+    weights = margin_weights(base[0], base + by_class.sum(axis=1), explained)
+    base_log_odds = class_log_odds(np.repeat(base, len(encoded), axis=0), explained)
+    return np.einsum("nfk,nk->nf", by_class, weights), base_log_odds
+
+
+def _signs(predicted: np.ndarray, explained: np.ndarray) -> np.ndarray:
+    """What turns contributions into pushes towards the predicted class."""
+    return np.where(predicted == explained, 1.0, -1.0)
+
+
+def _class_margins(decision: np.ndarray) -> np.ndarray:
+    """One margin for each class, also where a single number tells two classes apart."""
+    return decision if decision.ndim == 2 else np.column_stack([np.zeros_like(decision), decision])
+
+
+def _by_factor(features: pd.DataFrame) -> pd.DataFrame:
+    """Signed sums over the features of each documented factor."""
+    factor_of = data_dictionary().factor_of
+    factors = np.array([factor_of(str(name)) for name in features.columns])
+    values = features.to_numpy()
+    sums = {factor: values[:, factors == factor].sum(axis=1) for factor in FACTORS}
+    return pd.DataFrame(sums, index=features.index)
+
+
+def _check_additivity(total: np.ndarray, log_odds: np.ndarray) -> None:
+    error = float(np.max(np.abs(total - log_odds), initial=0.0))
+    if not error <= ADDITIVITY_TOLERANCE:
+        raise AsthmaMLError(
+            f"explanations do not add up: off by {error:.2g} log-odds, allowed {ADDITIVITY_TOLERANCE:g}; "
+            "this version of shap does not fit this version of scikit-learn"
+        )

@@ -1,0 +1,79 @@
+"""The only place that talks to shap."""
+
+from __future__ import annotations
+
+import warnings
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+
+def margin_contributions(trees: HistGradientBoostingClassifier, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Compute exact path-dependent Shapley values of the margins.
+
+    Parameters
+    ----------
+    trees : HistGradientBoostingClassifier
+        Fitted without categories of its own.
+    X : ndarray of shape (n_patients, n_features)
+        Features as the trees saw them, 32-bit.
+
+    Returns
+    -------
+    contributions : ndarray of shape (n_patients, n_features, n_margins)
+        They add, with `base`, to the margins.
+    base : ndarray of shape (n_margins,)
+        Margins of nobody in particular: the mean over the training patients of each tree.
+
+    References
+    ----------
+    Lundberg SM, Nat Mach Intell, 2020;2:56-67. 10.1038/s42256-019-0138-9
+    """
+    explainer = _shap().TreeExplainer(trees, feature_perturbation="tree_path_dependent")
+    base = np.ravel(np.asarray(explainer.expected_value, dtype=float))
+    if len(X) == 0:
+        return np.zeros((*X.shape, len(base))), base
+    values = np.asarray(explainer.shap_values(X, check_additivity=False), dtype=float)
+    return values.reshape(*X.shape, len(base)), base
+
+
+def as_shap_explanation(
+    features: pd.DataFrame, base: np.ndarray, encoded: pd.DataFrame, displayed: pd.DataFrame
+) -> Any:
+    """Hand Shapley values over to the plots of shap.
+
+    Parameters
+    ----------
+    features : DataFrame of shape (n_patients, n_features)
+        Shapley values on the scale of log-odds.
+    base : ndarray of shape (n_patients,)
+        Base values.
+    encoded : DataFrame of shape (n_patients, n_features)
+        Features as numbers, for colours.
+    displayed : DataFrame of shape (n_patients, n_features)
+        Features as given, for labels.
+
+    Returns
+    -------
+    shap.Explanation
+        With values, base_values, data, display_data and feature_names.
+    """
+    return _shap().Explanation(
+        values=features.to_numpy(),
+        base_values=base.copy(),
+        data=encoded.to_numpy(),
+        display_data=displayed.to_numpy(),
+        feature_names=[str(name) for name in features.columns],
+    )
+
+
+def _shap() -> Any:
+    """Import shap, which on import calls functions that matplotlib is about to retire."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        return import_module("shap")

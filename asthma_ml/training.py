@@ -1,0 +1,194 @@
+"""From a labelled patient table to a classifier with its cross-validated metrics."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from asthma_ml.errors import UnusableInputError
+from asthma_ml.variables import LABEL, OUTPUT_PREFIX, TRUTH_PREFIX, TWO_CLASSES, data_dictionary
+
+if TYPE_CHECKING:
+    from asthma_ml.classifier import PhenotypeClassifier
+    from asthma_ml.patients import PatientTable
+
+N_FOLDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledPatients:
+    """Features and labels of the rows that can be learned from or scored.
+
+    Attributes
+    ----------
+    features : DataFrame of shape (n_patients, n_features)
+        The columns of the data dictionary that the table has.
+    labels : Series of shape (n_patients,)
+        One of the classes asked for.
+    left_out : Mapping of str to int
+        Why rows were left out, and how many.
+    """
+
+    features: pd.DataFrame
+    labels: pd.Series[str]
+    left_out: Mapping[str, int]
+
+    @property
+    def class_counts(self) -> dict[str, int]:
+        """Patients per class."""
+        return {str(name): int(n) for name, n in self.labels.value_counts().items()}
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedClassifier:
+    """A fitted classifier and what its model card says about its training."""
+
+    model: PhenotypeClassifier
+    patients: LabelledPatients
+    metrics: Mapping[str, float]
+    card: Mapping[str, Any]
+
+
+def labelled_patients(
+    patients: PatientTable, label: str = LABEL, classes: Sequence[str] = TWO_CLASSES
+) -> LabelledPatients:
+    """Pick the rows whose label is one of the classes.
+
+    Parameters
+    ----------
+    patients : PatientTable
+        As read by `read_patients`.
+    label : str
+        Column that holds the class; any name that the file has.
+    classes : sequence of str
+        Classes to keep.
+
+    Returns
+    -------
+    LabelledPatients
+        With the reason and number of every row left out.
+
+    Raises
+    ------
+    UnusableInputError
+        If the table has no such column, or no row with one of the classes.
+    """
+    labels = _labels(patients, label)
+    invalid = pd.Series(patients.invalid, index=labels.index)
+    known = labels.isin(list(classes))
+    reasons = {
+        "values outside hard limits": int(invalid.sum()),
+        "no label": int((labels.isna() & ~invalid).sum()),
+        "another label": int((labels.notna() & ~known & ~invalid).sum()),
+    }
+    kept = (known & ~invalid).to_numpy()
+    if not kept.any():
+        raise UnusableInputError(f"{patients.source}: no usable row has {label} in {', '.join(classes)}")
+    features = [name for name in data_dictionary().features if name in patients.values.columns]
+    return LabelledPatients(
+        features=patients.values.loc[kept, features].reset_index(drop=True),
+        labels=labels[kept].reset_index(drop=True),
+        left_out={reason: n for reason, n in reasons.items() if n},
+    )
+
+
+def train_classifier(
+    patients: PatientTable,
+    label: str = LABEL,
+    classes: Sequence[str] = TWO_CLASSES,
+    *,
+    seed: int = 0,
+) -> TrainedClassifier:
+    """Fit a `PhenotypeClassifier` on a labelled patient table.
+
+    Parameters
+    ----------
+    patients : PatientTable
+        As read by `read_patients`.
+    label : str
+        Column that holds the class.
+    classes : sequence of str
+        Classes to tell apart; rows with another label or none are left out.
+    seed : int
+        Seed of the model and of the folds.
+
+    Returns
+    -------
+    TrainedClassifier
+        The model fitted on all labelled rows; its metrics are cross-validated.
+
+    Raises
+    ------
+    UnusableInputError
+        If the table holds truth or prediction columns, or too few patients of a class.
+    """
+    from asthma_ml.classifier import PhenotypeClassifier
+
+    _refuse_leaks(patients)
+    labelled = labelled_patients(patients, label, classes)
+    model = PhenotypeClassifier(random_state=seed)
+    metrics = _cross_validated(model, labelled, seed)
+    model.fit(labelled.features, labelled.labels.to_numpy())
+    return TrainedClassifier(model, labelled, metrics, _card(labelled, label, metrics, seed))
+
+
+def _labels(patients: PatientTable, label: str) -> pd.Series[str]:
+    """The label of each row, from the checked values where the dictionary knows the column."""
+    if label == LABEL and LABEL in patients.values.columns:
+        return patients.values[LABEL]
+    if label not in patients.raw.columns:
+        raise UnusableInputError(f"{patients.source}: no column {label}; name the column of the label with --label")
+    text: pd.Series[str] = patients.raw[label].astype("str").str.strip()
+    return text.where(text != "").reset_index(drop=True)
+
+
+def _refuse_leaks(patients: PatientTable) -> None:
+    leaks = [name for name in patients.raw.columns if str(name).startswith((TRUTH_PREFIX, OUTPUT_PREFIX))]
+    if leaks:
+        raise UnusableInputError(
+            f"{patients.source}: {', '.join(leaks)} tell the answer; "
+            f"remove the columns that begin with {TRUTH_PREFIX} or {OUTPUT_PREFIX} before training"
+        )
+
+
+def _cross_validated(model: PhenotypeClassifier, labelled: LabelledPatients, seed: int) -> dict[str, float]:
+    """Metrics on patients that the fitted fold has not seen."""
+    from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+    folds = StratifiedKFold(_n_folds(labelled), shuffle=True, random_state=seed)
+    y = labelled.labels.to_numpy(dtype=object)
+    probabilities = cross_val_predict(model, labelled.features, y, cv=folds, method="predict_proba")
+    names = sorted(labelled.class_counts)
+    two = len(names) == 2
+    predicted = [names[i] for i in probabilities.argmax(axis=1)]
+    return {
+        "folds": N_FOLDS,
+        "auc": float(roc_auc_score(y, probabilities[:, 1] if two else probabilities, multi_class="ovr")),
+        "balanced_accuracy": float(balanced_accuracy_score(y, predicted)),
+        "log_loss": float(log_loss(y, probabilities, labels=names)),
+    }
+
+
+def _n_folds(labelled: LabelledPatients) -> int:
+    counts = labelled.class_counts
+    if len(counts) < 2 or min(counts.values()) < 2 * N_FOLDS:
+        found = ", ".join(f"{name} {n}" for name, n in counts.items())
+        raise UnusableInputError(f"training needs two classes with {2 * N_FOLDS} patients each or more; found {found}")
+    return N_FOLDS
+
+
+def _card(labelled: LabelledPatients, label: str, metrics: Mapping[str, float], seed: int) -> dict[str, Any]:
+    """What the card says besides what `save_model` writes itself."""
+    learned_from = labelled.features.assign(**{LABEL: labelled.labels}).to_csv(index=False)
+    return {
+        "label": label,
+        "left_out": dict(labelled.left_out),
+        "seed": seed,
+        "training_data_sha256": hashlib.sha256(learned_from.encode()).hexdigest(),
+        "cross_validated": dict(metrics),
+    }

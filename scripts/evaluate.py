@@ -1,0 +1,10 @@
+"""``asthma-ml evaluate`` under its plain name: how good a model is on labelled patients."""
+
+from __future__ import annotations
+
+import sys
+
+from asthma_ml.cli import main
+
+if __name__ == "__main__":
+    main(["evaluate", *sys.argv[1:]])

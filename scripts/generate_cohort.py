@@ -1,0 +1,10 @@
+"""``asthma-ml generate`` under its plain name: a synthetic cohort."""
+
+from __future__ import annotations
+
+import sys
+
+from asthma_ml.cli import main
+
+if __name__ == "__main__":
+    main(["generate", *sys.argv[1:]])

@@ -1,0 +1,10 @@
+"""``asthma-ml train`` under its plain name: a model from a labelled patient table."""
+
+from __future__ import annotations
+
+import sys
+
+from asthma_ml.cli import main
+
+if __name__ == "__main__":
+    main(["train", *sys.argv[1:]])

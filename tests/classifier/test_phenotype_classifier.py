@@ -1,0 +1,185 @@
+"""The classifier is a scikit-learn classifier that keeps a few promises of its own."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from asthma_ml.classifier import PhenotypeClassifier
+from asthma_ml.errors import UnusableInputError
+from tests.synthetic_patients import fitted_classifier, synthetic_patients
+
+
+# The second has small leaves, so that it grows trees on the tiny tables of the checks.
+@parametrize_with_checks([PhenotypeClassifier(), PhenotypeClassifier(n_trees=5, min_samples_leaf=1, n_folds=2)])
+def test_scikit_learn_finds_nothing_to_object_to(estimator, check):
+    check(estimator)
+
+
+class TestPatientsAndWeights:
+    X, y = synthetic_patients(300)
+    model = PhenotypeClassifier(n_trees=10, min_samples_leaf=5)
+
+    def fit(self, *args, **kwargs):
+        return sklearn.clone(self.model).fit(*args, **kwargs).predict_proba(self.X)
+
+    @pytest.mark.parametrize("copies", [1, 4], ids=["few copies", "many copies"])
+    def test_weighting_a_patient_is_repeating_the_patient(self, copies):
+        weight = np.random.default_rng(0).integers(0, 2 + copies, len(self.X))
+        repeated = self.X.index.repeat(weight)
+        np.testing.assert_array_equal(
+            self.fit(self.X, self.y, sample_weight=weight), self.fit(self.X.loc[repeated], self.y[repeated])
+        )
+
+    def test_weights_matter(self):
+        weight = np.where(self.y == "th2_high", 3.0, 1.0)
+        assert self.fit(self.X, self.y, sample_weight=weight)[:, 1].mean() > self.fit(self.X, self.y)[:, 1].mean() + 0.1
+
+    def test_the_order_of_the_file_makes_no_difference_to_the_last_bit(self):
+        shuffled = np.random.default_rng(0).permutation(len(self.X))
+        np.testing.assert_array_equal(
+            self.fit(self.X.iloc[shuffled], self.y[shuffled]), self.fit(self.X, self.y), strict=True
+        )
+
+
+class TestColumns:
+    def test_permuted_columns_are_refused_and_encode_puts_them_right(self):
+        model, (X, _) = fitted_classifier(), synthetic_patients()
+        permuted = X[X.columns[::-1]].assign(site="A")
+        with pytest.raises(ValueError, match="feature names"):
+            model.predict(permuted[X.columns[::-1]])
+        np.testing.assert_array_equal(model.predict_proba(model.encode(permuted)), model.predict_proba(X))
+
+    def test_a_test_that_was_not_done_is_no_obstacle(self):
+        model, (X, _) = fitted_classifier(), synthetic_patients()
+        nothing = model.encode(pd.DataFrame(index=range(3)))
+        p = model.predict_proba(nothing)
+        assert np.all((p > 0.05) & (p < 0.95))
+        assert len(model.predict(X.iloc[:0])) == 0
+
+    def test_a_model_without_names_says_so(self):
+        X, y = np.random.default_rng(0).normal(size=(60, 2)), np.arange(60) % 2
+        with pytest.raises(UnusableInputError, match="no column names"):
+            PhenotypeClassifier(n_trees=2).fit(X, y).encode(pd.DataFrame({"feno_ppb": [1.0]}))
+
+    def test_the_label_is_no_feature(self):
+        X, y = synthetic_patients()
+        with pytest.raises(UnusableInputError, match="phenotype, true_drive: identifiers, labels"):
+            PhenotypeClassifier().fit(X.assign(phenotype=y, true_drive=1.0), y)
+
+    def test_text_labels_in_any_container_come_back_as_they_went_in(self):
+        X, y = synthetic_patients(120)
+        for labels in (y, y.astype(object), pd.Series(y, dtype="str"), pd.Categorical(y)):
+            predicted = PhenotypeClassifier(n_trees=3).fit(X, labels).predict(X)
+            assert set(predicted) <= {"th2_high", "neutrophilic_th2_low"}
+
+
+class TestDirections:
+    X, _ = synthetic_patients()
+
+    @pytest.mark.parametrize(
+        ("column", "values", "sign"),
+        [
+            ("feno_ppb", np.arange(5.0, 200.0), 1),
+            ("blood_eosinophils_cells_ul", np.arange(0.0, 1500.0, 10), 1),
+            ("sputum_neutrophils_pct", np.arange(0.0, 100.0), -1),
+        ],
+    )
+    def test_more_of_a_marker_never_speaks_against_what_it_marks(self, column, values, sign):
+        model = fitted_classifier()
+        for _, patient in self.X.head(20).iterrows():
+            patients = pd.DataFrame([patient] * len(values), columns=self.X.columns)
+            patients[column] = values
+            steps = sign * np.diff(model.decision_function(model.encode(patients)))
+            assert np.all(steps >= 0)
+            assert np.any(steps > 0)
+
+    def test_they_can_be_left_out_and_need_the_two_classes_of_the_mission(self):
+        X, y = synthetic_patients()
+        assert fitted_classifier().trees_.monotonic_cst[X.columns.get_loc("feno_ppb")] == 1
+        assert fitted_classifier(4).trees_.monotonic_cst is None
+        assert PhenotypeClassifier(n_trees=2, directions=None).fit(X, y).trees_.monotonic_cst is None
+        assert PhenotypeClassifier(n_trees=2).fit(X, y == "th2_high").trees_.monotonic_cst is None
+
+
+class TestTrust:
+    @pytest.mark.parametrize("n_classes", [2, 4])
+    def test_sets_hold_the_class_of_nine_in_ten_fresh_patients_of_every_class(self, n_classes):
+        model = PhenotypeClassifier(n_trees=40).fit(*synthetic_patients(2000, seed=1, n_classes=n_classes))
+        X, y = synthetic_patients(5000, seed=2, n_classes=n_classes)
+        sets = model.predict_set(X)
+        for k, name in enumerate(model.classes_):
+            assert sets[y == name, k].mean() == pytest.approx(0.9, abs=0.04)
+
+    def test_of_fresh_patients_given_70_percent_70_percent_are(self):
+        model = PhenotypeClassifier(n_trees=40).fit(*synthetic_patients(2000, seed=1))
+        X, y = synthetic_patients(20_000, seed=2)
+        p = model.predict_proba(X)[:, 1]
+        group = np.floor(p * 10).astype(int)
+        said, true = (np.bincount(group, weights=w) / len(X) for w in (p, y == "th2_high"))
+        assert np.abs(said - true).sum() < 0.03
+
+    @pytest.mark.parametrize("n_classes", [2, 4])
+    def test_intervals_hold_the_probability(self, n_classes):
+        model, (X, _) = fitted_classifier(n_classes), synthetic_patients(seed=9, n_classes=n_classes)
+        p, (low, high) = model.predict_proba(X), model.predict_interval(X)
+        assert np.all((low <= p) & (p <= high))
+        assert np.mean(high - low) < 0.2
+
+    def test_a_class_smaller_than_the_folds_leaves_everything_uncalibrated(self):
+        X, y = synthetic_patients(200)
+        y = np.where(np.arange(200) < 4, "th2_high", "neutrophilic_th2_low")
+        model = PhenotypeClassifier(n_trees=5).fit(X, y)
+        assert not model.is_calibrated_
+        assert set(model.uncalibrated_classes) == {"th2_high", "neutrophilic_th2_low"}
+        assert model.predict_set(X).all()
+        assert np.isnan(model.predict_interval(X)).all()
+        assert np.isfinite(model.predict_proba(X)).all()
+
+    def test_a_class_too_small_for_the_confidence_is_never_ruled_out(self):
+        X, y = synthetic_patients(200)
+        y = np.where(np.arange(200) < 8, "th2_high", "neutrophilic_th2_low")
+        model = PhenotypeClassifier(n_trees=5).fit(X, y)
+        assert model.uncalibrated_classes == ("th2_high",)
+        assert model.predict_set(X)[:, 1].all()
+
+    def test_a_patient_alone_is_the_patient_among_others_to_the_last_bit(self):
+        for n_classes in (2, 4):
+            model, (X, _) = fitted_classifier(n_classes), synthetic_patients(n_classes=n_classes)
+            alone = [model.predict_proba(X.iloc[[i]])[0] for i in range(10)]
+            np.testing.assert_array_equal(alone, model.predict_proba(X)[:10])
+
+    def test_it_remembers_what_it_learned_from(self):
+        model, (X, y) = fitted_classifier(), synthetic_patients()
+        assert model.n_patients_ == model.n_distinct_patients_ == len(X)
+        assert dict(zip(model.classes_, model.class_counts_, strict=True)) == dict(
+            zip(*np.unique(y, return_counts=True), strict=True)
+        )
+        column = X.columns.get_loc("age_years")
+        assert model.feature_range_[:, column].tolist() == [X["age_years"].min(), X["age_years"].max()]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"directions": "up"}, "directions='up': allowed are \"biology\" and None"),
+        ({"n_folds": 1, "confidence": 1.0}, "n_folds=1.*; confidence=1.0"),
+    ],
+)
+def test_parameters_out_of_their_range_are_refused_together(parameters, message):
+    with pytest.raises(UnusableInputError, match=message):
+        PhenotypeClassifier(**parameters).fit(*synthetic_patients(60))
+
+
+def test_weights_travel_through_pipelines_and_searches():
+    X, y = np.random.default_rng(0).normal(size=(80, 2)), np.arange(80) % 2
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = PhenotypeClassifier(n_trees=2, n_folds=2)
+        model.set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+        search = GridSearchCV(make_pipeline(model), {"phenotypeclassifier__max_depth": [1, 2]}, cv=2)
+        assert search.fit(X, y, sample_weight=np.ones(80)).best_params_

@@ -1,0 +1,90 @@
+"""Sets keep their promise class by class; intervals are what isotonic regression says when done the long way."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.isotonic import IsotonicRegression
+
+from asthma_ml.classifier.prediction_sets import (
+    conformal_sets,
+    conformal_thresholds,
+    venn_abers_grid,
+    venn_abers_interval,
+)
+
+
+def test_nine_patients_are_the_fewest_that_can_rule_a_class_out_at_90_percent():
+    nine = np.linspace(0.1, 0.9, 9)
+    assert conformal_thresholds([nine, nine[:8]], confidence=0.9).tolist() == [0.9, np.inf]
+
+
+def test_a_class_that_cannot_be_ruled_out_is_in_every_set():
+    sets = conformal_sets(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([0.5, np.inf]))
+    assert sets.tolist() == [[True, True], [False, True]]
+
+
+def test_both_classes_keep_their_promise_though_one_is_rare():
+    rng = np.random.default_rng(0)
+
+    def patients(n: int) -> tuple[np.ndarray, np.ndarray]:
+        codes = (rng.random(n) < 0.1).astype(int)
+        p = 1 / (1 + np.exp(2.2 - 2 * rng.normal(codes, 1.0)))
+        return np.column_stack([1 - p, p]), codes
+
+    seen, codes = patients(5000)
+    thresholds = conformal_thresholds([1 - seen[codes == k, k] for k in (0, 1)], confidence=0.9)
+    fresh, codes = patients(50_000)
+    sets = conformal_sets(fresh, thresholds)
+    for k in (0, 1):
+        assert sets[codes == k, k].mean() == pytest.approx(0.9, abs=0.03)
+
+
+def interval_the_long_way(p: np.ndarray, is_class: np.ndarray, at: float) -> tuple[float, float]:
+    ends = [IsotonicRegression().fit(np.r_[p, at], np.r_[is_class, label]).predict([at])[0] for label in (0.0, 1.0)]
+    return min(ends[0], at), max(ends[1], at)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000))
+def test_the_grid_holds_the_interval_of_every_patient_it_was_made_from(seed):
+    rng = np.random.default_rng(seed)
+    p = np.round(rng.random(60), 2)
+    is_class = rng.random(60) < p
+    low, high = venn_abers_interval(p, venn_abers_grid(p, is_class, np.ones(60)))
+    np.testing.assert_allclose(
+        np.column_stack([low, high]), [interval_the_long_way(p, is_class, at) for at in p], atol=1e-9
+    )
+
+
+def test_intervals_hold_the_reported_probability_and_narrow_with_patients():
+    rng = np.random.default_rng(0)
+    at, widths = np.linspace(0, 1, 101), []
+    for n in (50, 5000):
+        p = rng.random(n)
+        low, high = venn_abers_interval(at, venn_abers_grid(p, rng.random(n) < p, np.ones(n)))
+        assert np.all((low <= at) & (at <= high))
+        widths.append((high - low).mean())
+    assert widths[1] < widths[0] / 3
+
+
+def test_a_large_cohort_leaves_a_small_table():
+    rng = np.random.default_rng(0)
+    p = rng.random(3000)
+    assert venn_abers_grid(p, rng.random(3000) < p, np.ones(3000)).shape == (3, 256)
+
+
+def test_only_ratios_of_weights_count():
+    rng = np.random.default_rng(0)
+    p = rng.random(100)
+    is_class = rng.random(100) < p
+    np.testing.assert_allclose(
+        venn_abers_grid(p, is_class, np.full(100, 0.001)), venn_abers_grid(p, is_class, np.ones(100))
+    )
+
+
+def test_without_patients_there_is_no_interval():
+    low, high = venn_abers_interval(np.array([0.3]), np.empty((3, 0)))
+    assert np.isnan([low, high]).all()

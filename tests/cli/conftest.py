@@ -1,0 +1,35 @@
+"""A small clinic, trained once: what the tests of the commands work on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from asthma_ml.cli import commands
+
+
+@pytest.fixture
+def run() -> Callable[..., Result]:
+    """Run a command as a user would and return exit code, output and messages."""
+
+    def run(*arguments: object, text: str | None = None) -> Result:
+        return CliRunner().invoke(commands, [str(argument) for argument in arguments], input=text)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def clinic(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with cohort.csv, truth.csv and model.aml, made by the commands themselves."""
+    folder = tmp_path_factory.mktemp("clinic")
+    runner = CliRunner()
+    for call in (
+        ["generate", "--patients", "300", "--seed", "3", "--truth", folder / "truth.csv", "-o", folder / "cohort.csv"],
+        ["train", folder / "cohort.csv", "--label", "phenotype", "-o", folder / "model.aml"],
+    ):
+        result = runner.invoke(commands, [str(part) for part in call])
+        assert result.exit_code == 0, result.stderr
+    return folder

@@ -1,0 +1,115 @@
+"""Every command ends with the exit code and the one line that the documentation promises."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from asthma_ml.cli import commands
+from asthma_ml.cli.command_group import AsthmaCommands
+from asthma_ml.cli.options import with_verbosity
+from asthma_ml.errors import AsthmaMLError, ModelFileError, RowsRefusedError, UnusableInputError
+
+NAMES = ("demo", "generate", "validate", "train", "predict", "explain", "evaluate", "variables", "inspect")
+
+
+def failing(error: BaseException) -> AsthmaCommands:
+    """A command group whose only command fails."""
+
+    @click.command("fail")
+    @with_verbosity
+    def fail() -> None:
+        raise error
+
+    return AsthmaCommands(commands={"fail": fail})
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (AsthmaMLError("refused"), 1),
+        (UnusableInputError("no such column"), 2),
+        (RowsRefusedError("2 rows"), 3),
+        (ModelFileError("made by another version"), 4),
+        (PermissionError(13, "Permission denied", "locked.csv"), 2),
+        (KeyboardInterrupt(), 130),
+        (RuntimeError("a bug"), 1),
+    ],
+)
+def test_each_error_has_its_exit_code_and_one_line(error: BaseException, code: int) -> None:
+    result = CliRunner().invoke(failing(error), ["fail"])
+    assert result.exit_code == code
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert "Traceback" not in result.output
+
+
+def test_an_unexpected_error_says_how_to_see_more() -> None:
+    assert "--debug" in CliRunner().invoke(failing(RuntimeError("a bug")), ["fail"]).stderr
+
+
+def test_debug_shows_where_an_error_comes_from() -> None:
+    error = RuntimeError("a bug")
+    assert CliRunner().invoke(failing(error), ["fail", "--debug"]).exception is error
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_has_examples(name: str, run: Callable[..., Result]) -> None:
+    result = run(name, "--help")
+    assert result.exit_code == 0
+    assert f"  asthma-ml {name}" in result.stdout.split("Examples:")[1]
+
+
+def test_no_command_shows_the_help(run: Callable[..., Result]) -> None:
+    result = run()
+    assert result.exit_code == 2
+    assert "predict" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["predict", "absent.csv"], "absent.csv"),
+        (["predict"], "FILE"),
+        (["prdict", "patients.csv"], "prdict"),
+        (["generate", "--patients", "0"], "--patients"),
+        (["generate", "-o", "absent/cohort.csv"], "make it first"),
+        (["generate", "-o", "cohort.xlsx"], ".csv, .tsv, .gz or .parquet"),
+        (["generate", "--do", "adherence"], "VAR=VALUE"),
+    ],
+)
+def test_usage_errors_are_one_clear_line(
+    arguments: list[str], expected: str, run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert expected in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_line_loads_no_heavy_library() -> None:
+    heavy = "{'sklearn', 'shap', 'matplotlib'} & set(sys.modules)"
+    call = [sys.executable, "-c", f"import sys, asthma_ml.cli; sys.exit(bool({heavy}))"]
+    assert subprocess.run(call, check=False).returncode == 0
+
+
+def test_a_reader_that_stops_early_is_no_error() -> None:
+    reading_end, writing_end = os.pipe()
+    os.close(reading_end)
+    call = [sys.executable, "-m", "asthma_ml", "variables", "--json"]
+    done = subprocess.run(call, stdout=writing_end, stderr=subprocess.PIPE, check=False)
+    os.close(writing_end)
+    assert done.returncode == 141
+    assert done.stderr == b""
+
+
+def test_every_command_is_tested_here() -> None:
+    assert set(commands.commands) == set(NAMES)

@@ -1,0 +1,75 @@
+"""``explain`` tells a patient's reasons as a sentence, and draws them on request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import Result
+
+
+@pytest.fixture
+def few(clinic: Path, tmp_path: Path) -> Path:
+    """Three patients; an identifier with a slash must not become a folder."""
+    cohort = pd.read_csv(clinic / "cohort.csv", dtype=str).head(3)
+    cohort["patient_id"] = ["A/1", "A_1", "B2"]
+    cohort.to_csv(tmp_path / "patients.csv", index=False)
+    return tmp_path / "patients.csv"
+
+
+def test_without_output_a_patient_gets_a_sentence(few: Path, clinic: Path, run: Callable[..., Result]) -> None:
+    result = run("explain", few, "--patient", "B2", "--model", clinic / "model.aml")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.startswith("B2: ")
+    assert len(result.stdout.strip().splitlines()) == 1
+    assert "not the disease" in result.stderr
+
+
+@pytest.mark.parametrize(("suffix", "signature"), [(".png", b"\x89PNG"), (".svg", b"<?xml")])
+def test_a_figure_is_drawn_the_same_each_time(
+    suffix: str, signature: bytes, few: Path, clinic: Path, tmp_path: Path, run: Callable[..., Result]
+) -> None:
+    drawn = []
+    for name in ("first", "again"):
+        path = tmp_path / f"{name}{suffix}"
+        assert run("explain", few, "--patient", "B2", "--model", clinic / "model.aml", "-o", path).exit_code == 0
+        drawn.append(path.read_bytes())
+    assert drawn[0].startswith(signature)
+    assert drawn[0] == drawn[1]
+
+
+def test_all_patients_get_a_folder_with_a_figure_each(
+    few: Path, clinic: Path, tmp_path: Path, run: Callable[..., Result]
+) -> None:
+    folder = tmp_path / "explanations"
+    assert run("explain", few, "--all", "--model", clinic / "model.aml", "-o", folder).exit_code == 0
+    assert {path.name for path in folder.iterdir()} == {"A_1.png", "A_1-2.png", "B2.png", "sentences.txt"}
+    assert len((folder / "sentences.txt").read_text(encoding="utf-8").splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--patient", "nobody"], "nobody"),
+        ([], "--all"),
+        (["--patient", "B2", "--all"], "--all"),
+        (["--all", "-o", "all.png"], "folder"),
+        (["--patient", "B2", "-o", "absent/B2.png"], "make it first"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_one_line(
+    options: list[str],
+    expected: str,
+    few: Path,
+    clinic: Path,
+    run: Callable[..., Result],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(few.parent)
+    result = run("explain", few, "--model", clinic / "model.aml", *options)
+    assert result.exit_code == 2
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert expected in result.stderr
+    assert [path.name for path in few.parent.iterdir()] == ["patients.csv"]

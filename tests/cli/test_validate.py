@@ -1,0 +1,68 @@
+"""``validate`` says all that is wrong with a table at once, and keeps patient values to itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+TABLE = "patient_id,feno_ppb,sex,blood_eos\n007,45,female,300\n008,912,female,120\n009,20,unknown,40\n"
+
+
+@pytest.fixture
+def faulty(tmp_path: Path) -> Path:
+    """Three patients: one FeNO is impossible, one sex is no level."""
+    path = tmp_path / "patients.csv"
+    path.write_text(TABLE, encoding="utf-8")
+    return path
+
+
+def test_all_problems_come_at_once_with_their_lines(faulty: Path, run: Callable[..., Result]) -> None:
+    result = run("validate", faulty)
+    assert result.exit_code == 0
+    assert "3 patients" in result.stdout
+    assert "error: feno_ppb" in result.stdout
+    assert "(line 3)" in result.stdout
+    assert "error: sex" in result.stdout
+    assert "warning: blood_eosinophils_cells_ul" in result.stdout
+
+
+def test_values_are_shown_only_on_request(faulty: Path, run: Callable[..., Result]) -> None:
+    assert "912" not in run("validate", faulty).output
+    assert "912" not in run("validate", faulty, "--json").output
+    assert "912" in run("validate", faulty, "--show-values").stdout
+    assert "912" in run("validate", faulty, "--json", "--show-values").stdout
+
+
+def test_json_counts_rows_and_problems(faulty: Path, run: Callable[..., Result]) -> None:
+    found = json.loads(run("validate", faulty, "--json").stdout)
+    assert (found["patients"], found["invalid_rows"]) == (3, 2)
+    errors = {(problem["line"], problem["column"]) for problem in found["problems"] if problem["severity"] == "error"}
+    assert errors == {(3, "feno_ppb"), (4, "sex")}
+
+
+def test_strict_has_its_own_exit_code(faulty: Path, run: Callable[..., Result]) -> None:
+    result = run("validate", faulty, "--strict")
+    assert result.exit_code == 3
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_a_clean_table_passes_strict(tmp_path: Path, run: Callable[..., Result]) -> None:
+    (tmp_path / "patients.csv").write_text("patient_id,feno_ppb\n007,45\n", encoding="utf-8")
+    assert run("validate", tmp_path / "patients.csv", "--strict").exit_code == 0
+
+
+def test_the_table_may_come_through_a_pipe(run: Callable[..., Result]) -> None:
+    assert "3 patients" in run("validate", "-", text=TABLE).stdout
+
+
+def test_a_column_map_renames_and_converts(tmp_path: Path, run: Callable[..., Result]) -> None:
+    (tmp_path / "export.csv").write_text("patient_id,eos_abs\n007,0.3\n", encoding="utf-8")
+    (tmp_path / "map.toml").write_text(
+        '[columns.blood_eosinophils_cells_ul]\nfrom = "eos_abs"\nunit = "10^9/L"\n', encoding="utf-8"
+    )
+    found = json.loads(run("validate", tmp_path / "export.csv", "--columns", tmp_path / "map.toml", "--json").stdout)
+    assert "blood_eosinophils_cells_ul" in found["columns_found"]

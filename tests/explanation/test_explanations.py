@@ -1,0 +1,195 @@
+"""Explanations add up, by feature and by factor, to the log-odds of the probability that is reported."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import logit
+
+from asthma_ml.classifier import PhenotypeClassifier
+from asthma_ml.errors import AsthmaMLError
+from asthma_ml.explanation import ADDITIVITY_TOLERANCE, explain, explanations
+from asthma_ml.variables import FACTORS
+from tests.synthetic_patients import fitted_classifier, synthetic_patients
+
+
+@pytest.fixture(scope="module", params=[2, 3, 4], ids=["two classes", "three classes", "four classes"])
+def explained(request):
+    X, y = synthetic_patients(seed=3, n_classes=2 if request.param == 2 else 4)
+    if request.param != 3:
+        return fitted_classifier(request.param), X
+    among_three = y != "paucigranulocytic"
+    return PhenotypeClassifier(n_trees=20).fit(X[among_three], y[among_three]), X
+
+
+def test_they_add_up_to_the_log_odds_of_the_reported_probability(explained):
+    model, X = explained
+    explanation = explain(model, X)
+    place = np.searchsorted(model.classes_, explanation.explained_class)
+    reported = logit(model.predict_proba(X)[np.arange(len(X)), place])
+    for contributions in (explanation.features, explanation.factors):
+        total = explanation.base + contributions.sum(axis=1)
+        np.testing.assert_allclose(total, reported, atol=ADDITIVITY_TOLERANCE)
+        np.testing.assert_allclose(total, explanation.log_odds, atol=1e-9)
+
+
+def test_a_factor_is_the_signed_sum_of_its_features(explained):
+    explanation = explain(*explained)
+    assert tuple(explanation.factors.columns) == FACTORS
+    of_adherence = explanation.features[["ics_adherence_fraction", "inhaler_technique"]].sum(axis=1)
+    np.testing.assert_allclose(explanation.factors["adherence"], of_adherence, atol=1e-12)
+
+
+def test_two_classes_explain_th2_high_and_more_explain_the_prediction():
+    X, _ = synthetic_patients()
+    assert set(explain(fitted_classifier(), X).explained_class) == {"th2_high"}
+    among_four = explain(fitted_classifier(4), X)
+    np.testing.assert_array_equal(among_four.explained_class, fitted_classifier(4).predict(X))
+    np.testing.assert_array_equal(among_four.predicted_class, among_four.explained_class)
+
+
+def test_two_other_classes_explain_the_second():
+    X, y = synthetic_patients(150)
+    model = PhenotypeClassifier(n_trees=5).fit(X, np.where(y == "th2_high", "a", "b"))
+    assert set(explain(model, X).explained_class) == {"b"}
+
+
+def test_what_speaks_for_th2_high_speaks_against_its_rival():
+    X, _ = synthetic_patients()
+    explanation = explain(fitted_classifier(), X)
+    called = explanation.predicted_class == "th2_high"
+    pd.testing.assert_frame_equal(explanation.pushes()[called], explanation.factors[called])
+    pd.testing.assert_frame_equal(explanation.pushes()[~called], -explanation.factors[~called])
+
+
+def test_eosinophils_move_predictions_and_noise_hardly_does():
+    X, _ = synthetic_patients(seed=5)
+    sizes = explain(fitted_classifier(), X).features.abs().mean()
+    assert sizes.idxmax() in {"blood_eosinophils_cells_ul", "feno_ppb", "sputum_neutrophils_pct"}
+    assert sizes["adrb2_rs1042713"] < 0.1 * sizes.max()
+
+
+def test_columns_may_be_permuted_missing_or_strange_to_the_model():
+    X, _ = synthetic_patients()
+    whole = explain(fitted_classifier(), X)
+    permuted = explain(fitted_classifier(), X[X.columns[::-1]].assign(site="A"))
+    pd.testing.assert_frame_equal(permuted.features, whole.features)
+    without = explain(fitted_classifier(), X.drop(columns="feno_ppb"))
+    blanked = explain(fitted_classifier(), X.assign(feno_ppb=np.nan))
+    pd.testing.assert_frame_equal(without.features, blanked.features)
+
+
+def test_a_patient_table_is_explained_by_its_values():
+    X, _ = synthetic_patients(20)
+    table = SimpleNamespace(values=X)
+    pd.testing.assert_frame_equal(explain(fitted_classifier(), table).factors, explain(fitted_classifier(), X).factors)
+
+
+def test_the_index_is_kept_and_nobody_is_explained_by_nothing():
+    X, _ = synthetic_patients(5)
+    assert explain(fitted_classifier(), X.set_axis(list("abcde"))).factors.index.tolist() == list("abcde")
+    for n_classes in (2, 4):
+        empty = explain(fitted_classifier(n_classes), X.iloc[:0])
+        assert len(empty) == 0
+        assert tuple(empty.factors.columns) == FACTORS
+
+
+def test_a_model_without_calibration_adds_up_too():
+    X, _ = synthetic_patients(200)
+    y = np.where(np.arange(200) < 4, "th2_high", "neutrophilic_th2_low")
+    explain(PhenotypeClassifier(n_trees=5).fit(X, y), X)
+
+
+def test_the_program_stops_where_contributions_do_not_add_up(monkeypatch):
+    def a_little_off(trees, X):
+        contributions, base = correct(trees, X)
+        return contributions, base + 1e-4
+
+    correct = explanations.margin_contributions
+    monkeypatch.setattr(explanations, "margin_contributions", a_little_off)
+    with pytest.raises(AsthmaMLError, match=r"do not add up: off by .* this version of shap"):
+        explain(fitted_classifier(), synthetic_patients(10)[0])
+
+
+def test_a_column_the_dictionary_does_not_know_counts_as_context():
+    X, y = synthetic_patients(200)
+    X = X[["feno_ppb"]].assign(home_made_index=np.arange(200) * (y == "th2_high"))
+    explanation = explain(PhenotypeClassifier(n_trees=5).fit(X, y), X)
+    np.testing.assert_array_equal(explanation.factors["patient_context"], explanation.features["home_made_index"])
+    assert explanation.sentence(199)
+
+
+class TestSentence:
+    def test_it_names_class_probability_findings_with_units_and_what_could_mask_them(self):
+        X, _ = synthetic_patients()
+        patient = X.iloc[[0]].assign(
+            blood_eosinophils_cells_ul=640.0, feno_ppb=85.0, ocs_dose_mg_day=10.0, biologic="anti_il5"
+        )
+        explanation = explain(fitted_classifier(), patient)
+        sentence = explanation.sentence(0)
+        assert sentence.startswith(
+            f"The model calls this patient Th2-high with probability {explanation.probability[0]:.2f}. "
+        )
+        assert "lood eosinophils 640 cells/uL (+" in sentence
+        assert "A maintenance oral steroid can hide eosinophils and FeNO" in sentence
+        assert "anti-IL-5 treatment takes eosinophils away" in sentence
+        assert sentence.endswith("SHAP explains the model, not the disease.")
+
+    def test_a_push_is_told_towards_the_class_that_is_predicted(self):
+        X, _ = synthetic_patients()
+        explanation = explain(fitted_classifier(), X)
+        for i in np.flatnonzero(explanation.predicted_class == "neutrophilic_th2_low")[:5]:
+            name = explanation.strongest_features(i, n=1).index[0]
+            told_for = f"({-explanation.features.iloc[i][name]:+.2f})"
+            assert told_for in explanation.sentence(i)
+
+    @pytest.mark.parametrize("n_classes", [2, 4])
+    def test_it_never_claims_a_cause(self, n_classes):
+        X, _ = synthetic_patients(30, n_classes=n_classes)
+        explanation = explain(fitted_classifier(n_classes), X)
+        for i in range(len(X)):
+            assert not {"cause", "causes", "caused", "because", "due"} & set(explanation.sentence(i).lower().split())
+
+
+class TestShapPlots:
+    @pytest.fixture(autouse=True)
+    def _closed_afterwards(self):
+        import matplotlib as mpl
+
+        mpl.use("Agg")
+        yield
+        import matplotlib.pyplot as plt
+
+        plt.close("all")
+
+    @pytest.mark.parametrize("n_classes", [2, 4])
+    def test_values_base_data_and_names_reach_shap(self, n_classes):
+        X, _ = synthetic_patients(50)
+        explanation = explain(fitted_classifier(n_classes), X)
+        shap_values = explanation.to_shap()
+        assert shap_values.feature_names == list(X.columns)
+        np.testing.assert_allclose(shap_values.base_values + shap_values.values.sum(axis=1), explanation.log_odds)
+        assert shap_values.display_data[0, X.columns.get_loc("sex")] == X["sex"].iloc[0]
+        assert shap_values.data.dtype == np.float32
+
+    def test_beeswarm_and_waterfall_draw(self):
+        import matplotlib.pyplot as plt
+        import shap
+
+        shap_values = explain(fitted_classifier(), synthetic_patients(50)[0]).to_shap()
+        shap.plots.beeswarm(shap_values, show=False)
+        assert "feno_ppb" in [label.get_text() for label in plt.gcf().axes[0].get_yticklabels()]
+        plt.close("all")
+        shap.plots.waterfall(shap_values[0], show=False)
+        assert plt.gcf().axes
+
+
+def test_importing_explanations_loads_neither_shap_nor_matplotlib():
+    code = "import sys, asthma_ml.explanation; print({'shap', 'matplotlib'} & set(sys.modules))"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert printed.stdout.strip() == "set()"

@@ -1,0 +1,229 @@
+"""The table of predictions, patient by worked patient."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import logit
+
+from asthma_ml.classifier import GATES, PhenotypeClassifier
+from asthma_ml.errors import UnusableInputError
+from asthma_ml.explanation import ADDITIVITY_TOLERANCE
+from asthma_ml.patients import read_patients
+from asthma_ml.prediction import STATUSES, predict_table
+from asthma_ml.variables import FACTORS
+from tests.synthetic_patients import fitted_classifier, synthetic_patients
+
+CLASSES = ("neutrophilic_th2_low", "th2_high")
+CLEAR_CASE = {
+    "patient_id": "007",
+    "age_years": 55.0,
+    "sex": "female",
+    "ics_dose_ug_day": 800.0,
+    "ocs_dose_mg_day": 0.0,
+    "biologic": "none",
+    "blood_eosinophils_cells_ul": 800.0,
+    "feno_ppb": 90.0,
+    "sputum_neutrophils_pct": 12.0,
+    "fev1_pct_predicted": 66.0,
+    "adrb2_rs1042713": 1.0,
+    "smoking_status": "never",
+    "ics_adherence_fraction": 0.95,
+    "inhaler_technique": "correct",
+}
+
+
+def clinic(n_patients: int = 60, seed: int = 4) -> pd.DataFrame:
+    X, _ = synthetic_patients(n_patients, seed=seed)
+    X.insert(0, "patient_id", [f"{i:03d}" for i in range(n_patients)])
+    return X
+
+
+def predicted(explain="factors", model=None, **changes) -> pd.Series:
+    """The row of the clear case with some findings changed; None leaves a column out."""
+    record = {name: value for name, value in (CLEAR_CASE | changes).items() if value is not None}
+    return predict_table(model or fitted_classifier(), pd.DataFrame([record]), explain).iloc[0]
+
+
+class TestColumns:
+    @pytest.mark.parametrize("n_classes", [2, 4])
+    def test_names_and_order_are_the_contract(self, n_classes):
+        model, patients = fitted_classifier(n_classes), clinic()
+        expected = [
+            *patients.columns,
+            "aml_status",
+            "aml_phenotype",
+            *(f"aml_p_{name}" for name in model.classes_),
+            "aml_p_low",
+            "aml_p_high",
+            "aml_prediction_set",
+            "aml_adherence_gate",
+            "aml_reasons",
+            "aml_explained_class",
+            "aml_base",
+            *(f"aml_factor_{name}" for name in FACTORS),
+        ]
+        of_features = [f"aml_shap_{name}" for name in model.feature_names_in_]
+        assert predict_table(model, patients).columns.tolist() == expected
+        assert predict_table(model, patients, "features").columns.tolist() == expected + of_features
+        assert predict_table(model, patients, "none").columns.tolist() == expected[: expected.index("aml_base")]
+
+    def test_what_was_given_comes_back_untouched_in_its_order(self, tmp_path):
+        file = tmp_path / "clinic.csv"
+        file.write_text("note,patient_id,FeNO,eos,true_drive\nx y,007,<5,1200,0.9\n,008,42,90,\n", encoding="utf-8")
+        table = predict_table(fitted_classifier(), read_patients(file))
+        assert table["patient_id"].tolist() == ["007", "008"]
+        assert table.columns[:5].tolist() == ["note", "patient_id", "FeNO", "eos", "true_drive"]
+        assert table["FeNO"].tolist() == ["<5", "42"]
+
+    def test_the_truth_is_never_used(self):
+        patients = clinic()
+        with_truth = patients.assign(true_phenotype="th2_high", true_drive=1.0)
+        ours = [name for name in predict_table(fitted_classifier(), patients) if name.startswith("aml_")]
+        pd.testing.assert_frame_equal(
+            predict_table(fitted_classifier(), with_truth)[ours], predict_table(fitted_classifier(), patients)[ours]
+        )
+
+    @pytest.mark.parametrize("n_classes", [2, 4])
+    def test_no_patients_give_an_empty_table_of_the_same_columns_and_kinds(self, n_classes):
+        model = fitted_classifier(n_classes)
+        some, none = (predict_table(model, patients, "features") for patients in (clinic(), clinic().iloc[:0]))
+        assert len(none) == 0
+        ours = [name for name in some if name.startswith("aml_")]
+        assert none[ours].dtypes.to_dict() == some[ours].dtypes.to_dict()
+
+
+class TestNumbers:
+    @pytest.mark.parametrize("n_classes", [2, 4])
+    def test_factors_add_up_to_the_log_odds_of_the_explained_class(self, n_classes):
+        table = predict_table(fitted_classifier(n_classes), clinic(), "features")
+        p = np.array([row[f"aml_p_{row['aml_explained_class']}"] for _, row in table.iterrows()], dtype=float)
+        for kind in ("factor", "shap"):
+            total = table["aml_base"] + table.filter(regex=f"^aml_{kind}_").sum(axis=1)
+            np.testing.assert_allclose(total, logit(p), atol=ADDITIVITY_TOLERANCE)
+        assert np.all((table["aml_p_low"] <= p) & (p <= table["aml_p_high"]))
+
+    def test_probabilities_are_those_of_the_model_whatever_the_order_of_columns(self):
+        patients = clinic()
+        p = fitted_classifier().predict_proba(patients.drop(columns="patient_id"))
+        for table in (patients, patients[patients.columns[::-1]]):
+            columns = [f"aml_p_{name}" for name in CLASSES]
+            np.testing.assert_array_equal(predict_table(fitted_classifier(), table)[columns], p)
+
+    @settings(max_examples=15, deadline=None)
+    @given(st.lists(st.integers(0, 59), min_size=1, max_size=60, unique=True))
+    def test_a_patient_is_judged_alone(self, rows):
+        whole = predict_table(fitted_classifier(), clinic())
+        some = predict_table(fitted_classifier(), clinic().iloc[rows].reset_index(drop=True))
+        pd.testing.assert_frame_equal(some, whole.iloc[rows].reset_index(drop=True))
+
+
+class TestStatus:
+    def test_a_clear_case_is_called(self):
+        row = predicted()
+        assert row["aml_status"] == "ok"
+        assert row["aml_phenotype"] == row["aml_prediction_set"] == "th2_high"
+        assert row["aml_adherence_gate"] == "clear"
+        assert re.fullmatch(r"Th2-high with probability 0\.\d\d, for it immune profile .*\.", row["aml_reasons"])
+
+    def test_a_doubtful_case_is_not(self):
+        table = predict_table(fitted_classifier(), clinic())
+        doubtful = table[table["aml_prediction_set"] == "|".join(CLASSES)]
+        assert len(doubtful) > 0
+        assert set(doubtful["aml_status"]) == {"abstained"}
+        assert doubtful["aml_phenotype"].isna().all()
+        assert (
+            doubtful["aml_reasons"]
+            .str.startswith("No call: neutrophilic Th2-low and Th2-high cannot be told apart at 90% confidence")
+            .all()
+        )
+        assert doubtful["aml_p_th2_high"].notna().all()
+
+    def test_without_any_marker_of_inflammation_there_is_no_call(self):
+        unmeasured = dict.fromkeys(["blood_eosinophils_cells_ul", "feno_ppb", "sputum_neutrophils_pct"])
+        row = predicted(**unmeasured)
+        assert row["aml_status"] == "abstained"
+        assert "no marker of inflammation measured" in row["aml_reasons"]
+
+    def test_a_value_beyond_every_training_patient_withholds_the_call_but_not_the_numbers(self):
+        row = predicted(age_years=97.0, feno_ppb=399.0)
+        assert row["aml_status"] == "out_of_range"
+        assert pd.isna(row["aml_phenotype"])
+        assert row["aml_p_th2_high"] > 0.5
+        assert np.isfinite(row["aml_factor_immune_profile"])
+        assert row["aml_reasons"].startswith("No call: age_years, feno_ppb outside the range of the training patients")
+
+    def test_an_impossible_value_empties_the_row_and_names_column_and_rule(self):
+        row = predicted(feno_ppb=900.0, ics_adherence_fraction=0.3)
+        assert row["aml_status"] == "invalid"
+        assert row["aml_adherence_gate"] == "unknown"
+        assert row["aml_reasons"] == "Row not predicted: feno_ppb outside 0-400 ppb (limits)."
+        told = ["aml_status", "aml_adherence_gate", "aml_reasons"]
+        assert row.filter(like="aml_").drop(told).isna().all()
+        assert row["feno_ppb"] == 900.0
+
+    def test_one_bad_row_leaves_the_others_alone(self):
+        patients = clinic()
+        spoiled = patients.copy()
+        spoiled.loc[3, "age_years"] = -4.0
+        before, after = (predict_table(fitted_classifier(), table) for table in (patients, spoiled))
+        pd.testing.assert_frame_equal(before.drop(index=3), after.drop(index=3))
+
+    def test_too_few_patients_of_a_class_for_a_set_are_named(self):
+        X, y = synthetic_patients(200)
+        y = np.where(np.arange(200) < 8, "th2_high", "neutrophilic_th2_low")
+        row = predicted(model=PhenotypeClassifier(n_trees=5).fit(X, y))
+        assert row["aml_status"] == "abstained"
+        assert row["aml_prediction_set"] == "uncalibrated"
+        assert "too few Th2-high patients to calibrate a prediction set" in row["aml_reasons"]
+
+    def test_every_row_has_a_status_a_gate_and_one_sentence(self):
+        table = predict_table(fitted_classifier(4), clinic(200))
+        assert set(table["aml_status"]) <= set(STATUSES)
+        assert set(table["aml_adherence_gate"]) <= set(GATES)
+        assert (table["aml_phenotype"].notna() == (table["aml_status"] == "ok")).all()
+        assert table["aml_reasons"].str.fullmatch(r"[A-Z][^\n]*[^.]\.").all()
+
+
+class TestReasons:
+    def test_steroids_that_mask_and_doses_not_taken_are_said(self):
+        reasons = predicted(ocs_dose_mg_day=10.0, ics_adherence_fraction=0.4)["aml_reasons"]
+        assert "a maintenance oral steroid can hide eosinophils and FeNO" in reasons
+        assert "check the treatment first: fewer than 80% of the prescribed doses" in reasons
+
+    def test_what_the_reader_warned_of_is_said(self):
+        reasons = predicted(smoking_status="current", pack_years=0.0)["aml_reasons"]
+        assert "pack_years of no pack-years for a current smoker (smoker_without_pack_years)" in reasons
+
+    def test_a_push_has_the_sign_of_the_called_class(self):
+        row = predicted(blood_eosinophils_cells_ul=40.0, feno_ppb=8.0, sputum_neutrophils_pct=90.0)
+        assert row["aml_phenotype"] == "neutrophilic_th2_low"
+        assert row["aml_factor_immune_profile"] < 0
+        assert f"for it immune profile ({-row['aml_factor_immune_profile']:+.2f})" in row["aml_reasons"]
+
+    def test_without_explanation_there_is_still_a_sentence(self):
+        assert re.fullmatch(r"Th2-high with probability 0\.\d\d\.", predicted("none")["aml_reasons"])
+
+
+class TestRefusals:
+    def test_a_table_that_was_predicted_before(self):
+        table = predict_table(fitted_classifier(), clinic(5))
+        with pytest.raises(UnusableInputError, match=r"aml_status, aml_phenotype, .*begin with aml_ hold predictions"):
+            predict_table(fitted_classifier(), table)
+
+    def test_a_table_without_any_feature_of_the_model(self):
+        X, y = synthetic_patients(80)
+        model = PhenotypeClassifier(n_trees=2).fit(X[["feno_ppb", "age_years"]], y)
+        with pytest.raises(
+            UnusableInputError, match=r"knows feno_ppb, age_years; nearest: .*fenno \(do you mean feno_ppb"
+        ):
+            predict_table(model, pd.DataFrame({"patient_id": ["1"], "sex": ["male"], "fenno": [30.0]}))
+
+    def test_an_unknown_kind_of_explanation(self):
+        with pytest.raises(UnusableInputError, match="explain='lime': allowed are factors, features, none"):
+            predict_table(fitted_classifier(), clinic(5), "lime")
