@@ -168,6 +168,10 @@ def address_linked(*, share=Coefficient(0.75, "share")):
     return Bernoulli(share)
 
 
+COARSE_STEPS = {"site_4": {"blood_eosinophils_cells_ul": 100.0, "blood_eosinophils_max_cells_ul": 100.0}}
+"""Sites that report in coarser steps: eosinophils as 0.1 x 10^9/L."""
+
+
 def observed_table(values: Columns, dictionary: DataDictionary) -> pd.DataFrame:
     """The patients as the clinic's table shows them.
 
@@ -185,6 +189,10 @@ def observed_table(values: Columns, dictionary: DataDictionary) -> pd.DataFrame:
     """
     table = pd.DataFrame({name: written_down(values[name], v) for name, v in dictionary.items() if name in values})
     table["sputum_neutrophils_pct"] = table["sputum_neutrophils_pct"].clip(upper=100 - table["sputum_eosinophils_pct"])
+    for site, steps in COARSE_STEPS.items():
+        there = table["site"] == site
+        for name, step in steps.items():
+            table.loc[there, name] = np.round(table.loc[there, name] / step) * step
     for test, columns in SHOWN_BY.items():
         table.loc[values[test] == 0, list(columns)] = np.nan
     return table

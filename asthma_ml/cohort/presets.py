@@ -1,17 +1,29 @@
 """Named cohorts: each is the one causal model with some coefficients of its own.
 
-A preset names the population it stands for. To derive one, copy a preset with other overrides:
-``replace(PRESETS["severe_clinic"], name="ours", overrides={"smoking_status.current": 0.3})``.
+A preset names the population it stands for, and is held to the published figures of that
+population. To derive one in Python, use `Preset.derive`; on the command line, give ``--preset`` a
+TOML file::
+
+    name = "our_clinic"
+    base = "severe_clinic"
+    description = "our clinic, which treats many smokers"
+    [overrides]
+    "smoking_status.current" = 0.30
 """
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 from asthma_ml.errors import UnusableInputError
 
 DEFAULT_PRESET = "severe_clinic"
+ALWAYS, NEVER = 30.0, -30.0
+"""Log-odds of what everybody, or nobody, has."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +40,12 @@ class Preset:
         Whether people enter through the `enrolled` equation, or everybody is in.
     overrides : Mapping of str to float
         Coefficients that differ from the mechanisms' own.
+
+    Examples
+    --------
+    >>> ours = PRESETS["severe_clinic"].derive("ours", "many smokers", {"smoking_status.current": 0.3})
+    >>> ours.overrides["smoking_status.current"]
+    0.3
     """
 
     name: str
@@ -35,30 +53,164 @@ class Preset:
     selects: bool = True
     overrides: Mapping[str, float] = field(default_factory=dict)
 
+    def derive(self, name: str, description: str, overrides: Mapping[str, float]) -> Preset:
+        """A preset of another name with some more coefficients of its own."""
+        return replace(self, name=name, description=description, overrides={**self.overrides, **overrides})
+
+
+_SEVERE_CLINIC = Preset(DEFAULT_PRESET, "adults referred to severe-asthma clinics in Europe")
+
+_EVERY_TEST = {
+    "sputum_counted.log_odds": ALWAYS,
+    "sputum_cytokines_measured.share": 1.0,
+    "ct_scanned.log_odds": ALWAYS,
+    "genotyped.share": 1.0,
+    "feno_measured.log_odds": ALWAYS,
+    "ige_measured.share": 1.0,
+    "periostin_measured.share": 1.0,
+}
+
+_LIKE_ISAR = {
+    "age_years.mean": 52.5,
+    "childhood_onset.log_odds": -1.05,
+    "smoking_status.never": 0.72,
+    "on_oral_steroid.log_odds": 0.25,
+    "biologic.any_odds": 0.24,
+    "old_records_found.share": 0.97,
+    "enrolled.log_odds": -0.9,
+    "acq6_score.mean": 1.35,
+    "attack_rate_per_year.rate": 1.10,
+}
+
+_NO_BIOLOGIC = {"biologic.any_odds": 0.0}
+
+_LIKE_NHANES = {
+    "age_years.mean": 43.0,
+    "age_years.sd": 19.5,
+    "sex.female": 0.64,
+    "ancestry.european": 0.72,
+    "ancestry.african": 0.14,
+    "ancestry.east_asian": 0.03,
+    "ancestry.other": 0.11,
+    "bmi_kg_m2.median": 29.0,
+    "smoking_status.never": 0.53,
+    "smoking_status.former": 0.23,
+    "smoking_status.current": 0.24,
+    "type2_predisposition.mean": -0.45,
+    "expected_feno_ppb.constitutive": 6.2,
+    "expected_feno_ppb.per_activity": 14.5,
+    "total_ige_ku_l.median": 76.0,
+    "total_ige_ku_l.log_sd": 1.15,
+    "total_ige_ku_l.per_sd": 1.05,
+    "blood_neutrophils_cells_ul.median": 3950.0,
+    "treatment_step.above_1": 0.75,
+    "treatment_step.above_2": 1.0,
+    "treatment_step.above_3": 1.35,
+    "treatment_step.above_4": 2.1,
+    "fev1_post_bd_pct_predicted.mean": 96.0,
+    "fev1_post_bd_pct_predicted.remodeling": -7.0,
+    "fev1_post_bd_pct_predicted.mucus": -2.0,
+    "reversible_obstruction_pct.median": 8.0,
+    "fev1_fvc_post_bd_ratio.logit_mean": 0.60,
+    "usual_blood_eosinophils.above_floor": 178.0,
+    "il5_drive.shared": 0.64,
+    "il5_drive.sd": 0.77,
+    "il13_drive.shared": 0.64,
+    "il13_drive.sd": 0.77,
+    "il4_drive.shared": 0.90,
+    "il4_drive.sd": 0.45,
+    "airway_remodeling.lifetime_type2": 0.10,
+    "acq6_score.mean": 1.0,
+    "attack_rate_per_year.rate": 0.45,
+    **_NO_BIOLOGIC,
+}
 
 PRESETS = {
     preset.name: preset
     for preset in (
-        Preset("severe_clinic", "adults referred to severe-asthma clinics in Europe"),
-        Preset(
+        _SEVERE_CLINIC,
+        _SEVERE_CLINIC.derive("severe_registry", "severe asthma in an international registry, like ISAR", _LIKE_ISAR),
+        _SEVERE_CLINIC.derive(
             "sputum_study",
-            "the severe clinic with sputum, cytokines, CT and genotype in everybody",
-            overrides={
-                "sputum_counted.log_odds": 30.0,
-                "sputum_cytokines_measured.share": 1.0,
-                "ct_scanned.log_odds": 30.0,
-                "genotyped.share": 1.0,
-            },
+            "severe asthma studied with sputum, CT and genotype in everybody, few biologics, like U-BIOPRED",
+            {**_EVERY_TEST, "biologic.any_odds": 0.05, "nasal_polyps.log_odds": -1.1, "on_oral_steroid.log_odds": 0.0},
         ),
         Preset(
-            "population_asthma", "adults with asthma in the population, mostly mild, nobody selected", selects=False
+            "population_asthma", "adults with asthma in the population, mostly mild, like NHANES", False, _LIKE_NHANES
+        ),
+        _SEVERE_CLINIC.derive(
+            "smokers_clinic",
+            "severe asthma in smokers and ex-smokers",
+            {"smoking_status.never": 0.0, "smoking_status.former": 0.55, "smoking_status.current": 0.45},
+        ),
+        _SEVERE_CLINIC.derive(
+            "low_adherence_clinic",
+            "difficult asthma before anybody has looked at adherence",
+            {
+                "erratic_adherence.log_odds": 0.25,
+                "enrolled.step_4": -1.0,
+                "feno_suppression_tested.log_odds": -1.5,
+                **_NO_BIOLOGIC,
+            },
+        ),
+        _SEVERE_CLINIC.derive(
+            "trial_eligible",
+            "uncontrolled severe asthma in a drug trial: attacks, ACQ and FEV1 as trials ask, no biologic",
+            {
+                **_NO_BIOLOGIC,
+                "type2_predisposition.mean": -0.30,
+                "enrolled.least_attacks": 2.0,
+                "enrolled.least_acq": 1.5,
+                "enrolled.most_fev1": 80.0,
+                "enrolled.step_4": -1.0,
+                "on_oral_steroid.log_odds": -2.2,
+                "erratic_adherence.log_odds": -1.2,
+                "smoking_status.current": 0.0,
+            },
         ),
     )
 }
 
 
 def preset_named(name: str) -> Preset:
-    """The preset of a name, or an error that lists the names there are."""
+    """The preset of a name, or the one that a TOML file derives.
+
+    Parameters
+    ----------
+    name : str
+        One of `PRESETS`, or the path of a ``.toml`` file.
+
+    Returns
+    -------
+    Preset
+        Ready for `generate_cohort`.
+
+    Raises
+    ------
+    UnusableInputError
+        No such preset or file, or a file with unknown keys.
+    """
+    if name.endswith(".toml"):
+        return _preset_from(Path(name))
     if name not in PRESETS:
-        raise UnusableInputError(f"no preset {name!r}; presets are {', '.join(PRESETS)}")
+        raise UnusableInputError(f"no preset {name!r}; presets are {', '.join(PRESETS)}, or a .toml file")
     return PRESETS[name]
+
+
+def _preset_from(path: Path) -> Preset:
+    try:
+        text: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UnusableInputError(f"{path}: no such file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UnusableInputError(f"{path}: {error}") from error
+    allowed = {"name", "base", "description", "overrides"}
+    unknown = sorted(set(text) - allowed)
+    if unknown:
+        raise UnusableInputError(f"{path}: unknown keys {', '.join(unknown)}; allowed are {', '.join(sorted(allowed))}")
+    base = preset_named(str(text.get("base", DEFAULT_PRESET)))
+    numbers = text.get("overrides", {})
+    wrong = [key for key, number in numbers.items() if not isinstance(number, int | float)]
+    if wrong:
+        raise UnusableInputError(f"{path}: overrides must be numbers: {', '.join(wrong)}")
+    return base.derive(str(text.get("name", path.stem)), str(text.get("description", base.description)), numbers)

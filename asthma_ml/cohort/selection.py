@@ -28,10 +28,16 @@ def enrolled(
     attacks=Coefficient(0.30, "log odds per attack"),
     lung_function=Coefficient(-0.015, "log odds per % predicted"),
     oral_steroid=Coefficient(0.80, "log odds"),
+    least_acq=Coefficient(0.0, "score"),
+    least_attacks=Coefficient(0.0, "attacks/year"),
+    most_fev1=Coefficient(200.0, "% predicted"),
 ):
-    """Whether the person is referred to the clinic and takes part."""
+    """Whether the person is referred to the clinic and takes part.
+
+    Trials add hard criteria: least attacks, least ACQ, most FEV1.
+    """
     step = by_level(treatment_step, step_1=step_1, step_2=step_2, step_3=step_3, step_4=step_4, step_5=0.0)
     burden = control * (acq6_score - 2) + attacks * np.minimum(exacerbations_12m, 6)
-    return Bernoulli(
-        expit(log_odds + step + burden + lung_function * (fev1_pct_predicted - 70) + oral_steroid * on_oral_steroid)
-    )
+    lungs = lung_function * (fev1_pct_predicted - 70) + oral_steroid * on_oral_steroid
+    eligible = (acq6_score >= least_acq) & (exacerbations_12m >= least_attacks) & (fev1_pct_predicted <= most_fev1)
+    return Bernoulli(np.where(eligible, expit(log_odds + step + burden + lungs), 0.0))

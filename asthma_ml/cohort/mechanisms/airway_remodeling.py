@@ -21,7 +21,7 @@ def airway_remodeling(
     tgfb1_rs1800469,
     *,
     per_decade=Coefficient(0.10, "sd per decade"),
-    lifetime_type2=Coefficient(0.35, "sd per sd", source="REM016", evidence="derived"),
+    lifetime_type2=Coefficient(0.30, "sd per sd", source="REM016", evidence="derived"),
     tobacco=Coefficient(0.25, "sd per unit of burden"),
     asthmogen=Coefficient(0.30, "sd", source="ENV022", evidence="derived"),
     adult_onset=Coefficient(0.20, "sd"),

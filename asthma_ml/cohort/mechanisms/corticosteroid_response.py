@@ -6,7 +6,7 @@ it *masks* them. Sensitivity falls with smoke, IL-17, body weight and, a little,
 
 import numpy as np
 
-from asthma_ml.cohort.distributions import Bernoulli, LogitNormal, by_level
+from asthma_ml.cohort.distributions import Bernoulli, LogitNormal, LogNormal, by_level
 from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
 
 
@@ -53,25 +53,21 @@ def delivered_ics_ug_day(
 
 
 @structural_equation
-def inhaled_steroid_suppression(
-    delivered_ics_ug_day,
-    steroid_sensitivity,
-    *,
-    half_dose=Coefficient(500.0, "ug/day"),
-):
-    """Share of type-2 activity that the delivered inhaled steroid suppresses [0-1]."""
-    return steroid_sensitivity * delivered_ics_ug_day / (delivered_ics_ug_day + half_dose)
+def half_effective_ics_ug_day(*, median=Coefficient(500.0, "ug/day"), log_sd=Coefficient(0.30, "ln")):
+    """Delivered dose that reaches half of the possible effect [ug/day]; deposition differs between people."""
+    return LogNormal(median, log_sd)
 
 
 @structural_equation
-def full_inhaled_suppression(
-    ics_dose_ug_day,
-    steroid_sensitivity,
-    *,
-    half_dose=Coefficient(500.0, "ug/day"),
-):
+def inhaled_steroid_suppression(delivered_ics_ug_day, half_effective_ics_ug_day, steroid_sensitivity):
+    """Share of type-2 activity that the delivered inhaled steroid suppresses [0-1]."""
+    return steroid_sensitivity * delivered_ics_ug_day / (delivered_ics_ug_day + half_effective_ics_ug_day)
+
+
+@structural_equation
+def full_inhaled_suppression(ics_dose_ug_day, half_effective_ics_ug_day, steroid_sensitivity):
     """What the prescribed inhaled dose would suppress if all of it arrived [0-1]."""
-    return steroid_sensitivity * ics_dose_ug_day / (ics_dose_ug_day + half_dose)
+    return steroid_sensitivity * ics_dose_ug_day / (ics_dose_ug_day + half_effective_ics_ug_day)
 
 
 @structural_equation

@@ -11,7 +11,7 @@ def airway_bacterial_load(
     age_years,
     tobacco_smoke_burden,
     *,
-    per_decade_from_50=Coefficient(0.10, "sd per decade"),
+    per_decade_from_50=Coefficient(0.07, "sd per decade"),
     tobacco=Coefficient(0.30, "sd per unit of burden"),
 ):
     """Bacterial load of the airway [standard deviations]; the top quarter is dominated by one pathogen.

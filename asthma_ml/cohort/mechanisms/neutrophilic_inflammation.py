@@ -70,21 +70,23 @@ def blood_neutrophils_cells_ul(
     smoking_status,
     bmi_kg_m2,
     oral_steroid_taken_mg_day,
+    white_cell_set_point,
     *,
     median=Coefficient(4350.0, "cells/uL", source="COH082", evidence="derived"),
     il17=Coefficient(0.09, "ln per sd"),
-    bacteria=Coefficient(0.06, "ln per sd"),
+    bacteria=Coefficient(0.04, "ln per sd"),
     current_smoker=Coefficient(0.15, "ln"),
     bmi=Coefficient(0.05, "ln per 6 kg/m2"),
     oral_steroid=Coefficient(0.40, "ln at high dose"),
     half_dose=Coefficient(10.0, "mg/day"),
-    log_sd=Coefficient(0.33, "ln", source="COH082", evidence="derived"),
+    set_point=Coefficient(0.20, "ln per sd"),
+    log_sd=Coefficient(0.28, "ln", source="COH082", evidence="derived"),
 ):
     """Blood neutrophils [cells/uL]: oral steroid raises them, the airway hardly shows (IMM060)."""
     dose = oral_steroid_taken_mg_day
     shift = il17 * il17_drive + bacteria * airway_bacterial_load + bmi * (bmi_kg_m2 - 29) / 6
     shift = shift + current_smoker * (smoking_status == "current") + oral_steroid * dose / (dose + half_dose)
-    return LogNormal(median * np.exp(shift), log_sd)
+    return LogNormal(median * np.exp(shift + set_point * white_cell_set_point), log_sd)
 
 
 @structural_equation

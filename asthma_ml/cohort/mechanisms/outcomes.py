@@ -6,8 +6,10 @@ from the two. Remodeling lowers what bronchodilators and steroids can give back.
 
 import numpy as np
 
-from asthma_ml.cohort.distributions import LogitNormal, LogNormal, Poisson, TruncatedNormal
+from asthma_ml.cohort.distributions import LogitNormal, LogNormal, NegativeBinomial, TruncatedNormal
 from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
+
+YEARLY_LUCK = Coefficient(1.5, "dimensionless", source="COH029", evidence="derived")
 
 
 @structural_equation
@@ -21,16 +23,18 @@ def fev1_post_bd_pct_predicted(
     oral_steroid_taken_mg_day,
     smoke_steroid_blunting,
     hsd3b1_rs1047303,
+    age_years,
     *,
     mean=Coefficient(88.0, "% predicted", source="COH088,COH057", evidence="derived"),
     remodeling=Coefficient(-10.0, "% predicted per sd"),
-    mucus=Coefficient(-5.5, "% predicted per sd"),
-    type2=Coefficient(-2.5, "% predicted per ln"),
+    mucus=Coefficient(-4.5, "% predicted per sd"),
+    type2=Coefficient(-0.5, "% predicted per ln"),
     tobacco=Coefficient(-4.0, "% predicted per unit of burden"),
-    bmi=Coefficient(-2.5, "% predicted per 6 kg/m2"),
+    bmi=Coefficient(-2.0, "% predicted per 6 kg/m2"),
     steroid=Coefficient(8.0, "% predicted at full suppression", source="GEN003", evidence="derived"),
     oral_steroid=Coefficient(5.0, "% predicted at high dose"),
     hsd3b1=Coefficient(-2.0, "% predicted per A allele on oral steroid", source="GEN008,GEN010", evidence="derived"),
+    per_year=Coefficient(-0.18, "% predicted per year"),
     remodeling_blunting=Coefficient(0.15, "fraction of the steroid gain lost per sd"),
     sd=Coefficient(11.0, "% predicted"),
 ):
@@ -40,6 +44,7 @@ def fev1_post_bd_pct_predicted(
     """
     inflamed = mucus * mucus_plugging + type2 * np.log(il13_airway_activity)
     worn = remodeling * airway_remodeling + tobacco * tobacco_smoke_burden + bmi * (bmi_kg_m2 - 29) / 6
+    worn = worn + per_year * (age_years - 50)
     responsive = (1 - smoke_steroid_blunting) * np.clip(1 - remodeling_blunting * airway_remodeling, 0.2, 1.4)
     high = oral_steroid_taken_mg_day / (oral_steroid_taken_mg_day + 10)
     gain = responsive * (steroid * inhaled_steroid_suppression + oral_steroid * high) + hsd3b1 * hsd3b1_rs1047303 * high
@@ -86,15 +91,17 @@ def bronchodilator_reversibility_pct(fev1_pct_predicted, fev1_post_bd_pct_predic
 def fev1_fvc_post_bd_ratio(
     fev1_post_bd_pct_predicted,
     age_years,
+    bmi_kg_m2,
     *,
     logit_mean=Coefficient(0.55, "logit", source="REM001,REM004,REM006", evidence="derived"),
-    per_pct_predicted=Coefficient(0.030, "logit per % predicted"),
-    per_year=Coefficient(-0.010, "logit per year"),
-    logit_sd=Coefficient(0.42, "logit", source="REM004", evidence="derived"),
+    per_pct_predicted=Coefficient(0.023, "logit per % predicted"),
+    per_year=Coefficient(-0.013, "logit per year"),
+    bmi=Coefficient(0.14, "logit per 6 kg/m2"),
+    logit_sd=Coefficient(0.45, "logit", source="REM004", evidence="derived"),
 ):
-    """FEV1/FVC after bronchodilator [ratio]: falls with obstruction and with age."""
+    """FEV1/FVC after bronchodilator [ratio]: falls with obstruction and age; weight lowers FVC more."""
     logit = logit_mean + per_pct_predicted * (fev1_post_bd_pct_predicted - 75) + per_year * (age_years - 50)
-    return LogitNormal(logit, logit_sd, whole=0.98, lower=0.22)
+    return LogitNormal(logit + bmi * (bmi_kg_m2 - 29) / 6, logit_sd, whole=0.98, lower=0.22)
 
 
 @structural_equation
@@ -139,15 +146,17 @@ def acq6_score(
 
 @structural_equation
 def attack_rate_per_year(
-    il5_airway_activity,
-    il13_airway_activity,
+    il5_activity_on_steroid,
+    il13_activity_on_steroid,
+    attacks_prevented_by_biologic,
     fev1_pct_predicted,
     acq6_score,
     airway_bacterial_load,
+    exacerbation_proneness,
     fcer2_rs28364072,
     adrb2_rs1042713,
     *,
-    rate=Coefficient(1.05, "attacks/year", source="COH029,COH001", evidence="derived"),
+    rate=Coefficient(1.30, "attacks/year", source="COH029,COH001", evidence="derived"),
     eosinophils=Coefficient(0.17, "ln per ln", source="IMM049", evidence="derived"),
     feno=Coefficient(0.158, "ln per ln", source="IMM050", evidence="derived"),
     fev1=Coefficient(-0.0104, "ln per % predicted", source="COH075", evidence="derived"),
@@ -155,15 +164,26 @@ def attack_rate_per_year(
     bacteria=Coefficient(0.15, "ln per sd"),
     fcer2=Coefficient(0.08, "ln per C allele", source="GEN012", evidence="derived"),
     adrb2=Coefficient(0.06, "ln per A allele", source="GEN019", evidence="derived"),
+    most=Coefficient(20.0, "attacks/year"),
 ):
-    """Severe attacks to be expected in a year, at average proneness [attacks/year]."""
-    type2 = eosinophils * np.log(il5_airway_activity) + feno * np.log(il13_airway_activity)
+    """Severe attacks to be expected of this patient in a year [attacks/year]."""
+    type2 = eosinophils * np.log(il5_activity_on_steroid) + feno * np.log(il13_activity_on_steroid)
     state = fev1 * (fev1_pct_predicted - 70) + acq * (acq6_score - 2.5) + bacteria * airway_bacterial_load
     genes = fcer2 * (fcer2_rs28364072 - 0.6) + adrb2 * (adrb2_rs1042713 - 0.8)
-    return rate * np.exp(type2 + state + genes)
+    expected = rate * np.exp(type2 + state + genes) * exacerbation_proneness
+    return np.minimum(expected * (1 - attacks_prevented_by_biologic), most)
 
 
 @structural_equation
-def exacerbations_12m(attack_rate_per_year, exacerbation_proneness):
-    """Severe exacerbations in the past 12 months: over-dispersed, because patients differ in proneness."""
-    return Poisson(np.minimum(attack_rate_per_year * exacerbation_proneness, 30.0))
+def exacerbations_12m(attack_rate_per_year, *, dispersion=YEARLY_LUCK):
+    """Severe exacerbations in the past 12 months: negative binomial, as good and bad years differ."""
+    return NegativeBinomial(attack_rate_per_year, dispersion)
+
+
+@structural_equation
+def exacerbations_next_12m(attack_rate_per_year, *, dispersion=YEARLY_LUCK):
+    """Severe exacerbations in the 12 months after the visit, on the same treatment.
+
+    Whoever was chosen for a bad year has a better one next: regression to the mean (COH072).
+    """
+    return NegativeBinomial(attack_rate_per_year, dispersion)

@@ -7,7 +7,7 @@ goes with allergy and 17q21; onset in adult life with eosinophils and polyps.
 import numpy as np
 from scipy.special import expit
 
-from asthma_ml.cohort.distributions import Bernoulli, Categorical, LogNormal, TruncatedNormal
+from asthma_ml.cohort.distributions import Bernoulli, Categorical, LogNormal, Normal, TruncatedNormal
 from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
 
 ADULT = 18.0
@@ -102,3 +102,9 @@ def bmi_kg_m2(
     """Body mass index [kg/m2]: right-skewed, slightly higher in women and with age."""
     shift = women * (sex == "female") + per_decade_from_50 * (np.minimum(age_years, 70) - 50) / 10
     return LogNormal(median * np.exp(shift), log_sd)
+
+
+@structural_equation
+def white_cell_set_point():
+    """How many white cells a person makes [standard deviations]: common to eosinophils and neutrophils."""
+    return Normal(0.0, 1.0)

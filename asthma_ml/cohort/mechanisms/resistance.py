@@ -24,15 +24,10 @@ def _granulocyte_class(eosinophilic, neutrophilic):
 
 
 @structural_equation
-def type2_drive(
-    il5_drive,
-    il13_drive,
-    full_inhaled_suppression,
-    *,
-    log_spread=Coefficient(0.85, "ln per sd"),
-):
+def type2_drive(untreated_il5_activity, untreated_il13_activity, full_inhaled_suppression):
     """Type-2 activity that standard treatment would leave [ln of the median untreated patient]."""
-    return log_spread * (il5_drive + il13_drive) / 2 + np.log1p(-full_inhaled_suppression)
+    untreated = (np.log(untreated_il5_activity) + np.log(untreated_il13_activity)) / 2
+    return untreated + np.log1p(-full_inhaled_suppression)
 
 
 @structural_equation

@@ -16,7 +16,7 @@ STEPS = ("step_1", "step_2", "step_3", "step_4", "step_5")
 
 
 @structural_equation
-def exacerbation_proneness(*, shape=Coefficient(1.1, "dimensionless", source="COH029", evidence="derived")):
+def exacerbation_proneness(*, shape=Coefficient(2.0, "dimensionless", source="COH029", evidence="derived")):
     """Lasting tendency to attacks [mean 1]: with it counts are over-dispersed and regress to the mean."""
     return Gamma(1.0, shape)
 
@@ -100,32 +100,3 @@ def ocs_dose_mg_day(
 ):
     """Maintenance oral steroid as prescribed [mg/day prednisolone]."""
     return LogNormal(np.where(on_oral_steroid == 1, median, 0.0), log_sd)
-
-
-@structural_equation
-def biologic(
-    treatment_step,
-    peak_blood_eosinophils,
-    atopy,
-    nasal_polyps,
-    on_oral_steroid,
-    *,
-    any_odds=Coefficient(0.28, "odds on step 5", source="COH031", evidence="derived"),
-    oral_steroid=Coefficient(1.6, "odds ratio"),
-    eosinophilic=Coefficient(2.2, "odds ratio"),
-    anti_ige=Coefficient(0.25, "share", source="HET001", evidence="derived"),
-    anti_il5=Coefficient(0.50, "share", source="HET001", evidence="derived"),
-    anti_il4r=Coefficient(0.20, "share"),
-    anti_tslp=Coefficient(0.05, "share"),
-):
-    """Biologic in use, by indication: anti-IL-5 needs eosinophils on record, anti-IgE needs atopy."""
-    eligible, eosinophils = treatment_step == "step_5", peak_blood_eosinophils >= 300
-    odds = any_odds * np.where(on_oral_steroid == 1, oral_steroid, 1.0) * np.where(eosinophils, eosinophilic, 0.6)
-    odds = np.where(eligible, odds, 0.0)
-    shares = (
-        anti_ige * odds * (atopy == 1),
-        anti_il5 * odds * eosinophils,
-        anti_il4r * odds * np.where(nasal_polyps == 1, 1.5, 0.8),
-        anti_tslp * odds,
-    )
-    return Categorical(("none", "anti_ige", "anti_il5", "anti_il4r", "anti_tslp"), (np.ones_like(odds), *shares))

@@ -3,7 +3,8 @@
 IL-5 feeds eosinophils, IL-13 the epithelium (FeNO, periostin, mucus, basement membrane), IL-4 the
 IgE of allergy. The axes share a cause but are not one. A `drive` is the untreated tendency of
 the patient [standard deviations]; an `activity` is what is left of it today under the steroid
-and the biologic that reach the airway [1 = the median untreated patient].
+and the biologic that reach the airway [1 = the median untreated patient]. Markers scatter from
+visit to visit around what is expected of them, so labels made from them flicker.
 """
 
 import numpy as np
@@ -11,6 +12,10 @@ from scipy.special import expit
 
 from asthma_ml.cohort.distributions import Bernoulli, LogitNormal, LogNormal, Normal, by_level
 from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
+
+EOSINOPHIL_VARIATION = Coefficient(0.40, "ln within person")
+FENO_VARIATION = Coefficient(0.34, "ln within person")
+SPUTUM_VARIATION = Coefficient(1.35, "logit within person", source="HET022,HET023,HET024", evidence="derived")
 
 
 @structural_equation
@@ -20,12 +25,13 @@ def type2_predisposition(
     il4ra_rs1801275,
     *,
     adult_onset=Coefficient(0.20, "sd"),
+    mean=Coefficient(0.0, "sd"),
     il13_allele=Coefficient(0.08, "sd per allele"),
     il4ra_allele=Coefficient(0.05, "sd per allele"),
 ):
     """Common cause of the three type-2 axes [standard deviations]; a little higher in late onset."""
     genes = il13_allele * (il13_rs20541 - 0.4) + il4ra_allele * (il4ra_rs1801275 - 0.5)
-    return Normal(adult_onset * (0.5 - childhood_onset) + genes, 1.0)
+    return Normal(mean + adult_onset * (0.5 - childhood_onset) + genes, 1.0)
 
 
 @structural_equation
@@ -91,54 +97,82 @@ def nasal_polyps(
 
 
 @structural_equation
-def il5_airway_activity(
-    il5_drive,
+def untreated_il5_activity(
+    il5_drive, *, log_spread=Coefficient(0.85, "ln per sd", source="COH062", evidence="derived")
+):
+    """IL-5 activity without any treatment [1 = median patient]."""
+    return np.exp(log_spread * il5_drive)
+
+
+@structural_equation
+def untreated_il13_activity(
+    il13_drive, *, log_spread=Coefficient(0.85, "ln per sd", source="COH067", evidence="derived")
+):
+    """IL-13 activity without any treatment [1 = median patient]."""
+    return np.exp(log_spread * il13_drive)
+
+
+@structural_equation
+def il5_activity_on_steroid(untreated_il5_activity, inhaled_steroid_suppression, oral_steroid_suppression):
+    """Eosinophilic activity in the airway that steroids leave [1 = median untreated]."""
+    return untreated_il5_activity * (1 - inhaled_steroid_suppression) * (1 - oral_steroid_suppression)
+
+
+@structural_equation
+def il13_activity_on_steroid(
+    untreated_il13_activity,
     inhaled_steroid_suppression,
     oral_steroid_suppression,
+    *,
+    oral_share=Coefficient(0.5, "fraction of the effect on eosinophils"),
+):
+    """IL-13 activity in the airway that steroids leave [1 = median untreated]."""
+    return untreated_il13_activity * (1 - inhaled_steroid_suppression) * (1 - oral_share * oral_steroid_suppression)
+
+
+@structural_equation
+def il5_airway_activity(
+    il5_activity_on_steroid,
     biologic,
     *,
-    log_spread=Coefficient(0.85, "ln per sd"),
     anti_ige=Coefficient(0.80, "fraction left"),
     anti_il5=Coefficient(0.20, "fraction left"),
     anti_il4r=Coefficient(0.80, "fraction left"),
     anti_tslp=Coefficient(0.40, "fraction left"),
 ):
-    """Eosinophilic activity in the airway today [1 = median untreated]."""
-    left = by_level(biologic, none=1.0, anti_ige=anti_ige, anti_il5=anti_il5, anti_il4r=anti_il4r, anti_tslp=anti_tslp)
-    steroid = (1 - inhaled_steroid_suppression) * (1 - oral_steroid_suppression)
-    return np.exp(log_spread * il5_drive) * steroid * left
+    """Eosinophilic activity in the airway today, steroids and biologic at work [1 = median untreated]."""
+    return il5_activity_on_steroid * by_level(
+        biologic, none=1.0, anti_ige=anti_ige, anti_il5=anti_il5, anti_il4r=anti_il4r, anti_tslp=anti_tslp
+    )
 
 
 @structural_equation
 def il13_airway_activity(
-    il13_drive,
-    inhaled_steroid_suppression,
-    oral_steroid_suppression,
+    il13_activity_on_steroid,
     biologic,
     *,
-    log_spread=Coefficient(0.85, "ln per sd"),
-    oral_share=Coefficient(0.5, "fraction of the effect on eosinophils"),
     anti_ige=Coefficient(0.80, "fraction left"),
     anti_il5=Coefficient(0.90, "fraction left"),
     anti_il4r=Coefficient(0.35, "fraction left"),
     anti_tslp=Coefficient(0.55, "fraction left"),
 ):
-    """IL-13 activity in the airway today [1 = median untreated]."""
-    left = by_level(biologic, none=1.0, anti_ige=anti_ige, anti_il5=anti_il5, anti_il4r=anti_il4r, anti_tslp=anti_tslp)
-    steroid = (1 - inhaled_steroid_suppression) * (1 - oral_share * oral_steroid_suppression)
-    return np.exp(log_spread * il13_drive) * steroid * left
+    """IL-13 activity in the airway today, steroids and biologic at work [1 = median untreated]."""
+    return il13_activity_on_steroid * by_level(
+        biologic, none=1.0, anti_ige=anti_ige, anti_il5=anti_il5, anti_il4r=anti_il4r, anti_tslp=anti_tslp
+    )
 
 
 @structural_equation
 def usual_blood_eosinophils(
-    il5_drive,
+    untreated_il5_activity,
+    white_cell_set_point,
     *,
     floor=Coefficient(55.0, "cells/uL"),
-    median_above_floor=Coefficient(178.0, "cells/uL", source="COH062", evidence="derived"),
-    log_spread=Coefficient(0.85, "ln per sd"),
+    above_floor=Coefficient(185.0, "cells/uL", source="COH062", evidence="derived"),
+    set_point=Coefficient(0.18, "ln per sd"),
 ):
     """Blood eosinophils that the patient tends to without steroid or biologic [cells/uL]."""
-    return floor + median_above_floor * np.exp(log_spread * il5_drive)
+    return (floor + above_floor * untreated_il5_activity) * np.exp(set_point * white_cell_set_point)
 
 
 @structural_equation
@@ -153,7 +187,7 @@ def peak_blood_eosinophils(
 
 
 @structural_equation
-def blood_eosinophils_cells_ul(
+def expected_blood_eosinophils(
     usual_blood_eosinophils,
     inhaled_steroid_suppression,
     oral_steroid_suppression,
@@ -164,16 +198,32 @@ def blood_eosinophils_cells_ul(
     anti_il5=Coefficient(0.15, "fraction left"),
     anti_il4r=Coefficient(1.15, "fraction left"),
     anti_tslp=Coefficient(0.60, "fraction left"),
-    log_sd=Coefficient(0.40, "ln"),
 ):
-    """Blood eosinophils at the visit [cells/uL]: the usual count, less what treatment takes away.
+    """Blood eosinophils to be expected under today's treatment [cells/uL].
 
-    Oral steroid suppresses strongly, inhaled steroid weakly; visits of one patient scatter by
-    0.4-0.5 on the log scale.
+    Oral steroid suppresses strongly, inhaled steroid weakly.
     """
     left = by_level(biologic, none=1.0, anti_ige=anti_ige, anti_il5=anti_il5, anti_il4r=anti_il4r, anti_tslp=anti_tslp)
     steroid = (1 - inhaled_share * inhaled_steroid_suppression) * (1 - oral_steroid_suppression)
-    return LogNormal(usual_blood_eosinophils * steroid * left, log_sd)
+    return usual_blood_eosinophils * steroid * left
+
+
+@structural_equation
+def blood_eosinophils_cells_ul(expected_blood_eosinophils, *, within_person=EOSINOPHIL_VARIATION):
+    """Blood eosinophils at the visit [cells/uL]: visits of one patient scatter around what is expected."""
+    return LogNormal(expected_blood_eosinophils, within_person)
+
+
+@structural_equation
+def blood_eosinophils_visit_2(expected_blood_eosinophils, *, within_person=EOSINOPHIL_VARIATION):
+    """Blood eosinophils at a second visit on the same treatment [cells/uL]."""
+    return LogNormal(expected_blood_eosinophils, within_person)
+
+
+@structural_equation
+def blood_eosinophils_visit_3(expected_blood_eosinophils, *, within_person=EOSINOPHIL_VARIATION):
+    """Blood eosinophils at a third visit on the same treatment [cells/uL]."""
+    return LogNormal(expected_blood_eosinophils, within_person)
 
 
 @structural_equation
@@ -183,7 +233,7 @@ def blood_eosinophils_max_cells_ul(peak_blood_eosinophils, blood_eosinophils_cel
 
 
 @structural_equation
-def feno_ppb(
+def expected_feno_ppb(
     il13_airway_activity,
     smoking_status,
     sex,
@@ -194,17 +244,42 @@ def feno_ppb(
     former=Coefficient(0.85, "ratio", source="ENV004", evidence="derived"),
     current=Coefficient(0.45, "ratio", source="ENV005,ENV006", evidence="derived"),
     men=Coefficient(1.12, "ratio"),
-    bmi=Coefficient(-0.07, "ln per 6 kg/m2", source="COH011,COH012", evidence="derived"),
-    log_sd=Coefficient(0.34, "ln"),
+    bmi=Coefficient(-0.03, "ln per 6 kg/m2", source="COH011,COH012", evidence="derived"),
 ):
-    """Exhaled nitric oxide [ppb]: a constitutive part, and a part made by IL-13 that steroid takes away.
+    """Exhaled nitric oxide to be expected [ppb]: a constitutive part, and a part made by IL-13.
 
-    Without IL-13 activity there is nothing for the steroid to suppress, as in non-eosinophilic
-    asthma (IMM090, IMM091). Current smoking lowers it to about 0.4 (ENV005, ENV006).
+    Steroid takes away the part made by IL-13; without it there is nothing to suppress, as in
+    non-eosinophilic asthma (IMM090, IMM091). Current smoking lowers it to about 0.4.
     """
     smoke = by_level(smoking_status, never=1.0, former=former, current=current)
     body = np.where(sex == "male", men, 1.0) * np.exp(bmi * (bmi_kg_m2 - 29) / 6)
-    return LogNormal((constitutive + per_activity * il13_airway_activity) * smoke * body, log_sd)
+    return (constitutive + per_activity * il13_airway_activity) * smoke * body
+
+
+@structural_equation
+def feno_ppb(
+    expected_feno_ppb,
+    site,
+    *,
+    within_person=FENO_VARIATION,
+    high_analyser=Coefficient(1.08, "ratio at site 2"),
+    low_analyser=Coefficient(0.92, "ratio at site 5"),
+):
+    """Exhaled nitric oxide at 50 mL/s at the visit [ppb]; analysers of two sites read apart."""
+    analyser = by_level(site, site_1=1.0, site_2=high_analyser, site_3=1.0, site_4=1.0, site_5=low_analyser, site_6=1.0)
+    return LogNormal(expected_feno_ppb * analyser, within_person)
+
+
+@structural_equation
+def feno_visit_2(expected_feno_ppb, *, within_person=FENO_VARIATION):
+    """Exhaled nitric oxide at a second visit on the same treatment [ppb]."""
+    return LogNormal(expected_feno_ppb, within_person)
+
+
+@structural_equation
+def feno_visit_3(expected_feno_ppb, *, within_person=FENO_VARIATION):
+    """Exhaled nitric oxide at a third visit on the same treatment [ppb]."""
+    return LogNormal(expected_feno_ppb, within_person)
 
 
 @structural_equation
@@ -234,12 +309,14 @@ def total_ige_ku_l(
     il4_drive,
     atopy,
     smoking_status,
+    age_years,
     biologic,
     *,
     median=Coefficient(85.0, "kU/L", source="IMM026", evidence="derived"),
     per_sd=Coefficient(0.75, "ln per sd"),
     atopic=Coefficient(0.70, "ln"),
     smoker=Coefficient(0.15, "ln"),
+    per_decade=Coefficient(-0.08, "ln per decade"),
     anti_ige=Coefficient(3.5, "ratio"),
     anti_il4r=Coefficient(0.6, "ratio"),
     log_sd=Coefficient(1.10, "ln", source="IMM026", evidence="derived"),
@@ -247,6 +324,7 @@ def total_ige_ku_l(
     """Total serum IgE [kU/L]; free and bound together, so anti-IgE raises it."""
     change = by_level(biologic, none=1.0, anti_ige=anti_ige, anti_il5=1.0, anti_il4r=anti_il4r, anti_tslp=0.9)
     lift = per_sd * il4_drive + atopic * atopy + smoker * (smoking_status == "current")
+    lift = lift + per_decade * (age_years - 50) / 10
     return LogNormal(median * np.exp(lift) * change, log_sd)
 
 
@@ -263,20 +341,37 @@ def serum_periostin_ng_ml(
 
 
 @structural_equation
-def sputum_eosinophils_pct(
+def expected_sputum_eosinophils_logit(
     il5_airway_activity,
     il13_airway_activity,
     il4_drive,
     *,
-    logit_at_one=Coefficient(-2.85, "logit", source="COH078", evidence="derived"),
+    at_one=Coefficient(-2.85, "logit", source="COH078", evidence="derived"),
     per_il5=Coefficient(1.9, "logit per ln"),
     per_il13=Coefficient(1.3, "logit per ln"),
     per_il4=Coefficient(0.55, "logit per sd"),
-    logit_sd=Coefficient(1.35, "logit", source="COH078", evidence="derived"),
 ):
-    """Sputum eosinophils [% of non-squamous cells], very skewed: median 2.75, quartiles 0 and 19."""
+    """Sputum eosinophils to be expected [logit of the share of cells]; IL-4 helps them into the airway."""
     activity = per_il5 * np.log(il5_airway_activity) + per_il13 * np.log(il13_airway_activity)
-    return LogitNormal(logit_at_one + activity + per_il4 * il4_drive, logit_sd, whole=100.0)
+    return at_one + activity + per_il4 * il4_drive
+
+
+@structural_equation
+def sputum_eosinophils_pct(expected_sputum_eosinophils_logit, *, within_person=SPUTUM_VARIATION):
+    """Sputum eosinophils [% of non-squamous cells], very skewed: median 2.75, quartiles 0 and 19."""
+    return LogitNormal(expected_sputum_eosinophils_logit, within_person, whole=100.0)
+
+
+@structural_equation
+def sputum_eosinophils_visit_2(expected_sputum_eosinophils_logit, *, within_person=SPUTUM_VARIATION):
+    """Sputum eosinophils at a second visit on the same treatment [%]: labels flicker (HET022-HET024)."""
+    return LogitNormal(expected_sputum_eosinophils_logit, within_person, whole=100.0)
+
+
+@structural_equation
+def sputum_eosinophils_visit_3(expected_sputum_eosinophils_logit, *, within_person=SPUTUM_VARIATION):
+    """Sputum eosinophils at a third visit on the same treatment [%]."""
+    return LogitNormal(expected_sputum_eosinophils_logit, within_person, whole=100.0)
 
 
 @structural_equation

@@ -1,0 +1,77 @@
+"""Biologics: who gets them, and how many attacks they prevent in whom.
+
+They help some patients only. Their effect is a modifier of the attack rate that grows with the
+marker of the pathway they block; anti-TSLP shrinks in low type 2 but stays (BIO005, BIO008). What they
+do to the markers is written in type-2 inflammation. No anti-IL-17 exists here: brodalumab was null
+(BIO010).
+"""
+
+import numpy as np
+from scipy.special import expit
+
+from asthma_ml.cohort.distributions import Categorical, by_level
+from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
+
+
+@structural_equation
+def biologic(
+    treatment_step,
+    peak_blood_eosinophils,
+    atopy,
+    nasal_polyps,
+    on_oral_steroid,
+    *,
+    any_odds=Coefficient(0.28, "odds on step 5", source="COH031", evidence="derived"),
+    oral_steroid=Coefficient(1.6, "odds ratio"),
+    eosinophilic=Coefficient(2.2, "odds ratio"),
+    anti_ige=Coefficient(0.25, "share", source="HET001", evidence="derived"),
+    anti_il5=Coefficient(0.50, "share", source="HET001", evidence="derived"),
+    anti_il4r=Coefficient(0.20, "share"),
+    anti_tslp=Coefficient(0.05, "share"),
+):
+    """Biologic in use, by indication: anti-IL-5 needs eosinophils on record, anti-IgE needs atopy."""
+    eligible, eosinophils = treatment_step == "step_5", peak_blood_eosinophils >= 300
+    odds = any_odds * np.where(on_oral_steroid == 1, oral_steroid, 1.0) * np.where(eosinophils, eosinophilic, 0.6)
+    odds = np.where(eligible, odds, 0.0)
+    shares = (
+        anti_ige * odds * (atopy == 1),
+        anti_il5 * odds * eosinophils,
+        anti_il4r * odds * np.where(nasal_polyps == 1, 1.5, 0.8),
+        anti_tslp * odds,
+    )
+    return Categorical(("none", "anti_ige", "anti_il5", "anti_il4r", "anti_tslp"), (np.ones_like(odds), *shares))
+
+
+@structural_equation
+def attacks_prevented_by_biologic(
+    biologic,
+    usual_blood_eosinophils,
+    il13_activity_on_steroid,
+    atopy,
+    *,
+    anti_il5=Coefficient(0.05, "logit at 300 cells/uL", source="BIO012,BIO013,BIO014", evidence="derived"),
+    anti_il5_eosinophils=Coefficient(0.65, "logit per ln", source="BIO013,BIO014,BIO015,BIO016", evidence="derived"),
+    anti_il4r=Coefficient(0.20, "logit at 300 cells/uL", source="BIO001", evidence="derived"),
+    anti_il4r_eosinophils=Coefficient(0.50, "logit per ln", source="BIO001,BIO002", evidence="derived"),
+    anti_il4r_il13=Coefficient(0.50, "logit per ln", source="BIO004", evidence="derived"),
+    anti_tslp=Coefficient(0.45, "logit at 300 cells/uL", source="BIO005", evidence="derived"),
+    anti_tslp_eosinophils=Coefficient(0.50, "logit per ln", source="BIO005,BIO008", evidence="derived"),
+    anti_ige=Coefficient(-1.1, "logit", source="BIO026,BIO027,BIO028", evidence="derived"),
+    anti_ige_il13=Coefficient(0.60, "logit per ln", source="BIO026,BIO027", evidence="derived"),
+    anti_ige_atopy=Coefficient(0.40, "logit"),
+):
+    """Share of severe attacks that the biologic in use prevents [0-1], none without one."""
+    eosinophils = np.log(usual_blood_eosinophils / 300)
+    il13 = np.log(il13_activity_on_steroid) + 0.5
+    none = np.zeros_like(eosinophils)
+    share = np.stack(
+        [
+            none,
+            expit(anti_ige + anti_ige_il13 * il13 + anti_ige_atopy * atopy),
+            expit(anti_il5 + anti_il5_eosinophils * eosinophils),
+            expit(anti_il4r + anti_il4r_eosinophils * eosinophils + anti_il4r_il13 * il13),
+            expit(anti_tslp + anti_tslp_eosinophils * eosinophils),
+        ]
+    )
+    drug = by_level(biologic, none=0, anti_ige=1, anti_il5=2, anti_il4r=3, anti_tslp=4).astype(int)
+    return share[drug, np.arange(len(drug))]
