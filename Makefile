@@ -4,6 +4,7 @@
 #   make test    the test suite           make lint   ruff and mypy
 #   make format  let ruff tidy the code   make model  retrain the shipped model
 #   make data    remake the small cohort   make lock   renew requirements/
+#   make docs    docs/mechanisms.md, from the code         make sensitivity  docs/sensitivity.md (10 minutes)
 #   make build   sdist and wheel          make clean  remove what was made
 
 PYTHON ?= python3
@@ -19,7 +20,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 COMPILE := $(UV) pip compile pyproject.toml --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 
-.PHONY: demo test lint format model data lock build clean
+.PHONY: demo test lint format model data docs sensitivity lock build clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.run
@@ -46,6 +47,13 @@ model: $(VENV)/.run
 
 data: $(VENV)/.run
 	$(BIN)/asthma-ml generate --patients 500 --seed 1 --truth data/synthetic/truth.csv -o data/synthetic/cohort.csv
+
+docs: $(VENV)/.run
+	$(BIN)/asthma-ml mechanisms -o docs/mechanisms.md --graph docs/causal_graph.svg --overview docs/mechanism_graph.svg
+
+sensitivity: $(VENV)/.run
+	@mkdir -p $(OUT)
+	$(BIN)/asthma-ml sensitivity --patients 3000 --jobs 2 -o $(OUT)/sensitivity.csv --plot docs/sensitivity.svg --report docs/sensitivity.md
 
 build: $(VENV)/.test
 	$(BIN)/python -m hatchling build

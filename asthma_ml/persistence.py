@@ -20,9 +20,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.utils.validation import check_is_fitted
 
 import asthma_ml
-from asthma_ml.classifier import PhenotypeClassifier
+from asthma_ml.classifier import PhenotypeClassifier, first_names
 from asthma_ml.errors import AsthmaMLError, ModelFileError, UnusableInputError
 from asthma_ml.patients import write_bytes, write_text
 from asthma_ml.variables import data_dictionary
@@ -91,8 +92,8 @@ def save_model(model: PhenotypeClassifier, path: str | os.PathLike[str], card: M
     Raises
     ------
     UnusableInputError
-        If the card does not fit into JSON or names an entry that the program writes, or if the folder
-        cannot be written to.
+        If the model was fitted without column names, the card does not fit into JSON or names an entry
+        that the program writes, or the folder cannot be written to.
     ModelFileError
         If what would be written could not be loaded again.
 
@@ -101,9 +102,52 @@ def save_model(model: PhenotypeClassifier, path: str | os.PathLike[str], card: M
     Holds no patient: the rows of the self-test are made up from the range of each feature. Fitting the
     same classifier on the same patients gives the same bytes on the same versions.
     """
-    data = _archive(model, card or {})
-    _load(data, str(path))
-    write_bytes(data, path)
+    write_bytes(_checked_archive(model, path, card), path)
+
+
+def save_model_with_card(
+    model: PhenotypeClassifier, path: str | os.PathLike[str], card: Mapping[str, Any] | None = None
+) -> Path:
+    """Write a fitted classifier and its card beside it, both or neither.
+
+    Parameters
+    ----------
+    model, path, card
+        As for `save_model`.
+
+    Returns
+    -------
+    Path
+        Where the card is.
+
+    Raises
+    ------
+    UnusableInputError, ModelFileError
+        As for `save_model`; nothing has changed then.
+    """
+    data, target = _checked_archive(model, path, card), card_path(path)
+    before = target.read_bytes() if target.is_file() else None
+    write_text(_as_json(_unpack(data, str(path))[0]), target)
+    try:
+        write_bytes(data, path)
+    except BaseException:
+        if before is None:
+            target.unlink(missing_ok=True)
+        else:
+            write_bytes(before, target)
+        raise
+    return target
+
+
+def card_path(path: str | os.PathLike[str]) -> Path:
+    """Return where the card of a model file lies: beside it, ``.card.json``.
+
+    Examples
+    --------
+    >>> card_path("model.aml").name
+    'model.card.json'
+    """
+    return Path(path).with_suffix(".card.json")
 
 
 def load_model(path: str | os.PathLike[str]) -> PhenotypeClassifier:
@@ -151,29 +195,16 @@ def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:
     return _unpack(_read(path), str(path))[0]
 
 
-def write_card(path: str | os.PathLike[str], card_path: str | os.PathLike[str] | None = None) -> Path:
-    """Write the card of a model file as JSON beside it.
-
-    Parameters
-    ----------
-    path : path
-        Model file.
-    card_path : path, default=None
-        Where to; by default the model file's name with ``.card.json``.
-
-    Returns
-    -------
-    Path
-        What was written.
-
-    Raises
-    ------
-    ModelFileError
-        If the file is missing, damaged or no model file.
-    """
-    target = Path(card_path) if card_path is not None else Path(path).with_suffix(".card.json")
-    write_text(_as_json(read_card(path)), target)
-    return target
+def _checked_archive(model: PhenotypeClassifier, path: str | os.PathLike[str], card: Mapping[str, Any] | None) -> bytes:
+    """The bytes of a model file, which have been loaded once already."""
+    check_is_fitted(model)
+    if getattr(model, "feature_names_in_", None) is None:
+        raise UnusableInputError(
+            "the model knows no column names, so that no table could be predicted from its file; fit it on a DataFrame"
+        )
+    data = _archive(model, card or {})
+    _load(data, str(path))
+    return data
 
 
 def _archive(model: PhenotypeClassifier, additions: Mapping[str, Any]) -> bytes:
@@ -183,7 +214,7 @@ def _archive(model: PhenotypeClassifier, additions: Mapping[str, Any]) -> bytes:
     estimator = _reproducible(dumps(model))
     written = _card_of(model, estimator)
     if taken := sorted(set(additions) & set(written) - {"intended_use"}):
-        raise UnusableInputError(f"card: {', '.join(taken)} are written by the program; choose other names")
+        raise UnusableInputError(f"card: {first_names(taken)} are written by the program; choose other names")
     try:
         text = _as_json(written | dict(additions))
     except (TypeError, ValueError) as error:
@@ -223,9 +254,8 @@ def _versions() -> dict[str, str]:
     return {"asthma_ml": asthma_ml.__version__, "python": platform.python_version(), **packages}
 
 
-def _feature_names(model: PhenotypeClassifier) -> list[str] | None:
-    names = getattr(model, "feature_names_in_", None)
-    return None if names is None else [str(name) for name in names]
+def _feature_names(model: PhenotypeClassifier) -> list[str]:
+    return [str(name) for name in model.feature_names_in_]
 
 
 def _as_plain(value: Any) -> Any:
@@ -243,8 +273,7 @@ def _self_test_rows(model: PhenotypeClassifier) -> np.ndarray:
 
 
 def _probabilities(model: PhenotypeClassifier, rows: np.ndarray) -> np.ndarray:
-    names = _feature_names(model)
-    return model.predict_proba(rows if names is None else pd.DataFrame(rows, columns=names))
+    return model.predict_proba(pd.DataFrame(rows, columns=_feature_names(model)))
 
 
 def _reproducible(estimator: bytes) -> bytes:
@@ -336,7 +365,7 @@ def _check_card(card: dict[str, Any], source: str) -> None:
     changed = _changed_variables(card)
     if changed:
         raise ModelFileError(
-            f"{source}: unit or levels of {', '.join(changed)} have changed since it was made; train the model again"
+            f"{source}: unit or levels of {first_names(changed)} have changed since it was made; train the model again"
         )
 
 
@@ -365,7 +394,9 @@ def _check_contents(estimator: bytes, source: str) -> None:
     except Exception as error:
         raise ModelFileError(f"{source}: damaged, the estimator cannot be read ({_short(error)})") from error
     if strange:
-        raise ModelFileError(f"{source}: not loaded, it holds {', '.join(sorted(strange))}, which no model file needs")
+        raise ModelFileError(
+            f"{source}: not loaded, it holds {first_names(sorted(strange))}, which no model file needs"
+        )
 
 
 def _type_name(node: dict[str, Any]) -> str:

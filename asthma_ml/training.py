@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.variables import LABEL, OUTPUT_PREFIX, TRUTH_PREFIX, TWO_CLASSES, data_dictionary
+from asthma_ml.variables import ID, LABEL, OUTPUT_PREFIX, TRUTH_PREFIX, TWO_CLASSES, data_dictionary
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from asthma_ml.classifier import PhenotypeClassifier
     from asthma_ml.patients import PatientTable
 
@@ -31,11 +34,20 @@ class LabelledPatients:
         One of the classes asked for.
     left_out : Mapping of str to int
         Why rows were left out, and how many.
+    rows : ndarray of shape (n_patients,)
+        Their places in the table.
+    other_features : DataFrame of shape (n_others, n_features)
+        The same columns of the valid rows with another label.
+    other_labels : Series of shape (n_others,)
+        Those labels.
     """
 
     features: pd.DataFrame
     labels: pd.Series[str]
     left_out: Mapping[str, int]
+    rows: NDArray[np.intp]
+    other_features: pd.DataFrame
+    other_labels: pd.Series[str]
 
     @property
     def class_counts(self) -> dict[str, int]:
@@ -86,6 +98,7 @@ def labelled_patients(
         "another label": int((labels.notna() & ~known & ~invalid).sum()),
     }
     kept = (known & ~invalid).to_numpy()
+    other = (labels.notna() & ~known & ~invalid).to_numpy()
     if not kept.any():
         raise UnusableInputError(f"{patients.source}: no usable row has {label} in {', '.join(classes)}")
     features = [name for name in data_dictionary().features if name in patients.values.columns]
@@ -93,6 +106,9 @@ def labelled_patients(
         features=patients.values.loc[kept, features].reset_index(drop=True),
         labels=labels[kept].reset_index(drop=True),
         left_out={reason: n for reason, n in reasons.items() if n},
+        rows=np.flatnonzero(kept),
+        other_features=patients.values.loc[other, features].reset_index(drop=True),
+        other_labels=labels[other].reset_index(drop=True),
     )
 
 
@@ -101,6 +117,7 @@ def train_classifier(
     label: str = LABEL,
     classes: Sequence[str] = TWO_CLASSES,
     *,
+    groups: str | None = None,
     seed: int = 0,
 ) -> TrainedClassifier:
     """Fit a `PhenotypeClassifier` on a labelled patient table.
@@ -113,27 +130,37 @@ def train_classifier(
         Column that holds the class.
     classes : sequence of str
         Classes to tell apart; rows with another label or none are left out.
+    groups : str, default=None
+        Column, such as the site, whose rows of one value are held out together. Rows of one patient,
+        known by the identifier or by being the same throughout, always are.
     seed : int
         Seed of the model and of the folds.
 
     Returns
     -------
     TrainedClassifier
-        The model fitted on all labelled rows; its metrics are cross-validated.
+        The model fitted on all labelled rows; its metrics are cross-validated, and its card says what
+        it calls the patients who were left out for another label.
 
     Raises
     ------
     UnusableInputError
-        If the table holds truth or prediction columns, or too few patients of a class.
+        If the table holds truth or prediction columns, no feature was measured, there is no column
+        `groups`, or there are too few patients of a class or too few groups.
     """
     from asthma_ml.classifier import PhenotypeClassifier
+    from asthma_ml.prediction import calls_by_label
 
     _refuse_leaks(patients)
     labelled = labelled_patients(patients, label, classes)
+    _refuse_unmeasured(patients, labelled)
+    held_together = _held_together(patients, labelled, groups)
     model = PhenotypeClassifier(random_state=seed)
-    metrics = _cross_validated(model, labelled, seed)
-    model.fit(labelled.features, labelled.labels.to_numpy())
-    return TrainedClassifier(model, labelled, metrics, _card(labelled, label, metrics, seed))
+    metrics = _cross_validated(model, labelled, held_together, seed)
+    model.fit(labelled.features, labelled.labels.to_numpy(), groups=held_together)
+    others = calls_by_label(model, labelled.other_features, labelled.other_labels)
+    card = _card(labelled, label, metrics, seed) | {"groups": groups, "other_labels": others}
+    return TrainedClassifier(model, labelled, metrics, card)
 
 
 def _labels(patients: PatientTable, label: str) -> pd.Series[str]:
@@ -147,31 +174,92 @@ def _labels(patients: PatientTable, label: str) -> pd.Series[str]:
 
 
 def _refuse_leaks(patients: PatientTable) -> None:
+    from asthma_ml.classifier import first_names
+
     leaks = [name for name in patients.raw.columns if str(name).startswith((TRUTH_PREFIX, OUTPUT_PREFIX))]
     if leaks:
         raise UnusableInputError(
-            f"{patients.source}: {', '.join(leaks)} tell the answer; "
+            f"{patients.source}: {first_names(leaks)} tell the answer; "
             f"remove the columns that begin with {TRUTH_PREFIX} or {OUTPUT_PREFIX} before training"
         )
 
 
-def _cross_validated(model: PhenotypeClassifier, labelled: LabelledPatients, seed: int) -> dict[str, float]:
+def _refuse_unmeasured(patients: PatientTable, labelled: LabelledPatients) -> None:
+    from asthma_ml.classifier import refuse_without_features
+
+    features = data_dictionary().features
+    refuse_without_features(labelled.features.columns, features, patients.raw.columns, patients.source)
+    if labelled.features.isna().all(axis=None):
+        raise UnusableInputError(
+            f"{patients.source}: every feature is empty in every labelled row; nothing to learn from"
+        )
+
+
+def _held_together(patients: PatientTable, labelled: LabelledPatients, groups: str | None) -> NDArray[Any] | None:
+    """Number of the patient or group of each labelled row; None where every row stands alone."""
+    from asthma_ml.classifier import encode_features
+    from asthma_ml.classifier.distinct_patients import content_hash, same_patients
+
+    keys = [content_hash(encode_features(labelled.features).to_numpy())]
+    if ID in patients.values:
+        keys.append(_present(patients.values[ID].iloc[labelled.rows]))
+    if groups is not None:
+        if groups not in patients.raw.columns:
+            raise UnusableInputError(f"{patients.source}: no column {groups}; name the column of groups with --groups")
+        keys.append(_present(patients.raw[groups].iloc[labelled.rows]))
+    together = same_patients(*keys)
+    return together if len(np.unique(together)) < len(together) else None
+
+
+def _present(texts: pd.Series[Any]) -> NDArray[Any]:
+    """Texts of a column, None where there is none."""
+    stripped = texts.astype("str").str.strip()
+    return stripped.astype(object).where(stripped.notna() & (stripped != ""), None).to_numpy()
+
+
+def _cross_validated(
+    model: PhenotypeClassifier, labelled: LabelledPatients, held_together: NDArray[Any] | None, seed: int
+) -> dict[str, float]:
     """Metrics on patients that the fitted fold has not seen."""
     from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
-    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.model_selection import cross_val_predict
 
-    folds = StratifiedKFold(_n_folds(labelled), shuffle=True, random_state=seed)
     y = labelled.labels.to_numpy(dtype=object)
-    probabilities = cross_val_predict(model, labelled.features, y, cv=folds, method="predict_proba")
+    folds = _folds(labelled, held_together, seed)
+    given = {} if held_together is None else {"groups": held_together}
+    probabilities = cross_val_predict(model, labelled.features, y, cv=folds, method="predict_proba", params=given)
     names = sorted(labelled.class_counts)
     two = len(names) == 2
     predicted = [names[i] for i in probabilities.argmax(axis=1)]
     return {
-        "folds": N_FOLDS,
+        "folds": len(folds),
         "auc": float(roc_auc_score(y, probabilities[:, 1] if two else probabilities, multi_class="ovr")),
         "balanced_accuracy": float(balanced_accuracy_score(y, predicted)),
         "log_loss": float(log_loss(y, probabilities, labels=names)),
     }
+
+
+def _folds(
+    labelled: LabelledPatients, held_together: NDArray[Any] | None, seed: int
+) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+    """Rows to learn from and rows to measure on, stratified by class, patients and groups kept together."""
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    n_folds = _n_folds(labelled)
+    y = labelled.labels.to_numpy(dtype=object)
+    if held_together is None:
+        return list(StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(labelled.features, y))
+    n_folds = min(n_folds, len(np.unique(held_together)))
+    if n_folds > 1:
+        dealt = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+        folds = [
+            (seen, held_out) for seen, held_out in dealt.split(labelled.features, y, held_together) if len(held_out)
+        ]
+        if all(len(set(y[seen])) == len(labelled.class_counts) for seen, _ in folds):
+            return folds
+    raise UnusableInputError(
+        "the groups cannot be held out in turn: each class is needed in two groups or more; choose another --groups"
+    )
 
 
 def _n_folds(labelled: LabelledPatients) -> int:

@@ -172,8 +172,12 @@ class DataDictionary(Mapping[str, Variable]):
         return [{k: v for k, v in r.items() if v not in (None, "", (), {})} for r in records]
 
     def to_frame(self) -> pd.DataFrame:
-        """The dictionary as a table, one variable a row."""
-        return pd.DataFrame.from_records([asdict(variable) for variable in self.values()])
+        """The dictionary as a table, one variable a row: no cell holds more than a number or a text.
+
+        Limits have a column for each end. Lists are joined by ``|``; a unit is followed by ``=`` and the
+        number that converts from it.
+        """
+        return pd.DataFrame.from_records([_flat(variable) for variable in self.values()])
 
     def to_json(self) -> str:
         """The dictionary as JSON text."""
@@ -191,6 +195,16 @@ def data_dictionary() -> DataDictionary:
     """
     text = files("asthma_ml").joinpath("variables.toml").read_text(encoding="utf-8")
     return DataDictionary({name: _variable(name, line) for name, line in tomllib.loads(text).items()})
+
+
+def _flat(variable: Variable) -> dict[str, Any]:
+    """One variable as a row of a table."""
+    row = asdict(variable)
+    (lower, upper), (usual_lower, usual_upper) = (row.pop(ends) or (None, None) for ends in ("limits", "usual"))
+    lists = {name: "|".join(row.pop(name)) for name in ("levels", "aliases")}
+    units = "|".join(f"{unit}={factor:g}" for unit, factor in row.pop("units").items())
+    ends = {"lower": lower, "upper": upper, "usual_lower": usual_lower, "usual_upper": usual_upper}
+    return {**row, **ends, **lists, "units": units}
 
 
 def _variable(name: str, line: dict[str, Any]) -> Variable:

@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 import skops.io
@@ -19,7 +20,7 @@ from asthma_ml import persistence
 from asthma_ml.classifier import PhenotypeClassifier
 from asthma_ml.errors import ModelFileError, UnusableInputError
 from asthma_ml.explanation import explain
-from asthma_ml.persistence import load_model, read_card, save_model, write_card
+from asthma_ml.persistence import load_model, read_card, save_model, save_model_with_card
 from tests.synthetic_patients import fitted_classifier, synthetic_patients
 
 
@@ -67,8 +68,8 @@ class TestRoundTrip:
         assert loaded.get_params() == model.get_params()
 
     @pytest.mark.parametrize("random_state", [None, 7, np.random.RandomState(3)], ids=["none", "int", "RandomState"])
-    def test_models_without_names_or_with_other_settings_come_back(self, tmp_path, random_state):
-        X, y = np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) % 3
+    def test_models_with_other_settings_come_back(self, tmp_path, random_state):
+        X, y = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 3)), columns=list("abc")), np.arange(60) % 3
         model = PhenotypeClassifier(
             n_trees=np.int64(2), min_samples_leaf=5, max_depth=None, directions=None, random_state=random_state
         ).fit(X, y)
@@ -96,6 +97,12 @@ class TestRoundTrip:
             save_model(fitted_classifier(), tmp_path / "nowhere" / "model.aml")
         assert list(tmp_path.iterdir()) == []
 
+    def test_a_model_that_no_table_could_be_predicted_from_is_refused(self, tmp_path):
+        X, y = np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) % 2
+        with pytest.raises(UnusableInputError, match=r"knows no column names.*fit it on a DataFrame"):
+            save_model(PhenotypeClassifier(n_trees=2).fit(X, y), tmp_path / "model.aml")
+        assert list(tmp_path.iterdir()) == []
+
 
 class TestCard:
     def test_it_says_what_the_model_is(self, saved):
@@ -110,10 +117,26 @@ class TestCard:
         assert "not the disease" in card["intended_use"]
         assert {"feno_ppb", "biologic"} <= {variable["name"] for variable in card["data_dictionary"]}
 
-    def test_it_is_written_beside_the_model(self, saved):
-        written = write_card(saved)
+    def test_it_is_written_beside_the_model(self, tmp_path):
+        written = save_model_with_card(fitted_classifier(), tmp_path / "model.aml", card={"seed": 1})
         assert written.name == "model.card.json"
-        assert json.loads(written.read_text(encoding="utf-8")) == read_card(saved)
+        assert json.loads(written.read_text(encoding="utf-8")) == read_card(tmp_path / "model.aml")
+
+    def test_a_model_without_its_card_is_not_left_behind(self, tmp_path):
+        (tmp_path / "model.card.json").mkdir()
+        with pytest.raises(UnusableInputError, match="folder"):
+            save_model_with_card(fitted_classifier(), tmp_path / "model.aml")
+        assert [path.name for path in tmp_path.iterdir()] == ["model.card.json"]
+
+    @pytest.mark.parametrize("before", [None, "the card of another model"])
+    def test_a_card_without_its_model_is_not_left_behind(self, tmp_path, before):
+        (tmp_path / "model.aml").mkdir()
+        if before is not None:
+            (tmp_path / "model.card.json").write_text(before, encoding="utf-8")
+        with pytest.raises(UnusableInputError, match="folder"):
+            save_model_with_card(fitted_classifier(), tmp_path / "model.aml")
+        left = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir() if path.is_file()}
+        assert left == ({} if before is None else {"model.card.json": before})
 
     @pytest.mark.parametrize(
         ("card", "message"),
@@ -239,7 +262,7 @@ class TestRefusals:
             load_model(saved)
 
     def test_a_missing_file_is_one_clear_line(self, tmp_path):
-        for read in (load_model, read_card, write_card):
+        for read in (load_model, read_card):
             with pytest.raises(ModelFileError, match=r"nowhere\.aml: cannot be read"):
                 read(tmp_path / "nowhere.aml")
 

@@ -15,7 +15,7 @@ from asthma_ml.classifier import GATES, PhenotypeClassifier
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.explanation import ADDITIVITY_TOLERANCE
 from asthma_ml.patients import read_patients
-from asthma_ml.prediction import STATUSES, predict_table
+from asthma_ml.prediction import STATUSES, calls_by_label, missing_features, predict_table
 from asthma_ml.variables import FACTORS
 from tests.synthetic_patients import fitted_classifier, synthetic_patients
 
@@ -192,8 +192,9 @@ class TestStatus:
 
 class TestReasons:
     def test_steroids_that_mask_and_doses_not_taken_are_said(self):
-        reasons = predicted(ocs_dose_mg_day=10.0, ics_adherence_fraction=0.4)["aml_reasons"]
-        assert "a maintenance oral steroid can hide eosinophils and FeNO" in reasons
+        masked = {"feno_ppb": 12.0, "blood_eosinophils_cells_ul": 140.0, "ocs_dose_mg_day": 10.0}
+        reasons = predicted(ics_adherence_fraction=0.4, **masked)["aml_reasons"]
+        assert "a maintenance oral steroid goes with fewer eosinophils and lower FeNO" in reasons
         assert "check the treatment first: fewer than 80% of the prescribed doses" in reasons
 
     def test_what_the_reader_warned_of_is_said(self):
@@ -207,20 +208,75 @@ class TestReasons:
         assert f"for it immune profile ({-row['aml_factor_immune_profile']:+.2f})" in row["aml_reasons"]
 
     def test_without_explanation_there_is_still_a_sentence(self):
-        assert re.fullmatch(r"Th2-high with probability 0\.\d\d\.", predicted("none")["aml_reasons"])
+        assert re.fullmatch(
+            r"Th2-high with probability 0\.\d\d; mixed and paucigranulocytic disease not considered\.",
+            predicted("none")["aml_reasons"],
+        )
+
+    def test_hints_are_not_for_everybody(self):
+        """Two thirds of the clinic are on a high inhaled dose; a remark about everybody tells nothing."""
+        table = predict_table(fitted_classifier(), clinic(300).assign(ics_dose_ug_day=2000.0))
+        hinted = table["aml_reasons"].str.contains("inhaled steroid dose goes with")
+        assert 0 < hinted.mean() < 0.5
+        assert not hinted[table["aml_phenotype"] == "th2_high"].any()
+
+    def test_a_call_that_leans_on_the_training_patients_says_so(self):
+        X, y = synthetic_patients(600)
+        keep = (y == "th2_high") | (np.arange(600) % 4 == 0)
+        model = PhenotypeClassifier(n_trees=20, confidence=0.6).fit(X[keep], y[keep])
+        table = predict_table(model, clinic(200))
+        ok = table["aml_status"] == "ok"
+        against = table.filter(like="aml_factor_").sum(axis=1) < 0
+        leans = table["aml_reasons"].str.contains("leans on how common the class is")
+        assert (ok & leans).any()
+        pd.testing.assert_series_equal(leans, ok & against & (table["aml_phenotype"] == "th2_high"), check_names=False)
+
+    def test_models_of_four_classes_consider_all(self):
+        assert not predict_table(fitted_classifier(4), clinic())["aml_reasons"].str.contains("not considered").any()
+
+
+class TestOtherLabels:
+    def test_what_is_called_of_patients_of_no_class_is_counted(self):
+        X, y = synthetic_patients(800, seed=3, n_classes=4)
+        others = ~np.isin(y, ("th2_high", "neutrophilic_th2_low"))
+        counts = calls_by_label(fitted_classifier(), X[others], pd.Series(y[others]))
+        assert {name: found["n"] for name, found in counts.items()} == pd.Series(y[others]).value_counts().to_dict()
+        table = predict_table(fitted_classifier(), X[y == "mixed_granulocytic"].reset_index(drop=True))
+        for name, share in counts["mixed_granulocytic"]["called"].items():
+            assert share == (table["aml_phenotype"] == name).mean()
+
+    def test_rare_labels_are_counted_together(self):
+        X, _ = synthetic_patients(30)
+        labels = pd.Series(["unclear"] * 20 + [f"letter of patient {i}" for i in range(10)])
+        counts = calls_by_label(fitted_classifier(), X, labels)
+        assert {name: found["n"] for name, found in counts.items()} == {"unclear": 20, "rare labels": 10}
+
+    def test_nobody_left_out_is_nothing_to_count(self):
+        X, _ = synthetic_patients(5)
+        assert calls_by_label(fitted_classifier(), X.iloc[:0], pd.Series([], dtype=str)) == {}
+
+
+class TestMissingFeatures:
+    def test_the_columns_that_count_most_come_first(self):
+        missing = missing_features(fitted_classifier(), read_patients(clinic()[["patient_id", "age_years", "sex"]]))
+        assert set(missing[:2]) == {"blood_eosinophils_cells_ul", "sputum_neutrophils_pct"}
+        assert "age_years" not in missing
+        assert missing_features(fitted_classifier(), read_patients(clinic())) == []
 
 
 class TestRefusals:
     def test_a_table_that_was_predicted_before(self):
         table = predict_table(fitted_classifier(), clinic(5))
-        with pytest.raises(UnusableInputError, match=r"aml_status, aml_phenotype, .*begin with aml_ hold predictions"):
+        with pytest.raises(
+            UnusableInputError, match=r"aml_status, aml_phenotype, .* and 12 more: .*begin with aml_ hold predictions"
+        ):
             predict_table(fitted_classifier(), table)
 
     def test_a_table_without_any_feature_of_the_model(self):
         X, y = synthetic_patients(80)
         model = PhenotypeClassifier(n_trees=2).fit(X[["feno_ppb", "age_years"]], y)
         with pytest.raises(
-            UnusableInputError, match=r"knows feno_ppb, age_years; nearest: .*fenno \(do you mean feno_ppb"
+            UnusableInputError, match=r"2 features: feno_ppb, age_years; nearest: .*fenno \(do you mean feno_ppb"
         ):
             predict_table(model, pd.DataFrame({"patient_id": ["1"], "sex": ["male"], "fenno": [30.0]}))
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from asthma_ml.cohort import generate_cohort
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients import PatientTable, read_patients
+from asthma_ml.prediction import predict_table
 from asthma_ml.training import labelled_patients, train_classifier
 from asthma_ml.variables import FOUR_CLASSES, TWO_CLASSES
 
@@ -74,3 +76,72 @@ def test_one_class_alone_cannot_be_learned(observed: pd.DataFrame) -> None:
     one: PatientTable = read_patients(observed[observed["phenotype"] == "th2_high"])
     with pytest.raises(UnusableInputError, match="two classes"):
         train_classifier(one)
+
+
+def test_a_column_without_any_value_is_no_obstacle(observed: pd.DataFrame) -> None:
+    """A hospital's export has the column; nobody filled it in."""
+    blank = observed.assign(sputum_eosinophils_pct=None, ct_mucus_score=None)
+    trained = train_classifier(read_patients(blank))
+    table = predict_table(trained.model, observed.drop(columns="phenotype"), explain="features")
+    assert (table["aml_shap_sputum_eosinophils_pct"] == 0).all()
+    assert trained.metrics["auc"] > 0.75
+
+
+@pytest.mark.parametrize("n_patients", [60, 100, 150])
+def test_small_tables_with_rare_tests_can_be_learned_from(n_patients: int) -> None:
+    cohort = generate_cohort(n_patients=600, seed=5).observed
+    two = cohort[cohort["phenotype"].isin(TWO_CLASSES)].head(n_patients).copy()
+    two.loc[two.index[3:], "serum_periostin_ng_ml"] = None
+    assert len(train_classifier(read_patients(two.reset_index(drop=True))).patients.labels) == n_patients
+
+
+@pytest.mark.parametrize("columns", [["patient_id", "phenotype"], ["patient_id", "site", "phenotype"]])
+def test_without_a_feature_there_is_nothing_to_learn_from(observed: pd.DataFrame, columns: list[str]) -> None:
+    with pytest.raises(UnusableInputError, match="no column is one of the"):
+        train_classifier(read_patients(observed[columns]))
+    with pytest.raises(UnusableInputError, match="every feature is empty"):
+        train_classifier(read_patients(observed[columns].assign(feno_ppb=None)))
+
+
+def test_a_patient_who_stands_there_twice_is_never_learned_from_and_measured_on() -> None:
+    """Labels are a coin: copies in other folds would make them look predictable."""
+    once = generate_cohort(n_patients=250, seed=12).observed
+    once["phenotype"] = np.random.default_rng(0).choice(TWO_CLASSES, len(once))
+    exact = pd.concat([once] * 4, ignore_index=True)
+    exact["patient_id"] = [f"{i}" for i in range(len(exact))]
+    visits = pd.concat([once] * 4, ignore_index=True)
+    visits["age_years"] = visits["age_years"].clip(20, 80) + np.repeat([0, 1, 2, 3], len(once))
+    for repeated in (exact, visits):
+        assert train_classifier(read_patients(repeated)).metrics["auc"] < 0.6
+
+
+def test_groups_stay_together_in_folds() -> None:
+    """Each site has its own coin-tossed label and its own air: only patients of a seen site can be guessed."""
+    observed = generate_cohort(n_patients=300, seed=13).observed
+    sites = np.arange(300) % 20
+    observed["site"] = [f"site {site}" for site in sites]
+    observed["pm25_ug_m3"] = 5.0 + sites
+    observed["phenotype"] = np.random.default_rng(1).choice(TWO_CLASSES, 20)[sites]
+    patients = read_patients(observed)
+    assert train_classifier(patients).metrics["auc"] > 0.9
+    apart = train_classifier(patients, groups="site")
+    assert apart.metrics["auc"] < 0.75
+    assert apart.card["groups"] == "site"
+
+
+def test_groups_that_cannot_be_held_out_are_refused(observed: pd.DataFrame) -> None:
+    one_site = read_patients(observed.assign(site="A"))
+    with pytest.raises(UnusableInputError, match="groups cannot be held out"):
+        train_classifier(one_site, groups="site")
+    with pytest.raises(UnusableInputError, match="no column ward"):
+        train_classifier(one_site, groups="ward")
+
+
+def test_the_card_says_what_the_model_calls_patients_of_no_class(observed: pd.DataFrame) -> None:
+    trained = train_classifier(read_patients(observed))
+    others = observed["phenotype"].value_counts().drop(list(TWO_CLASSES)).to_dict()
+    assert {name: found["n"] for name, found in trained.card["other_labels"].items()} == others
+    table = predict_table(trained.model, observed[observed["phenotype"] == "mixed_granulocytic"])
+    for name, share in trained.card["other_labels"]["mixed_granulocytic"]["called"].items():
+        assert share == pytest.approx((table["aml_phenotype"] == name).mean())
+    assert train_classifier(read_patients(observed), classes=FOUR_CLASSES).card["other_labels"] == {}

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from asthma_ml.classifier.adherence_gate import GATES, adherence_gate
+from asthma_ml.classifier.columns import first_names, refuse_without_features
 from asthma_ml.classifier.encoding import align_features, encode_features, unknown_levels
 from asthma_ml.classifier.phenotype_classifier import PhenotypeClassifier
 
-__all__ = ["GATES", "PhenotypeClassifier", "adherence_gate", "align_features", "encode_features", "unknown_levels"]
+__all__ = [
+    "GATES",
+    "PhenotypeClassifier",
+    "adherence_gate",
+    "align_features",
+    "encode_features",
+    "first_names",
+    "refuse_without_features",
+    "unknown_levels",
+]

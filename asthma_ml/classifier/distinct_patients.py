@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
+import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from sklearn.model_selection import StratifiedGroupKFold
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +29,17 @@ class DistinctPatients:
         Place of the class of each row.
     weight : ndarray of shape (n_distinct,)
         Sum of the weights of the copies.
+    groups : ndarray of shape (n_distinct,) or None
+        Number of the group of each row, counted in the order of the rows; None where every row stands alone.
     """
 
     X: np.ndarray
     codes: np.ndarray
     weight: np.ndarray
+    groups: np.ndarray | None = None
 
     def folds(self, n_folds: int) -> np.ndarray:
-        """Deal the patients of each class out over the folds, in turn.
+        """Deal the patients of each class out over the folds, in turn; a group stays together.
 
         Parameters
         ----------
@@ -42,14 +49,58 @@ class DistinctPatients:
         Returns
         -------
         ndarray of shape (n_distinct,)
-            Fold of each row, decided by class and content alone.
+            Fold of each row, decided by class, content and group alone.
         """
+        if self.groups is not None:
+            return self._folds_of_groups(self.groups, n_folds)
         starts = np.searchsorted(self.codes, np.arange(self.codes.max() + 1))
         place_in_class: np.ndarray = np.arange(len(self.codes)) - starts[self.codes]
         return place_in_class % n_folds
 
+    def _folds_of_groups(self, groups: np.ndarray, n_folds: int) -> np.ndarray:
+        fold = np.zeros(len(self.codes), dtype=int)
+        n_groups = groups.max() + 1
+        if n_groups > 1:
+            dealt = StratifiedGroupKFold(min(n_folds, n_groups)).split(self.X, self.codes, groups)
+            for k, (_, held_out) in enumerate(dealt):
+                fold[held_out] = k
+        return np.unique(fold, return_inverse=True)[1]
 
-def distinct_patients(X: np.ndarray, codes: np.ndarray, weight: np.ndarray) -> DistinctPatients:
+
+def same_patients(*keys: np.ndarray) -> np.ndarray:
+    """Number the patients of a table in which the same patient may stand more than once.
+
+    Parameters
+    ----------
+    *keys : ndarrays of shape (n_rows,)
+        What tells patients apart. Rows that agree in any key are the same patient, and so are rows that
+        a chain of such rows connects. A key that is None or NaN agrees with nothing.
+
+    Returns
+    -------
+    ndarray of int of shape (n_rows,)
+        Number of the patient of each row.
+
+    Examples
+    --------
+    >>> same_patients(np.array(["007", "008", "007", "009"]), np.array([10, 20, 30, 20]))
+    array([0, 1, 0, 1], dtype=int32)
+    """
+    n_rows = len(keys[0])
+    rows, values, n_nodes = [], [], n_rows
+    for key in keys:
+        codes = pd.factorize(key)[0]
+        rows.append(np.flatnonzero(codes >= 0))
+        values.append(codes[codes >= 0] + n_nodes)
+        n_nodes += codes.max(initial=-1) + 1
+    links = (np.ones(sum(map(len, rows))), (np.concatenate(rows), np.concatenate(values)))
+    numbers = connected_components(coo_array(links, shape=(n_nodes, n_nodes)), directed=False)[1]
+    return np.asarray(numbers[:n_rows])
+
+
+def distinct_patients(
+    X: np.ndarray, codes: np.ndarray, weight: np.ndarray, groups: np.ndarray | None = None
+) -> DistinctPatients:
     """Merge the copies of a patient and sort what remains by class and content.
 
     Parameters
@@ -60,6 +111,8 @@ def distinct_patients(X: np.ndarray, codes: np.ndarray, weight: np.ndarray) -> D
         Place of the class of each row.
     weight : ndarray of shape (n_patients,)
         Positive weights.
+    groups : ndarray of shape (n_patients,) or None
+        Rows of one group stay together in folds; copies of a patient join their groups.
 
     Returns
     -------
@@ -72,15 +125,29 @@ def distinct_patients(X: np.ndarray, codes: np.ndarray, weight: np.ndarray) -> D
     >>> distinct_patients(X, np.array([0, 0, 0]), np.ones(3)).weight.sum()
     np.float64(3.0)
     """
-    content = _content_hash(X)
+    content = content_hash(X)
     order = np.lexsort((content, codes))
     changes = (np.diff(codes[order]) != 0) | (np.diff(content[order]) != 0)
     first = np.flatnonzero(np.r_[True, changes])
-    return DistinctPatients(X[order[first]], codes[order[first]], np.add.reduceat(weight[order], first))
+    kept = order[first]
+    if groups is not None:
+        groups = pd.factorize(same_patients(groups, content)[kept])[0]
+    return DistinctPatients(X[kept], codes[kept], np.add.reduceat(weight[order], first), groups)
 
 
-def _content_hash(X: np.ndarray) -> np.ndarray:
-    """A 64-bit hash of each row, the same on every machine and in every version."""
+def content_hash(X: np.ndarray) -> np.ndarray:
+    """Return a 64-bit hash of each row, the same on every machine and in every version.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_patients, n_features)
+        Features as 32-bit numbers.
+
+    Returns
+    -------
+    ndarray of uint64 of shape (n_patients,)
+        Rows that agree in all features agree in their hash.
+    """
     canonical = np.where(np.isnan(X), np.float32(np.nan), X + np.float32(0)).astype("<f4", order="C")
     digests = b"".join(blake2b(row, digest_size=8).digest() for row in canonical)
     return np.frombuffer(digests, dtype="<u8").astype(np.uint64)

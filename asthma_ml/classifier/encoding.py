@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from asthma_ml.classifier.columns import first_names
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.variables import OUTPUT_PREFIX, TRUTH_PREFIX, Variable, data_dictionary
 
@@ -51,7 +52,7 @@ def encode_features(table: pd.DataFrame) -> pd.DataFrame:
             not_numeric.append(str(name))
     if not_numeric:
         raise UnusableInputError(
-            f"{', '.join(not_numeric)}: text in a column of numbers; give numbers, leave empty what was not measured"
+            f"{first_names(not_numeric)}: text in a column of numbers; give numbers, leave empty what was not measured"
         )
     matrix = np.column_stack(columns) if columns else np.empty(table.shape, dtype=np.float32)
     return pd.DataFrame(matrix, index=table.index, columns=table.columns)
@@ -133,12 +134,12 @@ def refuse_forbidden_features(table: pd.DataFrame) -> None:
     ]
     if forbidden:
         raise UnusableInputError(
-            f"{', '.join(forbidden)}: identifiers, labels, truth and predictions cannot be features; drop these columns"
+            f"{first_names(forbidden)}: identifiers, labels, truth and predictions cannot be features; drop them"
         )
     if unknown := unknown_levels(table):
         raise UnusableInputError(
             "; ".join(
-                f"{name}: unknown level {', '.join(map(repr, levels))}, allowed: {', '.join(dictionary[name].levels)}"
+                f"{name}: unknown level {first_names(map(repr, levels))}, allowed: {', '.join(dictionary[name].levels)}"
                 for name, levels in unknown.items()
             )
         )

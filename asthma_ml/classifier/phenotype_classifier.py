@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.utils import Tags
+from sklearn.utils import Tags, check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
@@ -123,7 +123,13 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         self.n_threads = n_threads
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike | pd.DataFrame, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: ArrayLike | pd.DataFrame,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Fit trees, calibration, prediction sets and intervals.
 
         Parameters
@@ -134,6 +140,9 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
             Class of each patient.
         sample_weight : array-like of shape (n_patients,), default=None
             A patient of weight 2 counts like the same patient twice; of weight 0, like none.
+        groups : array-like of shape (n_patients,), default=None
+            Rows of one group, such as the visits of a patient or the patients of a site, are held out
+            together where calibration, sets and intervals are fitted.
 
         Returns
         -------
@@ -149,9 +158,9 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
             What scikit-learn's checks find.
         """
         self._check_parameters()
-        X, codes, weight = self._check_training_data(X, y, sample_weight)
+        X, codes, weight, grouped = self._check_training_data(X, y, sample_weight, groups)
         self._remember_training_data(X, codes)
-        patients = distinct_patients(X, codes, weight)
+        patients = distinct_patients(X, codes, weight, grouped)
         self.n_distinct_patients_ = len(patients.codes)
         with threadpool_limits(self.n_threads, user_api="openmp"):
             margins = self._out_of_fold_margins(patients)
@@ -268,6 +277,16 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         return encode_features(align_features(table, names))
 
     @property
+    def feature_importances_(self) -> np.ndarray:
+        """Share of each feature in what all questions of the trees gain, of shape (n_features,)."""
+        check_is_fitted(self)
+        gain = np.zeros(self.n_features_in_)
+        for nodes in (tree.nodes for trees in self.trees_._predictors for tree in trees):
+            asks = nodes["is_leaf"] == 0
+            np.add.at(gain, nodes["feature_idx"][asks], nodes["gain"][asks])
+        return np.asarray(gain / gain.sum() if gain.any() else gain)
+
+    @property
     def uncalibrated_classes(self) -> tuple[Any, ...]:
         """Classes with too few patients to be ruled out at `confidence`."""
         check_is_fitted(self)
@@ -289,9 +308,13 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
             raise UnusableInputError("; ".join(found))
 
     def _check_training_data(
-        self, X: ArrayLike | pd.DataFrame, y: ArrayLike, sample_weight: ArrayLike | None
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Checked features, class places and weights of the rows that count; sets `classes_`."""
+        self,
+        X: ArrayLike | pd.DataFrame,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        groups: ArrayLike | None,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
+        """Checked features, class places, weights and groups of the rows that count; sets `classes_`."""
         if isinstance(X, pd.DataFrame):
             refuse_forbidden_features(X)
             X = encode_features(X)
@@ -303,7 +326,9 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         if len(self.classes_) < 2:
             found = f"{len(self.classes_)} class among {counts.sum()} rows of positive weight"
             raise UnusableInputError(f"need two classes or more to tell apart, found {found}")
-        return features[counts], codes, weight[counts]
+        check_consistent_length(features, groups)
+        grouped = None if groups is None else np.asarray(groups)[counts]
+        return features[counts], codes, weight[counts], grouped
 
     def _remember_training_data(self, X: np.ndarray, codes: np.ndarray) -> None:
         self.n_patients_ = len(X)
@@ -330,7 +355,14 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
             random_state=self.random_state,
         )
         X, codes, weights = _unweighted_where_possible(X, codes, weight)
-        return trees.fit(X, codes, sample_weight=weights)
+        return trees.fit(self._without_rare_values(X), codes, sample_weight=weights)
+
+    def _without_rare_values(self, X: np.ndarray) -> np.ndarray:
+        """Hold a column constant that fewer patients have a value in than a leaf needs.
+
+        No tree could ask about it, and one that is empty has no bins, which stops scikit-learn.
+        """
+        return np.where(np.isfinite(X).sum(axis=0) < self.min_samples_leaf, np.float32(0), X)
 
     def _directions(self) -> list[int] | None:
         """Known signs of the features towards the second class."""
@@ -342,12 +374,14 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         return [dictionary[name].direction(towards) if name in dictionary else 0 for name in names]
 
     def _out_of_fold_margins(self, patients: DistinctPatients) -> np.ndarray | None:
-        """Margins from trees that have not seen the patient; None where a class cannot fill the folds."""
+        """Margins from trees that have not seen the patient's group; None where a class cannot fill the folds."""
         if np.bincount(patients.codes).min() < self.n_folds:
             return None
         folds = patients.folds(self.n_folds)
+        if not _each_fold_leaves_every_class(folds, patients.codes):
+            return None
         margins: list[np.ndarray] = []
-        for fold in range(self.n_folds):
+        for fold in range(folds.max() + 1):
             seen = folds != fold
             trees = self._fit_trees(patients.X[seen], patients.codes[seen], patients.weight[seen])
             margins.append(_as_columns(trees.decision_function(patients.X[~seen])))
@@ -381,6 +415,12 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
             return np.empty((0, len(self.calibration_intercept_)))
         with threadpool_limits(self.n_threads, user_api="openmp"):
             return _as_columns(self.trees_.decision_function(X))
+
+
+def _each_fold_leaves_every_class(folds: np.ndarray, codes: np.ndarray) -> bool:
+    """Whether what is seen without any one fold still holds all classes."""
+    of_class_in_fold = np.array([np.bincount(folds[codes == k], minlength=folds.max() + 1) for k in np.unique(codes)])
+    return bool(np.all(of_class_in_fold < of_class_in_fold.sum(axis=1, keepdims=True)))
 
 
 def _unweighted_where_possible(

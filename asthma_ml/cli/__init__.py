@@ -8,14 +8,17 @@ import click
 
 from asthma_ml import __version__
 from asthma_ml.cli.command_group import AsthmaCommands
+from asthma_ml.cli.compare_real import compare_real_command
 from asthma_ml.cli.demo import demo_command
 from asthma_ml.cli.evaluate import evaluate_command
 from asthma_ml.cli.explain import explain_command
 from asthma_ml.cli.fidelity import fidelity_command
 from asthma_ml.cli.generate import generate_command
 from asthma_ml.cli.inspect import inspect_command
+from asthma_ml.cli.mechanisms import mechanisms_command
 from asthma_ml.cli.options import examples
 from asthma_ml.cli.predict import predict_command
+from asthma_ml.cli.sensitivity import sensitivity_command
 from asthma_ml.cli.train import train_command
 from asthma_ml.cli.validate import validate_command
 from asthma_ml.cli.variables import variables_command
@@ -49,6 +52,9 @@ for command in (
     explain_command,
     evaluate_command,
     fidelity_command,
+    compare_real_command,
+    sensitivity_command,
+    mechanisms_command,
     variables_command,
     inspect_command,
 ):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +14,31 @@ from tqdm import tqdm
 
 from asthma_ml.cli.evaluate import readable
 from asthma_ml.cli.explain import write_figure
-from asthma_ml.cli.options import RESEARCH_NOTE, examples, say, shows_progress, with_verbosity
+from asthma_ml.cli.options import (
+    RESEARCH_NOTE,
+    examples,
+    refuse_overwriting,
+    say,
+    shows_progress,
+    with_verbosity,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from asthma_ml.cohort import Cohort
     from asthma_ml.training import TrainedClassifier
+
+RESULTS = (
+    "cohort.csv",
+    "cohort.schema.json",
+    "truth.csv",
+    "model.aml",
+    "model.card.json",
+    "predictions.csv",
+    "factors.png",
+    "first_patient.png",
+)
 
 
 @click.command("demo", epilog=examples("demo -o out", "demo -o out --patients 500 --seed 7"))
@@ -38,23 +59,23 @@ def demo_command(*, output: str, patients: int, seed: int, patients_file: str | 
 
     Generates a cohort, trains on it, measures the model on a second cohort, predicts and explains
     example patients. Leaves the cohort with its truth, the model, predictions.csv and two figures in
-    FOLDER.
+    FOLDER, once all is done.
     """
     from asthma_ml.shipped import example_patients_path
 
     folder = Path(output)
-    folder.mkdir(parents=True, exist_ok=True)
     source = Path(patients_file) if patients_file else example_patients_path()
-    with tqdm(total=4, unit="step", leave=False, disable=not shows_progress()) as bar:
+    refuse_overwriting([source], [folder / name for name in RESULTS])
+    with _draft_of(folder) as draft, tqdm(total=4, unit="step", leave=False, disable=not shows_progress()) as bar:
         _next_step(bar, "generating")
         cohort, others = synthetic_cohort(patients, seed), synthetic_cohort(patients, seed + 1)
-        cohort.write(folder / "cohort.csv", folder / "truth.csv")
+        cohort.write(draft / "cohort.csv", draft / "truth.csv")
         _next_step(bar, "training")
-        trained = train_on(cohort, folder / "model.aml", seed=seed)
+        trained = train_on(cohort, draft / "model.aml", seed=seed)
         _next_step(bar, "evaluating")
         metrics = evaluate_on(trained, others)
         _next_step(bar, "explaining")
-        table = predict_and_explain(trained, source, folder)
+        table = predict_and_explain(trained, source, draft)
     click.echo(f"1. Cohort: {patients} synthetic patients of a severe asthma clinic, seed {seed}")
     click.echo(_indented(_class_counts(trained)))
     click.echo("2. Model, cross-validated on them")
@@ -63,8 +84,19 @@ def demo_command(*, output: str, patients: int, seed: int, patients_file: str | 
     click.echo(_indented(readable(metrics)))
     click.echo(f"4. Predictions for {len(table)} patients of {source.name}")
     click.echo(_indented(_answers(table)))
-    click.echo(f"Written: {', '.join(str(path) for path in sorted(folder.iterdir()))}")
+    click.echo(f"Written: {', '.join(str(folder / name) for name in RESULTS if (folder / name).exists())}")
     say(RESEARCH_NOTE)
+
+
+@contextmanager
+def _draft_of(folder: Path) -> Iterator[Path]:
+    """A folder to write to, whose files move to where they belong if all went well."""
+    nearest = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.is_dir())
+    with tempfile.TemporaryDirectory(dir=nearest, prefix=".demo-") as draft:
+        yield Path(draft)
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in sorted(Path(draft).iterdir()):
+            file.replace(folder / file.name)
 
 
 def _next_step(bar: tqdm, doing: str) -> None:
@@ -82,21 +114,20 @@ def synthetic_cohort(n_patients: int, seed: int) -> Cohort:
 def train_on(cohort: Cohort, model_path: Path, *, seed: int) -> TrainedClassifier:
     """Train the two-class model on a cohort; save it with its card."""
     from asthma_ml.patients import read_patients
-    from asthma_ml.persistence import save_model, write_card
+    from asthma_ml.persistence import save_model_with_card
     from asthma_ml.training import train_classifier
 
     trained = train_classifier(read_patients(cohort.observed), seed=seed)
-    save_model(trained.model, model_path, card=trained.card)
-    write_card(model_path)
+    save_model_with_card(trained.model, model_path, card=trained.card)
     return trained
 
 
 def evaluate_on(trained: TrainedClassifier, cohort: Cohort) -> dict[str, Any]:
     """Measure the model on a cohort that it has not seen."""
-    from asthma_ml.evaluation import evaluate_model
+    from asthma_ml.evaluation.metrics import evaluate_patients
+    from asthma_ml.patients import read_patients
 
-    features, labels = cohort.training_data()
-    return evaluate_model(trained.model, features, labels)
+    return evaluate_patients(trained.model, read_patients(cohort.observed))
 
 
 def predict_and_explain(trained: TrainedClassifier, source: Path, folder: Path) -> pd.DataFrame:

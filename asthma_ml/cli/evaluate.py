@@ -40,21 +40,19 @@ _LONGEST_LIST = 4
 def evaluate_command(*, file: str, model: str | None, label: str, columns: str | None, output: str) -> None:
     """Measure a model on labelled patients.
 
-    They should be others than those that it was trained on.
+    They should be others than those that it was trained on. Rows of other labels are counted, and
+    what the model calls them.
     """
-    from asthma_ml.evaluation import evaluate_model
+    from asthma_ml.evaluation.metrics import evaluate_patients
     from asthma_ml.patients import read_patients, write_text
     from asthma_ml.persistence import load_model
     from asthma_ml.shipped import shipped_model_path
-    from asthma_ml.training import labelled_patients
 
-    refuse_overwriting(file, output)
-    classifier = load_model(model or shipped_model_path())
-    patients = read_patients(file, columns)
-    labelled = labelled_patients(patients, label, [str(name) for name in classifier.classes_])
-    metrics = evaluate_model(classifier, labelled.features, labelled.labels.to_numpy())
+    model_path = model or shipped_model_path()
+    refuse_overwriting([file, columns, model_path], [output])
+    metrics = evaluate_patients(load_model(model_path), read_patients(file, columns), label)
     write_text(json.dumps(metrics, indent=2) + "\n", output)
-    for reason, n in labelled.left_out.items():
+    for reason, n in metrics.pop("left_out").items():
         say(f"left out: {n} rows, {reason}")
     say(readable(metrics))
 

@@ -19,6 +19,7 @@ from asthma_ml.cli.options import (
     examples,
     model_option,
     patients_argument,
+    refuse_overwriting,
     say,
     with_verbosity,
 )
@@ -63,13 +64,17 @@ def explain_command(
     from asthma_ml.explanation import explain
     from asthma_ml.patients import read_patients
     from asthma_ml.persistence import load_model
+    from asthma_ml.prediction import refuse_table_without_features
     from asthma_ml.shipped import shipped_model_path
 
     if (patient is None) != everyone:
         raise click.UsageError("name one patient with --patient ID, or all with --all.")
     _refuse_unwritable(output, everyone=everyone)
-    classifier = load_model(model or shipped_model_path())
+    model_path = model or shipped_model_path()
+    refuse_overwriting([file, columns, model_path], [output])
+    classifier = load_model(model_path)
     patients = read_patients(file, columns)
+    refuse_table_without_features(classifier, patients)
     rows = _rows(patients, patient)
     explanation = explain(classifier, patients.values.iloc[rows].reset_index(drop=True))
     names = [str(patients.values[ID].iloc[row]) if ID in patients.values else str(patients.lines[row]) for row in rows]
@@ -144,5 +149,9 @@ def _refuse_unwritable(output: str, *, everyone: bool) -> None:
     if path.suffix.lower() in FIGURE_SUFFIXES:
         if everyone:
             raise click.UsageError("--all writes a folder of figures; name a folder, not a figure.")
+    elif path.suffix and not path.is_dir():
+        raise click.UsageError(
+            f"figures are not written as {path.suffix}; name a .png or .svg file, or a folder without a dot."
+        )
     elif path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise click.UsageError(f"{output} exists and is not an empty folder; name a new one, or a .png or .svg file.")

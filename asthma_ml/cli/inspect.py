@@ -7,7 +7,7 @@ import json
 import click
 
 from asthma_ml.cli.evaluate import readable
-from asthma_ml.cli.options import examples, output_option, with_verbosity
+from asthma_ml.cli.options import examples, output_option, refuse_overwriting, with_verbosity
 
 
 @click.command("inspect", epilog=examples("inspect model.aml", "inspect model.aml --json"))
@@ -24,5 +24,7 @@ def inspect_command(*, model: str | None, as_json: bool, output: str) -> None:
     from asthma_ml.persistence import read_card
     from asthma_ml.shipped import shipped_model_path
 
-    card = read_card(model or shipped_model_path())
+    model_path = model or shipped_model_path()
+    refuse_overwriting([model_path], [output])
+    card = read_card(model_path)
     write_text((json.dumps(card, indent=2) if as_json else readable(card)) + "\n", output)

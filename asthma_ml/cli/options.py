@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import click
 
 from asthma_ml.cli.command_group import Verbosity
 
+FilePath: TypeAlias = str | PathLike[str]
+
 TABLE_SUFFIXES = (".csv", ".tsv", ".gz", ".parquet")
 FIGURE_SUFFIXES = (".png", ".svg")
+MODEL_SUFFIXES = (".aml",)
 RESEARCH_NOTE = "Research software, not a medical device. SHAP values explain the model, not the disease."
 
 _EXISTING_FILE = click.Path(exists=True, dir_okay=False, allow_dash=True)
@@ -39,10 +43,19 @@ def shows_progress() -> bool:
     return not verbosity().quiet and sys.stderr.isatty()
 
 
-def refuse_overwriting(source: str, output: str) -> None:
-    """Refuse to replace the file that was read by the one that is written."""
-    if "-" not in (source, output) and Path(source).resolve() == Path(output).resolve():
-        raise click.UsageError(f"--output would overwrite the input {source}; name another file.")
+def refuse_overwriting(inputs: str | Iterable[FilePath | None], outputs: str | Iterable[FilePath]) -> None:
+    """Refuse to replace any file that is read by one that is written."""
+    read = [path for path in _files(inputs) if path.exists()]
+    for output in _files(outputs):
+        for source in read:
+            if output.resolve() == source.resolve() or (output.exists() and output.samefile(source)):
+                raise click.UsageError(f"{output} would overwrite the input {source}; name another file.")
+
+
+def _files(paths: str | Iterable[FilePath | None]) -> list[Path]:
+    """Those of the paths that are files; the standard streams are none."""
+    several = [paths] if isinstance(paths, str) else paths
+    return [Path(path) for path in several if path is not None and str(path) != "-"]
 
 
 def with_verbosity(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -56,15 +69,19 @@ def with_verbosity(command: Callable[..., Any]) -> Callable[..., Any]:
 def output_option(
     suffixes: tuple[str, ...] = (), *, required: bool = False, text: str
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Option -o, which refuses what cannot be written before any work is done."""
+    """Option -o, which refuses what cannot be written before any work is done.
+
+    Without the standard output to fall back on where it is required.
+    """
+    # click takes any default, None as well, for an answer to a required option.
+    fallback: dict[str, Any] = {"required": True} if required else {"default": "-"}
     return click.option(
         "-o",
         "--output",
         metavar="FILE",
-        required=required,
-        default=None if required else "-",
-        callback=writable(suffixes),
+        callback=writable(suffixes, standard_output=not required),
         help=text,
+        **fallback,
     )
 
 
@@ -92,19 +109,24 @@ def _remember(context: click.Context, parameter: click.Parameter, value: bool) -
         setattr(asked, parameter.name, value)
 
 
-def writable(suffixes: tuple[str, ...] = ()) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
+def writable(
+    suffixes: tuple[str, ...] = (), *, standard_output: bool = True
+) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
     """Check of an option that names a file to write: folder, suffix."""
 
     def check(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
-        if value is None or value == "-":
+        if value is None or (value == "-" and standard_output):
             return value
+        if value == "-":
+            raise click.BadParameter("this cannot go to the standard output; name a file.")
         path = Path(value)
         if path.is_dir():
             raise click.BadParameter(f"{value} is a folder; name a file.")
         if not path.parent.is_dir():
             raise click.BadParameter(f"the folder {path.parent} does not exist; make it first.")
         if suffixes and path.suffix.lower() not in suffixes:
-            raise click.BadParameter(f"{value} should end in {', '.join(suffixes[:-1])} or {suffixes[-1]}.")
+            allowed = " or ".join(filter(None, [", ".join(suffixes[:-1]), suffixes[-1]]))
+            raise click.BadParameter(f"{value} should end in {allowed}.")
         return value
 
     return check

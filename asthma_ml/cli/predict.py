@@ -18,11 +18,13 @@ from asthma_ml.cli.options import (
     say,
     with_verbosity,
 )
-from asthma_ml.cli.validate import refuse_invalid_rows
+from asthma_ml.cli.validate import refuse_invalid_rows, say_repeated_patients
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from asthma_ml.classifier import PhenotypeClassifier
+    from asthma_ml.patients import PatientTable
     from asthma_ml.prediction import Explain
 
 
@@ -60,14 +62,27 @@ def predict_command(
     from asthma_ml.prediction import predict_table
     from asthma_ml.shipped import shipped_model_path
 
-    refuse_overwriting(file, output)
-    classifier = load_model(model or shipped_model_path())
+    model_path = model or shipped_model_path()
+    refuse_overwriting([file, columns, model_path], [output])
+    classifier = load_model(model_path)
     patients = read_patients(file, columns)
     refuse_invalid_rows(patients, strict=strict)
     table = predict_table(classifier, patients, explain=explain)
     write_table(table, output)
+    say_repeated_patients(patients)
+    say_missing_features(classifier, patients)
     say(summary(table))
     say(RESEARCH_NOTE)
+
+
+def say_missing_features(model: PhenotypeClassifier, patients: PatientTable) -> None:
+    """Tell which features the model makes use of and does not get, those that count most first."""
+    from asthma_ml.classifier import first_names
+    from asthma_ml.prediction import missing_features
+
+    missing = missing_features(model, patients)
+    if missing:
+        say(f"not in the table, so not measured: {len(missing)} features that the model uses: {first_names(missing)}")
 
 
 def summary(table: pd.DataFrame) -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 import click
 
 from asthma_ml.cli.options import (
+    MODEL_SUFFIXES,
     RESEARCH_NOTE,
     columns_option,
     examples,
@@ -15,6 +19,7 @@ from asthma_ml.cli.options import (
     say,
     with_verbosity,
 )
+from asthma_ml.cli.validate import say_repeated_patients
 from asthma_ml.variables import FOUR_CLASSES, TWO_CLASSES
 
 CLASSES = {"two": TWO_CLASSES, "four": FOUR_CLASSES}
@@ -25,6 +30,7 @@ CLASSES = {"two": TWO_CLASSES, "four": FOUR_CLASSES}
     epilog=examples(
         "train cohort.csv --label phenotype -o model.aml",
         "train cohort.csv --classes four -o four_classes.aml",
+        "train cohort.csv --groups site -o model.aml",
     ),
 )
 @patients_argument
@@ -37,26 +43,43 @@ CLASSES = {"two": TWO_CLASSES, "four": FOUR_CLASSES}
     show_default=True,
     help="Th2-high against neutrophilic Th2-low, or all four granulocyte classes.",
 )
+@click.option(
+    "--groups",
+    metavar="COLUMN",
+    help="Column, such as site, whose rows of one value are held out together. Rows of one patient always are.",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of model and folds.")
-@output_option(required=True, text="Model file; its card is written beside it.")
+@output_option(MODEL_SUFFIXES, required=True, text="Model file, .aml; its card is written beside it.")
 @with_verbosity
-def train_command(*, file: str, label: str, columns: str | None, classes: str, seed: int, output: str) -> None:
+def train_command(
+    *, file: str, label: str, columns: str | None, classes: str, groups: str | None, seed: int, output: str
+) -> None:
     """Train a classifier on labelled patients.
 
-    Rows with another label or none are left out and counted.
+    Rows with another label or none are left out and counted, and the card says what the model calls
+    them.
     """
     from asthma_ml.patients import read_patients
-    from asthma_ml.persistence import save_model, write_card
+    from asthma_ml.persistence import card_path, save_model_with_card
     from asthma_ml.training import train_classifier
 
-    refuse_overwriting(file, output)
+    refuse_overwriting([file, columns], [output, card_path(output)])
     patients = read_patients(file, columns)
-    trained = train_classifier(patients, label, CLASSES[classes], seed=seed)
-    save_model(trained.model, output, card=trained.card)
-    write_card(output)
+    say_repeated_patients(patients)
+    trained = train_classifier(patients, label, CLASSES[classes], groups=groups, seed=seed)
+    save_model_with_card(trained.model, output, card=trained.card)
     for reason, n in trained.patients.left_out.items():
         say(f"left out: {n} rows, {reason}")
+    for line in others_called(trained.card["other_labels"]):
+        say(line)
     say("trained on " + ", ".join(f"{n} {name}" for name, n in trained.patients.class_counts.items()))
     for name in ("auc", "balanced_accuracy", "log_loss"):
         click.echo(f"{name:<18} {trained.metrics[name]:.3f}  (cross-validated, {trained.metrics['folds']} folds)")
     say(RESEARCH_NOTE)
+
+
+def others_called(other_labels: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each label that was left out: what the model calls its patients."""
+    for label, found in other_labels.items():
+        shares = ", ".join(f"{share:.0%} {name}" for name, share in found["called"].items())
+        yield f"of {found['n']} {label} the model calls {shares}"

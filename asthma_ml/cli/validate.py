@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from asthma_ml.cli.options import columns_option, examples, output_option, patients_argument, with_verbosity
+from asthma_ml.cli.options import (
+    columns_option,
+    examples,
+    output_option,
+    patients_argument,
+    refuse_overwriting,
+    say,
+    with_verbosity,
+)
 from asthma_ml.errors import RowsRefusedError
-from asthma_ml.variables import data_dictionary
+from asthma_ml.variables import ID, data_dictionary
 
 if TYPE_CHECKING:
     from asthma_ml.patients import PatientTable, Problem
@@ -38,12 +46,23 @@ def validate_command(
 
     Columns, units, limits and levels; all problems at once, with the lines of the file.
     """
+    from asthma_ml.classifier import refuse_without_features
     from asthma_ml.patients import read_patients, write_text
 
+    refuse_overwriting([file, columns], [output])
     patients = read_patients(file, columns)
     written = as_json_text if as_json else as_readable
     write_text(written(patients, show_values=show_values), output)
+    features = data_dictionary().features
+    refuse_without_features(patients.values.columns, features, patients.raw.columns, patients.source)
     refuse_invalid_rows(patients, strict=strict)
+
+
+def say_repeated_patients(patients: PatientTable) -> None:
+    """Tell of identifiers that more than one row has; each row is taken as it stands."""
+    n_repeated = sum(problem.rule == "identifier_repeated" for problem in patients.problems)
+    if n_repeated:
+        say(f"warning: {n_repeated} rows share their {ID} with another row")
 
 
 def refuse_invalid_rows(patients: PatientTable, *, strict: bool) -> None:
@@ -69,12 +88,14 @@ def summarise(problems: Sequence[Problem], *, show_values: bool = False) -> str:
 
 def as_readable(patients: PatientTable, *, show_values: bool = False) -> str:
     """The result as text."""
+    from asthma_ml.classifier import first_names
+
     n_features, missing = len(data_dictionary().features), _missing(patients)
     heading = (
         f"{patients.source}: {len(patients)} patients, {n_features - len(missing)} of {n_features} features found, "
         f"rows with errors: {int(patients.invalid.sum())}"
     )
-    absent = f"not in the table: {', '.join(missing)}" if missing else ""
+    absent = f"not in the table: {first_names(missing)}" if missing else ""
     parts = [heading, absent]
     for severity in ("error", "warning"):
         found = [problem for problem in patients.problems if problem.severity == severity]

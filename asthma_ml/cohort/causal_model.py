@@ -13,9 +13,10 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any, TypeAlias
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from asthma_ml.cohort.distributions import Floats, Values
+from asthma_ml.cohort.distributions import Categorical, Floats, Normal, Values
 from asthma_ml.cohort.structural_equations import StructuralEquation, checked_overrides
 from asthma_ml.errors import CausalModelError, UnusableInputError
 
@@ -163,7 +164,7 @@ class CausalModel:
         if name not in do:
             return law.from_noise(noise[name]) if chance else law
         try:
-            return law.coerce(do[name], len(noise)) if chance else _fixed(do[name], len(noise))
+            return law.coerce(do[name], len(noise)) if chance else _fixed(do[name], law, len(noise))
         except (TypeError, ValueError) as error:
             raise UnusableInputError(f"do {name}={do[name]}: {error}") from error
 
@@ -207,13 +208,16 @@ class CausalModel:
         equation = self.equations[name]
         lines = [f"{equation!r}: {equation.title}"]
         for key, number in equation.coefficients.items():
-            source = number.source or number.evidence
+            source = ", ".join(filter(None, (number.evidence, number.source)))
             lines.append(f"  {key} = {self.overrides.get(name, {}).get(key, number):g} {number.unit} ({source})")
         return "\n".join(lines)
 
 
-def _fixed(value: object, n: int) -> Floats:
-    return np.broadcast_to(np.asarray(value, dtype=float), (n,)).copy()
+def _fixed(value: object, derived: Values, n: int) -> Values:
+    """A variable that is otherwise calculated, held at a value of its kind."""
+    if isinstance(derived, pd.Categorical):
+        return Categorical(tuple(derived.categories), [1.0] * len(derived.categories)).coerce(value, n)
+    return Normal(0.0, 1.0).coerce(value, n)
 
 
 def _by_name(equations: Iterable[StructuralEquation]) -> dict[str, StructuralEquation]:

@@ -7,10 +7,11 @@ have shown (MNAR). Each equation names its kind.
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.special import expit
 
 from asthma_ml.cohort.causal_model import Columns
-from asthma_ml.cohort.distributions import Bernoulli
+from asthma_ml.cohort.distributions import Bernoulli, Values, as_text
 from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
 from asthma_ml.variables import DataDictionary, Variable
 
@@ -187,21 +188,28 @@ def observed_table(values: Columns, dictionary: DataDictionary) -> pd.DataFrame:
     DataFrame
         One column for each observed variable but `patient_id`; NaN where no test was done.
     """
-    table = pd.DataFrame({name: written_down(values[name], v) for name, v in dictionary.items() if name in values})
-    table["sputum_neutrophils_pct"] = table["sputum_neutrophils_pct"].clip(upper=100 - table["sputum_eosinophils_pct"])
+    columns = {name: written_down(values[name], v) for name, v in dictionary.items() if name in values}
+    rest = 100 - columns["sputum_eosinophils_pct"]
+    columns["sputum_neutrophils_pct"] = np.minimum(columns["sputum_neutrophils_pct"], rest)
     for site, steps in COARSE_STEPS.items():
-        there = table["site"] == site
+        there = values["site"] == site
         for name, step in steps.items():
-            table.loc[there, name] = np.round(table.loc[there, name] / step) * step
-    for test, columns in SHOWN_BY.items():
-        table.loc[values[test] == 0, list(columns)] = np.nan
-    return table
+            columns[name] = np.where(there, np.round(columns[name] / step) * step, columns[name])
+    for test, names in SHOWN_BY.items():
+        columns |= {name: _shown_where(values[test] == 1, columns[name]) for name in names}
+    return pd.DataFrame({name: as_text(c) if isinstance(c, pd.Categorical) else c for name, c in columns.items()})
 
 
-def written_down(values: object, variable: Variable) -> object:
+def _shown_where(done: NDArray[np.bool_], column: Values) -> Values:
+    if isinstance(column, pd.Categorical):
+        return pd.Categorical.from_codes(np.where(done, column.codes, -1), dtype=column.dtype)
+    return np.where(done, column, np.nan)
+
+
+def written_down(values: Values, variable: Variable) -> Values:
     """Values of one variable as a clinic reports them: within range, in steps, not below detection."""
     if isinstance(values, pd.Categorical):
-        return pd.Series(values).astype("str")
+        return values
     numbers = np.asarray(values, dtype=float)
     if variable.name in DETECTION_LIMITS:
         numbers = np.maximum(numbers, DETECTION_LIMITS[variable.name])

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import special
 
@@ -44,12 +46,17 @@ class Distribution(Protocol):
 
 
 class _Number:
-    """A distribution of numbers: any finite number can be set by intervention."""
+    """A distribution of numbers: any number of its range can be set by intervention."""
+
+    def _range(self) -> tuple[Parameter, Parameter]:
+        return -np.inf, np.inf
 
     def coerce(self, x: object, n: int) -> Values:
         values = np.broadcast_to(np.asarray(x, dtype=float), (n,)).copy()
-        if not np.isfinite(values).all():
-            raise ValueError("must be a finite number")
+        lowest, highest = self._range()
+        if not (np.isfinite(values) & (values >= lowest) & (values <= highest)).all():
+            least, most = np.max(lowest), np.min(highest)
+            raise ValueError("must be a finite number" + (f" from {least:g} to {most:g}" if least > -np.inf else ""))
         return values
 
 
@@ -80,6 +87,9 @@ class LogNormal(_Number):
     median: Parameter
     log_sd: Parameter
 
+    def _range(self) -> tuple[Parameter, Parameter]:
+        return 0.0, np.inf
+
     def from_noise(self, z: Floats) -> Floats:
         return np.asarray(self.median * np.exp(self.log_sd * z))
 
@@ -103,6 +113,9 @@ class TruncatedNormal(_Number):
     sd: Parameter
     lower: Parameter
     upper: Parameter
+
+    def _range(self) -> tuple[Parameter, Parameter]:
+        return self.lower, self.upper
 
     def _edges(self) -> tuple[Floats, Floats]:
         low = special.ndtr((np.asarray(self.lower, dtype=float) - self.mean) / self.sd)
@@ -133,6 +146,9 @@ class LogitNormal(_Number):
     whole: Parameter = 1.0
     lower: Parameter = 0.0
 
+    def _range(self) -> tuple[Parameter, Parameter]:
+        return self.lower, self.whole
+
     def _share(self, x: Floats) -> Floats:
         return np.asarray((np.asarray(x) - self.lower) / (np.asarray(self.whole) - self.lower))
 
@@ -148,43 +164,6 @@ class LogitNormal(_Number):
         with np.errstate(divide="ignore", invalid="ignore"):
             density = _log_density(self.to_noise(x)) - np.log(self.logit_sd * share * (1 - share) * span)
         return np.where((share <= 0) | (share >= 1), -np.inf, density)
-
-
-@dataclass(frozen=True)
-class Beta(_Number):
-    """Beta on 0-1 with the usual two shape numbers."""
-
-    a: Parameter
-    b: Parameter
-
-    def from_noise(self, z: Floats) -> Floats:
-        return np.asarray(special.betaincinv(self.a, self.b, special.ndtr(z)))
-
-    def to_noise(self, x: Floats, position: float = 0.5) -> Floats:
-        return np.asarray(special.ndtri(special.betainc(self.a, self.b, x)))
-
-    def log_prob(self, x: Floats) -> Floats:
-        log_density = special.xlogy(np.subtract(self.a, 1), x) + special.xlog1py(np.subtract(self.b, 1), -x)
-        return np.asarray(log_density - special.betaln(self.a, self.b))
-
-
-@dataclass(frozen=True)
-class Gamma(_Number):
-    """Gamma with a mean and a shape; small shapes are strongly skewed."""
-
-    mean: Parameter
-    shape: Parameter
-
-    def from_noise(self, z: Floats) -> Floats:
-        return np.asarray(special.gammaincinv(self.shape, special.ndtr(z)) * self.mean / self.shape)
-
-    def to_noise(self, x: Floats, position: float = 0.5) -> Floats:
-        return np.asarray(special.ndtri(special.gammainc(self.shape, x * self.shape / self.mean)))
-
-    def log_prob(self, x: Floats) -> Floats:
-        rate = np.divide(self.shape, self.mean)
-        log_density = special.xlogy(self.shape, rate) + special.xlogy(np.subtract(self.shape, 1), x)
-        return np.asarray(log_density - rate * x - special.gammaln(self.shape))
 
 
 class _Count:
@@ -330,16 +309,18 @@ class Categorical:
     levels: tuple[str, ...]
     weights: Sequence[Parameter]
 
-    def _upper_edges(self, n: int) -> Floats:
-        heights = np.cumsum([np.broadcast_to(np.asarray(w, dtype=float), (n,)) for w in self.weights], axis=0)
-        return np.asarray(heights / heights[-1])
+    def _upper_edges(self) -> list[Parameter]:
+        heights = list(accumulate(self.weights))
+        return [height / heights[-1] for height in heights[:-1]]
 
     def from_noise(self, z: Floats) -> pd.Categorical[str]:
-        codes = (special.ndtr(z) > self._upper_edges(len(z))[:-1]).sum(axis=0)
+        u, codes = special.ndtr(z), np.zeros(len(z), dtype=np.int8)
+        for edge in self._upper_edges():
+            codes += u > edge
         return levels_from_codes(codes, self.levels)
 
     def _interval(self, x: pd.Categorical) -> tuple[Floats, Floats]:
-        edges = np.vstack([np.zeros(len(x)), self._upper_edges(len(x))])
+        edges = np.stack([np.broadcast_to(e, (len(x),)) for e in (0.0, *self._upper_edges(), 1.0)])
         rows = np.arange(len(x))
         return edges[x.codes, rows], edges[x.codes + 1, rows]
 
@@ -368,6 +349,18 @@ def levels_from_codes(codes: NDArray[Any], levels: Sequence[str]) -> pd.Categori
     ['never', 'current']
     """
     return pd.Categorical.from_codes(codes.astype(np.int8), categories=pd.Index(list(levels)))
+
+
+def as_text(category: pd.Categorical) -> Any:
+    """Levels of a category as a text column.
+
+    Examples
+    --------
+    >>> as_text(levels_from_codes(np.array([2, -1]), ("never", "former", "current"))).tolist()
+    ['current', nan]
+    """
+    codes = pa.array(category.codes, mask=category.codes < 0)
+    return pd.array(pa.array(category.categories, pa.large_string()).take(codes), dtype="str")
 
 
 def by_level(category: pd.Categorical, /, **numbers: float) -> Floats:

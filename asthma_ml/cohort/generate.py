@@ -1,4 +1,4 @@
-"""Generate a cohort: blocks of a population, those who enrol, what the clinic saw, and the truth.
+"""Cohorts in memory and on disk, each with its observed table, its truth and its schema.
 
 A cohort is the first n enrolled people of an endless population, so the first 1,000 patients of
 a large cohort are the cohort of 1,000, whatever the number of jobs.
@@ -7,58 +7,26 @@ a large cohort are the cohort of 1,000, whatever the number of jobs.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cache
-from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from asthma_ml.cohort import clinic, mechanisms, selection
-from asthma_ml.cohort.causal_model import BLOCK_SIZE, CausalModel, Columns, Interventions, Noise
+from asthma_ml.cohort.causal_model import Interventions
+from asthma_ml.cohort.cohort_files import table_file
+from asthma_ml.cohort.enrolment import ENROLLED, severe_asthma_model
+from asthma_ml.cohort.patient_stream import PatientStream
+from asthma_ml.cohort.patient_tables import truth_columns, with_whole_numbers
 from asthma_ml.cohort.presets import DEFAULT_PRESET, Preset, preset_named
-from asthma_ml.cohort.structural_equations import equations_in
-from asthma_ml.errors import CausalModelError, UnusableInputError
-from asthma_ml.patients import write_table, write_text
-from asthma_ml.variables import ID, LABEL, TRUTH_PREFIX, TWO_CLASSES, data_dictionary
+from asthma_ml.errors import UnusableInputError
+from asthma_ml.patients import write_text
+from asthma_ml.variables import LABEL, TWO_CLASSES, data_dictionary
 
-ENROLLED = "enrolled"
-
-TRUTH = (
-    "true_phenotype",
-    "true_sputum_class",
-    "true_historic_class",
-    "true_resistance",
-    "type2_drive",
-    "neutrophilic_drive",
-    "il4_drive",
-    "il5_drive",
-    "il13_drive",
-    "il17_drive",
-    "airway_bacterial_load",
-    "airway_remodeling",
-    "mucus_plugging",
-    "inhaled_adherence",
-    "delivered_ics_ug_day",
-    "oral_steroid_taken_mg_day",
-    "steroid_sensitivity",
-    "full_inhaled_suppression",
-    "inhaled_steroid_suppression",
-    "exacerbation_proneness",
-    "attack_rate_per_year",
-)
-
-STANDARD_ADHERENCE: Interventions = {"inhaled_adherence": 1.0, "inhaler_technique": "correct"}
-NO_ORAL_STEROID: Interventions = {"ocs_dose_mg_day": 0.0}
-POTENTIAL_OUTCOMES: Mapping[str, tuple[Interventions, tuple[str, ...]]] = {
-    "if_taken_well": (STANDARD_ADHERENCE, ("feno_ppb", "fev1_pct_predicted", "acq6_score", "exacerbations_12m")),
-    "if_no_oral_steroid": (NO_ORAL_STEROID, ("blood_eosinophils_cells_ul", "feno_ppb", "fev1_pct_predicted")),
-}
+__all__ = ["ENROLLED", "Cohort", "generate_cohort", "schema_path", "severe_asthma_model", "write_cohort"]
 
 NOTICE = "Synthetic patients from a causal model. Research software, no medical device."
 
@@ -95,35 +63,12 @@ class Cohort:
 
     def write(self, path: str | Path, truth: str | Path | None = None) -> None:
         """Write the observed table, its schema beside it and, where asked, the truth."""
-        write_table(with_whole_numbers(self.observed), str(path))
-        if str(path) != "-":
-            write_text(json.dumps(self.schema, indent=2) + "\n", str(schema_path(path)))
-        if truth is not None:
-            write_table(self.truth, str(truth))
-
-
-def with_whole_numbers(observed: pd.DataFrame) -> pd.DataFrame:
-    """The observed table with counts, flags and whole-step values as integers, as a clinic writes them."""
-    dictionary = data_dictionary()
-    whole = [name for name, variable in dictionary.items() if variable.is_whole and name in observed]
-    return observed.astype(dict.fromkeys(whole, "Int64"))
+        _write([(self.observed, self.truth)], lambda: self.schema, path, truth)
 
 
 def schema_path(path: str | Path) -> Path:
     """Where the schema of a cohort file lies: beside it, ``.schema.json``."""
     return Path(path).with_suffix(".schema.json")
-
-
-@cache
-def severe_asthma_model() -> CausalModel:
-    """The causal model of the package: all mechanisms, the selection and the clinic.
-
-    Examples
-    --------
-    >>> "il13_airway_activity" in severe_asthma_model().equations["feno_ppb"].parents
-    True
-    """
-    return _checked_against_dictionary(CausalModel(_equations()))
 
 
 def generate_cohort(
@@ -132,6 +77,7 @@ def generate_cohort(
     preset: str | Preset = DEFAULT_PRESET,
     do: Interventions | None = None,
     *,
+    where: str | None = None,
     select_anew: bool = False,
     jobs: int = 1,
     progress: bool = False,
@@ -145,9 +91,14 @@ def generate_cohort(
     seed : int
         Same seed, same patients, whatever `jobs`.
     preset : str or Preset
-        Named cohort.
+        Named cohort, or the path of a TOML file that derives one.
     do : mapping of str to value, optional
         Interventions. The same people as without them, unless `select_anew`.
+    where : str, optional
+        Keep only enrolled patients of whom this is true, such as
+        ``"phenotype == 'neutrophilic_th2_low' and smoking_status == 'never'"``. It is asked of the
+        table as it will be (after `do`), and may name observed columns and those of the truth.
+        The schema states the acceptance rate.
     select_anew : bool
         Let the intervention change who enrols.
     jobs : int
@@ -163,7 +114,12 @@ def generate_cohort(
     Raises
     ------
     UnusableInputError
-        Fewer than one patient, a negative seed, an unknown preset or an impossible intervention.
+        Fewer than one patient, a negative seed, an unknown preset, an impossible intervention, or
+        a condition that cannot be used or that nobody meets.
+
+    See Also
+    --------
+    write_cohort : The same cohort straight into a file, in constant memory.
 
     Examples
     --------
@@ -171,106 +127,117 @@ def generate_cohort(
     >>> treated = generate_cohort(n_patients=50, seed=1, do={"smoking_status": "never"})
     >>> bool((treated.observed["age_years"] == cohort.observed["age_years"]).all())
     True
+    >>> old = generate_cohort(n_patients=50, seed=1, where="age_years >= 65")
+    >>> bool(old.observed["age_years"].min() >= 65), old.schema["acceptance_rate"] < 1
+    (True, True)
     """
-    _refuse_unusable(n_patients, seed, jobs)
-    preset = preset_named(preset) if isinstance(preset, str) else preset
-    blocks = cohort_blocks(seed, preset, do, select_anew=select_anew, jobs=jobs)
-    tables: list[tuple[pd.DataFrame, pd.DataFrame]] = []
-    with tqdm(total=n_patients, unit="patient", disable=not progress, desc="generate") as bar:
-        while sum(len(observed) for observed, _ in tables) < n_patients:
-            tables.append(next(blocks))
-            bar.update(min(len(tables[-1][0]), n_patients - bar.n))
-    observed, truth = (pd.concat(part, ignore_index=True).head(n_patients) for part in zip(*tables, strict=True))
-    return Cohort(observed, truth, _schema(n_patients, seed, preset, do, truth, select_anew))
+    stream = _stream(n_patients, seed, preset, do, where=where, select_anew=select_anew, jobs=jobs)
+    tables = zip(*_shown(stream, progress), strict=True)
+    observed, truth = (pd.concat(parts, ignore_index=True) for parts in tables)
+    return Cohort(observed, truth, _schema(stream))
 
 
-def cohort_blocks(
-    seed: int, preset: Preset, do: Interventions | None = None, *, select_anew: bool = False, jobs: int = 1
-) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
-    """Observed and truth of one block of the population after another, without end."""
-    model = CausalModel(severe_asthma_model().equations.values(), preset.overrides)
-    numbers = count()
-    while True:
-        batch = islice(numbers, jobs)
-        yield from Parallel(n_jobs=jobs, prefer="threads")(
-            delayed(_block)(model, seed, block, preset.selects, do or {}, select_anew) for block in batch
-        )
+def write_cohort(
+    path: str | Path,
+    n_patients: int = 2000,
+    seed: int = 1,
+    preset: str | Preset = DEFAULT_PRESET,
+    do: Interventions | None = None,
+    *,
+    truth: str | Path | None = None,
+    where: str | None = None,
+    select_anew: bool = False,
+    jobs: int = 1,
+    progress: bool = False,
+) -> dict[str, Any]:
+    """Generate a cohort straight into files, in constant memory.
+
+    The files are those of ``generate_cohort(...).write(path, truth)``, byte for byte. They appear
+    when all is written; a failure or an interruption leaves nothing.
+
+    Parameters
+    ----------
+    path : path or "-"
+        ``.csv``, ``.tsv`` (also ``.gz``) or ``.parquet``; ``-`` is standard output. The schema is written beside it.
+    n_patients, seed, preset, do, where, select_anew, jobs, progress
+        As in `generate_cohort`.
+    truth : path, optional
+        Where the truth goes.
+
+    Returns
+    -------
+    dict
+        The schema.
+
+    Raises
+    ------
+    UnusableInputError
+        As `generate_cohort`; also a file that cannot be written.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     schema = write_cohort(Path(folder, "cohort.parquet"), n_patients=20)
+    ...     len(pd.read_parquet(Path(folder, "cohort.parquet")))
+    20
+    """
+    how = {"where": where, "select_anew": select_anew, "jobs": jobs, "with_truth": truth is not None}
+    stream = _stream(n_patients, seed, preset, do, **how)
+    _write(_shown(stream, progress), lambda: _schema(stream), path, truth)
+    return _schema(stream)
 
 
-def _block(
-    model: CausalModel, seed: int, block: int, selects: bool, do: Interventions, select_anew: bool
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    noise = Noise(seed, block)
-    rows, values = np.arange(len(noise)), Columns()
-    if selects:
-        everybody = model.simulate(noise, do=do if select_anew else None, wanted=[ENROLLED])
-        rows = np.flatnonzero(everybody[ENROLLED] == 1)
-        values = {name: column[rows] for name, column in everybody.items()}
-    noise = noise.take(rows)
-    values = model.simulate(noise, given=values, do=do if select_anew else None)
-    values = model.twin(values, noise, do) if do and not select_anew else values
-    ids = pd.Series([f"P{seed:02d}-{block * BLOCK_SIZE + row:08d}" for row in rows], name=ID, dtype="str")
-    observed = clinic.observed_table(values, data_dictionary())
-    observed.insert(0, ID, ids)
-    return observed, _truth(model, values, noise, ids)
-
-
-def _truth(model: CausalModel, values: Columns, noise: Noise, ids: pd.Series) -> pd.DataFrame:
-    columns: dict[str, Any] = {ID: ids}
-    for name in TRUTH:
-        columns[_true(name)] = _plain(values[name])
-    for suffix, (do, outcomes) in POTENTIAL_OUTCOMES.items():
-        twin = model.twin(values, noise, do)
-        columns |= {f"{_true(outcome)}_{suffix}": _plain(twin[outcome]) for outcome in outcomes}
-    return pd.DataFrame(columns)
-
-
-def _true(name: str) -> str:
-    return name if name.startswith(TRUTH_PREFIX) else TRUTH_PREFIX + name
-
-
-def _plain(column: Any) -> Any:
-    return pd.Series(column).astype("str") if isinstance(column, pd.Categorical) else np.round(column, 6)
-
-
-def _equations() -> Iterator[Any]:
-    for module in (mechanisms, selection, clinic):
-        yield from equations_in(module)
-
-
-def _checked_against_dictionary(model: CausalModel) -> CausalModel:
-    missing = [name for name in data_dictionary() if name not in model.equations and name != ID]
-    if missing:
-        raise CausalModelError(f"the data dictionary has columns without an equation: {', '.join(missing)}")
-    return model
-
-
-def _refuse_unusable(n_patients: int, seed: int, jobs: int) -> None:
-    for name, number, least in (("patients", n_patients, 1), ("seed", seed, 0), ("jobs", jobs, 1)):
+def _stream(n_patients: int, seed: int, preset: str | Preset, do: Interventions | None, **how: Any) -> PatientStream:
+    for name, number, least in (("patients", n_patients, 1), ("seed", seed, 0), ("jobs", how["jobs"], 1)):
         if number < least:
             raise UnusableInputError(f"{name}: {number} is too small; give a whole number of at least {least}")
+    return PatientStream(n_patients, seed, preset_named(preset) if isinstance(preset, str) else preset, do, **how)
 
 
-def _schema(
-    n_patients: int,
-    seed: int,
-    preset: Preset,
-    do: Interventions | None,
-    truth: pd.DataFrame,
-    select_anew: bool,
-) -> dict[str, Any]:
+def _shown(stream: PatientStream, progress: bool) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """The stream, with a bar that shows rate and time left."""
+    with tqdm(total=stream.n_patients, unit="patient", unit_scale=True, disable=not progress, desc="generate") as bar:
+        for observed, truth in stream:
+            yield observed, truth
+            bar.update(len(observed))
+
+
+def _write(
+    tables: Iterable[tuple[pd.DataFrame, pd.DataFrame]],
+    schema: Callable[[], dict[str, Any]],
+    path: str | Path,
+    truth: str | Path | None,
+) -> None:
+    if truth is not None and Path(truth).resolve() == Path(path).resolve():
+        raise UnusableInputError(f"{path}: the truth needs a file of its own")
+    with ExitStack() as files:
+        append_observed = files.enter_context(table_file(path))
+        append_truth = files.enter_context(table_file(truth)) if truth is not None else None
+        for observed, hidden in tables:
+            append_observed(with_whole_numbers(observed))
+            if append_truth is not None:
+                append_truth(hidden)
+        if str(path) != "-":
+            write_text(json.dumps(schema(), indent=2) + "\n", schema_path(path))
+
+
+def _schema(stream: PatientStream) -> dict[str, Any]:
     from asthma_ml import __version__
 
     return {
         "notice": NOTICE,
         "made_by": f"asthma_ml {__version__}",
-        "patients": n_patients,
-        "seed": seed,
-        "preset": preset.name,
-        "preset_description": preset.description,
-        "overrides": dict(preset.overrides),
-        "do": dict(do or {}),
-        "select_anew": select_anew,
-        "truth_columns": list(truth.columns),
+        "patients": stream.n_patients,
+        "seed": stream.seed,
+        "preset": stream.preset.name,
+        "preset_description": stream.preset.description,
+        "overrides": dict(stream.preset.overrides),
+        "do": dict(stream.do or {}),
+        "select_anew": stream.select_anew,
+        "where": stream.where.text if stream.where else None,
+        "patients_examined": stream.examined,
+        "acceptance_rate": round(stream.accepted / stream.examined, 6),
+        "truth_columns": list(truth_columns(stream.model)),
         **json.loads(data_dictionary().to_json()),
     }

@@ -13,15 +13,25 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logit
+from scipy.stats import binomtest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 
+from asthma_ml.classifier import first_names
 from asthma_ml.errors import UnusableInputError
+from asthma_ml.explanation import judge_calls
+from asthma_ml.prediction import calls_by_label, refuse_table_without_features
+from asthma_ml.training import LabelledPatients, labelled_patients
+from asthma_ml.variables import LABEL
 
 if TYPE_CHECKING:
     from asthma_ml.classifier import PhenotypeClassifier
+    from asthma_ml.patients import PatientTable
 
 Metric: TypeAlias = Callable[[NDArray[Any], NDArray[Any]], float]
+
+FEWEST_OF_A_CLASS = 10
+"""Patients of each class below which an interval over resampled patients says nothing."""
 
 N_BOOTSTRAP = 200
 INTERVAL = (2.5, 97.5)
@@ -52,7 +62,7 @@ def evaluate_model(model: PhenotypeClassifier, X: pd.DataFrame, y: ArrayLike, *,
     Raises
     ------
     UnusableInputError
-        Labels that are no class of the model, or only one class present.
+        Labels that are no class of the model, or fewer than `FEWEST_OF_A_CLASS` patients of a class.
 
     Examples
     --------
@@ -72,6 +82,63 @@ def evaluate_model(model: PhenotypeClassifier, X: pd.DataFrame, y: ArrayLike, *,
         **_with_intervals(_metrics(len(model.classes_)), codes, probability, seed),
         "decisions": _decisions(model.predict_set(encoded), codes),
     }
+
+
+def evaluate_patients(
+    model: PhenotypeClassifier, patients: PatientTable, label: str = LABEL, *, seed: int = 0
+) -> dict[str, Any]:
+    """Measure a fitted classifier on a labelled patient table, with the patients of no class of it.
+
+    Parameters
+    ----------
+    model : PhenotypeClassifier
+        Fitted on a table with column names.
+    patients : PatientTable
+        As read by `read_patients`, others than those it was trained on.
+    label : str
+        Column that holds the class.
+    seed : int
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    dict
+        What `evaluate_model` returns for the rows of a class of the model; `left_out`, why rows are not
+        among them; `called`, over all labelled rows, the share that is called, and for each class the
+        predictive value of its call, the share of those so called who are of the class (Wilson
+        intervals); `other_labels`, what the model calls the patients of other labels, see
+        `calls_by_label`.
+
+    Raises
+    ------
+    UnusableInputError
+        As `evaluate_model`; also where no feature or no label is among the columns.
+    """
+    refuse_table_without_features(model, patients)
+    labelled = labelled_patients(patients, label, [str(name) for name in model.classes_])
+    return {
+        **evaluate_model(model, labelled.features, labelled.labels.to_numpy(), seed=seed),
+        "left_out": dict(labelled.left_out),
+        "called": _called(model, labelled),
+        "other_labels": calls_by_label(model, labelled.other_features, labelled.other_labels),
+    }
+
+
+def _called(model: PhenotypeClassifier, labelled: LabelledPatients) -> dict[str, Any]:
+    """Share of calls and what a call is worth, over the classes of the model and the other labels."""
+    features = pd.concat([labelled.features, labelled.other_features], ignore_index=True)
+    labels = pd.concat([labelled.labels, labelled.other_labels], ignore_index=True).astype(str).to_numpy()
+    called = judge_calls(model, model.encode(features)).called
+    names = [str(name) for name in model.classes_ if (called == name).any()]
+    return {
+        "share": _share(np.array([name is not None for name in called])),
+        "predictive_value": {name: _share(labels[called == name] == name) for name in names},
+    }
+
+
+def _share(holds: NDArray[np.bool_]) -> dict[str, float]:
+    interval = binomtest(int(holds.sum()), len(holds)).proportion_ci(method="wilson")
+    return {"value": float(holds.mean()), "lower": float(interval.low), "upper": float(interval.high)}
 
 
 def _metrics(n_classes: int) -> Mapping[str, Metric]:
@@ -133,9 +200,12 @@ def _codes(classes: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
     unknown = sorted(set(labels) - set(names))
     if unknown:
         raise UnusableInputError(
-            f"labels that the model does not know: {', '.join(unknown)}; it knows {', '.join(names)}"
+            f"labels that the model does not know: {first_names(unknown)}; it knows {', '.join(names)}"
         )
-    present = labels.nunique()
-    if present < len(names):
-        raise UnusableInputError(f"only {present} of {len(names)} classes present: nothing to tell apart")
+    counts = {name: int((labels == name).sum()) for name in names}
+    if min(counts.values()) < FEWEST_OF_A_CLASS:
+        found = ", ".join(f"{n} {name}" for name, n in counts.items())
+        raise UnusableInputError(
+            f"too few patients to measure on: {FEWEST_OF_A_CLASS} of each class are needed, found {found}"
+        )
     return np.asarray(labels.map({name: k for k, name in enumerate(names)}))

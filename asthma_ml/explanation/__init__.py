@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from asthma_ml.explanation.calls import MINIMUM_PROBABILITY, STATUSES, Calls, joined, judge_calls, not_considered
 from asthma_ml.explanation.explanations import ADDITIVITY_TOLERANCE, Explanation, explain, explained_classes
 
 if TYPE_CHECKING:
     from asthma_ml.explanation.figures import cohort_figure
 
-__all__ = ["ADDITIVITY_TOLERANCE", "Explanation", "cohort_figure", "explain", "explained_classes"]
+__all__ = [
+    "ADDITIVITY_TOLERANCE",
+    "MINIMUM_PROBABILITY",
+    "STATUSES",
+    "Calls",
+    "Explanation",
+    "cohort_figure",
+    "explain",
+    "explained_classes",
+    "joined",
+    "judge_calls",
+    "not_considered",
+]
 
 
 def __getattr__(name: str) -> Any:

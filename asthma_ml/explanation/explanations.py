@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from asthma_ml.classifier import PhenotypeClassifier, align_features
+from asthma_ml.classifier import PhenotypeClassifier, align_features, refuse_without_features
 from asthma_ml.classifier.calibration import calibrate
-from asthma_ml.errors import AsthmaMLError
+from asthma_ml.errors import AsthmaMLError, UnusableInputError
+from asthma_ml.explanation.calls import Calls, judge_calls, not_considered
 from asthma_ml.explanation.class_log_odds import class_log_odds, margin_weights
-from asthma_ml.explanation.sentences import finding, masking_hints, patient_sentence
+from asthma_ml.explanation.sentences import LEANS_ON_THE_PRIOR, finding, masking_hints, patient_sentence
 from asthma_ml.explanation.tree_shap import as_shap_explanation, margin_contributions
+from asthma_ml.patients import PatientTable
 from asthma_ml.variables import FACTORS, TWO_CLASSES, data_dictionary
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from asthma_ml.patients import PatientTable
 
 ADDITIVITY_TOLERANCE = 1e-6
 """Largest difference [log-odds] allowed between the sum of the contributions and the log-odds."""
@@ -46,6 +46,8 @@ class Explanation:
         Most probable class.
     probability : ndarray of shape (n_patients,)
         Probability of `predicted_class`.
+    calls : Calls
+        Which predictions are calls, and why the others are not.
     encoded : DataFrame of shape (n_patients, n_features)
         Features as the trees saw them.
     patients : DataFrame of shape (n_patients, n_columns)
@@ -59,6 +61,7 @@ class Explanation:
     explained_class: np.ndarray
     predicted_class: np.ndarray
     probability: np.ndarray
+    calls: Calls
     encoded: pd.DataFrame
     patients: pd.DataFrame
 
@@ -79,6 +82,17 @@ class Explanation:
             `factors`, with the sign turned where the predicted class is not the explained one [log-odds].
         """
         return self.factors.mul(_signs(self.predicted_class, self.explained_class), axis=0)
+
+    def leans_on_prior(self) -> np.ndarray:
+        """Tell where the class is predicted for being common, against the sum of the findings.
+
+        Returns
+        -------
+        ndarray of bool of shape (n_patients,)
+            True where `base` speaks for the predicted class and the factors together speak against it.
+        """
+        towards = _signs(self.predicted_class, self.explained_class)
+        return np.asarray((towards * self.base > 0) & (self.pushes().sum(axis=1).to_numpy() < 0))
 
     def findings(self, i: int) -> pd.Series[Any]:
         """Return what was measured in one patient.
@@ -136,14 +150,22 @@ class Explanation:
         Returns
         -------
         str
-            Class, probability, the strongest findings for and against it, and what could mask it.
+            Class and probability, or that there is no call and why; the strongest findings for and against
+            it, and what could mask it.
         """
         shown = self.findings(i)
         sign = float(_signs(self.predicted_class[i], self.explained_class[i]))
         strongest = self.strongest_features(i)
         pushes = [(finding(name, shown[name]), sign * float(strongest[name])) for name in map(str, strongest.index)]
-        masking = str(masking_hints(self.patients.iloc[[i]])[0])
-        return patient_sentence(self.predicted_class[i], float(self.probability[i]), pushes, masking)
+        no_call = str(self.calls.no_call[i])
+        of_a_call = (LEANS_ON_THE_PRIOR if self.leans_on_prior()[i] else "", not_considered(self.calls.classes))
+        remarks = [
+            *(of_a_call if not no_call else ()),
+            masking_hints(self.patients.iloc[[i]], self.calls.called[[i]])[0],
+        ]
+        return patient_sentence(
+            self.predicted_class[i], float(self.probability[i]), pushes, no_call=no_call, remarks=remarks
+        )
 
     def plot(self, i: int) -> Figure:
         """Draw one patient's contributions by documented factor.
@@ -181,13 +203,15 @@ def explain(model: PhenotypeClassifier, X: pd.DataFrame | PatientTable) -> Expla
     Raises
     ------
     UnusableInputError
-        If the model was fitted without column names.
+        If the model was fitted without column names, or `X` is no table or has no feature of the model.
     AsthmaMLError
         If contributions do not add up to the log-odds.
     """
-    patients = X if isinstance(X, pd.DataFrame) else X.values
+    patients, invalid = _table(X)
     encoded = model.encode(patients)
-    probability = model.predict_proba(encoded)
+    refuse_without_features(patients.columns, list(encoded.columns), patients.columns)
+    calls = judge_calls(model, encoded, invalid)
+    probability = calls.probability
     explained = explained_classes(model, probability)
     contributions, base_margins = margin_contributions(model.trees_, encoded.to_numpy())
     features, base = _log_odds_contributions(model, encoded, explained, contributions, base_margins)
@@ -200,10 +224,22 @@ def explain(model: PhenotypeClassifier, X: pd.DataFrame | PatientTable) -> Expla
         base=base,
         log_odds=log_odds,
         explained_class=model.classes_[explained],
-        predicted_class=model.classes_[probability.argmax(axis=1)],
+        predicted_class=calls.most_probable,
         probability=probability.max(axis=1, initial=0.0),
+        calls=calls,
         encoded=encoded,
         patients=patients,
+    )
+
+
+def _table(X: pd.DataFrame | PatientTable) -> tuple[pd.DataFrame, np.ndarray | None]:
+    """Patients and which of their rows have an impossible value."""
+    if isinstance(X, pd.DataFrame):
+        return X, None
+    if isinstance(X, PatientTable):
+        return X.values, X.invalid
+    raise UnusableInputError(
+        f"{type(X).__name__}: explanations need named columns; give a DataFrame or what read_patients returns"
     )
 
 

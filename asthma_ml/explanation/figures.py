@@ -50,7 +50,8 @@ def patient_figure(explanation: Explanation, i: int) -> Figure:
     axes.set_yticks(range(len(factors)), [_factor_label(explanation, i, str(name)) for name in factors.index])
     axes.set_xlabel(f"log-odds of {explained}")
     axes.legend(handles=_legend(explained), loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False)
-    _finish(axes, f"Why the model gives {explained} a probability of {expit(explanation.log_odds[i]):.2f}")
+    called = "" if explanation.calls.no_call[i] == "" else " (no call)"
+    _finish(axes, f"Why the model gives {explained} a probability of {expit(explanation.log_odds[i]):.2f}{called}")
     return figure
 
 

@@ -12,12 +12,20 @@ import numpy as np
 import pandas as pd
 
 from asthma_ml.classifier.adherence_gate import LOWEST_GOOD_ADHERENCE
-from asthma_ml.variables import data_dictionary
+from asthma_ml.variables import TWO_CLASSES, data_dictionary
 
 HIGH_ICS_DOSE_UG_DAY = 1000.0
 """BDP-equivalent dose [ug/day] above which an inhaled steroid is high-dose (GINA 2024, standard particle)."""
 
+LOW_FENO_PPB, LOW_EOSINOPHILS_CELLS_UL = 25.0, 150.0
+"""FeNO [ppb] and blood eosinophils [cells/uL] below which they speak against Th2 inflammation
+(IMM038, 10.1136/thoraxjnl-2021-217325)."""
+
+TH2_HIGH = TWO_CLASSES[0]
 EXPLAINS_THE_MODEL = "SHAP explains the model, not the disease."
+LEANS_ON_THE_PRIOR = (
+    "the call leans on how common the class is among the training patients: together the findings speak against it"
+)
 
 _NAMES = {
     "th2_high": "Th2-high",
@@ -29,10 +37,12 @@ _NAMES = {
     "patient_context": "patient context",
 }
 _UNITS_LEFT_UNSAID = ("", "ratio", "fraction", "score")
+_RECORDED_FACTORS = ("environment", "adherence", "patient_context")
 _SAID_OF_BIOLOGICS = {
-    "anti_il5": "anti-IL-5 treatment takes eosinophils away",
-    "anti_il4r": "anti-IL-4R treatment lowers FeNO and IgE and can raise eosinophils",
-    "anti_tslp": "anti-TSLP treatment lowers eosinophils and FeNO",
+    "anti_ige": "anti-IgE treatment goes with higher total IgE",
+    "anti_il5": "anti-IL-5 treatment goes with fewer eosinophils",
+    "anti_il4r": "anti-IL-4R treatment goes with lower FeNO and IgE and at times with more eosinophils",
+    "anti_tslp": "anti-TSLP treatment goes with fewer eosinophils and lower FeNO",
 }
 
 
@@ -81,11 +91,14 @@ def finding(name: str, value: Any) -> str:
     'nasal polyps, present or past: yes'
     >>> finding("sputum_eosinophils_pct", float("nan"))
     'sputum eosinophils not measured'
+    >>> finding("smoking_status", None)
+    'tobacco smoking not recorded'
     """
     variable = data_dictionary().get(name)
     label = variable.label if variable else name
     if pd.isna(value):
-        return f"{label} not measured"
+        asked_for = variable is not None and variable.factor in _RECORDED_FACTORS
+        return f"{label} not {'recorded' if asked_for else 'measured'}"
     if isinstance(value, str):
         return f"{label}: {value.replace('_', ' ')}"
     number = float(value)
@@ -100,20 +113,27 @@ def finding(name: str, value: Any) -> str:
 
 
 def patient_sentence(
-    predicted: object, probability: float, pushes: Iterable[tuple[str, float]], masking: str = ""
+    predicted: object,
+    probability: float,
+    pushes: Iterable[tuple[str, float]],
+    *,
+    no_call: str = "",
+    remarks: Iterable[str] = (),
 ) -> str:
     """Tell one prediction in words.
 
     Parameters
     ----------
     predicted : object
-        Predicted class.
+        Most probable class.
     probability : float
         Its probability.
     pushes : iterable of (str, float)
-        Findings in words and how far each moves the log-odds of the predicted class.
-    masking : str, default=""
-        What could hide the inflammation, from `masking_hints`.
+        Findings in words and how far each moves the log-odds of that class.
+    no_call : str, default=""
+        Why the prediction is not a call; empty where it is.
+    remarks : iterable of str
+        What else to know, such as `masking_hints`; empty ones are left out.
 
     Returns
     -------
@@ -125,19 +145,24 @@ def patient_sentence(
     >>> print(patient_sentence("th2_high", 0.91, [("FeNO 62 ppb", 1.2), ("age 71 years", -0.3)]))
     The model calls this patient Th2-high with probability 0.91. FeNO 62 ppb (+1.20) speaks for it;
     age 71 years (-0.30) speaks against it. SHAP explains the model, not the disease.
+    >>> print(patient_sentence("th2_high", 0.59, [], no_call="the probability of 0.59 is too close to even"))
+    No call: the probability of 0.59 is too close to even. The most probable class is Th2-high with probability 0.59.
+    No finding moves it either way. SHAP explains the model, not the disease.
     """
     pushes = list(pushes)
     sides = [
         _side([f"{words} ({push:+.2f})" for words, push in pushes if push > 0], "for"),
         _side([f"{words} ({push:+.2f})" for words, push in pushes if push < 0], "against"),
     ]
-    told = "; ".join(filter(None, sides)) or "no finding moves it either way"
+    told = f"{plain_name(predicted)} with probability {probability:.2f}"
+    called = [f"No call: {no_call}", f"The most probable class is {told}"]
     parts = [
-        f"The model calls this patient {plain_name(predicted)} with probability {probability:.2f}",
-        _capitalised(told),
-        *([_capitalised(masking)] if masking else []),
+        *(called if no_call else [f"The model calls this patient {told}"]),
+        "; ".join(filter(None, sides)) or "no finding moves it either way",
+        *remarks,
+        EXPLAINS_THE_MODEL,
     ]
-    return ". ".join([*parts, EXPLAINS_THE_MODEL])
+    return ". ".join(_capitalised(part) for part in parts if part)
 
 
 def factor_phrase(predicted: object, probability: float, pushes: Iterable[tuple[str, float]]) -> str:
@@ -170,56 +195,69 @@ def factor_phrase(predicted: object, probability: float, pushes: Iterable[tuple[
     return ", ".join(told)
 
 
-def masking_hints(patients: pd.DataFrame) -> np.ndarray:
-    """Say what could hide or feign Th2 inflammation in each patient.
+def masking_hints(patients: pd.DataFrame, called: np.ndarray) -> np.ndarray:
+    """Say what could hide or feign Th2 inflammation, of the patients in whom it matters.
 
     Parameters
     ----------
     patients : DataFrame of shape (n_patients, n_columns)
-        Uses ``ocs_dose_mg_day``, ``ics_dose_ug_day``, ``ics_adherence_fraction`` and ``biologic`` where there.
+        Uses ``feno_ppb``, ``blood_eosinophils_cells_ul``, ``ocs_dose_mg_day``, ``ics_dose_ug_day``,
+        ``ics_adherence_fraction``, ``smoking_status`` and ``biologic`` where there.
+    called : ndarray of shape (n_patients,)
+        The called class of each patient, None where the call is withheld.
 
     Returns
     -------
     ndarray of str of shape (n_patients,)
-        A clause, empty where nothing on record does.
+        A clause, empty where nothing on record matters. What lowers markers is said where they are low
+        or not measured and the patient is not called Th2-high; poor adherence, which raises them, where
+        no steroid by mouth is named and the patient is called Th2-high or not at all.
 
     References
     ----------
-    Oral steroid IMM067, IMM068; inhaled steroid IMM028, IMM029; adherence ADH006.
+    Oral steroid IMM067, IMM068; inhaled steroid IMM028, IMM029; adherence ADH006; smoking ENV005, ENV006.
 
     Examples
     --------
-    >>> masking_hints(pd.DataFrame({"ocs_dose_mg_day": [10.0, 0.0]})).tolist()
-    ['a maintenance oral steroid can hide eosinophils and FeNO', '']
+    >>> visits = pd.DataFrame({"ocs_dose_mg_day": [10.0, 10.0], "feno_ppb": [12.0, 80.0]})
+    >>> masking_hints(visits.assign(blood_eosinophils_cells_ul=400.0), np.array([None, "th2_high"])).tolist()
+    ['a maintenance oral steroid goes with fewer eosinophils and lower FeNO', '']
     """
+    low_feno = ~(_numbers(patients, "feno_ppb") >= LOW_FENO_PPB)
+    low_eosinophils = ~(_numbers(patients, "blood_eosinophils_cells_ul") >= LOW_EOSINOPHILS_CELLS_UL)
+    may_be_masked = (low_feno | low_eosinophils) & (called != TH2_HIGH)
+    by_mouth = may_be_masked & (_numbers(patients, "ocs_dose_mg_day") > 0)
+    untaken = _numbers(patients, "ics_adherence_fraction") < LOWEST_GOOD_ADHERENCE
+    high_dose = _numbers(patients, "ics_dose_ug_day") > HIGH_ICS_DOSE_UG_DAY
+    may_be_feigned = np.array([name is None or name == TH2_HIGH for name in called], dtype=bool)
+    smokes = _texts(patients, "smoking_status") == "current"
     hints = [
-        _where(patients, "ocs_dose_mg_day", 0, "a maintenance oral steroid can hide eosinophils and FeNO"),
+        _where(by_mouth, "a maintenance oral steroid goes with fewer eosinophils and lower FeNO"),
         _where(
-            patients,
-            "ics_dose_ug_day",
-            HIGH_ICS_DOSE_UG_DAY,
-            "a high inhaled steroid dose can hide FeNO and eosinophils",
+            may_be_masked & high_dose & ~untaken,
+            "a high inhaled steroid dose goes with lower FeNO and fewer eosinophils",
         ),
-        _where(
-            patients, "ics_adherence_fraction", -LOWEST_GOOD_ADHERENCE, "poor adherence raises FeNO and eosinophils", -1
-        ),
-        _of_biologics(patients),
+        _where(low_feno & (called != TH2_HIGH) & smokes, "current smoking goes with lower FeNO"),
+        _where(may_be_feigned & untaken & ~by_mouth, "poor adherence goes with higher FeNO and more eosinophils"),
+        np.array([_SAID_OF_BIOLOGICS.get(level, "") for level in _texts(patients, "biologic")], dtype=object),
     ]
     return np.array([", ".join(filter(None, row)) for row in zip(*hints, strict=True)], dtype=object)
 
 
-def _where(patients: pd.DataFrame, name: str, above: float, hint: str, sign: int = 1) -> np.ndarray:
-    """The hint for patients whose value, times its sign, is above a limit."""
+def _where(holds: np.ndarray, hint: str) -> np.ndarray:
+    return np.where(holds, hint, "").astype(object)
+
+
+def _numbers(patients: pd.DataFrame, name: str) -> np.ndarray:
+    if name not in patients:
+        return np.full(len(patients), np.nan)
+    return patients[name].to_numpy(dtype=float, na_value=np.nan)
+
+
+def _texts(patients: pd.DataFrame, name: str) -> np.ndarray:
     if name not in patients:
         return np.full(len(patients), "", dtype=object)
-    values = sign * patients[name].to_numpy(dtype=float, na_value=np.nan)
-    return np.where(values > above, hint, "").astype(object)
-
-
-def _of_biologics(patients: pd.DataFrame) -> np.ndarray:
-    if "biologic" not in patients:
-        return np.full(len(patients), "", dtype=object)
-    return np.array([_SAID_OF_BIOLOGICS.get(str(level), "") for level in patients["biologic"]], dtype=object)
+    return patients[name].astype(str).to_numpy(dtype=object)
 
 
 def _side(findings: list[str], side: str) -> str:

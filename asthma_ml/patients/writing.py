@@ -53,7 +53,7 @@ def write_table(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         return write_bytes(_parquet(frame, path), path)
     if suffix[0] not in _DELIMITER_OF:
         raise UnusableInputError(f"{os.fspath(path)}: tables are written as .csv, .tsv (also .gz) or .parquet")
-    with _replacing(path) as file, _packing(file, packed) as sink:
+    with replacing(path) as file, packing(file, packed) as sink:
         for line in _csv_lines(frame, _DELIMITER_OF[suffix[0]]):
             sink.write(_encoded(line, path))
     return None
@@ -86,12 +86,12 @@ def write_bytes(data: bytes, path: str | os.PathLike[str]) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
         return
-    with _replacing(path) as file:
+    with replacing(path) as file:
         file.write(data)
 
 
 @contextmanager
-def _replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Open a file that takes the place of `path` once all is written; nothing is left behind otherwise."""
     given = Path(path)
     try:
@@ -124,7 +124,7 @@ def _removed_on_failure(temporary: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _packing(file: BinaryIO, packed: bool) -> Iterator[BinaryIO | gzip.GzipFile]:
+def packing(file: BinaryIO, packed: bool) -> Iterator[BinaryIO | gzip.GzipFile]:
     """Compress where asked for, with neither name nor time inside, so that equal tables give equal bytes."""
     if not packed:
         yield file

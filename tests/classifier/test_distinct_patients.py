@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asthma_ml.classifier.distinct_patients import distinct_patients
+from asthma_ml.classifier.distinct_patients import distinct_patients, same_patients
 
 
 def patients_with_copies(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -49,3 +49,21 @@ def test_each_class_is_dealt_out_evenly_over_the_folds(seed, n_folds):
     for k in np.unique(patients.codes):
         sizes = np.bincount(folds[patients.codes == k], minlength=n_folds)
         assert sizes.max() - sizes.min() <= 1
+
+
+def test_the_same_patient_is_known_by_any_key():
+    """By identifier, by content, or by a chain of both; a missing identifier tells nothing."""
+    identifiers = np.array(["A", "A", "B", None, None, "C"], dtype=object)
+    content = np.array([1, 2, 2, 3, 3, 4])
+    numbers = same_patients(identifiers, content)
+    assert [numbers.tolist().count(n) for n in numbers] == [3, 3, 3, 2, 2, 1]
+
+
+@given(st.integers(0, 10_000))
+def test_no_group_stands_on_both_sides_of_a_fold(seed):
+    X, codes, weight = patients_with_copies(seed)
+    groups = np.random.default_rng(seed).integers(0, 12, 40)
+    patients = distinct_patients(X, codes, weight, groups)
+    folds = patients.folds(3)
+    for group in np.unique(patients.groups):
+        assert len(set(folds[patients.groups == group])) == 1

@@ -62,6 +62,21 @@ class TestColumns:
         assert np.all((p > 0.05) & (p < 0.95))
         assert len(model.predict(X.iloc[:0])) == 0
 
+    def test_a_column_that_nobody_has_a_value_in_changes_nothing(self):
+        """A blank column of a spreadsheet, or a rare test that nobody in a fold had."""
+        X, y = synthetic_patients(150)
+        model = PhenotypeClassifier(n_trees=5)
+        blank = {"sputum_eosinophils_pct": np.nan, "serum_periostin_ng_ml": np.where(np.arange(150) == 7, 60.0, np.nan)}
+        with_blanks = X.assign(**blank)
+        fitted = sklearn.clone(model).fit(with_blanks, y)
+        assert fitted.is_calibrated_
+        np.testing.assert_array_equal(fitted.feature_importances_[-2:], 0)
+        measured = with_blanks.assign(sputum_eosinophils_pct=22.0, serum_periostin_ng_ml=90.0)
+        np.testing.assert_array_equal(fitted.predict_proba(measured), fitted.predict_proba(with_blanks))
+        without = sklearn.clone(model).fit(X, y)
+        trees = [m.trees_.decision_function(m.encode(with_blanks).to_numpy()) for m in (fitted, without)]
+        np.testing.assert_allclose(*trees, atol=1e-12)
+
     def test_a_model_without_names_says_so(self):
         X, y = np.random.default_rng(0).normal(size=(60, 2)), np.arange(60) % 2
         with pytest.raises(UnusableInputError, match="no column names"):
@@ -77,6 +92,38 @@ class TestColumns:
         for labels in (y, y.astype(object), pd.Series(y, dtype="str"), pd.Categorical(y)):
             predicted = PhenotypeClassifier(n_trees=3).fit(X, labels).predict(X)
             assert set(predicted) <= {"th2_high", "neutrophilic_th2_low"}
+
+
+class TestGroups:
+    def test_visits_of_a_patient_are_held_out_together(self):
+        """Three noisy visits of each patient: held-out margins of patients seen before look too sure."""
+        rng = np.random.default_rng(0)
+        once = rng.normal(size=(60, 8))
+        y = rng.integers(0, 2, 60).repeat(3)
+        X, groups = once.repeat(3, axis=0) + rng.normal(scale=1e-3, size=(180, 8)), np.arange(60).repeat(3)
+        model = PhenotypeClassifier(n_trees=30, min_samples_leaf=3)
+        alone, together = (sklearn.clone(model).fit(X, y, groups=by) for by in (None, groups))
+        # The label is a coin: whoever is scored as nearly certain was seen through another visit.
+        assert np.median(np.concatenate(alone.conformal_scores_)) < 0.2
+        assert np.median(np.concatenate(together.conformal_scores_)) > 0.4
+
+    def test_neither_their_names_nor_the_order_of_the_file_matter(self):
+        X, y = synthetic_patients(200)
+        groups, order = np.arange(200) // 4, np.random.default_rng(0).permutation(200)
+        model = PhenotypeClassifier(n_trees=5)
+        first = sklearn.clone(model).fit(X, y, groups=groups)
+        again = sklearn.clone(model).fit(X.iloc[order], y[order], groups=np.array([f"site {g}" for g in groups[order]]))
+        np.testing.assert_array_equal(again.predict_proba(X), first.predict_proba(X))
+
+    def test_one_group_leaves_nobody_to_calibrate_on(self):
+        X, y = synthetic_patients(100)
+        assert not PhenotypeClassifier(n_trees=2).fit(X, y, groups=np.zeros(100)).is_calibrated_
+
+    def test_importances_add_to_one_and_follow_the_markers(self):
+        importances = pd.Series(fitted_classifier().feature_importances_, index=fitted_classifier().feature_names_in_)
+        assert importances.sum() == pytest.approx(1.0)
+        assert importances.idxmax() in {"blood_eosinophils_cells_ul", "sputum_neutrophils_pct"}
+        assert importances["adrb2_rs1042713"] < 0.05
 
 
 class TestDirections:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from click.testing import Result
 
 
@@ -19,3 +20,23 @@ def test_the_main_job_leaves_model_predictions_and_figure(tmp_path: Path, run: C
     assert predictions["aml_status"].notna().all()
     for step in ("1. Cohort", "2. Model", "3. The same model", "4. Predictions"):
         assert step in result.stdout
+
+
+def test_what_fails_halfway_leaves_nothing(
+    tmp_path: Path, run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device", "predictions.csv")
+
+    monkeypatch.setattr("asthma_ml.cli.demo.predict_and_explain", full)
+    result = run("demo", "-o", tmp_path / "new" / "out", "--patients", 150)
+    assert result.exit_code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_patients_are_not_overwritten(tmp_path: Path, run: Callable[..., Result]) -> None:
+    (tmp_path / "cohort.csv").write_text("patient_id,feno_ppb\n007,45\n", encoding="utf-8")
+    result = run("demo", "-o", tmp_path, "--patients", 150, "--patients-file", tmp_path / "cohort.csv")
+    assert result.exit_code == 2
+    assert "would overwrite the input" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["cohort.csv"]

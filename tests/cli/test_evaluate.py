@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 from click.testing import Result
 
 from asthma_ml.cli.evaluate import readable
@@ -16,8 +17,11 @@ def test_metrics_are_json_and_a_summary_for_people(clinic: Path, tmp_path: Path,
     assert run("generate", "--patients", 200, "--seed", 8, "-o", other).exit_code == 0
     result = run("evaluate", other, "--model", clinic / "model.aml")
     assert result.exit_code == 0, result.stderr
-    assert json.loads(result.stdout)
+    metrics = json.loads(result.stdout)
+    assert set(metrics["other_labels"]) <= {"mixed_granulocytic", "paucigranulocytic", "rare labels"}
+    assert sum(found["n"] for found in metrics["other_labels"].values()) == metrics["left_out"]["another label"]
     assert "left out" in result.stderr
+    assert "called.predictive_value.th2_high" in result.stderr
 
 
 def test_unlabelled_patients_cannot_be_measured_on(clinic: Path, tmp_path: Path, run: Callable[..., Result]) -> None:
@@ -25,6 +29,22 @@ def test_unlabelled_patients_cannot_be_measured_on(clinic: Path, tmp_path: Path,
     result = run("evaluate", tmp_path / "patients.csv", "--model", clinic / "model.aml")
     assert result.exit_code == 2
     assert "phenotype" in result.stderr
+
+
+def test_three_patients_are_refused(clinic: Path, tmp_path: Path, run: Callable[..., Result]) -> None:
+    cohort = pd.read_csv(clinic / "cohort.csv", dtype=str)
+    cohort.groupby("phenotype").head(2).to_csv(tmp_path / "few.csv", index=False)
+    result = run("evaluate", tmp_path / "few.csv", "--model", clinic / "model.aml")
+    assert result.exit_code == 2
+    assert "10 of each class are needed" in result.stderr
+
+
+def test_neither_table_nor_model_is_overwritten(clinic: Path, run: Callable[..., Result]) -> None:
+    for name in ("cohort.csv", "model.aml"):
+        before = (clinic / name).read_bytes()
+        call = ("evaluate", clinic / "cohort.csv", "--model", clinic / "model.aml", "-o", clinic / name)
+        assert run(*call).exit_code == 2
+        assert (clinic / name).read_bytes() == before
 
 
 def test_a_summary_is_flat_aligned_and_leaves_tables_out() -> None:

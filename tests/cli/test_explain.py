@@ -57,6 +57,8 @@ def test_all_patients_get_a_folder_with_a_figure_each(
         (["--patient", "B2", "--all"], "--all"),
         (["--all", "-o", "all.png"], "folder"),
         (["--patient", "B2", "-o", "absent/B2.png"], "make it first"),
+        (["--patient", "B2", "-o", "B2.pdf"], "name a .png or .svg file"),
+        (["--all", "-o", "all.pdf"], "name a .png or .svg file"),
     ],
 )
 def test_what_cannot_be_done_is_refused_in_one_line(
@@ -73,3 +75,28 @@ def test_what_cannot_be_done_is_refused_in_one_line(
     assert len(result.stderr.strip().splitlines()) == 1
     assert expected in result.stderr
     assert [path.name for path in few.parent.iterdir()] == ["patients.csv"]
+
+
+def test_it_withholds_the_calls_that_predict_withholds(
+    clinic: Path, tmp_path: Path, run: Callable[..., Result]
+) -> None:
+    predictions = tmp_path / "predictions.csv"
+    assert run("predict", clinic / "cohort.csv", "--model", clinic / "model.aml", "-o", predictions).exit_code == 0
+    table = pd.read_csv(predictions, dtype=str)
+    told = run("explain", clinic / "cohort.csv", "--all", "--model", clinic / "model.aml").stdout.splitlines()
+    sentences = dict(line.split(": ", 1) for line in told)
+    assert {"ok", "abstained"} <= set(table["aml_status"])
+    for row in table[table["aml_status"] != "invalid"].to_dict("records"):
+        assert sentences[row["patient_id"]].startswith("No call: ") == (row["aml_status"] != "ok")
+
+
+def test_a_table_without_any_feature_is_refused_as_by_predict(
+    clinic: Path, tmp_path: Path, run: Callable[..., Result]
+) -> None:
+    (tmp_path / "ids.csv").write_text("patient_id,fenno\n007,45\n", encoding="utf-8")
+    messages = set()
+    for call in (["predict", tmp_path / "ids.csv"], ["explain", tmp_path / "ids.csv", "--all"]):
+        result = run(*call, "--model", clinic / "model.aml")
+        assert result.exit_code == 2
+        messages.add(result.stderr)
+    assert len(messages) == 1

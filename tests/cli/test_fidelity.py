@@ -3,6 +3,8 @@
 import csv
 import io
 
+import pytest
+
 from asthma_ml.evaluation.fidelity import COLUMNS
 from asthma_ml.evidence import evidence_table
 
@@ -14,5 +16,20 @@ def test_fidelity_answers_every_row_of_the_evidence(run):
     assert tuple(rows[0]) == COLUMNS
     assert [row["id"] for row in rows] == evidence_table().index.tolist()
     assert {row["within"] for row in rows} == {"true", "false", ""}
-    assert all(row["reason"] for row in rows if not row["within"])
+    assert all(row["reason"] for row in rows)
+    assert all((row["within"] == "") == (row["generated"] == "") for row in rows)
     assert "within tolerance" in result.stderr
+
+
+@pytest.mark.parametrize(("suffix", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])
+def test_the_forest_plot_is_written_as_asked(run, tmp_path, suffix, start):
+    plot = tmp_path / f"forest.{suffix}"
+    result = run("fidelity", "--preset", "low_adherence_clinic", "--patients", "1000", "--plot", str(plot))
+    assert result.exit_code == 0
+    assert plot.read_bytes().startswith(start)
+
+
+def test_a_plot_that_cannot_be_drawn_is_refused_before_any_work(run, tmp_path):
+    result = run("fidelity", "--plot", str(tmp_path / "forest.gif"))
+    assert result.exit_code == 2
+    assert ".png, .svg or .pdf" in result.stderr

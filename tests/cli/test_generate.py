@@ -47,7 +47,34 @@ def test_do_holds_a_variable(tmp_path: Path, run: Callable[..., Result]) -> None
     assert set(pd.read_parquet(path)["smoking_status"].dropna()) == {"never"}
 
 
-@pytest.mark.parametrize("wrong", [("--preset", "no_such_clinic"), ("--do", "no_such_variable=1")])
+def test_where_keeps_those_who_meet_it_and_states_the_acceptance_rate(
+    tmp_path: Path, run: Callable[..., Result]
+) -> None:
+    path = tmp_path / "cohort.csv"
+    result = run("generate", "--patients", 20, "--where", "smoking_status == 'never' and age_years > 60", "-o", path)
+    assert result.exit_code == 0
+    cohort = pd.read_csv(path)
+    assert set(cohort["smoking_status"]) == {"never"}
+    assert cohort["age_years"].min() > 60
+    schema = json.loads((tmp_path / "cohort.schema.json").read_text(encoding="utf-8"))
+    assert f"{schema['acceptance_rate']:.2%} of {schema['patients_examined']:,} enrolled were accepted" in result.stderr
+
+
+def test_the_standard_output_is_the_file(tmp_path: Path, run: Callable[..., Result]) -> None:
+    shown = run("generate", "--patients", 30)
+    assert run("generate", "--patients", 30, "-o", tmp_path / "cohort.csv").exit_code == 0
+    assert shown.stdout_bytes == (tmp_path / "cohort.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--preset", "no_such_clinic"),
+        ("--do", "no_such_variable=1"),
+        ("--where", "no_such_column > 1"),
+        ("--where", "smoking_status == 'vaping'"),
+    ],
+)
 def test_unknown_names_are_refused_in_one_line(
     wrong: tuple[str, str], tmp_path: Path, run: Callable[..., Result]
 ) -> None:

@@ -21,3 +21,9 @@ def test_without_a_name_the_shipped_model_is_shown(run: Callable[..., Result]) -
     result = run("inspect")
     assert result.exit_code == 0, result.stderr
     assert "th2_high" in result.stdout
+
+
+def test_the_model_is_not_overwritten_by_its_card(clinic: Path, run: Callable[..., Result]) -> None:
+    before = (clinic / "model.aml").read_bytes()
+    assert run("inspect", clinic / "model.aml", "-o", clinic / "model.aml").exit_code == 2
+    assert (clinic / "model.aml").read_bytes() == before

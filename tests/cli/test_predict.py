@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,3 +79,38 @@ def test_a_file_that_is_no_model_has_its_own_exit_code(
 def test_quiet_leaves_messages_out(hospital: Path, clinic: Path, run: Callable[..., Result]) -> None:
     assert "not a medical device" in run("predict", hospital, "--model", clinic / "model.aml").stderr
     assert run("predict", hospital, "--model", clinic / "model.aml", "--quiet").stderr == ""
+
+
+def test_features_that_the_table_lacks_are_counted_and_the_weightiest_named(
+    hospital: Path, clinic: Path, tmp_path: Path, run: Callable[..., Result]
+) -> None:
+    pd.read_csv(hospital, dtype=str)[["patient_id", "age_years", "sex"]].to_csv(tmp_path / "thin.csv", index=False)
+    result = run("predict", tmp_path / "thin.csv", "--model", clinic / "model.aml", "-o", tmp_path / "out.csv")
+    assert result.exit_code == 0, result.stderr
+    said = next(line for line in result.stderr.splitlines() if line.startswith("not in the table"))
+    assert re.search(r"\d+ features that the model uses: (\w+, ){4}\w+ and \d+ more", said)
+    assert "not in the table" not in run("predict", clinic / "cohort.csv", "--model", clinic / "model.aml").stderr
+
+
+def test_repeated_patients_are_warned_of(
+    hospital: Path, clinic: Path, tmp_path: Path, run: Callable[..., Result]
+) -> None:
+    table = pd.read_csv(hospital, dtype=str)
+    pd.concat([table, table.head(1)]).to_csv(hospital, index=False)
+    result = run("predict", hospital, "--model", clinic / "model.aml", "-o", tmp_path / "out.csv")
+    assert "warning: 2 rows share their patient_id" in result.stderr
+
+
+@pytest.mark.parametrize("target", ["patients.csv", "model.csv", "map.csv"])
+def test_no_input_is_ever_overwritten(
+    target: str, hospital: Path, clinic: Path, tmp_path: Path, run: Callable[..., Result]
+) -> None:
+    """Neither the table, nor the model, nor the column map, nor any of them under another name."""
+    (tmp_path / "model.csv").hardlink_to(clinic / "model.aml")
+    (tmp_path / "map.csv").write_text("", encoding="utf-8")
+    before = (tmp_path / target).read_bytes()
+    call = ("predict", hospital, "--model", clinic / "model.aml", "--columns", tmp_path / "map.csv")
+    result = run(*call, "-o", tmp_path / target)
+    assert result.exit_code == 2
+    assert "would overwrite the input" in result.stderr
+    assert (tmp_path / target).read_bytes() == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,3 +58,54 @@ def test_the_input_is_never_overwritten(clinic: Path, run: Callable[..., Result]
     before = (clinic / "cohort.csv").read_bytes()
     assert run("train", clinic / "cohort.csv", "-o", clinic / "cohort.csv").exit_code == 2
     assert (clinic / "cohort.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize("output", [[], ["-o", "-"], ["-o", "model.csv"], ["-o", "model"]])
+def test_a_model_needs_a_file_and_is_asked_for_it_before_the_work(
+    output: list[str], clinic: Path, tmp_path: Path, run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("asthma_ml.training.train_classifier", lambda *_, **__: pytest.fail("trained"))
+    result = run("train", clinic / "cohort.csv", *output)
+    assert result.exit_code == 2
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_card_overwrites_no_input_either(clinic: Path, tmp_path: Path, run: Callable[..., Result]) -> None:
+    """The card of model.aml is model.card.json, which here is a link to the column map."""
+    (tmp_path / "map.toml").write_text("", encoding="utf-8")
+    (tmp_path / "model.card.json").symlink_to(tmp_path / "map.toml")
+    call = ("train", clinic / "cohort.csv", "--columns", tmp_path / "map.toml", "-o", tmp_path / "model.aml")
+    result = run(*call)
+    assert result.exit_code == 2
+    assert "would overwrite the input" in result.stderr
+
+
+def test_model_and_card_come_together_or_not_at_all(clinic: Path, tmp_path: Path, run: Callable[..., Result]) -> None:
+    (tmp_path / "model.card.json").mkdir()
+    assert run("train", clinic / "cohort.csv", "-o", tmp_path / "model.aml").exit_code == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["model.card.json"]
+
+
+def test_a_label_alone_teaches_nothing(clinic: Path, tmp_path: Path, run: Callable[..., Result]) -> None:
+    cohort = pd.read_csv(clinic / "cohort.csv", dtype=str)
+    cohort[["patient_id", "phenotype"]].to_csv(tmp_path / "labels.csv", index=False)
+    result = run("train", tmp_path / "labels.csv", "-o", tmp_path / "model.aml")
+    assert result.exit_code == 2
+    assert "no column is one of the" in result.stderr
+
+
+def test_what_becomes_of_other_patients_and_of_repeated_ones_is_said(
+    clinic: Path, tmp_path: Path, run: Callable[..., Result]
+) -> None:
+    cohort = pd.read_csv(clinic / "cohort.csv", dtype=str)
+    cohort.loc[1, "patient_id"] = cohort.loc[0, "patient_id"]
+    cohort.to_csv(tmp_path / "cohort.csv", index=False)
+    result = run("train", tmp_path / "cohort.csv", "--groups", "site", "-o", tmp_path / "model.aml")
+    assert result.exit_code == 0, result.stderr
+    assert "warning: 2 rows share their patient_id with another row" in result.stderr
+    assert re.search(
+        r"of \d+ paucigranulocytic the model calls \d+% neutrophilic_th2_low, \d+% th2_high", result.stderr
+    )
+    assert "other_labels.paucigranulocytic.called.th2_high" in run("inspect", tmp_path / "model.aml").stdout

@@ -66,3 +66,26 @@ def test_a_column_map_renames_and_converts(tmp_path: Path, run: Callable[..., Re
     )
     found = json.loads(run("validate", tmp_path / "export.csv", "--columns", tmp_path / "map.toml", "--json").stdout)
     assert "blood_eosinophils_cells_ul" in found["columns_found"]
+
+
+def test_a_table_without_any_feature_is_reported_and_refused(tmp_path: Path, run: Callable[..., Result]) -> None:
+    (tmp_path / "ids.csv").write_text("patient_id,fenno\n007,45\n", encoding="utf-8")
+    result = run("validate", tmp_path / "ids.csv")
+    assert result.exit_code == 2
+    assert "1 patients" in result.stdout
+    assert "fenno (do you mean feno" in result.stderr
+
+
+def test_absent_columns_are_counted_not_listed(faulty: Path, run: Callable[..., Result]) -> None:
+    absent = next(line for line in run("validate", faulty).stdout.splitlines() if line.startswith("not in the table"))
+    assert absent.count(",") == 4
+    assert absent.endswith(" more")
+
+
+@pytest.mark.parametrize("target", ["patients.csv", "map.toml"])
+def test_no_input_is_overwritten(target: str, faulty: Path, run: Callable[..., Result]) -> None:
+    (faulty.parent / "map.toml").write_text("", encoding="utf-8")
+    before = (faulty.parent / target).read_bytes()
+    call = ("validate", faulty, "--columns", faulty.parent / "map.toml", "-o", faulty.parent / target)
+    assert run(*call).exit_code == 2
+    assert (faulty.parent / target).read_bytes() == before

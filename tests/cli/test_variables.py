@@ -25,3 +25,14 @@ def test_json_and_csv_say_the_same(run: Callable[..., Result], tmp_path: Path) -
     rows = list(csv.DictReader(io.StringIO((tmp_path / "variables.csv").read_text(encoding="utf-8"))))
     assert [record["name"] for record in records] == [row["name"] for row in rows]
     assert [record.get("unit", "") for record in records] == [row["unit"] for row in rows]
+
+
+def test_a_spreadsheet_reads_every_cell(run: Callable[..., Result]) -> None:
+    """Limits are numbers in columns of their own and lists are joined by a bar; nothing is written as Python."""
+    rows = {row["name"]: row for row in csv.DictReader(io.StringIO(run("variables", "--csv").stdout))}
+    feno, smoking = rows["feno_ppb"], rows["smoking_status"]
+    assert [float(feno[name]) for name in ("lower", "upper", "usual_lower", "usual_upper")] == [0, 400, 5, 200]
+    assert smoking["levels"] == "never|former|current"
+    assert (smoking["lower"], smoking["units"]) == ("", "")
+    assert all("=" in part for part in rows["blood_eosinophils_cells_ul"]["units"].split("|"))
+    assert not {sign for row in rows.values() for cell in row.values() for sign in cell} & {"{", "[", "'"}

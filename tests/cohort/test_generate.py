@@ -147,6 +147,11 @@ def test_a_cohort_is_written_with_its_schema(cohort, tmp_path):
         ({"preset": "utopia"}, "presets are severe_clinic"),
         ({"do": {"smoking_status": "vaping"}}, "never, former, current"),
         ({"do": {"fev1": 80}}, "no such variable: fev1"),
+        ({"do": {"feno_ppb": 9999}}, "from 0 to 400 ppb"),
+        ({"do": {"ocs_dose_mg_day": "ten"}}, "from 0 to 100 mg/day"),
+        ({"do": {"inhaled_adherence": -3}}, "from 0 to 1"),
+        ({"do": {"steroid_sensitivity": 2}}, "from 0 to 1"),
+        ({"do": {"age_at_onset_years": 60}}, "do age_at_onset_years=60"),
     ],
 )
 def test_unusable_requests_are_refused_in_one_line(arguments, message):

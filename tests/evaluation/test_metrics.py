@@ -1,13 +1,17 @@
 """Metrics of a model on patients it has not seen."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from asthma_ml.classifier import PhenotypeClassifier
 from asthma_ml.cohort import generate_cohort
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.evaluation import evaluate_model
-from asthma_ml.variables import FOUR_CLASSES
+from asthma_ml.evaluation.metrics import evaluate_patients
+from asthma_ml.patients import read_patients
+from asthma_ml.prediction import predict_table
+from asthma_ml.variables import FOUR_CLASSES, TWO_CLASSES
 
 
 @pytest.fixture(scope="module")
@@ -65,5 +69,46 @@ def test_labels_that_the_model_does_not_know_are_refused(model):
 
 def test_one_class_alone_cannot_be_told_apart(model, others):
     X, y = others
-    with pytest.raises(UnusableInputError, match="only 1 of 2 classes"):
+    with pytest.raises(UnusableInputError, match="10 of each class are needed, found 0 neutrophilic_th2_low"):
         evaluate_model(model, X[y == "th2_high"], y[y == "th2_high"])
+
+
+def test_three_patients_are_no_measurement(model, others):
+    """Two of one class and one of the other, told apart by chance, would read as an AUC of 1.000 (1.000 to 1.000)."""
+    X, y = others
+    three = [*np.flatnonzero(y == "th2_high")[:2], *np.flatnonzero(y != "th2_high")[:1]]
+    with pytest.raises(UnusableInputError, match=r"too few patients to measure on: .* found 1 .*, 2 th2_high"):
+        evaluate_model(model, X.iloc[three], y.iloc[three])
+
+
+@pytest.fixture(scope="module")
+def clinic():
+    return generate_cohort(1_500, seed=4).observed
+
+
+@pytest.fixture(scope="module")
+def metrics(model, clinic):
+    return evaluate_patients(model, read_patients(clinic))
+
+
+class TestWholeClinic:
+    def test_every_patient_of_no_class_is_counted_by_label(self, metrics, clinic):
+        others = clinic["phenotype"].value_counts().drop(list(TWO_CLASSES))
+        assert {name: found["n"] for name, found in metrics["other_labels"].items()} == others.to_dict()
+        assert metrics["left_out"]["another label"] == others.sum()
+
+    def test_a_call_is_worth_less_among_all_than_among_the_two_classes(self, metrics, model, clinic):
+        table = predict_table(model, clinic)
+        assert metrics["called"]["share"]["value"] == pytest.approx((table["aml_status"] == "ok").mean())
+        for name in TWO_CLASSES:
+            so_called = table[table["aml_phenotype"] == name]
+            right = (so_called["phenotype"] == name).mean()
+            among_two = (so_called.loc[so_called["phenotype"].isin(TWO_CLASSES), "phenotype"] == name).mean()
+            value = metrics["called"]["predictive_value"][name]
+            assert value["value"] == pytest.approx(right)
+            assert value["lower"] < value["value"] < value["upper"]
+            assert right < among_two
+
+    def test_a_table_without_any_feature_is_refused_like_a_prediction(self, model):
+        with pytest.raises(UnusableInputError, match="no column is one of the"):
+            evaluate_patients(model, read_patients(pd.DataFrame({"patient_id": ["1"], "phenotype": ["th2_high"]})))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,8 +11,10 @@ import pytest
 from scipy.special import logit
 
 from asthma_ml.classifier import PhenotypeClassifier
-from asthma_ml.errors import AsthmaMLError
+from asthma_ml.errors import AsthmaMLError, UnusableInputError
 from asthma_ml.explanation import ADDITIVITY_TOLERANCE, explain, explanations
+from asthma_ml.patients import read_patients
+from asthma_ml.prediction import predict_table
 from asthma_ml.variables import FACTORS
 from tests.synthetic_patients import fitted_classifier, synthetic_patients
 
@@ -86,8 +87,28 @@ def test_columns_may_be_permuted_missing_or_strange_to_the_model():
 
 def test_a_patient_table_is_explained_by_its_values():
     X, _ = synthetic_patients(20)
-    table = SimpleNamespace(values=X)
+    table = read_patients(X)
     pd.testing.assert_frame_equal(explain(fitted_classifier(), table).factors, explain(fitted_classifier(), X).factors)
+
+
+def test_what_is_no_table_or_has_no_feature_is_refused():
+    X, _ = synthetic_patients(20)
+    with pytest.raises(UnusableInputError, match="ndarray: explanations need named columns"):
+        explain(fitted_classifier(), X.to_numpy())
+    with pytest.raises(UnusableInputError, match="no column is one of the 13 features"):
+        explain(fitted_classifier(), pd.DataFrame({"patient_id": ["1"]}))
+
+
+def test_a_class_that_is_called_for_being_common_is_marked():
+    X, y = synthetic_patients(600)
+    keep = (y == "th2_high") | (np.arange(600) % 4 == 0)
+    explanation = explain(PhenotypeClassifier(n_trees=20, confidence=0.6).fit(X[keep], y[keep]), X)
+    leans = explanation.leans_on_prior()
+    assert 0 < leans.sum() < len(X)
+    assert set(explanation.predicted_class[leans]) == {"th2_high"}
+    assert (explanation.factors.sum(axis=1)[leans] < 0).all()
+    called = np.flatnonzero(leans & (explanation.calls.status == "ok"))
+    assert "The call leans on how common the class is among the training patients" in explanation.sentence(called[0])
 
 
 def test_the_index_is_kept_and_nobody_is_explained_by_nothing():
@@ -128,7 +149,7 @@ class TestSentence:
     def test_it_names_class_probability_findings_with_units_and_what_could_mask_them(self):
         X, _ = synthetic_patients()
         patient = X.iloc[[0]].assign(
-            blood_eosinophils_cells_ul=640.0, feno_ppb=85.0, ocs_dose_mg_day=10.0, biologic="anti_il5"
+            blood_eosinophils_cells_ul=640.0, feno_ppb=85.0, ics_adherence_fraction=0.4, biologic="anti_il5"
         )
         explanation = explain(fitted_classifier(), patient)
         sentence = explanation.sentence(0)
@@ -136,9 +157,22 @@ class TestSentence:
             f"The model calls this patient Th2-high with probability {explanation.probability[0]:.2f}. "
         )
         assert "lood eosinophils 640 cells/uL (+" in sentence
-        assert "A maintenance oral steroid can hide eosinophils and FeNO" in sentence
-        assert "anti-IL-5 treatment takes eosinophils away" in sentence
+        assert "Poor adherence goes with higher FeNO and more eosinophils" in sentence
+        assert "anti-IL-5 treatment goes with fewer eosinophils" in sentence
+        assert "Mixed and paucigranulocytic disease not considered." in sentence
         assert sentence.endswith("SHAP explains the model, not the disease.")
+
+    def test_it_never_contradicts_the_table_of_predictions(self):
+        X, _ = synthetic_patients(200, seed=8)
+        X.loc[0, "age_years"], X.loc[1, "age_years"] = 109.0, 200.0
+        table, explanation = predict_table(fitted_classifier(), X), explain(fitted_classifier(), read_patients(X))
+        assert set(table["aml_status"]) == {"ok", "abstained", "out_of_range", "invalid"}
+        for i, (status, reasons) in enumerate(zip(table["aml_status"], table["aml_reasons"], strict=True)):
+            sentence = explanation.sentence(i)
+            assert ("The model calls this patient" in sentence) == (status == "ok")
+            if status in ("abstained", "out_of_range"):
+                assert sentence.startswith(reasons.split(";")[0].removesuffix("."))
+        assert explanation.sentence(1).startswith("No call: a value breaks a hard limit. ")
 
     def test_a_push_is_told_towards_the_class_that_is_predicted(self):
         X, _ = synthetic_patients()

@@ -15,7 +15,14 @@ def test_every_feature_can_be_said_measured_and_missing(name):
     variable = data_dictionary()[name]
     value = variable.levels[-1] if variable.levels else 1.0
     assert finding(name, value).startswith(variable.label)
-    assert finding(name, np.nan) == finding(name, None) == f"{variable.label} not measured"
+    asked = variable.factor in ("environment", "adherence", "patient_context")
+    expected = f"{variable.label} not {'recorded' if asked else 'measured'}"
+    assert finding(name, np.nan) == finding(name, None) == expected
+
+
+def test_a_treatment_is_recorded_and_a_marker_is_measured():
+    assert finding("biologic", None) == "biologic therapy in use not recorded"
+    assert finding("feno_ppb", None).endswith("not measured")
 
 
 @pytest.mark.parametrize(
@@ -35,29 +42,63 @@ def test_worked_findings(name, value, words):
     assert finding(name, value) == words
 
 
+LOW, HIGH = (
+    {"feno_ppb": 12.0, "blood_eosinophils_cells_ul": 90.0},
+    {"feno_ppb": 70.0, "blood_eosinophils_cells_ul": 600.0},
+)
+BY_MOUTH = "a maintenance oral steroid goes with fewer eosinophils and lower FeNO"
+HIGH_DOSE = "a high inhaled steroid dose goes with lower FeNO and fewer eosinophils"
+UNTAKEN = "poor adherence goes with higher FeNO and more eosinophils"
+SMOKE = "current smoking goes with lower FeNO"
+NEUTROPHILIC = "neutrophilic_th2_low"
+
+
+def hint(called, **record):
+    return masking_hints(pd.DataFrame([record]), np.array([called], dtype=object))[0]
+
+
 @pytest.mark.parametrize(
-    ("record", "hint"),
+    ("called", "record", "expected"),
     [
-        ({"ocs_dose_mg_day": 5.0}, "a maintenance oral steroid can hide eosinophils and FeNO"),
-        ({"ocs_dose_mg_day": 0.0}, ""),
-        ({"ics_dose_ug_day": 2000.0}, "a high inhaled steroid dose can hide FeNO and eosinophils"),
-        ({"ics_dose_ug_day": 1000.0}, ""),
-        ({"ics_adherence_fraction": 0.5}, "poor adherence raises FeNO and eosinophils"),
-        ({"ics_adherence_fraction": 0.8}, ""),
-        ({"biologic": "anti_tslp"}, "anti-TSLP treatment lowers eosinophils and FeNO"),
-        ({"biologic": "none"}, ""),
-        ({"biologic": np.nan, "ocs_dose_mg_day": np.nan}, ""),
-        ({"age_years": 40.0}, ""),
+        (None, LOW | {"ocs_dose_mg_day": 5.0}, BY_MOUTH),
+        (NEUTROPHILIC, LOW | {"ocs_dose_mg_day": 5.0}, BY_MOUTH),
+        (None, {"ocs_dose_mg_day": 5.0}, BY_MOUTH),
+        (None, HIGH | {"ocs_dose_mg_day": 5.0}, ""),
+        ("th2_high", LOW | {"ocs_dose_mg_day": 5.0}, ""),
+        (None, LOW | {"ocs_dose_mg_day": 0.0}, ""),
+        (NEUTROPHILIC, LOW | {"ics_dose_ug_day": 2000.0}, HIGH_DOSE),
+        (NEUTROPHILIC, LOW | {"ics_dose_ug_day": 1000.0}, ""),
+        ("th2_high", HIGH | {"ics_dose_ug_day": 2000.0}, ""),
+        (None, HIGH | {"ics_adherence_fraction": 0.5}, UNTAKEN),
+        ("th2_high", HIGH | {"ics_adherence_fraction": 0.5}, UNTAKEN),
+        (NEUTROPHILIC, HIGH | {"ics_adherence_fraction": 0.5}, ""),
+        (None, HIGH | {"ics_adherence_fraction": 0.8}, ""),
+        (None, LOW | {"smoking_status": "current"}, SMOKE),
+        (None, HIGH | {"smoking_status": "current"}, ""),
+        (None, LOW | {"smoking_status": "former"}, ""),
+        (
+            "th2_high",
+            HIGH | {"biologic": "anti_tslp"},
+            "anti-TSLP treatment goes with fewer eosinophils and lower FeNO",
+        ),
+        ("th2_high", HIGH | {"biologic": "anti_ige"}, "anti-IgE treatment goes with higher total IgE"),
+        (None, {"biologic": "none"}, ""),
+        (None, {"biologic": np.nan, "ocs_dose_mg_day": np.nan}, ""),
+        (None, {"age_years": 40.0}, ""),
     ],
 )
-def test_what_masks_is_said_of_whom_it_concerns(record, hint):
-    assert masking_hints(pd.DataFrame([record])).tolist() == [hint]
+def test_what_masks_is_said_where_it_matters(called, record, expected):
+    assert hint(called, **record) == expected
+
+
+def test_a_steroid_that_hides_and_doses_not_taken_are_never_said_together():
+    untaken = {"ics_adherence_fraction": 0.2, "ics_dose_ug_day": 2000.0}
+    assert hint(None, **LOW, **untaken) == UNTAKEN
+    assert hint(None, **LOW, **untaken, ocs_dose_mg_day=10.0) == BY_MOUTH
 
 
 def test_hints_are_joined():
-    hints = masking_hints(pd.DataFrame({"ocs_dose_mg_day": [5.0, 0.0], "ics_adherence_fraction": [0.1, 0.1]}))
-    assert hints[0].count(",") == 1
-    assert hints[1] == "poor adherence raises FeNO and eosinophils"
+    assert hint(None, **LOW, ocs_dose_mg_day=5.0, smoking_status="current") == f"{BY_MOUTH}, {SMOKE}"
 
 
 def test_a_prediction_that_nothing_moves_can_be_told():

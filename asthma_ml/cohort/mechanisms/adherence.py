@@ -7,7 +7,7 @@ Poor adherence leaves the airway untreated, so it looks Th2-high, badly controll
 import numpy as np
 from scipy.special import expit
 
-from asthma_ml.cohort.distributions import Bernoulli, Beta, Categorical, TruncatedNormal
+from asthma_ml.cohort.distributions import Bernoulli, Categorical, LogitNormal, TruncatedNormal
 from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
 
 
@@ -32,17 +32,17 @@ def erratic_adherence(
 def inhaled_adherence(
     erratic_adherence,
     *,
-    erratic_a=Coefficient(2.0, "dimensionless"),
-    erratic_b=Coefficient(4.0, "dimensionless"),
-    regular_a=Coefficient(8.0, "dimensionless"),
-    regular_b=Coefficient(2.0, "dimensionless"),
+    erratic=Coefficient(-0.75, "logit", source="ADH003", evidence="derived"),
+    erratic_sd=Coefficient(0.95, "logit"),
+    regular=Coefficient(1.55, "logit", source="ADH003,ADH006", evidence="derived"),
+    regular_sd=Coefficient(0.85, "logit"),
 ):
     """Share of the prescribed inhaled doses really taken [fraction].
 
     The mixture puts about a third of patients at or below one half, as refills show (ADH003).
     """
-    erratic = erratic_adherence == 1
-    return Beta(np.where(erratic, erratic_a, regular_a), np.where(erratic, erratic_b, regular_b))
+    misses = erratic_adherence == 1
+    return LogitNormal(np.where(misses, erratic, regular), np.where(misses, erratic_sd, regular_sd))
 
 
 @structural_equation

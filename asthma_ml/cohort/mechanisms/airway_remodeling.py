@@ -21,7 +21,7 @@ def airway_remodeling(
     tgfb1_rs1800469,
     *,
     per_decade=Coefficient(0.10, "sd per decade"),
-    lifetime_type2=Coefficient(0.30, "sd per sd", source="REM016", evidence="derived"),
+    lifetime_type2=Coefficient(0.50, "sd per sd", source="REM016", evidence="derived"),
     tobacco=Coefficient(0.25, "sd per unit of burden"),
     asthmogen=Coefficient(0.30, "sd", source="ENV022", evidence="derived"),
     adult_onset=Coefficient(0.20, "sd"),
@@ -56,7 +56,7 @@ def mucus_plugging(
 def ct_mucus_score(
     mucus_plugging,
     *,
-    logit_mean=Coefficient(-4.5, "logit", source="REM019", evidence="derived"),
+    logit_mean=Coefficient(-4.3, "logit", source="REM019", evidence="derived"),
     per_sd=Coefficient(2.2, "logit per sd"),
 ):
     """Bronchial segments plugged with mucus on CT [0-20]; none in about four of ten (REM019)."""
@@ -80,8 +80,8 @@ def basement_membrane_um(
     il13_drive,
     il5_drive,
     *,
-    median=Coefficient(7.4, "um", source="REM007,REM008", evidence="derived"),
-    per_sd=Coefficient(0.34, "ln per sd", source="REM007,REM008", evidence="derived"),
+    median=Coefficient(6.6, "um", source="REM007,REM008", evidence="derived"),
+    per_sd=Coefficient(0.42, "ln per sd", source="REM007,REM008", evidence="derived"),
     log_sd=Coefficient(0.18, "ln"),
 ):
     """Basement membrane thickness [um]: the trace of lifetime type-2 activity, not of severity."""

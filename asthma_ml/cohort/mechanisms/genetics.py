@@ -2,8 +2,8 @@
 
 Genes are weak: no single variant explains more than one or two per cent of the response to
 corticosteroids, all together not more than seven. What each allele does is written in the
-mechanism that it acts on. European frequencies are those of the evidence table; the others are
-assumed until a tabulated source replaces them.
+mechanism that it acts on. European frequencies are those of the evidence table, assumed where the
+table recalls them; the others are assumed until a tabulated source replaces them.
 """
 
 from asthma_ml.cohort.distributions import Binomial, by_level
@@ -20,7 +20,7 @@ def _alleles(ancestry, european, african, east_asian, other):
 def glcci1_rs37973(
     ancestry,
     *,
-    european=Coefficient(0.42, "frequency", source="GEN036", evidence="measured"),
+    european=Coefficient(0.42, "frequency", source="GEN036"),
     african=Coefficient(0.35, "frequency"),
     east_asian=Coefficient(0.5, "frequency"),
     other=Coefficient(0.42, "frequency"),
@@ -59,7 +59,7 @@ def fcer2_rs28364072(
 def hsd3b1_rs1047303(
     ancestry,
     *,
-    european=Coefficient(0.67, "frequency", source="GEN039", evidence="derived"),
+    european=Coefficient(0.67, "frequency", source="GEN039"),
     african=Coefficient(0.93, "frequency"),
     east_asian=Coefficient(0.92, "frequency"),
     other=Coefficient(0.75, "frequency"),
@@ -72,7 +72,7 @@ def hsd3b1_rs1047303(
 def cyp3a4_rs35599367(
     ancestry,
     *,
-    european=Coefficient(0.05, "frequency", source="GEN037", evidence="measured"),
+    european=Coefficient(0.05, "frequency", source="GEN037"),
     african=Coefficient(0.001, "frequency"),
     east_asian=Coefficient(0.0, "frequency"),
     other=Coefficient(0.03, "frequency"),
@@ -85,7 +85,7 @@ def cyp3a4_rs35599367(
 def adrb2_rs1042713(
     ancestry,
     *,
-    european=Coefficient(0.38, "frequency", source="GEN032", evidence="measured"),
+    european=Coefficient(0.38, "frequency", source="GEN032"),
     african=Coefficient(0.5, "frequency"),
     east_asian=Coefficient(0.56, "frequency"),
     other=Coefficient(0.42, "frequency"),
@@ -98,7 +98,7 @@ def adrb2_rs1042713(
 def il4ra_rs1801275(
     ancestry,
     *,
-    european=Coefficient(0.21, "frequency", source="GEN033", evidence="measured"),
+    european=Coefficient(0.21, "frequency", source="GEN033"),
     african=Coefficient(0.7, "frequency"),
     east_asian=Coefficient(0.16, "frequency"),
     other=Coefficient(0.28, "frequency"),
@@ -111,7 +111,7 @@ def il4ra_rs1801275(
 def il13_rs20541(
     ancestry,
     *,
-    european=Coefficient(0.2, "frequency", source="GEN034", evidence="measured"),
+    european=Coefficient(0.2, "frequency", source="GEN034"),
     african=Coefficient(0.18, "frequency"),
     east_asian=Coefficient(0.31, "frequency"),
     other=Coefficient(0.22, "frequency"),
@@ -124,7 +124,7 @@ def il13_rs20541(
 def gsdmb_rs7216389(
     ancestry,
     *,
-    european=Coefficient(0.5, "frequency", source="GEN035", evidence="measured"),
+    european=Coefficient(0.5, "frequency", source="GEN035"),
     african=Coefficient(0.8, "frequency"),
     east_asian=Coefficient(0.72, "frequency"),
     other=Coefficient(0.58, "frequency"),
@@ -137,7 +137,7 @@ def gsdmb_rs7216389(
 def tgfb1_rs1800469(
     ancestry,
     *,
-    european=Coefficient(0.31, "frequency", source="GEN040", evidence="measured"),
+    european=Coefficient(0.31, "frequency", source="GEN040"),
     african=Coefficient(0.23, "frequency"),
     east_asian=Coefficient(0.52, "frequency"),
     other=Coefficient(0.34, "frequency"),

@@ -38,14 +38,14 @@ def sputum_neutrophils_pct(
     site,
     sputum_eosinophils_pct,
     *,
-    logit_mean=Coefficient(0.20, "logit", source="COH079", evidence="derived"),
-    il17=Coefficient(0.60, "logit per sd"),
-    bacteria=Coefficient(0.55, "logit per sd"),
+    logit_mean=Coefficient(0.03, "logit", source="COH079", evidence="derived"),
+    il17=Coefficient(0.70, "logit per sd"),
+    bacteria=Coefficient(0.65, "logit per sd"),
     per_year=Coefficient(0.018, "logit per year", source="IMM080", evidence="derived"),
     high_ics=Coefficient(0.47, "logit", source="IMM056", evidence="derived"),
     half_ics=Coefficient(500.0, "ug/day"),
-    oral_steroid=Coefficient(0.25, "logit"),
-    dense_laboratory=Coefficient(0.35, "logit", source="IMM083", evidence="derived"),
+    oral_steroid=Coefficient(0.50, "logit"),
+    dense_laboratory=Coefficient(0.35, "logit"),
     logit_sd=Coefficient(0.95, "logit", source="COH079", evidence="derived"),
 ):
     """Sputum neutrophils [% of non-squamous cells], a share of what eosinophils leave.
@@ -79,8 +79,8 @@ def blood_neutrophils_cells_ul(
     bmi=Coefficient(0.05, "ln per 6 kg/m2"),
     oral_steroid=Coefficient(0.40, "ln at high dose"),
     half_dose=Coefficient(10.0, "mg/day"),
-    set_point=Coefficient(0.20, "ln per sd"),
-    log_sd=Coefficient(0.28, "ln", source="COH082", evidence="derived"),
+    set_point=Coefficient(0.25, "ln per sd"),
+    log_sd=Coefficient(0.25, "ln", source="COH082", evidence="derived"),
 ):
     """Blood neutrophils [cells/uL]: oral steroid raises them, the airway hardly shows (IMM060)."""
     dose = oral_steroid_taken_mg_day

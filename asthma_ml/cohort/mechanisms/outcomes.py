@@ -25,15 +25,15 @@ def fev1_post_bd_pct_predicted(
     hsd3b1_rs1047303,
     age_years,
     *,
-    mean=Coefficient(88.0, "% predicted", source="COH088,COH057", evidence="derived"),
+    mean=Coefficient(86.5, "% predicted", source="COH088,COH057", evidence="derived"),
     remodeling=Coefficient(-10.0, "% predicted per sd"),
     mucus=Coefficient(-4.5, "% predicted per sd"),
     type2=Coefficient(-0.5, "% predicted per ln"),
     tobacco=Coefficient(-4.0, "% predicted per unit of burden"),
     bmi=Coefficient(-2.0, "% predicted per 6 kg/m2"),
-    steroid=Coefficient(8.0, "% predicted at full suppression", source="GEN003", evidence="derived"),
-    oral_steroid=Coefficient(5.0, "% predicted at high dose"),
-    hsd3b1=Coefficient(-2.0, "% predicted per A allele on oral steroid", source="GEN008,GEN010", evidence="derived"),
+    steroid=Coefficient(14.0, "% predicted at full suppression", source="GEN003", evidence="derived"),
+    oral_steroid=Coefficient(12.0, "% predicted at high dose", source="ENV009", evidence="derived"),
+    hsd3b1=Coefficient(-4.0, "% predicted per A allele on oral steroid", source="GEN008,GEN010", evidence="derived"),
     per_year=Coefficient(-0.18, "% predicted per year"),
     remodeling_blunting=Coefficient(0.15, "fraction of the steroid gain lost per sd"),
     sd=Coefficient(11.0, "% predicted"),
@@ -92,16 +92,19 @@ def fev1_fvc_post_bd_ratio(
     fev1_post_bd_pct_predicted,
     age_years,
     bmi_kg_m2,
+    mucus_plugging,
     *,
-    logit_mean=Coefficient(0.55, "logit", source="REM001,REM004,REM006", evidence="derived"),
+    logit_mean=Coefficient(0.73, "logit", source="REM001,REM004,REM006", evidence="derived"),
     per_pct_predicted=Coefficient(0.023, "logit per % predicted"),
     per_year=Coefficient(-0.013, "logit per year"),
     bmi=Coefficient(0.14, "logit per 6 kg/m2"),
-    logit_sd=Coefficient(0.45, "logit", source="REM004", evidence="derived"),
+    mucus=Coefficient(-0.52, "logit per sd", source="REM016", evidence="derived"),
+    logit_sd=Coefficient(0.43, "logit", source="REM004", evidence="derived"),
 ):
     """FEV1/FVC after bronchodilator [ratio]: falls with obstruction and age; weight lowers FVC more."""
     logit = logit_mean + per_pct_predicted * (fev1_post_bd_pct_predicted - 75) + per_year * (age_years - 50)
-    return LogitNormal(logit + bmi * (bmi_kg_m2 - 29) / 6, logit_sd, whole=0.98, lower=0.22)
+    logit = logit + bmi * (bmi_kg_m2 - 29) / 6 + mucus * mucus_plugging
+    return LogitNormal(logit, logit_sd, whole=0.98, lower=0.22)
 
 
 @structural_equation
@@ -124,24 +127,30 @@ def acq6_score(
     il17_drive,
     airway_bacterial_load,
     delivered_ics_ug_day,
+    oral_steroid_taken_mg_day,
+    smoke_steroid_blunting,
     bmi_kg_m2,
     mucus_plugging,
     *,
     mean=Coefficient(1.95, "score", source="COH008", evidence="derived"),
     fev1=Coefficient(-0.018, "score per % predicted"),
-    eosinophils=Coefficient(0.18, "score per ln"),
+    eosinophils=Coefficient(0.22, "score per ln"),
     neutrophilic=Coefficient(0.18, "score per sd"),
     untreated=Coefficient(0.8, "score without steroid"),
+    oral_steroid=Coefficient(-0.7, "score at high dose", source="ENV011", evidence="derived"),
+    oral_half_dose=Coefficient(10.0, "mg/day"),
     half_dose=Coefficient(400.0, "ug/day"),
     bmi=Coefficient(0.15, "score per 6 kg/m2"),
     mucus=Coefficient(0.12, "score per sd"),
-    sd=Coefficient(1.50, "score", source="COH008", evidence="derived"),
+    sd=Coefficient(1.60, "score", source="COH008", evidence="derived"),
 ):
     """Asthma control questionnaire [0-6]; above 1.5 is badly controlled (COH096)."""
     inflamed = eosinophils * np.log(il5_airway_activity) + neutrophilic * (il17_drive + airway_bacterial_load) / 2
     missing_steroid = untreated * half_dose / (half_dose + delivered_ics_ug_day)
     load = fev1 * (fev1_pct_predicted - 75) + bmi * (bmi_kg_m2 - 29) / 6 + mucus * mucus_plugging
-    return TruncatedNormal(mean + inflamed + missing_steroid + load, sd, lower=0.0, upper=6.0)
+    dose = oral_steroid_taken_mg_day / (oral_steroid_taken_mg_day + oral_half_dose)
+    relief = oral_steroid * dose * (1 - smoke_steroid_blunting)
+    return TruncatedNormal(mean + inflamed + missing_steroid + load + relief, sd, lower=0.0, upper=6.0)
 
 
 @structural_equation
@@ -156,9 +165,9 @@ def attack_rate_per_year(
     fcer2_rs28364072,
     adrb2_rs1042713,
     *,
-    rate=Coefficient(1.30, "attacks/year", source="COH029,COH001", evidence="derived"),
-    eosinophils=Coefficient(0.17, "ln per ln", source="IMM049", evidence="derived"),
-    feno=Coefficient(0.158, "ln per ln", source="IMM050", evidence="derived"),
+    rate=Coefficient(1.40, "attacks/year", source="COH029,COH001", evidence="derived"),
+    eosinophils=Coefficient(0.31, "ln per ln", source="IMM046,IMM049", evidence="derived"),
+    feno=Coefficient(0.33, "ln per ln", source="IMM046,IMM050", evidence="derived"),
     fev1=Coefficient(-0.0104, "ln per % predicted", source="COH075", evidence="derived"),
     acq=Coefficient(0.191, "ln per point", source="COH076", evidence="derived"),
     bacteria=Coefficient(0.15, "ln per sd"),
@@ -181,9 +190,10 @@ def exacerbations_12m(attack_rate_per_year, *, dispersion=YEARLY_LUCK):
 
 
 @structural_equation
-def exacerbations_next_12m(attack_rate_per_year, *, dispersion=YEARLY_LUCK):
+def exacerbations_next_12m(attack_rate_per_year, *, dispersion=YEARLY_LUCK, closer_care=Coefficient(1.0, "ratio")):
     """Severe exacerbations in the 12 months after the visit, on the same treatment.
 
-    Whoever was chosen for a bad year has a better one next: regression to the mean (COH072).
+    Whoever was chosen for a bad year has a better one next: regression to the mean. In trials the
+    closer care lowers the rate in every arm (COH072).
     """
-    return NegativeBinomial(attack_rate_per_year, dispersion)
+    return NegativeBinomial(attack_rate_per_year * closer_care, dispersion)

@@ -53,7 +53,7 @@ def age_years(
 def childhood_onset(
     gsdmb_rs7216389,
     *,
-    log_odds=Coefficient(-0.70, "log odds", source="COH006,COH016,COH026", evidence="derived"),
+    log_odds=Coefficient(-0.80, "log odds", source="COH006,COH016,COH026", evidence="derived"),
     per_allele=Coefficient(0.34, "log odds per T allele", source="GEN026,GEN029", evidence="derived"),
 ):
     """Whether asthma began before 18: 17q21 raises early onset and hardly late onset.
@@ -70,7 +70,7 @@ def age_at_onset_years(
     *,
     child_mean=Coefficient(4.0, "years", source="HET035,HET038", evidence="derived"),
     child_sd=Coefficient(7.0, "years", source="HET035,HET038", evidence="derived"),
-    adult_mean=Coefficient(42.0, "years", source="HET041", evidence="derived"),
+    adult_mean=Coefficient(44.0, "years", source="HET041", evidence="derived"),
     adult_sd=Coefficient(15.0, "years", source="HET041", evidence="derived"),
 ):
     """Age at onset [years]: an early and a late hump, never after today."""

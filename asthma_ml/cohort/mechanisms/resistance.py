@@ -92,15 +92,20 @@ def true_resistance(
     exacerbations_12m,
     delivered_ics_ug_day,
     ics_dose_ug_day,
+    oral_steroid_taken_mg_day,
+    ocs_dose_mg_day,
     *,
-    badly_controlled=Coefficient(1.5, "score", source="COH096", evidence="measured"),
-    attacks=Coefficient(2.0, "attacks/year", source="COH097", evidence="measured"),
+    badly_controlled=Coefficient(1.5, "score", source="COH096"),
+    attacks=Coefficient(2.0, "attacks/year", source="COH097"),
     arrived=Coefficient(0.64, "fraction of the prescribed dose", source="ADH006", evidence="derived"),
+    least_dose=Coefficient(800.0, "ug/day"),
 ):
-    """Resistant, or only apparently so because the steroid did not arrive, or controlled.
+    """Resistant, or only apparently so, or controlled.
 
-    Four fifths of the doses with acceptable technique deliver 0.8 x 0.8 of the prescription.
+    Apparent: too little was prescribed, or the steroid, inhaled or oral, was not taken. Four fifths of
+    the doses with acceptable technique deliver 0.8 x 0.8 of the prescription.
     """
     uncontrolled = (acq6_score >= badly_controlled) | (exacerbations_12m >= attacks)
-    well_taken = delivered_ics_ug_day >= arrived * ics_dose_ug_day
+    inhaled = (ics_dose_ug_day >= least_dose) & (delivered_ics_ug_day >= arrived * ics_dose_ug_day)
+    well_taken = inhaled & (oral_steroid_taken_mg_day >= arrived * ocs_dose_mg_day)
     return levels_from_codes(np.select([~uncontrolled, uncontrolled & ~well_taken], [0, 1], 2), RESISTANCE)

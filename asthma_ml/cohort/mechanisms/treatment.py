@@ -9,16 +9,16 @@ from itertools import pairwise
 import numpy as np
 from scipy.special import expit, ndtr
 
-from asthma_ml.cohort.distributions import Bernoulli, Categorical, Gamma, LogNormal, Normal, by_level
+from asthma_ml.cohort.distributions import Bernoulli, Categorical, LogNormal, Normal, by_level
 from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
 
 STEPS = ("step_1", "step_2", "step_3", "step_4", "step_5")
 
 
 @structural_equation
-def exacerbation_proneness(*, shape=Coefficient(2.0, "dimensionless", source="COH029", evidence="derived")):
+def exacerbation_proneness(*, log_sd=Coefficient(0.65, "ln", source="COH029", evidence="derived")):
     """Lasting tendency to attacks [mean 1]: with it counts are over-dispersed and regress to the mean."""
-    return Gamma(1.0, shape)
+    return LogNormal(np.exp(-(log_sd**2) / 2), log_sd)
 
 
 @structural_equation
@@ -29,19 +29,23 @@ def perceived_severity(
     airway_bacterial_load,
     airway_remodeling,
     exacerbation_proneness,
-    inhaled_adherence,
+    erratic_adherence,
     *,
-    type2=Coefficient(0.25, "sd per sd"),
+    type2=Coefficient(0.68, "sd per sd"),
     neutrophilic=Coefficient(0.25, "sd per sd"),
     remodeling=Coefficient(0.35, "sd per sd"),
     proneness=Coefficient(0.25, "sd per unit"),
-    missed_doses=Coefficient(0.40, "sd per fraction missed"),
+    erratic=Coefficient(0.22, "sd"),
     sd=Coefficient(0.75, "sd"),
 ):
-    """How severe the asthma has looked to its doctors [standard deviations]."""
+    """How severe the asthma has looked to its doctors [standard deviations].
+
+    It rests on the years before this visit, so on the habit of missing doses and not on those
+    taken now: adherence mended today leaves the prescription as it is.
+    """
     inflammation = type2 * (il5_drive + il13_drive) / 2
     inflammation = inflammation + neutrophilic * (il17_drive + airway_bacterial_load) / 2
-    look = proneness * (np.minimum(exacerbation_proneness, 4) - 1) + missed_doses * (0.35 - inhaled_adherence)
+    look = proneness * (np.minimum(exacerbation_proneness, 4) - 1) + erratic * (erratic_adherence - 0.4)
     return Normal(inflammation + remodeling * airway_remodeling + look, sd)
 
 
@@ -51,8 +55,8 @@ def treatment_step(
     *,
     above_1=Coefficient(-1.1, "sd"),
     above_2=Coefficient(-0.25, "sd"),
-    above_3=Coefficient(0.55, "sd"),
-    above_4=Coefficient(1.35, "sd", source="ADH002,COH089,COH091", evidence="derived"),
+    above_3=Coefficient(0.64, "sd"),
+    above_4=Coefficient(1.30, "sd", source="ADH002,COH089,COH091", evidence="derived"),
 ):
     """GINA step that the patient is on; about one adult in six is on step 4 or 5."""
     reached = [ndtr((perceived_severity - cut) / 0.3) for cut in (above_1, above_2, above_3, above_4)]
@@ -82,8 +86,8 @@ def on_oral_steroid(
     perceived_severity,
     exacerbation_proneness,
     *,
-    log_odds=Coefficient(-0.20, "log odds on step 5", source="COH010,COH017,COH024,COH036", evidence="derived"),
-    severity=Coefficient(0.60, "log odds per sd"),
+    log_odds=Coefficient(-0.10, "log odds on step 5", source="COH010,COH017,COH024,COH036", evidence="derived"),
+    severity=Coefficient(0.80, "log odds per sd"),
     proneness=Coefficient(0.30, "log odds per unit"),
 ):
     """Whether oral steroid is prescribed for maintenance: 21-52 % of severe cohorts, step 5 only."""

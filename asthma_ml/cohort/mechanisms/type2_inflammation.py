@@ -13,9 +13,9 @@ from scipy.special import expit
 from asthma_ml.cohort.distributions import Bernoulli, LogitNormal, LogNormal, Normal, by_level
 from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
 
-EOSINOPHIL_VARIATION = Coefficient(0.40, "ln within person")
-FENO_VARIATION = Coefficient(0.34, "ln within person")
-SPUTUM_VARIATION = Coefficient(1.35, "logit within person", source="HET022,HET023,HET024", evidence="derived")
+EOSINOPHIL_VARIATION = Coefficient(0.36, "ln within person")
+FENO_VARIATION = Coefficient(0.40, "ln within person")
+SPUTUM_VARIATION = Coefficient(1.33, "logit within person", source="HET022,HET023,HET024", evidence="derived")
 
 
 @structural_equation
@@ -23,15 +23,23 @@ def type2_predisposition(
     childhood_onset,
     il13_rs20541,
     il4ra_rs1801275,
+    sex,
+    occupational_exposure,
     *,
     adult_onset=Coefficient(0.20, "sd"),
-    mean=Coefficient(0.0, "sd"),
+    men=Coefficient(0.12, "sd", source="COH100", evidence="derived"),
+    mean=Coefficient(-0.95, "sd", source="HET013,HET014,IMM027", evidence="derived"),
+    asthmogen=Coefficient(0.25, "sd"),
     il13_allele=Coefficient(0.08, "sd per allele"),
     il4ra_allele=Coefficient(0.05, "sd per allele"),
 ):
-    """Common cause of the three type-2 axes [standard deviations]; a little higher in late onset."""
+    """Common cause of the three type-2 axes [standard deviations]; a little higher in late onset.
+
+    Sensitisers at work raise it: occupational asthma is mostly eosinophilic.
+    """
     genes = il13_allele * (il13_rs20541 - 0.4) + il4ra_allele * (il4ra_rs1801275 - 0.5)
-    return Normal(mean + adult_onset * (0.5 - childhood_onset) + genes, 1.0)
+    host = men * ((sex == "male") - 0.4) + asthmogen * (occupational_exposure == "asthmogen")
+    return Normal(mean + adult_onset * (0.5 - childhood_onset) + genes + host, 1.0)
 
 
 @structural_equation
@@ -113,21 +121,22 @@ def untreated_il13_activity(
 
 
 @structural_equation
-def il5_activity_on_steroid(untreated_il5_activity, inhaled_steroid_suppression, oral_steroid_suppression):
+def il5_activity_on_steroid(untreated_il5_activity, inhaled_steroid_suppression, oral_steroid_airway_suppression):
     """Eosinophilic activity in the airway that steroids leave [1 = median untreated]."""
-    return untreated_il5_activity * (1 - inhaled_steroid_suppression) * (1 - oral_steroid_suppression)
+    return untreated_il5_activity * (1 - inhaled_steroid_suppression) * (1 - oral_steroid_airway_suppression)
 
 
 @structural_equation
 def il13_activity_on_steroid(
     untreated_il13_activity,
     inhaled_steroid_suppression,
-    oral_steroid_suppression,
+    oral_steroid_airway_suppression,
     *,
     oral_share=Coefficient(0.5, "fraction of the effect on eosinophils"),
 ):
     """IL-13 activity in the airway that steroids leave [1 = median untreated]."""
-    return untreated_il13_activity * (1 - inhaled_steroid_suppression) * (1 - oral_share * oral_steroid_suppression)
+    oral = oral_share * oral_steroid_airway_suppression
+    return untreated_il13_activity * (1 - inhaled_steroid_suppression) * (1 - oral)
 
 
 @structural_equation
@@ -169,7 +178,7 @@ def usual_blood_eosinophils(
     *,
     floor=Coefficient(55.0, "cells/uL"),
     above_floor=Coefficient(185.0, "cells/uL", source="COH062", evidence="derived"),
-    set_point=Coefficient(0.18, "ln per sd"),
+    set_point=Coefficient(0.20, "ln per sd"),
 ):
     """Blood eosinophils that the patient tends to without steroid or biologic [cells/uL]."""
     return (floor + above_floor * untreated_il5_activity) * np.exp(set_point * white_cell_set_point)
@@ -179,7 +188,7 @@ def usual_blood_eosinophils(
 def peak_blood_eosinophils(
     usual_blood_eosinophils,
     *,
-    peak_ratio=Coefficient(1.65, "ratio", source="IMM003", evidence="derived"),
+    peak_ratio=Coefficient(1.52, "ratio", source="IMM003", evidence="derived"),
     log_sd=Coefficient(0.40, "ln"),
 ):
     """Highest count of the years before this visit [cells/uL]: several visits, some off steroid."""
@@ -238,22 +247,25 @@ def expected_feno_ppb(
     smoking_status,
     sex,
     bmi_kg_m2,
+    fcer2_rs28364072,
     *,
-    constitutive=Coefficient(9.0, "ppb"),
-    per_activity=Coefficient(23.0, "ppb", source="COH067,COH077,IMM028", evidence="derived"),
+    constitutive=Coefficient(6.5, "ppb"),
+    per_activity=Coefficient(30.0, "ppb", source="COH067,COH077,IMM028", evidence="derived"),
     former=Coefficient(0.85, "ratio", source="ENV004", evidence="derived"),
     current=Coefficient(0.45, "ratio", source="ENV005,ENV006", evidence="derived"),
     men=Coefficient(1.12, "ratio"),
+    fcer2=Coefficient(-0.09, "ln per C allele", source="GEN014", evidence="derived"),
     bmi=Coefficient(-0.03, "ln per 6 kg/m2", source="COH011,COH012", evidence="derived"),
 ):
     """Exhaled nitric oxide to be expected [ppb]: a constitutive part, and a part made by IL-13.
 
-    Steroid takes away the part made by IL-13; without it there is nothing to suppress, as in
-    non-eosinophilic asthma (IMM090, IMM091). Current smoking lowers it to about 0.4.
+    Steroid takes away the part made by IL-13; without it there is nothing to suppress, as steroid
+    changes little in non-eosinophilic asthma (IMM091). Current smoking lowers it to about 0.4.
     """
     smoke = by_level(smoking_status, never=1.0, former=former, current=current)
     body = np.where(sex == "male", men, 1.0) * np.exp(bmi * (bmi_kg_m2 - 29) / 6)
-    return (constitutive + per_activity * il13_airway_activity) * smoke * body
+    genes = np.exp(fcer2 * (fcer2_rs28364072 - 0.56))
+    return (constitutive + per_activity * il13_airway_activity) * smoke * body * genes
 
 
 @structural_equation
@@ -290,8 +302,8 @@ def feno_suppression_pct(
     full_inhaled_suppression,
     *,
     constitutive_share=Coefficient(0.33, "activity", source="IMM028", evidence="derived"),
-    regression_to_mean=Coefficient(8.0, "%", source="ADH008", evidence="derived"),
-    sd=Coefficient(20.0, "%", source="ADH007,ADH008", evidence="derived"),
+    regression_to_mean=Coefficient(21.0, "%", source="ADH008", evidence="derived"),
+    sd=Coefficient(22.0, "%", source="ADH007,ADH008", evidence="derived"),
 ):
     """Fall of FeNO after a week of observed inhaled steroid [% of baseline].
 
@@ -333,7 +345,7 @@ def serum_periostin_ng_ml(
     il13_airway_activity,
     *,
     median=Coefficient(50.0, "ng/mL", source="COH033,COH035", evidence="derived"),
-    per_log_activity=Coefficient(0.14, "ln per ln"),
+    per_log_activity=Coefficient(0.155, "ln per ln"),
     log_sd=Coefficient(0.26, "ln", source="COH035", evidence="derived"),
 ):
     """Serum periostin, Elecsys scale [ng/mL]: a poor marker of the IL-13 axis."""
@@ -346,10 +358,10 @@ def expected_sputum_eosinophils_logit(
     il13_airway_activity,
     il4_drive,
     *,
-    at_one=Coefficient(-2.85, "logit", source="COH078", evidence="derived"),
-    per_il5=Coefficient(1.9, "logit per ln"),
+    at_one=Coefficient(-2.40, "logit", source="COH078", evidence="derived"),
+    per_il5=Coefficient(2.0, "logit per ln"),
     per_il13=Coefficient(1.3, "logit per ln"),
-    per_il4=Coefficient(0.55, "logit per sd"),
+    per_il4=Coefficient(0.72, "logit per sd"),
 ):
     """Sputum eosinophils to be expected [logit of the share of cells]; IL-4 helps them into the airway."""
     activity = per_il5 * np.log(il5_airway_activity) + per_il13 * np.log(il13_airway_activity)

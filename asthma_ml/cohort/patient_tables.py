@@ -1,0 +1,114 @@
+"""The two tables of a cohort: what a clinic observes, and the truth that it cannot see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from asthma_ml.cohort import clinic
+from asthma_ml.cohort.causal_model import CausalModel, Columns, Interventions
+from asthma_ml.cohort.distributions import as_text
+from asthma_ml.cohort.enrolment import Enrolled
+from asthma_ml.variables import ID, TRUTH_PREFIX, data_dictionary
+
+TRUTH = (
+    "true_phenotype",
+    "true_sputum_class",
+    "true_historic_class",
+    "true_resistance",
+    "type2_drive",
+    "neutrophilic_drive",
+    "il4_drive",
+    "il5_drive",
+    "il13_drive",
+    "il17_drive",
+    "airway_bacterial_load",
+    "airway_remodeling",
+    "mucus_plugging",
+    "inhaled_adherence",
+    "delivered_ics_ug_day",
+    "oral_steroid_taken_mg_day",
+    "steroid_sensitivity",
+    "full_inhaled_suppression",
+    "inhaled_steroid_suppression",
+    "exacerbation_proneness",
+    "attack_rate_per_year",
+)
+AFTER_THE_VISIT = ("_next_12m", "_visit_2", "_visit_3")
+"""Endings of variables that are known only after the visit: part of the truth, never of the table."""
+
+STANDARD_ADHERENCE: Interventions = {"inhaled_adherence": 1.0, "inhaler_technique": "correct"}
+NO_ORAL_STEROID: Interventions = {"ocs_dose_mg_day": 0.0}
+NEXT_YEAR = ("exacerbations_next_12m",)
+POTENTIAL_OUTCOMES: Mapping[str, tuple[Interventions, tuple[str, ...]]] = {
+    "if_taken_well": (STANDARD_ADHERENCE, ("feno_ppb", "fev1_pct_predicted", "acq6_score", "exacerbations_12m")),
+    "if_no_oral_steroid": (NO_ORAL_STEROID, ("blood_eosinophils_cells_ul", "feno_ppb", "fev1_pct_predicted")),
+    "if_no_biologic": ({"biologic": "none"}, NEXT_YEAR),
+    "if_anti_ige": ({"biologic": "anti_ige"}, NEXT_YEAR),
+    "if_anti_il5": ({"biologic": "anti_il5"}, NEXT_YEAR),
+    "if_anti_il4r": ({"biologic": "anti_il4r"}, NEXT_YEAR),
+    "if_anti_tslp": ({"biologic": "anti_tslp"}, NEXT_YEAR),
+}
+
+
+def truth_variables(model: CausalModel) -> tuple[str, ...]:
+    """Variables of the model that the truth table shows as they are, in its order."""
+    later = [name for name in sorted(model.equations) if name.endswith(AFTER_THE_VISIT)]
+    return (*TRUTH, *later)
+
+
+def truth_columns(model: CausalModel) -> tuple[str, ...]:
+    """Names of the columns of the truth table, `patient_id` first."""
+    twins = (f"{_true(name)}_{suffix}" for suffix, (_, names) in POTENTIAL_OUTCOMES.items() for name in names)
+    return (ID, *map(_true, truth_variables(model)), *twins)
+
+
+def observed_table(seed: int, patients: Enrolled) -> pd.DataFrame:
+    """What a clinic sees of some patients, `patient_id` first."""
+    observed = clinic.observed_table(patients.values, data_dictionary())
+    observed.insert(0, ID, _patient_ids(seed, patients.numbers))
+    return observed
+
+
+def truth_table(model: CausalModel, seed: int, patients: Enrolled) -> pd.DataFrame:
+    """What it cannot see: latent variables and potential outcomes, `patient_id` first."""
+    columns: dict[str, Any] = {ID: _patient_ids(seed, patients.numbers)}
+    for name in truth_variables(model):
+        columns[_true(name)] = _plain(patients.values[name])
+    for suffix, (do, outcomes) in POTENTIAL_OUTCOMES.items():
+        twin = _twin(model, patients, do, outcomes)
+        columns |= {f"{_true(outcome)}_{suffix}": _plain(twin[outcome]) for outcome in outcomes}
+    return pd.DataFrame(columns)
+
+
+def with_whole_numbers(observed: pd.DataFrame) -> pd.DataFrame:
+    """The observed table with counts, flags and whole-step values as integers, as a clinic writes them."""
+    dictionary = data_dictionary()
+    whole = [name for name, variable in dictionary.items() if variable.is_whole and name in observed]
+    return observed.astype(dict.fromkeys(whole, "Int64"))
+
+
+def _twin(model: CausalModel, patients: Enrolled, do: Interventions, outcomes: tuple[str, ...]) -> Columns:
+    """Outcomes of the same patients under an intervention; the rest of the twin is left out."""
+    moved = model.with_descendants(do)
+    unmoved = {name: column for name, column in patients.values.items() if name not in moved}
+    return model.simulate(patients.noise, do=do, given=unmoved, wanted=outcomes)
+
+
+def _patient_ids(seed: int, numbers: NDArray[np.int64]) -> pd.Series[str]:
+    digits = pc.utf8_lpad(pc.cast(pa.array(numbers), pa.string()), 8, "0")
+    return pd.Series(pd.array(pc.binary_join_element_wise(f"P{seed:02d}-", digits, ""), dtype="str"), name=ID)
+
+
+def _true(name: str) -> str:
+    return name if name.startswith(TRUTH_PREFIX) else TRUTH_PREFIX + name
+
+
+def _plain(column: Any) -> Any:
+    return as_text(column) if isinstance(column, pd.Categorical) else np.round(column, 6)

@@ -1,0 +1,187 @@
+"""Which predictions may be told as a call, and why the others may not. Every text and table asks here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from asthma_ml.classifier import PhenotypeClassifier, first_names
+from asthma_ml.explanation.sentences import listed, plain_name
+from asthma_ml.variables import FOUR_CLASSES, data_dictionary
+
+STATUSES = ("ok", "abstained", "invalid", "out_of_range")
+
+MINIMUM_PROBABILITY = 2 / 3
+"""Least probability of the called class: a call is expected to be right twice as often as wrong.
+
+A prediction set of one class alone does not ensure it: where one class is common, the set of a patient
+whose findings say next to nothing holds the common class alone (class-conditional sets promise that
+they hold the true class, not that the class in them is likely).
+"""
+
+_COLUMNS_IN_A_REASON = 3
+_BROKEN_LIMIT = "a value breaks a hard limit"
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """What the model says of each patient and whether it may be told as a call.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (n_classes,)
+        Classes of the model.
+    probability : ndarray of shape (n_patients, n_classes)
+        Their probabilities.
+    in_set : ndarray of bool of shape (n_patients, n_classes)
+        Classes that cannot be ruled out.
+    invalid : ndarray of bool of shape (n_patients,)
+        Rows with an impossible value.
+    out_of_range, abstained : ndarray of str of shape (n_patients,)
+        Why no call is made, empty where this speaks for none.
+    """
+
+    classes: np.ndarray
+    probability: np.ndarray
+    in_set: np.ndarray
+    invalid: np.ndarray
+    out_of_range: np.ndarray
+    abstained: np.ndarray
+
+    @property
+    def most_probable(self) -> np.ndarray:
+        """Most probable class of each patient, called or not."""
+        return np.asarray(self.classes[self.probability.argmax(axis=1)])
+
+    @property
+    def status(self) -> np.ndarray:
+        """One of `STATUSES` for each patient."""
+        return np.select(
+            [self.invalid, self.out_of_range != "", self.abstained != ""],
+            ["invalid", "out_of_range", "abstained"],
+            "ok",
+        )
+
+    @property
+    def called(self) -> np.ndarray:
+        """The called class of each patient, None where no call is made."""
+        called = self.most_probable.astype(object)
+        called[self.status != "ok"] = None
+        return np.asarray(called)
+
+    @property
+    def no_call(self) -> np.ndarray:
+        """Why no call is made, empty where one is."""
+        return joined([np.where(self.invalid, _BROKEN_LIMIT, ""), self.out_of_range, self.abstained])
+
+
+def judge_calls(model: PhenotypeClassifier, encoded: pd.DataFrame, invalid: np.ndarray | None = None) -> Calls:
+    """Predict patients and decide which predictions are calls.
+
+    Parameters
+    ----------
+    model : PhenotypeClassifier
+        Fitted on a table with column names.
+    encoded : DataFrame of shape (n_patients, n_features)
+        From ``model.encode``.
+    invalid : ndarray of bool of shape (n_patients,), default=None
+        Rows with an impossible value; none if left out.
+
+    Returns
+    -------
+    Calls
+        A patient is called where a marker of inflammation was measured, no value lies outside the range
+        of the training patients, the most probable class alone is in the prediction set, and its
+        probability is at least `MINIMUM_PROBABILITY`.
+    """
+    probability, in_set = model.predict_proba(encoded), model.predict_set(encoded)
+    return Calls(
+        classes=model.classes_,
+        probability=probability,
+        in_set=in_set,
+        invalid=np.zeros(len(encoded), dtype=bool) if invalid is None else invalid,
+        out_of_range=_out_of_range(model, encoded),
+        abstained=joined([_without_markers(encoded), _undecided(model, probability, in_set)]),
+    )
+
+
+def not_considered(classes: Iterable[object]) -> str:
+    """Say which granulocyte classes a model cannot name.
+
+    Parameters
+    ----------
+    classes : iterable
+        Classes of the model.
+
+    Returns
+    -------
+    str
+        A clause; empty where all four are known or the classes are of another kind.
+
+    Examples
+    --------
+    >>> not_considered(["neutrophilic_th2_low", "th2_high"])
+    'mixed and paucigranulocytic disease not considered'
+    """
+    names = {str(name) for name in classes}
+    others = [name for name in FOUR_CLASSES if name not in names]
+    if not others or not names < set(FOUR_CLASSES):
+        return ""
+    return f"{listed([plain_name(name).removesuffix(' granulocytic') for name in others])} disease not considered"
+
+
+def joined(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Join the parts that are not empty, patient by patient.
+
+    Examples
+    --------
+    >>> joined([np.array(["a", ""]), np.array(["b", "c"])]).tolist()
+    ['a; b', 'c']
+    """
+    return np.array(["; ".join(filter(None, row)) for row in zip(*parts, strict=True)], dtype=object)
+
+
+def _out_of_range(model: PhenotypeClassifier, encoded: pd.DataFrame) -> np.ndarray:
+    """Name the features whose values no training patient came near."""
+    values = encoded.to_numpy()
+    smallest, largest = model.feature_range_
+    outside = (values < smallest) | (values > largest)
+    reasons = np.full(len(values), "", dtype=object)
+    for i in np.flatnonzero(outside.any(axis=1)):
+        names = first_names(encoded.columns[outside[i]], _COLUMNS_IN_A_REASON)
+        reasons[i] = f"{names} outside the range of the training patients"
+    return reasons
+
+
+def _without_markers(encoded: pd.DataFrame) -> np.ndarray:
+    dictionary = data_dictionary()
+    markers = [
+        name for name in dictionary.of_factor("immune_profile") if dictionary[name].kind == "number" and name in encoded
+    ]
+    none_measured = encoded[markers].isna().all(axis=1).to_numpy(dtype=bool)
+    return np.where(none_measured, "no marker of inflammation measured", "").astype(object)
+
+
+def _undecided(model: PhenotypeClassifier, probability: np.ndarray, in_set: np.ndarray) -> np.ndarray:
+    """Say why the most probable class cannot be called."""
+    if model.uncalibrated_classes:
+        few = listed([plain_name(name) for name in model.uncalibrated_classes])
+        return np.full(len(in_set), f"the model saw too few {few} patients to calibrate a prediction set", dtype=object)
+    at, size = f"at {model.confidence:.0%} confidence", in_set.sum(axis=1)
+    largest = probability.max(axis=1, initial=0.0)
+    in_own_set = in_set[np.arange(len(in_set)), probability.argmax(axis=1)]
+    named = [listed([plain_name(name) for name in model.classes_[members]]) for members in in_set]
+    doubt = "too close to even" if len(model.classes_) == 2 else "too low for a call"
+    return np.select(
+        [size == 0, size > 1, ~in_own_set, largest < MINIMUM_PROBABILITY],
+        [
+            f"unlike the training patients of every class {at}",
+            np.array([f"{names} cannot be told apart {at}" for names in named], dtype=object),
+            f"the most probable class is ruled out {at}",
+            np.array([f"the probability of {p:.2f} is {doubt}" for p in largest], dtype=object),
+        ],
+        "",
+    )

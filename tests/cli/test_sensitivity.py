@@ -1,0 +1,25 @@
+"""``sensitivity`` says which assumptions carry the headline figures."""
+
+import csv
+import io
+
+from asthma_ml.evaluation.sensitivity import COLUMNS, HEADLINES
+
+
+def test_writes_table_plot_and_report(run, tmp_path):
+    plot, report = tmp_path / "tornado.svg", tmp_path / "sensitivity.md"
+    call = ["sensitivity", "--patients", "500", "--all", "--only", "ige_measured.*", "--plot", plot, "--report", report]
+    result = run(*call)
+    assert result.exit_code == 0
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert tuple(rows[0]) == COLUMNS
+    assert {row["headline"] for row in rows} == set(HEADLINES)
+    assert "numbers varied; the strongest moves:" in result.stderr
+    assert plot.read_bytes().startswith(b"<?xml")
+    assert "asthma-ml sensitivity --preset severe_clinic --patients 500 --seed 1 --all" in report.read_text("utf-8")
+
+
+def test_a_pattern_that_fits_nothing_is_one_line(run):
+    result = run("sensitivity", "--only", "moon")
+    assert result.exit_code == 2
+    assert result.stderr == "asthma-ml: no number of grade assumed is called moon\n"
