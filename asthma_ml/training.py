@@ -101,7 +101,8 @@ def labelled_patients(
     other = (labels.notna() & ~known & ~invalid).to_numpy()
     if not kept.any():
         raise UnusableInputError(f"{patients.source}: no usable row has {label} in {', '.join(classes)}")
-    features = [name for name in data_dictionary().features if name in patients.values.columns]
+    found = [name for name in data_dictionary().features if name in patients.values.columns]
+    features = [name for name in found if label not in (name, *patients.columns[name].sources)]
     return LabelledPatients(
         features=patients.values.loc[kept, features].reset_index(drop=True),
         labels=labels[kept].reset_index(drop=True),

@@ -37,6 +37,12 @@ def test_features_are_the_dictionary_s_and_never_the_label_or_the_site(observed:
     assert "feno_ppb" in features.columns
 
 
+def test_a_feature_that_serves_as_label_is_no_longer_a_feature(observed: pd.DataFrame) -> None:
+    labelled = labelled_patients(read_patients(observed), label="smoking_status", classes=("never", "former"))
+    assert set(labelled.labels) == {"never", "former"}
+    assert "smoking_status" not in labelled.features.columns
+
+
 def test_a_hospital_s_own_label_column_will_do(observed: pd.DataFrame) -> None:
     own = observed.rename(columns={"phenotype": "endotype_2024"})
     labelled = labelled_patients(read_patients(own), label="endotype_2024")
