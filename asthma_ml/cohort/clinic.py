@@ -48,12 +48,6 @@ SHOWN_BY = {
     "address_linked": ("pm25_ug_m3", "no2_ug_m3"),
 }
 
-DETECTION_LIMITS = {
-    "feno_ppb": Coefficient(5.0, "ppb"),
-    "total_ige_ku_l": Coefficient(2.0, "kU/L"),
-    "plasma_il6_pg_ml": Coefficient(0.3, "pg/mL"),
-}
-
 
 @structural_equation
 def sputum_counted(
@@ -169,8 +163,89 @@ def address_linked(*, share=Coefficient(0.75, "share")):
     return Bernoulli(share)
 
 
-COARSE_STEPS = {"site_4": {"blood_eosinophils_cells_ul": 100.0, "blood_eosinophils_max_cells_ul": 100.0}}
-"""Sites that report in coarser steps: eosinophils as 0.1 x 10^9/L."""
+@structural_equation
+def feno_detection_limit_ppb(feno_measured, *, limit=Coefficient(5.0, "ppb")):
+    """Lowest FeNO that the analyser reports [ppb]; less is reported as this."""
+    return np.full(len(feno_measured), float(limit))
+
+
+@structural_equation
+def ige_detection_limit_ku_l(ige_measured, *, limit=Coefficient(2.0, "kU/L")):
+    """Lowest total IgE that the laboratory reports [kU/L]."""
+    return np.full(len(ige_measured), float(limit))
+
+
+@structural_equation
+def il6_detection_limit_pg_ml(il6_measured, *, limit=Coefficient(0.3, "pg/mL")):
+    """Lowest plasma IL-6 that the laboratory reports [pg/mL]."""
+    return np.full(len(il6_measured), float(limit))
+
+
+@structural_equation
+def eosinophils_reported_in_hundreds(site, *, site_4=Coefficient(1.0, "share"), elsewhere=Coefficient(0.0, "share")):
+    """Whether blood eosinophils come as 0.1 x 10^9/L, in steps of 100 cells/uL: all of one site."""
+    return Bernoulli(np.where(site == "site_4", site_4, elsewhere))
+
+
+@structural_equation
+def remembers_round_numbers(*, share=Coefficient(0.25, "share")):
+    """Digit preference: whether the patient tells years in fives, as onset at 35 or 20 pack-years."""
+    return Bernoulli(share)
+
+
+DETECTION_LIMITS = {
+    "feno_ppb": feno_detection_limit_ppb,
+    "total_ige_ku_l": ige_detection_limit_ku_l,
+    "plasma_il6_pg_ml": il6_detection_limit_pg_ml,
+}
+COUNTS = ("blood_eosinophils_cells_ul", "blood_eosinophils_max_cells_ul")
+REMEMBERED = ("pack_years", "age_at_onset_years")
+KNOBS = {
+    "Label noise": ("phenotype.adjudication_error",),
+    "Detection limits": tuple(f"{equation.name}.limit" for equation in DETECTION_LIMITS.values()),
+    "Coarse reporting": ("eosinophils_reported_in_hundreds.site_4", "eosinophils_reported_in_hundreds.elsewhere"),
+    "Digit preference": ("remembers_round_numbers.share",),
+    "Site effects": (
+        "feno_ppb.high_analyser",
+        "feno_ppb.low_analyser",
+        "sputum_neutrophils_pct.dense_laboratory",
+        "old_records_found.poor_records",
+    ),
+    "Variation from visit to visit": (
+        "blood_eosinophils_cells_ul.within_person",
+        "feno_ppb.within_person",
+        "sputum_eosinophils_pct.within_person",
+    ),
+    "Gaps, completely at random": (
+        "biopsy_taken.share",
+        "genotyped.share",
+        "ige_measured.share",
+        "periostin_measured.share",
+        "il6_measured.share",
+        "address_linked.share",
+    ),
+    "Gaps, by what else is on record": (
+        "sputum_cytokines_measured.share",
+        "ct_scanned.log_odds",
+        "ct_scanned.obstruction",
+        "feno_measured.log_odds",
+        "feno_measured.smoker",
+        "feno_suppression_tested.log_odds",
+        "feno_suppression_tested.raised",
+        "reversibility_tested.log_odds",
+        "reversibility_tested.obstruction",
+        "old_records_found.share",
+        "technique_observed.log_odds",
+        "technique_observed.taught",
+    ),
+    "Gaps, by what nobody saw": (
+        "sputum_counted.log_odds",
+        "sputum_counted.mucus",
+        "adherence_recorded.log_odds",
+        "adherence_recorded.adherent",
+    ),
+}
+"""What a user may turn to make the clinic cleaner or dirtier, in the overrides of a preset."""
 
 
 def observed_table(values: Columns, dictionary: DataDictionary) -> pd.DataFrame:
@@ -188,16 +263,27 @@ def observed_table(values: Columns, dictionary: DataDictionary) -> pd.DataFrame:
     DataFrame
         One column for each observed variable but `patient_id`; NaN where no test was done.
     """
-    columns = {name: written_down(values[name], v) for name, v in dictionary.items() if name in values}
+    limits = {name: values[equation.name] for name, equation in DETECTION_LIMITS.items()}
+    columns = {name: written_down(values[name], v, limits.get(name)) for name, v in dictionary.items() if name in values}
+    hundreds, fives = values["eosinophils_reported_in_hundreds"] == 1, values["remembers_round_numbers"] == 1
+    columns |= {name: np.where(hundreds, _in_steps(columns[name], 100.0), columns[name]) for name in COUNTS}
+    columns |= {name: np.where(fives, _in_steps_but_none(columns[name], 5.0), columns[name]) for name in REMEMBERED}
+    columns["age_at_onset_years"] = np.minimum(columns["age_at_onset_years"], columns["age_years"])
     rest = 100 - columns["sputum_eosinophils_pct"]
     columns["sputum_neutrophils_pct"] = np.minimum(columns["sputum_neutrophils_pct"], rest)
-    for site, steps in COARSE_STEPS.items():
-        there = values["site"] == site
-        for name, step in steps.items():
-            columns[name] = np.where(there, np.round(columns[name] / step) * step, columns[name])
     for test, names in SHOWN_BY.items():
         columns |= {name: _shown_where(values[test] == 1, columns[name]) for name in names}
     return pd.DataFrame({name: as_text(c) if isinstance(c, pd.Categorical) else c for name, c in columns.items()})
+
+
+def _in_steps(numbers: NDArray[np.float64], step: float) -> NDArray[np.float64]:
+    return np.round(numbers / step) * step
+
+
+def _in_steps_but_none(numbers: NDArray[np.float64], step: float) -> NDArray[np.float64]:
+    """Numbers in steps, but for those that would become none: two pack-years are some."""
+    coarse = _in_steps(numbers, step)
+    return np.where(coarse > 0, coarse, numbers)
 
 
 def _shown_where(done: NDArray[np.bool_], column: Values) -> Values:
@@ -206,13 +292,24 @@ def _shown_where(done: NDArray[np.bool_], column: Values) -> Values:
     return np.where(done, column, np.nan)
 
 
-def written_down(values: Values, variable: Variable) -> Values:
+def usual_detection_limit(name: str) -> float:
+    """Detection limit of a variable by default; 0 if there is none.
+
+    Examples
+    --------
+    >>> usual_detection_limit("feno_ppb"), usual_detection_limit("age_years")
+    (5.0, 0.0)
+    """
+    return float(DETECTION_LIMITS[name].coefficients["limit"]) if name in DETECTION_LIMITS else 0.0
+
+
+def written_down(values: Values, variable: Variable, detection_limit: float | NDArray[np.float64] | None) -> Values:
     """Values of one variable as a clinic reports them: within range, in steps, not below detection."""
     if isinstance(values, pd.Categorical):
         return values
     numbers = np.asarray(values, dtype=float)
-    if variable.name in DETECTION_LIMITS:
-        numbers = np.maximum(numbers, DETECTION_LIMITS[variable.name])
+    if detection_limit is not None:
+        numbers = np.maximum(numbers, detection_limit)
     if variable.resolution:
         numbers = np.round(np.round(numbers / variable.resolution) * variable.resolution, 6)
     return numbers if variable.limits is None else np.clip(numbers, *variable.limits)

@@ -18,6 +18,7 @@ from types import ModuleType
 import pandas as pd
 
 from asthma_ml.cohort.causal_model import CausalModel
+from asthma_ml.cohort.clinic import KNOBS
 from asthma_ml.cohort.generate import severe_asthma_model
 from asthma_ml.cohort.presets import PRESETS, Preset
 from asthma_ml.cohort.structural_equations import Coefficient, StructuralEquation
@@ -25,6 +26,9 @@ from asthma_ml.evidence import GRADES, evidence_table
 from asthma_ml.variables import data_dictionary
 
 RECALLED = "recalled"
+KNOBS_HEADING = "How dirty the clinic is"
+GRADES_HEADING = "How the numbers are founded"
+PRESETS_HEADING = "Presets"
 INTRODUCTION = """# Mechanisms
 
 Generated from the code by `make docs`: change an equation in `asthma_ml/cohort/`, not this file.
@@ -68,7 +72,7 @@ def mechanism_book(model: CausalModel | None = None) -> str:
     chapters = mechanisms_in_causal_order(model)
     parts = [INTRODUCTION, _contents(chapters)]
     parts += [_chapter(name, equations, model) for name, equations in chapters.items()]
-    parts += [_grades(chapters), _presets(PRESETS.values()), _sources(model)]
+    parts += [_knobs(model), _grades(chapters), _presets(PRESETS.values()), _sources(model)]
     return "\n".join(parts)
 
 
@@ -115,10 +119,8 @@ def _contents(chapters: Mapping[str, list[StructuralEquation]]) -> str:
     for name, equations in chapters.items():
         variables = ", ".join(f"[{equation.name}](#{equation.name})" for equation in equations)
         lines.append(f"- [{plain(name)}](#{_anchor(plain(name))}): {variables}")
-    return (
-        "\n".join([*lines, "- [How the numbers are founded](#how-the-numbers-are-founded)", "- [Presets](#presets)"])
-        + "\n"
-    )
+    lines += [f"- [{heading}](#{_anchor(heading)})" for heading in (KNOBS_HEADING, GRADES_HEADING, PRESETS_HEADING)]
+    return "\n".join(lines) + "\n"
 
 
 def _anchor(heading: str) -> str:
@@ -222,6 +224,25 @@ def _overridden(equation: StructuralEquation, name: str) -> str:
     return ", ".join(f"{preset} {number:g}" for preset, number in found)
 
 
+def _knobs(model: CausalModel) -> str:
+    """What a user may turn to make the clinic cleaner or dirtier, with the defaults."""
+    defaults = dict(_coefficients(model))
+    lines = [
+        f"## {KNOBS_HEADING}",
+        "",
+        "Name any of these in the `[overrides]` of a preset of your own.",
+        "",
+        "| knob | name in a preset | default | unit | what it does |",
+        "| --- | --- | ---: | --- | --- |",
+    ]
+    for knob, addresses in KNOBS.items():
+        for address in addresses:
+            number, equation = defaults[address], model.equations[address.partition(".")[0]]
+            cells = (knob, f"`{address}`", f"{number:g}", number.unit, f"[{equation.title}](#{equation.name})")
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
+
+
 def _grades(chapters: Mapping[str, list[StructuralEquation]]) -> str:
     counts = {
         name: Counter(number.evidence for equation in equations for number in equation.coefficients.values())
@@ -229,7 +250,7 @@ def _grades(chapters: Mapping[str, list[StructuralEquation]]) -> str:
     }
     total = sum(counts.values(), Counter())
     lines = [
-        "## How the numbers are founded",
+        f"## {GRADES_HEADING}",
         "",
         f"| mechanism | {' | '.join(GRADES)} | all |",
         "| --- | ---: | ---: | ---: | ---: |",
@@ -242,7 +263,7 @@ def _grades(chapters: Mapping[str, list[StructuralEquation]]) -> str:
 
 def _presets(presets: Iterable[Preset]) -> str:
     lines = [
-        "## Presets",
+        f"## {PRESETS_HEADING}",
         "",
         "| preset | stands for | people enter | numbers of its own |",
         "| --- | --- | --- | ---: |",

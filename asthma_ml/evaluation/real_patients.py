@@ -18,7 +18,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import RepeatedStratifiedKFold
 
 from asthma_ml.cohort import generate_cohort
-from asthma_ml.cohort.clinic import written_down
+from asthma_ml.cohort.clinic import usual_detection_limit, written_down
 from asthma_ml.cohort.presets import Preset
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients import PatientTable
@@ -194,8 +194,8 @@ def _real(patients: PatientTable, weights: str | None) -> tuple[pd.DataFrame, Fl
     wanted = [name for name in dict.fromkeys((*MARKERS, *TOLD_APART_BY)) if name in patients.values]
     columns = {name: patients.values.loc[kept, name] for name in wanted}
     written = {
-        name: written_down(column, dictionary[name]) if dictionary[name].is_numeric else column.to_numpy()
-        for name, column in columns.items()
+        name: written_down(column, variable, usual_detection_limit(name)) if variable.is_numeric else column.to_numpy()
+        for name, column, variable in ((name, column, dictionary[name]) for name, column in columns.items())
     }
     return pd.DataFrame(written), weight[kept] / weight[kept].mean()
 
