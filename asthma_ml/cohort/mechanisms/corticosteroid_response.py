@@ -20,7 +20,7 @@ def steroid_sensitivity(
     fcer2_rs28364072,
     cyp3a4_rs35599367,
     *,
-    logit_mean=Coefficient(1.0, "logit", source="GEN021", evidence="derived"),
+    logit_mean=Coefficient(1.23, "logit", source="GEN021", evidence="derived"),
     il17=Coefficient(-0.30, "logit per sd"),
     tobacco=Coefficient(-0.30, "logit per unit of burden"),
     bmi=Coefficient(-0.15, "logit per 6 kg/m2"),
@@ -45,7 +45,7 @@ def delivered_ics_ug_day(
     *,
     correct=Coefficient(1.0, "fraction"),
     acceptable=Coefficient(0.8, "fraction"),
-    poor=Coefficient(0.5, "fraction"),
+    poor=Coefficient(0.55, "fraction"),
 ):
     """Inhaled steroid that reaches the airway [ug/day BDP-equivalent]: dose x adherence x technique."""
     technique = by_level(inhaler_technique, correct=correct, acceptable=acceptable, poor=poor)
