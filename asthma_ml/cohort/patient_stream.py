@@ -18,9 +18,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from asthma_ml.cohort.causal_model import BLOCK_SIZE, Interventions
+from asthma_ml.cohort.causal_model import Interventions
 from asthma_ml.cohort.conditions import Condition
 from asthma_ml.cohort.enrolment import enrol, preset_model
+from asthma_ml.cohort.noise import BLOCK_SIZE
 from asthma_ml.cohort.patient_tables import observed_table, truth_columns, truth_table
 from asthma_ml.cohort.presets import Preset
 from asthma_ml.errors import UnusableInputError

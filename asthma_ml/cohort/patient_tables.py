@@ -96,9 +96,7 @@ def with_whole_numbers(observed: pd.DataFrame) -> pd.DataFrame:
 
 def _twin(model: CausalModel, patients: Enrolled, do: Interventions, outcomes: tuple[str, ...]) -> Columns:
     """Outcomes of the same patients under an intervention; the rest of the twin is left out."""
-    moved = model.with_descendants(do)
-    unmoved = {name: column for name, column in patients.values.items() if name not in moved}
-    return model.simulate(patients.noise, do=do, given=unmoved, wanted=outcomes)
+    return model.twin(patients.values, patients.noise, {**patients.do, **do}, outcomes)
 
 
 def _patient_ids(seed: int, numbers: NDArray[np.int64]) -> pd.Series[str]:
