@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from asthma_ml.cohort.table_columns import with_text
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.writing import packing, replacing
 
@@ -125,4 +126,4 @@ def _parquet(file: BinaryIO) -> Iterator[Append]:
 
 
 def _arrow(frame: pd.DataFrame) -> pa.Table:
-    return pa.Table.from_pandas(frame, preserve_index=False)
+    return pa.Table.from_pandas(with_text(frame), preserve_index=False)

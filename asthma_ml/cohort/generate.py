@@ -22,6 +22,7 @@ from asthma_ml.cohort.enrolment import ENROLLED, severe_asthma_model
 from asthma_ml.cohort.patient_stream import PatientStream
 from asthma_ml.cohort.patient_tables import truth_columns, with_whole_numbers
 from asthma_ml.cohort.presets import DEFAULT_PRESET, Preset, preset_named
+from asthma_ml.cohort.table_columns import GrowingTable
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients import write_text
 from asthma_ml.variables import LABEL, TWO_CLASSES, data_dictionary
@@ -132,9 +133,11 @@ def generate_cohort(
     (True, True)
     """
     stream = _stream(n_patients, seed, preset, do, where=where, select_anew=select_anew, jobs=jobs)
-    tables = zip(*_shown(stream, progress), strict=True)
-    observed, truth = (pd.concat(parts, ignore_index=True) for parts in tables)
-    return Cohort(observed, truth, _schema(stream))
+    observed, truth = GrowingTable(n_patients), GrowingTable(n_patients)
+    for seen, hidden in _shown(stream, progress):
+        observed.append(seen)
+        truth.append(hidden)
+    return Cohort(observed.frame(), truth.frame(), _schema(stream))
 
 
 def write_cohort(

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from asthma_ml.cohort import clinic
 from asthma_ml.cohort.causal_model import CausalModel, Columns, Interventions
-from asthma_ml.cohort.distributions import as_text
 from asthma_ml.cohort.enrolment import Enrolled
 from asthma_ml.variables import ID, TRUTH_PREFIX, data_dictionary
 
@@ -70,21 +69,21 @@ def truth_columns(model: CausalModel) -> tuple[str, ...]:
 
 
 def observed_table(seed: int, patients: Enrolled) -> pd.DataFrame:
-    """What a clinic sees of some patients, `patient_id` first."""
+    """What a clinic sees of some patients, `patient_id` first, texts as categories."""
     observed = clinic.observed_table(patients.values, data_dictionary())
     observed.insert(0, ID, _patient_ids(seed, patients.numbers))
     return observed
 
 
-def truth_table(model: CausalModel, seed: int, patients: Enrolled) -> pd.DataFrame:
-    """What it cannot see: latent variables and potential outcomes, `patient_id` first."""
-    columns: dict[str, Any] = {ID: _patient_ids(seed, patients.numbers)}
+def truth_table(model: CausalModel, ids: pd.Series[str], patients: Enrolled) -> pd.DataFrame:
+    """What it cannot see: latent variables and potential outcomes, `patient_id` first, texts as categories."""
+    columns: dict[str, Any] = {ID: ids}
     for name in truth_variables(model):
         columns[_true(name)] = _plain(patients.values[name])
     for suffix, (do, outcomes) in POTENTIAL_OUTCOMES.items():
         twin = _twin(model, patients, do, outcomes)
         columns |= {f"{_true(outcome)}_{suffix}": _plain(twin[outcome]) for outcome in outcomes}
-    return pd.DataFrame(columns)
+    return pd.DataFrame(columns, copy=False)
 
 
 def with_whole_numbers(observed: pd.DataFrame) -> pd.DataFrame:
@@ -109,4 +108,4 @@ def _true(name: str) -> str:
 
 
 def _plain(column: Any) -> Any:
-    return as_text(column) if isinstance(column, pd.Categorical) else np.round(column, 6)
+    return column if isinstance(column, pd.Categorical) else np.round(column, 6)
