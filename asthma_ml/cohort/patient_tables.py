@@ -88,9 +88,12 @@ def truth_table(model: CausalModel, ids: pd.Series[str], patients: Enrolled) -> 
 
 def with_whole_numbers(observed: pd.DataFrame) -> pd.DataFrame:
     """The observed table with counts, flags and whole-step values as integers, as a clinic writes them."""
-    dictionary = data_dictionary()
-    whole = [name for name, variable in dictionary.items() if variable.is_whole and name in observed]
-    return observed.astype(dict.fromkeys(whole, "Int64"))
+    return observed.astype({name: "Int64" for name in whole_columns() if name in observed})
+
+
+def whole_columns() -> frozenset[str]:
+    """Observed columns of counts, flags and whole steps."""
+    return frozenset(name for name, variable in data_dictionary().items() if variable.is_whole)
 
 
 def _twin(model: CausalModel, patients: Enrolled, do: Interventions, outcomes: tuple[str, ...]) -> Columns:
