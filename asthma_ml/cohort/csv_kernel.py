@@ -13,10 +13,12 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from asthma_ml.cohort.csv_rows import TEXT, WHOLE
+from asthma_ml.cohort.csv_rows import STEP, TEXT, WHOLE
 
 UNWRITABLE = -1
 _LARGEST = 1e9
+_HUNDRED = np.uint64(100)
+_PAIRS = np.array([[ord(digit) for digit in f"{number:02d}"] for number in range(100)], dtype=np.uint8)
 _NEWLINE, _MINUS, _POINT, _ZERO = map(ord, "\n-.0")
 
 
@@ -55,11 +57,11 @@ def write_rows(
     ends : ndarray of shape (n_texts + 1,)
         Where the text before a text ends in `text`.
     text : ndarray of shape (n_bytes,)
-        All texts.
+        All texts, and `STEP` bytes more.
     delimiter : int
         Its code.
     out : ndarray of uint8
-        Where the rows go; it must be long enough.
+        Where the rows go; it must be long enough, and `STEP` bytes more.
 
     Returns
     -------
@@ -85,10 +87,12 @@ def write_rows(
 
 @_compiled
 def _put_text(out: Any, at: int, text: Any, ends: Any, number: int) -> int:
-    for i in range(ends[number], ends[number + 1]):
-        out[at] = text[i]
-        at += 1
-    return at
+    """Copy whole steps, which is one instruction each; what is too much will be written over."""
+    begin, end = ends[number], ends[number + 1]
+    for start in range(begin, end, STEP):
+        for i in range(STEP):
+            out[at + start - begin + i] = text[start + i]
+    return at + end - begin
 
 
 @_compiled
@@ -96,44 +100,60 @@ def _put_number(out: Any, at: int, number: float, kind: int) -> int:
     size = abs(number)
     if size >= _LARGEST:
         return UNWRITABLE
-    whole = int(size)
-    millionths = 0
+    whole, millionths = int(size), 0
     if whole != size:
         total = int(np.rint(size * 1e6))
         if kind == WHOLE or total / 1e6 != size:
             return UNWRITABLE
-        whole, millionths = total // 1_000_000, total % 1_000_000
+        whole = int(np.uint64(total) // np.uint64(1_000_000))
+        millionths = total - whole * 1_000_000
     if math.copysign(1.0, number) < 0 and not (kind == WHOLE and size == 0):
         out[at] = _MINUS
         at += 1
-    at = _put_digits(out, at, whole, _width(whole))
-    return _put_decimals(out, at, millionths) if millionths else at
+    at = _put_whole(out, at, np.uint64(whole))
+    return _put_millionths(out, at, np.uint64(millionths)) if millionths else at
 
 
 @_compiled
-def _put_decimals(out: Any, at: int, millionths: int) -> int:
+def _put_millionths(out: Any, at: int, millionths: Any) -> int:
     """A point and the decimals without the zeros at their end."""
     out[at] = _POINT
-    width = 6
-    if millionths % 1000 == 0:
-        millionths, width = millionths // 1000, 3
-    while millionths % 10 == 0:
-        millionths, width = millionths // 10, width - 1
-    return _put_digits(out, at + 1, millionths, width)
+    pairs = millionths // _HUNDRED
+    _put_pair(out, at + 1, pairs // _HUNDRED)
+    _put_pair(out, at + 3, pairs % _HUNDRED)
+    _put_pair(out, at + 5, millionths % _HUNDRED)
+    at += 7
+    while out[at - 1] == _ZERO:
+        at -= 1
+    return at
 
 
 @_compiled
-def _put_digits(out: Any, at: int, number: int, width: int) -> int:
-    for i in range(at + width - 1, at - 1, -1):
-        out[i] = _ZERO + number % 10
-        number //= 10
-    return at + width
+def _put_whole(out: Any, at: int, number: Any) -> int:
+    end = at + _width(number)
+    place = end
+    while place - at >= 2:
+        place -= 2
+        _put_pair(out, place, number % _HUNDRED)
+        number //= _HUNDRED
+    if place > at:
+        out[at] = np.uint8(_ZERO) + np.uint8(number)
+    return end
 
 
 @_compiled
-def _width(number: int) -> int:
-    width, limit = 1, 10
+def _put_pair(out: Any, at: int, number: Any) -> int:
+    out[at] = _PAIRS[number, 0]
+    out[at + 1] = _PAIRS[number, 1]
+    return at + 2
+
+
+@_compiled
+def _width(number: Any) -> int:
+    if number < _HUNDRED:
+        return 1 if number < np.uint64(10) else 2
+    width, limit = 2, _HUNDRED
     while number >= limit:
-        limit *= 10
+        limit *= np.uint64(10)
         width += 1
     return width

@@ -19,6 +19,8 @@ _Bytes: TypeAlias = NDArray[np.uint8]
 
 DECIMAL, WHOLE, TEXT = 0, 1, 2
 LONGEST_NUMBER = len("-999999999.999999")
+STEP = 16
+"""Bytes that are copied at once."""
 
 # Columns that lie a power of two apart compete for the same few lines of the processor's cache.
 _PADDING = 8
@@ -67,9 +69,12 @@ class CsvRows:
         """Memory is kept from table to table: fresh memory is slow."""
         if self._cells.shape[1] < n_rows + _PADDING:
             self._cells = np.empty((len(columns), n_rows + _PADDING))
-        longest = n_rows * sum(column.longest + 1 for column in columns)
+        longest = n_rows * sum(column.longest + 1 for column in columns) + STEP
         if len(self._bytes) < longest:
             self._bytes = np.empty(longest, dtype=np.uint8)
+
+
+_STEP_MORE = np.zeros(STEP, dtype=np.uint8)
 
 
 class _Column(NamedTuple):
@@ -117,4 +122,4 @@ def _all_texts(columns: list[_Column]) -> tuple[NDArray[np.int64], NDArray[np.in
     first = np.cumsum([0, *(len(column.ends) for column in columns)], dtype=np.int64)
     begin = np.cumsum([0, *(len(column.text) for column in columns)], dtype=np.int64)
     ends = np.concatenate([column.ends + offset for column, offset in zip(columns, begin, strict=False)])
-    return first, np.concatenate([[0], ends]), np.concatenate([column.text for column in columns])
+    return first, np.concatenate([[0], ends]), np.concatenate([*(column.text for column in columns), _STEP_MORE])
