@@ -333,11 +333,10 @@ class Categorical(_Quantile):
             return np.log(high - low)
 
     def coerce(self, x: object, n: int) -> Values:
-        names = np.broadcast_to(np.asarray(x, dtype=object), (n,))
-        codes = pd.Index(list(self.levels), dtype=object).get_indexer_for(pd.Index(names))
+        codes = pd.Index(self.levels, dtype=object).get_indexer_for(pd.Index(np.atleast_1d(np.asarray(x, dtype=object))))
         if (codes < 0).any():
             raise ValueError(f"must be one of {', '.join(self.levels)}")
-        return levels_from_codes(codes, self.levels)
+        return levels_from_codes(np.broadcast_to(codes, (n,)), self.levels)
 
 
 def levels_from_codes(codes: NDArray[Any], levels: Sequence[str]) -> pd.Categorical[str]:

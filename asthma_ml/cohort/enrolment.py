@@ -16,12 +16,10 @@ from asthma_ml.cohort.causal_model import CausalModel, Columns, Interventions
 from asthma_ml.cohort.distributions import Values
 from asthma_ml.cohort.noise import BLOCK_SIZE, Noise, RememberedNoise
 from asthma_ml.cohort.presets import Preset
+from asthma_ml.cohort.screening import ENROLLED, SCREENED_BY, can_be_screened, may_enrol
 from asthma_ml.cohort.structural_equations import equations_in
 from asthma_ml.errors import CausalModelError
 from asthma_ml.variables import ID, data_dictionary
-
-ENROLLED = "enrolled"
-
 
 @dataclass(frozen=True)
 class Enrolled:
@@ -75,8 +73,8 @@ def enrol(
 ) -> Enrolled | None:
     """Those who enrol from some blocks of the population; None if nobody does.
 
-    Of everybody only the causes of enrolment are computed; the rest of the model follows for
-    those who enrolled, all blocks at once. Of each block only the `first` people are looked at.
+    Of everybody only the causes of the treatment step are computed, and those of enrolment for
+    whom it does not rule out; the rest of the model follows for those who enrolled, all blocks at once. Of each block only the `first` people are looked at.
     With `wanted`, only these variables and their causes are sure to be there.
     """
     do, before = do or {}, do if select_anew else None
@@ -95,9 +93,21 @@ def enrol(
 def _block(model: CausalModel, noise: Noise, preset: Preset, do: Interventions | None) -> tuple[Noise, Columns]:
     if not preset.selects:
         return noise, {}
-    everybody = model.simulate(noise, do=do, wanted=[ENROLLED])
-    rows = np.flatnonzero(everybody[ENROLLED] == 1)
-    return noise.take(rows), {name: column[rows] for name, column in everybody.items()}
+    noise, known = _screened(model, noise, do) if can_be_screened(model) and ENROLLED not in (do or {}) else (noise, {})
+    candidates = model.simulate(noise, do=do, given=known, wanted=[ENROLLED])
+    rows = np.flatnonzero(candidates[ENROLLED] == 1)
+    return noise.take(rows), _rows(candidates, rows)
+
+
+def _screened(model: CausalModel, noise: Noise, do: Interventions | None) -> tuple[Noise, Columns]:
+    """Those of whom the treatment step does not already say that they do not enrol."""
+    everybody = model.simulate(noise, do=do, wanted=[SCREENED_BY])
+    rows = np.flatnonzero(may_enrol(model, everybody[SCREENED_BY], noise.uniform(ENROLLED)))
+    return noise.take(rows), _rows(everybody, rows)
+
+
+def _rows(columns: Columns, rows: NDArray[np.int64]) -> Columns:
+    return {name: column[rows] for name, column in columns.items()}
 
 
 def _stacked(tables: Sequence[Columns]) -> Columns:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from asthma_ml.cohort import clinic
 from asthma_ml.cohort.causal_model import CausalModel, Columns, Interventions
+from asthma_ml.cohort.distributions import Floats
 from asthma_ml.cohort.enrolment import Enrolled
 from asthma_ml.variables import ID, TRUTH_PREFIX, data_dictionary
 
@@ -98,7 +99,19 @@ def whole_columns() -> frozenset[str]:
 
 def _twin(model: CausalModel, patients: Enrolled, do: Interventions, outcomes: tuple[str, ...]) -> Columns:
     """Outcomes of the same patients under an intervention; the rest of the twin is left out."""
-    return model.twin(patients.values, patients.noise, {**patients.do, **do}, outcomes)
+    values, noise, do_all = patients.values, patients.noise, {**patients.do, **do}
+    touched = np.flatnonzero(np.any([values[name] != value for name, value in do.items()], axis=0))
+    if 2 * len(touched) > len(patients.numbers):
+        return model.twin(values, noise, do_all, outcomes)
+    few = {name: column[touched] for name, column in values.items()}
+    twin = model.twin(few, noise.take(touched), do_all, outcomes)
+    return {name: _with_rows(values[name], touched, twin[name]) for name in outcomes}
+
+
+def _with_rows(column: Floats, rows: NDArray[np.int64], moved: Floats) -> Floats:
+    column = column.copy()
+    column[rows] = moved
+    return column
 
 
 def _patient_ids(seed: int, numbers: NDArray[np.int64]) -> pd.Series[str]:

@@ -8,7 +8,8 @@ import pytest
 
 from asthma_ml.cohort import PRESETS
 from asthma_ml.cohort.noise import BLOCK_SIZE, Noise
-from asthma_ml.cohort.enrolment import ENROLLED, enrol, preset_model
+from asthma_ml.cohort.enrolment import enrol, preset_model
+from asthma_ml.cohort.screening import ENROLLED
 
 SEED = 3
 
