@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+_FEW = 4
+
 
 def panjer_quantiles(u: Floats, none: Any, slope: Any, start: Any, most: int) -> Floats:
     """Smallest counts whose cumulative probability reaches `u`.
@@ -48,17 +50,18 @@ def panjer_quantiles(u: Floats, none: Any, slope: Any, start: Any, most: int) ->
         n_below = np.count_nonzero(below)
         if not n_below:
             break
-        if 2 * n_below < len(below):  # counts are mostly small: go on with the few that are not
-            rows = np.flatnonzero(below) if isinstance(rows, slice) else rows[below]
-            u, probability, cumulative = u[below], probability[below], cumulative[below]
-            slope, start = _of(slope, below), _of(start, below)
+        if 2 * n_below < len(below) and most > _FEW:  # counts are mostly small: go on with the few that are not
+            still = np.flatnonzero(below)
+            rows = still if isinstance(rows, slice) else rows.take(still)
+            u, probability, cumulative, slope, start = (_of(x, still) for x in (u, probability, cumulative, slope, start))
             count[rows] = k
         else:
             count[rows] += below
-        probability *= slope + start / k
-        cumulative += probability
+        if k < most:
+            probability *= slope + start / k
+            cumulative += probability
     return count
 
 
-def _of(parameter: Any, rows: NDArray[np.bool_]) -> Any:
-    return parameter[rows] if np.ndim(parameter) else parameter
+def _of(parameter: Any, rows: NDArray[np.int64]) -> Any:
+    return parameter.take(rows) if np.ndim(parameter) else parameter

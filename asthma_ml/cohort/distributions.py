@@ -138,8 +138,11 @@ class TruncatedNormal(_Quantile, _Number):
 
     def from_uniform(self, u: Floats) -> Floats:
         low, high = self._edges()
-        inside = special.ndtri(low + (high - low) * u)
-        return np.asarray(np.clip(self.mean + self.sd * inside, self.lower, self.upper))
+        value = np.asarray(special.ndtri(low + (high - low) * u))
+        value *= self.sd
+        value += self.mean
+        np.maximum(value, self.lower, out=value)
+        return np.minimum(value, self.upper, out=value)
 
     def to_noise(self, x: Floats, position: float = 0.5) -> Floats:
         low, high = self._edges()
@@ -300,8 +303,38 @@ class Bernoulli(_Quantile):
         return values
 
 
+class _Choice:
+    """One of some levels, each of which takes an interval of the noise."""
+
+    levels: tuple[str, ...]
+
+    def _upper_edges(self) -> list[Parameter]:
+        """Cumulative probability of each level but the last."""
+        raise NotImplementedError
+
+    def _interval(self, x: pd.Categorical) -> tuple[Floats, Floats]:
+        edges = np.stack([np.broadcast_to(e, (len(x),)) for e in (0.0, *self._upper_edges(), 1.0)])
+        rows = np.arange(len(x))
+        return edges[x.codes, rows], edges[x.codes + 1, rows]
+
+    def to_noise(self, x: pd.Categorical, position: float = 0.5) -> Floats:
+        return _between(*self._interval(x), position)
+
+    def log_prob(self, x: pd.Categorical) -> Floats:
+        low, high = self._interval(x)
+        with np.errstate(divide="ignore"):
+            return np.log(high - low)
+
+    def coerce(self, x: object, n: int) -> Values:
+        asked = pd.Index(np.atleast_1d(np.asarray(x, dtype=object)))
+        codes = pd.Index(self.levels, dtype=object).get_indexer_for(asked)
+        if (codes < 0).any():
+            raise ValueError(f"must be one of {', '.join(self.levels)}")
+        return levels_from_codes(np.broadcast_to(codes, (n,)), self.levels)
+
+
 @dataclass(frozen=True)
-class Categorical(_Quantile):
+class Categorical(_Quantile, _Choice):
     """One of `levels`; `weights` holds one number or array for each level and need not sum to 1."""
 
     levels: tuple[str, ...]
@@ -319,24 +352,27 @@ class Categorical(_Quantile):
             codes += u > height
         return levels_from_codes(codes, self.levels)
 
-    def _interval(self, x: pd.Categorical) -> tuple[Floats, Floats]:
-        edges = np.stack([np.broadcast_to(e, (len(x),)) for e in (0.0, *self._upper_edges(), 1.0)])
-        rows = np.arange(len(x))
-        return edges[x.codes, rows], edges[x.codes + 1, rows]
 
-    def to_noise(self, x: pd.Categorical, position: float = 0.5) -> Floats:
-        return _between(*self._interval(x), position)
+@dataclass(frozen=True)
+class OrderedProbit(_Choice):
+    """One of `levels` in ascending order: how many `cuts` a normal score with mean and sd exceeds.
 
-    def log_prob(self, x: pd.Categorical) -> Floats:
-        low, high = self._interval(x)
-        with np.errstate(divide="ignore"):
-            return np.log(high - low)
+    A cut below the one before it counts as equal to it: the level between them is never reached.
+    """
 
-    def coerce(self, x: object, n: int) -> Values:
-        codes = pd.Index(self.levels, dtype=object).get_indexer_for(pd.Index(np.atleast_1d(np.asarray(x, dtype=object))))
-        if (codes < 0).any():
-            raise ValueError(f"must be one of {', '.join(self.levels)}")
-        return levels_from_codes(np.broadcast_to(codes, (n,)), self.levels)
+    levels: tuple[str, ...]
+    mean: Parameter
+    sd: Parameter
+    cuts: Sequence[float]
+
+    def _upper_edges(self) -> list[Parameter]:
+        return [special.ndtr((cut - np.asarray(self.mean)) / self.sd) for cut in accumulate(self.cuts, max)]
+
+    def from_noise(self, z: Floats) -> pd.Categorical[str]:
+        score, codes = self.mean + self.sd * z, np.zeros(len(z), dtype=np.int8)
+        for cut in accumulate(self.cuts, max):
+            codes += score > cut
+        return levels_from_codes(codes, self.levels)
 
 
 def levels_from_codes(codes: NDArray[Any], levels: Sequence[str]) -> pd.Categorical[str]:
