@@ -13,7 +13,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from asthma_ml.cohort.distributions import Categorical, Floats, Normal, Values
 from asthma_ml.cohort.noise import Noise, stream_words

@@ -53,7 +53,8 @@ def panjer_quantiles(u: Floats, none: Any, slope: Any, start: Any, most: int) ->
         if 2 * n_below < len(below) and most > _FEW:  # counts are mostly small: go on with the few that are not
             still = np.flatnonzero(below)
             rows = still if isinstance(rows, slice) else rows.take(still)
-            u, probability, cumulative, slope, start = (_of(x, still) for x in (u, probability, cumulative, slope, start))
+            u, probability, cumulative = u.take(still), probability.take(still), cumulative.take(still)
+            slope, start = _of(slope, still), _of(start, still)
             count[rows] = k
         else:
             count[rows] += below

@@ -25,10 +25,12 @@ _NEWLINE, _MINUS, _POINT, _ZERO = map(ord, "\n-.0")
 def _compiled(function: Callable[..., int]) -> Callable[..., int]:
     """Machine code that lets other threads run, kept on disk if there is a folder to keep it in."""
     how: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+    compiled: Callable[..., int]
     try:
-        return numba.njit(cache=True, **how)(function)
+        compiled = numba.njit(cache=True, **how)(function)
     except RuntimeError:
-        return numba.njit(**how)(function)
+        compiled = numba.njit(**how)(function)
+    return compiled
 
 
 @_compiled
@@ -72,7 +74,7 @@ def write_rows(
     for row in range(n_rows):
         for column in range(len(kinds)):
             cell = cells[column, row]
-            if cell == cell:
+            if not np.isnan(cell):
                 if kinds[column] == TEXT:
                     at = _put_text(out, at, text, ends, first[column] + int(cell))
                 else:
@@ -88,11 +90,12 @@ def write_rows(
 @_compiled
 def _put_text(out: Any, at: int, text: Any, ends: Any, number: int) -> int:
     """Copy whole steps, which is one instruction each; what is too much will be written over."""
-    begin, end = ends[number], ends[number + 1]
-    for start in range(begin, end, STEP):
+    begin: int = ends[number]
+    length: int = ends[number + 1] - begin
+    for start in range(0, length, STEP):
         for i in range(STEP):
-            out[at + start - begin + i] = text[start + i]
-    return at + end - begin
+            out[at + start + i] = text[begin + start + i]
+    return at + length
 
 
 @_compiled

@@ -63,7 +63,7 @@ class CsvRows:
         kinds = np.array([column.kind for column in columns], dtype=np.int8)
         texts = _all_texts(columns)
         end = csv_kernel.write_rows(self._cells, len(table), kinds, *texts, self.delimiter, self._bytes)
-        return None if end == csv_kernel.UNWRITABLE else memoryview(self._bytes)[:end]
+        return None if end == csv_kernel.UNWRITABLE else self._bytes[:end].data
 
     def _make_room(self, columns: list[_Column], n_rows: int) -> None:
         """Memory is kept from table to table: fresh memory is slow."""

@@ -142,7 +142,8 @@ class TruncatedNormal(_Quantile, _Number):
         value *= self.sd
         value += self.mean
         np.maximum(value, self.lower, out=value)
-        return np.minimum(value, self.upper, out=value)
+        np.minimum(value, self.upper, out=value)
+        return value
 
     def to_noise(self, x: Floats, position: float = 0.5) -> Floats:
         low, high = self._edges()
@@ -383,11 +384,12 @@ def levels_from_codes(codes: NDArray[Any], levels: Sequence[str]) -> pd.Categori
     >>> list(levels_from_codes(np.array([0, 2]), ("never", "former", "current")))
     ['never', 'current']
     """
-    return pd.Categorical.from_codes(codes.astype(np.int8, copy=False), dtype=_category(tuple(levels)), validate=False)
+    dtype = _category(tuple(levels))
+    return pd.Categorical.from_codes(codes.astype(np.int8, copy=False), dtype=dtype, validate=False)
 
 
 @lru_cache(maxsize=1024)
-def _category(levels: tuple[str, ...]) -> pd.CategoricalDtype:
+def _category(levels: tuple[str, ...]) -> Any:
     """Made once: pandas checks levels anew each time, which takes longer than a block of patients."""
     return pd.CategoricalDtype(pd.Index(levels, dtype=object))
 
@@ -401,8 +403,9 @@ def as_text(category: pd.Categorical) -> Any:
     ['current', nan]
     """
     codes = pa.array(category.codes, mask=category.codes < 0)
-    texts = pa.array(category.categories, pa.large_string()).take(codes)
-    return pd.StringDtype(na_value=np.nan).__from_arrow__(texts)
+    texts = pa.array(list(category.categories), pa.large_string()).take(codes)
+    text: Any = pd.StringDtype(na_value=np.nan)
+    return text.__from_arrow__(texts)
 
 
 def by_level(category: pd.Categorical, /, **numbers: float) -> Floats:

@@ -21,6 +21,7 @@ from asthma_ml.cohort.structural_equations import equations_in
 from asthma_ml.errors import CausalModelError
 from asthma_ml.variables import ID, data_dictionary
 
+
 @dataclass(frozen=True)
 class Enrolled:
     """People who enrolled from some blocks of the population, with all their variables.
@@ -73,9 +74,10 @@ def enrol(
 ) -> Enrolled | None:
     """Those who enrol from some blocks of the population; None if nobody does.
 
-    Of everybody only the causes of the treatment step are computed, and those of enrolment for
-    whom it does not rule out; the rest of the model follows for those who enrolled, all blocks at once. Of each block only the `first` people are looked at.
-    With `wanted`, only these variables and their causes are sure to be there.
+    Of everybody only the causes of the treatment step are computed, and those of enrolment where
+    the step does not rule it out; the rest of the model follows for those who enrolled, all blocks
+    at once. Of each block only the `first` people are looked at. With `wanted`, only these
+    variables and their causes are sure to be there.
     """
     do, before = do or {}, do if select_anew else None
     found = [_block(model, Noise(seed, block, max(first, 0)), preset, before) for block in blocks]

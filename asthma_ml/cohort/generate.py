@@ -18,10 +18,11 @@ from tqdm import tqdm
 
 from asthma_ml.cohort.causal_model import Interventions
 from asthma_ml.cohort.cohort_files import table_file
-from asthma_ml.cohort.enrolment import ENROLLED, severe_asthma_model
+from asthma_ml.cohort.enrolment import severe_asthma_model
 from asthma_ml.cohort.patient_stream import PatientStream
 from asthma_ml.cohort.patient_tables import truth_columns, whole_columns
 from asthma_ml.cohort.presets import DEFAULT_PRESET, Preset, preset_named
+from asthma_ml.cohort.screening import ENROLLED
 from asthma_ml.cohort.table_columns import GrowingTable
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients import write_text

@@ -92,6 +92,7 @@ class RememberedNoise(Noise):
         return self._normal[name]
 
     def uniform(self, name: str) -> Floats:
+        """Probability of less noise."""
         if name not in self._uniform:
             self._uniform[name] = super().uniform(name)
         return self._uniform[name]
@@ -106,7 +107,7 @@ def stream_words(name: str) -> tuple[int, int]:
 @lru_cache(maxsize=4096)
 def _start(seed: int, name: str) -> np.uint64:
     """Where in the generator's period the stream of a variable begins."""
-    return np.random.SeedSequence([seed, *stream_words(name)]).generate_state(1, np.uint64)[0]
+    return np.uint64(np.random.SeedSequence([seed, *stream_words(name)]).generate_state(1, np.uint64)[0])
 
 
 def _mixed(state: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -64,7 +64,7 @@ class GrowingTable:
 
     def _begin(self, part: pd.DataFrame) -> None:
         numbers = part.select_dtypes("number").columns
-        memory = dict(zip(numbers, np.empty((len(numbers), self.n_rows)), strict=True))
+        memory: dict[Any, Any] = dict(zip(numbers, np.empty((len(numbers), self.n_rows)), strict=True))
         for name, column in part.items():
             if isinstance(column.array, pd.Categorical):
                 self._levels[str(name)] = tuple(column.array.categories)
@@ -74,7 +74,8 @@ class GrowingTable:
     def _whole(self, name: str) -> Any:
         column = self._columns[name]
         if name in self._levels:
-            return as_text(levels_from_codes(column, self._levels[name]))
+            category: Any = levels_from_codes(column, self._levels[name])
+            return as_text(category)
         if isinstance(column, list):
             return pd.concat(column, ignore_index=True)
         return column
@@ -82,4 +83,3 @@ class GrowingTable:
 
 def _handed_out(values: Any) -> Any:
     return as_text(values) if isinstance(values, pd.Categorical) else values
-

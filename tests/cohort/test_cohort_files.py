@@ -133,7 +133,7 @@ def peak_mb(n_patients, folder):
 @pytest.mark.skipif(sys.platform == "win32", reason="resource is a Unix module")
 def test_memory_does_not_grow_with_the_number_of_patients(tmp_path):
     """300,000 patients take about 600 MB as tables in memory."""
-    some, many = peak_mb(80_000, tmp_path), peak_mb(300_000, tmp_path)
+    some, many = peak_mb(cohort_files.MANY_ROWS, tmp_path), peak_mb(300_000, tmp_path)
     assert many < some + 60
     assert many < 550
 

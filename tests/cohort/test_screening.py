@@ -12,7 +12,12 @@ from asthma_ml.cohort.enrolment import enrol, preset_model
 from asthma_ml.cohort.screening import ENROLLED, SCREENED_BY, can_be_screened, may_enrol
 
 SELECTING = [preset for preset in PRESETS.values() if preset.selects]
-UPSIDE_DOWN = {"enrolled.control": -2.0, "enrolled.least_acq": 2.0, "enrolled.lung_function": 0.05, "enrolled.attacks": -1.0}
+UPSIDE_DOWN = {
+    "enrolled.control": -2.0,
+    "enrolled.least_acq": 2.0,
+    "enrolled.lung_function": 0.05,
+    "enrolled.attacks": -1.0,
+}
 
 
 def assert_nobody_is_missed(preset, do=None, people=None):
