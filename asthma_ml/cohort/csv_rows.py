@@ -19,7 +19,7 @@ _Bytes: TypeAlias = NDArray[np.uint8]
 
 DECIMAL, WHOLE, TEXT = 0, 1, 2
 LONGEST_NUMBER = len("-999999999.999999")
-STEP = 16
+STEP = 8
 """Bytes that are copied at once."""
 
 # Columns that lie a power of two apart compete for the same few lines of the processor's cache.

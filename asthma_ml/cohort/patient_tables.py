@@ -87,11 +87,6 @@ def truth_table(model: CausalModel, ids: pd.Series[str], patients: Enrolled) -> 
     return pd.DataFrame(columns, copy=False)
 
 
-def with_whole_numbers(observed: pd.DataFrame) -> pd.DataFrame:
-    """The observed table with counts, flags and whole-step values as integers, as a clinic writes them."""
-    return observed.astype({name: "Int64" for name in whole_columns() if name in observed})
-
-
 def whole_columns() -> frozenset[str]:
     """Observed columns of counts, flags and whole steps."""
     return frozenset(name for name, variable in data_dictionary().items() if variable.is_whole)
