@@ -4,12 +4,10 @@ Steps follow perceived severity, and poor adherence looks severe, so those who t
 stepped up. Oral steroid and biologics go to those who need them: group means are not effects.
 """
 
-from itertools import pairwise
-
 import numpy as np
-from scipy.special import expit, ndtr
+from scipy.special import expit
 
-from asthma_ml.cohort.distributions import Bernoulli, Categorical, LogNormal, Normal, by_level
+from asthma_ml.cohort.distributions import Bernoulli, LogNormal, Normal, OrderedProbit, by_level
 from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
 
 STEPS = ("step_1", "step_2", "step_3", "step_4", "step_5")
@@ -59,9 +57,7 @@ def treatment_step(
     above_4=Coefficient(1.38, "sd", source="ADH002,COH089,COH091", evidence="derived"),
 ):
     """GINA step that the patient is on; about one adult in six is on step 4 or 5."""
-    reached = [ndtr((perceived_severity - cut) / 0.3) for cut in (above_1, above_2, above_3, above_4)]
-    edges = [np.ones_like(perceived_severity), *reached, np.zeros_like(perceived_severity)]
-    return Categorical(STEPS, [np.maximum(low - high, 0.0) for low, high in pairwise(edges)])
+    return OrderedProbit(STEPS, perceived_severity, 0.3, (above_1, above_2, above_3, above_4))
 
 
 @structural_equation
