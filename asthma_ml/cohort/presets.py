@@ -80,7 +80,7 @@ _LIKE_ISAR = {
     "biologic.any_odds": 0.31,
     "old_records_found.share": 0.97,
     "peak_blood_eosinophils.peak_ratio": 1.0,
-    "type2_predisposition.mean": -1.14,
+    "type2_predisposition.mean": -1.10,
     "enrolled.log_odds": -0.9,
     "acq6_score.mean": 1.35,
     "attack_rate_per_year.rate": 1.17,

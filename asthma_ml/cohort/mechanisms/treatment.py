@@ -29,10 +29,10 @@ def perceived_severity(
     exacerbation_proneness,
     erratic_adherence,
     *,
-    type2=Coefficient(0.73, "sd per sd"),
+    type2=Coefficient(0.71, "sd per sd"),
     neutrophilic=Coefficient(0.29, "sd per sd"),
-    remodeling=Coefficient(0.27, "sd per sd"),
-    proneness=Coefficient(0.20, "sd per unit"),
+    remodeling=Coefficient(0.21, "sd per sd"),
+    proneness=Coefficient(0.18, "sd per unit"),
     erratic=Coefficient(0.15, "sd"),
     sd=Coefficient(0.75, "sd"),
 ):
@@ -53,8 +53,8 @@ def treatment_step(
     *,
     above_1=Coefficient(-1.1, "sd"),
     above_2=Coefficient(-0.25, "sd"),
-    above_3=Coefficient(0.67, "sd"),
-    above_4=Coefficient(1.38, "sd", source="ADH002,COH089,COH091", evidence="derived"),
+    above_3=Coefficient(0.61, "sd"),
+    above_4=Coefficient(1.35, "sd", source="ADH002,COH089,COH091", evidence="derived"),
 ):
     """GINA step that the patient is on; about one adult in six is on step 4 or 5."""
     return OrderedProbit(STEPS, perceived_severity, 0.3, (above_1, above_2, above_3, above_4))
