@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.column_map import ColumnMap, MappedColumn, refuse
 from asthma_ml.patients.problems import Finding, closest, shown
+from asthma_ml.patients.units import find_unit
 from asthma_ml.variables import data_dictionary
+
+_UNIT_IN_NAME = re.compile(r"(.+?)\s*[\(\[]\s*([^()\[\]]+?)\s*[\)\]]\s*", re.DOTALL)
 
 
 def match_columns(
@@ -51,7 +55,9 @@ def match_columns(
     taken = {name for column in stated.values() for name in column.sources}.union(column_map.ignore)
     by_name, findings = _match_by_name([name for name in names if name not in taken], stated)
     unnamed = {target: column_map.columns.get(target, MappedColumn(target)) for target in by_name}
-    found = stated | {target: replace(unnamed[target], sources=(by_name[target],)) for target in by_name}
+    found = stated | {target: _with_source(unnamed[target], by_name[target]) for target in by_name}
+    unread = [target for target, column in found.items() if _lacks_companion(column)]
+    findings += [_without_companion(found.pop(target)) for target in unread]
     _refuse_unmatched(names, found, column_map, source)
     return {target: found[target] for target in data_dictionary() if target in found}, findings
 
@@ -61,17 +67,55 @@ def plain_name(name: str) -> str:
     return re.sub(r"[\s\-]+", "_", name.strip().casefold())
 
 
+def variable_called(name: str) -> str | None:
+    """Return the variable that a column name means, None where it means none.
+
+    Examples
+    --------
+    >>> variable_called("Age"), variable_called("LOINC:711-2"), variable_called("Eosinophils (10^9/L)")
+    ('age_years', 'blood_eosinophils_cells_ul', 'blood_eosinophils_cells_ul')
+    """
+    plain = plain_name(name)
+    target = plain if plain in data_dictionary() else _by_plain_alias().get(plain.removeprefix("loinc:"))
+    if target is None and (parts := _UNIT_IN_NAME.fullmatch(name)):
+        target = variable_called(parts[1])
+    return target
+
+
+@cache
+def _by_plain_alias() -> dict[str, str]:
+    return {plain_name(alias): name for alias, name in data_dictionary().by_alias().items()}
+
+
+def _with_source(column: MappedColumn, name: str) -> MappedColumn:
+    """The column as it was found; a unit in its name counts where the map states none."""
+    parts = _UNIT_IN_NAME.fullmatch(name)
+    named = find_unit(parts[2], data_dictionary()[column.target]) if parts and column.unit is None else column.unit
+    return replace(column, sources=(name,), unit=named)
+
+
+def _lacks_companion(column: MappedColumn) -> bool:
+    needed = data_dictionary()[column.target].companions
+    return any(unit and unit == column.unit and name not in column.companions for name, unit in needed.items())
+
+
+def _without_companion(column: MappedColumn) -> Finding:
+    needed = data_dictionary()[column.target].companions
+    given = " and ".join(f'{name} = "COLUMN"' for name, unit in needed.items() if unit == column.unit)
+    message = f"not read: {shown(column.sources[0])} is in {column.unit}, which a column map converts `with` {given}"
+    return Finding(column.target, "conversion", "warning", message)
+
+
 def _match_by_name(names: Sequence[str], stated: Mapping[str, MappedColumn]) -> tuple[dict[str, str], list[Finding]]:
     """Match by exact name, then by plain name, then by alias; a better match takes the variable."""
-    dictionary, aliases = data_dictionary(), data_dictionary().by_alias()
-    free = list(names)
+    dictionary = data_dictionary()
+    free, findings = _without_strange_units(names)
     ways: tuple[tuple[str, Callable[[str], str | None]], ...] = (
         ("name", lambda name: name if name in dictionary else None),
         ("name", lambda name: plain_name(name) if plain_name(name) in dictionary else None),
-        ("alias", lambda name: aliases.get(plain_name(name))),
+        ("alias", variable_called),
     )
     matched: dict[str, str] = {}
-    findings: list[Finding] = []
     for way, target_of in ways:
         candidates = _candidates(free, target_of, {*stated, *matched})
         for target, found in candidates.items():
@@ -83,6 +127,20 @@ def _match_by_name(names: Sequence[str], stated: Mapping[str, MappedColumn]) -> 
                 findings.append(Finding(target, "alias", "warning", f"read {shown(found[0])} as {target}"))
         free = [name for name in free if target_of(name) is None]
     return matched, findings
+
+
+def _without_strange_units(names: Iterable[str]) -> tuple[list[str], list[Finding]]:
+    """Set aside names with something in brackets that is no unit of the variable they mean."""
+    free: list[str] = []
+    findings: list[Finding] = []
+    for name in names:
+        parts, target = _UNIT_IN_NAME.fullmatch(name), variable_called(name)
+        if parts and target and find_unit(parts[2], data_dictionary()[target]) is None:
+            message = f"not read: {shown(name)} names no unit of it; state the unit in a column map"
+            findings.append(Finding(target, "unit_in_name", "warning", message))
+        else:
+            free.append(name)
+    return free, findings
 
 
 def _candidates(names: Iterable[str], target_of: Callable[[str], str | None], taken: set[str]) -> dict[str, list[str]]:
@@ -103,11 +161,24 @@ def _ambiguous(target: str, names: Sequence[str]) -> Finding:
 def _refuse_absent(names: Sequence[str], column_map: ColumnMap, source: str) -> None:
     """Refuse a map that names columns the table does not have, all of them at once."""
     used = [(f"[columns.{target}] ", name) for target, column in column_map.columns.items() for name in column.sources]
+    used += [
+        (f"[columns.{target}] `with` ", name)
+        for target, column in column_map.columns.items()
+        for name in column.companions.values()
+    ]
     used += [("`ignore` ", name) for name in column_map.ignore]
-    absent = ((where, name) for where, name in used if name not in names)
+    present = set(names)
+    absent = ((where, name) for where, name in used if name not in present)
     refuse(
         [f"{where}{shown(name)} is not in {source}{_hint(name, names)}" for where, name in absent], column_map.source
     )
+
+
+def _guess(name: str) -> str:
+    """The variable that a name looks like; aliases count as well."""
+    aliases = _by_plain_alias()
+    guess = closest(plain_name(name), [*data_dictionary(), *aliases])
+    return f", closest: {aliases.get(guess, guess)}" if guess else ""
 
 
 def _hint(name: str, names: Iterable[str]) -> str:
@@ -122,7 +193,7 @@ def _refuse_unmatched(
     lost = sorted(column_map.columns.keys() - found)
     refuse([f"[columns.{target}] has no `from`, nor {source} such a column" for target in lost], column_map.source)
     if not found:
-        seen = ", ".join(shown(name) for name in names[:8])
+        seen = ", ".join(shown(name) + _guess(name) for name in names[:8])
         raise UnusableInputError(
             f"{source}: no column is a known variable (found {seen}); the first line must name the columns, "
             "`--columns MAP.toml` says what they are"

@@ -7,6 +7,7 @@ import io
 import os
 import sys
 import zlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -22,12 +23,19 @@ if TYPE_CHECKING:
 
     Source: TypeAlias = str | os.PathLike[str] | pd.DataFrame | IntoDataFrame
 
-_GZIP, _PARQUET = b"\x1f\x8b", b"PAR1"
+_GZIP, _ZSTD, _PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 
 
-def read_source(source: Source) -> tuple[TextTable, str]:
+def read_source(source: Source, names: Collection[str] = ()) -> tuple[TextTable, str]:
     """Read a table and its name for messages, with every cell as it was given.
+
+    Parameters
+    ----------
+    source : path, "-" or data frame
+        Where the table is.
+    names : collection of str
+        Column names that a column map speaks of; they tell the header of a text from lines before it.
 
     Raises
     ------
@@ -36,7 +44,7 @@ def read_source(source: Source) -> tuple[TextTable, str]:
     """
     if isinstance(source, str | os.PathLike):
         name = "standard input" if os.fspath(source) == "-" else os.fspath(source)
-        return _parse(_content(source), name), name
+        return _parse(_content(source), name, names), name
     name = "table in memory"
     return _given(_pandas(source), name), name
 
@@ -57,21 +65,27 @@ def _content(source: str | os.PathLike[str]) -> bytes:
         raise UnusableInputError(f"{os.fspath(source)}: cannot be read ({reason})") from error
 
 
-def _parse(data: bytes, name: str) -> TextTable:
-    if data.startswith(_GZIP):
+def _parse(data: bytes, name: str, names: Collection[str] = ()) -> TextTable:
+    if data.startswith((_GZIP, _ZSTD)):
         data = _unpacked(data, name)
     if data.startswith(_PARQUET):
-        return _given(_parquet(data, name), name)
+        return _given(_parquet(data, name), name, "Parquet")
     if data.startswith(_WORKBOOKS):
         raise UnusableInputError(f"{name}: an Excel workbook or archive; save the sheet as CSV (UTF-8) and read that")
-    return parse_text_table(data, name)
+    return parse_text_table(data, name, names)
 
 
 def _unpacked(data: bytes, name: str) -> bytes:
+    kind = "gzip" if data.startswith(_GZIP) else "zstd"
     try:
-        return gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
-        raise UnusableInputError(f"{name}: damaged gzip file ({error})") from error
+        if kind == "gzip":
+            return gzip.decompress(data)
+        import pyarrow as pa
+
+        with pa.input_stream(pa.py_buffer(data), compression="zstd") as stream:
+            return bytes(stream.read())
+    except (OSError, EOFError, zlib.error, MemoryError) as error:
+        raise UnusableInputError(f"{name}: damaged {kind} file ({error})") from error
 
 
 def _parquet(data: bytes, name: str) -> pd.DataFrame:
@@ -94,11 +108,11 @@ def _pandas(table: pd.DataFrame | IntoDataFrame) -> pd.DataFrame:
         raise UnusableInputError(f"patients must be a path, `-` or a data frame, not {shown(kind)}") from None
 
 
-def _given(frame: pd.DataFrame, name: str) -> TextTable:
+def _given(frame: pd.DataFrame, name: str, layout: str = "data frame") -> TextTable:
     """Accept a table from memory: rows by position, a named index as a column."""
     frame = frame.reset_index(drop=frame.index.name is None or frame.index.name in frame.columns)
     refuse_repeated_names([str(column) for column in frame.columns], name)
-    return TextTable(frame, np.arange(len(frame), dtype=np.int64) + 2)
+    return TextTable(frame, np.arange(len(frame), dtype=np.int64) + 2, layout=layout)
 
 
 def cell_texts(column: pd.Series[Any]) -> list[str]:
