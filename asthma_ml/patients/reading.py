@@ -12,14 +12,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.patients.checks import check_identifiers, check_limits, check_relations
+from asthma_ml.patients.checks import check_formulas, check_identifiers, check_values
 from asthma_ml.patients.column_map import ColumnMap, MappedColumn, canonical
+from asthma_ml.patients.conversions import convert_with_companions
 from asthma_ml.patients.matching import match_columns
 from asthma_ml.patients.parsing import JOIN, MISSING_TOKENS, CellParser, parse_column
 from asthma_ml.patients.problems import Finding, Problem, located
 from asthma_ml.patients.sources import cell_texts, read_source
 from asthma_ml.patients.text_tables import TextTable
-from asthma_ml.patients.units import suspected_unit
+from asthma_ml.patients.units import UnitEvidence, way_out
 from asthma_ml.variables import data_dictionary
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class PatientTable:
         Name of the table for messages.
     columns : mapping of str to MappedColumn
         Which columns of the table each variable was read from, and how.
+    layout : str
+        How the table was read, in words: encoding, delimiter, decimal sign.
     """
 
     raw: pd.DataFrame
@@ -56,6 +59,7 @@ class PatientTable:
     invalid: NDArray[np.bool_]
     source: str
     columns: Mapping[str, MappedColumn]
+    layout: str = ""
 
     def __len__(self) -> int:
         return len(self.raw)
@@ -67,8 +71,8 @@ def read_patients(source: Source, columns: ColumnMap | str | os.PathLike[str] | 
     Parameters
     ----------
     source : path, "-" or data frame
-        CSV or TSV (UTF-8, UTF-16 or Latin-1; comma, semicolon, tab or bar; also gzipped) or Parquet, told apart by
-        content; `-` is standard input; any data frame that narwhals converts.
+        CSV or TSV (UTF-8, UTF-16 or Latin-1; comma, semicolon, tab or bar; also packed by gzip or zstd) or Parquet,
+        told apart by content; `-` is standard input; any data frame that narwhals converts.
     columns : ColumnMap or path, optional
         Which columns are which variables. What it does not name is matched by name, then by alias.
 
@@ -92,17 +96,22 @@ def read_patients(source: Source, columns: ColumnMap | str | os.PathLike[str] | 
     >>> [problem.rule for problem in patients.problems]
     ['alias', 'censored']
     """
-    table, name = read_source(source)
     column_map = columns if isinstance(columns, ColumnMap) else _column_map(columns)
+    table, name = read_source(source, column_map.names)
     names = [str(column) for column in table.frame.columns]
     matched, findings = match_columns(names, column_map, name)
     cells = {target: _cells(table, names, column.sources) for target, column in matched.items()}
-    values, unread = _parse(cells, matched, column_map, table.decimal_comma)
+    decimal_comma = column_map.decimal == "," if column_map.decimal else table.decimal_comma
+    values, unread = _parse(cells, matched, column_map, decimal_comma)
     _refuse_other_units(values, matched, name)
-    findings = [*table.findings, *findings, *unread, *_check(values)]
+    unread += convert_with_companions(values, table.frame, matched, decimal_comma=decimal_comma, source=name)
+    stated = {target for target, column in matched.items() if column.unit or column.companions}
+    findings = [*table.findings, *findings, *unread, *check_values(values, stated), *check_identifiers(values)]
+    findings += check_formulas(table.frame)
     shown = {target: [text.replace(JOIN, "|") for text in texts] for target, texts in cells.items()}
     problems, invalid = located(findings, table.lines, shown)
-    return PatientTable(table.frame, values, table.lines, problems, invalid, name, matched)
+    layout = table.layout + (", decimal comma" if decimal_comma else "")
+    return PatientTable(table.frame, values, table.lines, problems, invalid, name, matched, layout)
 
 
 def _column_map(path: str | os.PathLike[str] | None) -> ColumnMap:
@@ -122,34 +131,21 @@ def _parse(
     findings: list[Finding] = []
     for target, texts in cells.items():
         missing = MISSING_TOKENS.union(map(canonical, (*column_map.missing, *matched[target].missing)))
-        parser = CellParser(data_dictionary()[target], matched[target], missing, decimal_comma)
+        stated = column_map.decimal is not None
+        parser = CellParser(data_dictionary()[target], matched[target], missing, decimal_comma, stated)
         columns[target], found = parse_column(texts, parser)
         findings += found
     return pd.DataFrame(columns), findings
-
-
-def _check(values: pd.DataFrame) -> list[Finding]:
-    """Check the values and blank what is impossible, so that no model ever sees it."""
-    findings = check_limits(values)
-    for finding in findings:
-        if finding.severity == "error":
-            values.loc[finding.rows, finding.column] = np.nan
-    return [*findings, *check_relations(values), *check_identifiers(values)]
 
 
 def _refuse_other_units(values: pd.DataFrame, matched: Mapping[str, MappedColumn], source: str) -> None:
     """Refuse a table whose columns are evidently in another unit than the dictionary's, all of them at once."""
     looks = []
     for target, column in matched.items():
-        variable = data_dictionary()[target]
-        if not variable.units or column.unit:
+        if column.unit or column.companions or not data_dictionary()[target].is_numeric:
             continue
-        unit = suspected_unit(values[target].to_numpy(), variable)
-        if unit:
-            looks.append(
-                f"{target}: values look like {unit}, not {variable.unit}; multiply them by {variable.units[unit]:g} or "
-                f'state `unit = "{unit}"` under [columns.{target}] in MAP.toml (`unit = "{variable.unit}"` if they '
-                "are right as they stand)"
-            )
-    if looks:
-        raise UnusableInputError(f"{source}: " + "; ".join(looks) + "; then give `--columns MAP.toml`")
+        evidence = UnitEvidence(data_dictionary()[target])
+        evidence.add(values[target].to_numpy())
+        looks.append(way_out(evidence))
+    if any(looks):
+        raise UnusableInputError(f"{source}: " + "; ".join(filter(None, looks)) + "; then give `--columns MAP.toml`")

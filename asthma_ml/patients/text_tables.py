@@ -5,7 +5,8 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,11 +14,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from asthma_ml.errors import UnusableInputError
+from asthma_ml.patients.preamble import find_preamble
 from asthma_ml.patients.problems import Finding, named_lines, shown
 
 DELIMITERS = (",", ";", "\t", "|")
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _HEADER_CHARACTERS = 1_000_000
+_MOST_COLUMNS = 100_000
+_DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _CONTROL = frozenset(map(chr, (*range(0x09), *range(0x0E, 0x20))))
 
 
@@ -35,15 +39,18 @@ class TextTable:
         Whether a comma inside a number is its decimal sign.
     findings : tuple of Finding
         What is worth knowing about the file as a whole.
+    layout : str
+        How the file was read, in words.
     """
 
     frame: pd.DataFrame
     lines: NDArray[np.int64]
     decimal_comma: bool = False
     findings: tuple[Finding, ...] = ()
+    layout: str = ""
 
 
-def parse_text_table(data: bytes, source: str) -> TextTable:
+def parse_text_table(data: bytes, source: str, names: Collection[str] = ()) -> TextTable:
     r"""Read a text table.
 
     Parameters
@@ -52,6 +59,8 @@ def parse_text_table(data: bytes, source: str) -> TextTable:
         Content of the file. The delimiter, one of comma, semicolon, tab and bar, is found from the header.
     source : str
         Name of the file for messages.
+    names : collection of str
+        Column names that a column map speaks of; they tell the header from lines before it.
 
     Returns
     -------
@@ -71,17 +80,26 @@ def parse_text_table(data: bytes, source: str) -> TextTable:
     (['007', '38,5'], True)
     """
     text, findings = decode(data, source)
+    encoding = "UTF-16" if data.startswith(_UTF16) else "Windows-1252" if findings else "UTF-8"
+    preamble = find_preamble(text, DELIMITERS, names)
+    if preamble.n_lines:
+        text = text[preamble.n_characters :]
+        message = f"{preamble.n_lines} lines before the header are not part of the table"
+        findings = (*findings, Finding("", "preamble", "warning", message))
     delimiter = find_delimiter(text)
-    rows = _rows(text, delimiter, source)
+    rows = _rows(text, delimiter, source, preamble.n_lines + 1)
     header_line, header = next(rows, (0, []))
     if not header:
         raise UnusableInputError(f"{source}: the file is empty; expected a header line and one line for each patient")
+    if len(header) > _MOST_COLUMNS:
+        raise UnusableInputError(f"{source}: {len(header)} columns, more than {_MOST_COLUMNS}; is one row one patient?")
     refuse_repeated_names(header, f"{source}, line {header_line}")
     lines, cells = _complete_rows(rows, len(header), source)
     columns = list(zip(*cells, strict=True)) or [()] * len(header)
     frame = pd.DataFrame({i: pd.Series(column, dtype="str") for i, column in enumerate(columns)})
     frame.columns = pd.Index(header, dtype="str")
-    return TextTable(frame, np.array(lines, dtype=np.int64), delimiter == ";", findings)
+    layout = f"{encoding} text, {_DELIMITER_NAMES[delimiter]} between cells, header on line {header_line}"
+    return TextTable(frame, np.array(lines, dtype=np.int64), delimiter == ";", findings, layout)
 
 
 def decode(data: bytes, source: str) -> tuple[str, tuple[Finding, ...]]:
@@ -117,7 +135,7 @@ def find_delimiter(text: str) -> str:
 
 def refuse_repeated_names(names: list[str], where: str) -> None:
     """Raise UnusableInputError where a column name occurs twice."""
-    repeated = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    repeated = sorted(name for name, n in Counter(names).items() if n > 1)
     if repeated:
         said = ", ".join(shown(name) for name in repeated[:5])
         raise UnusableInputError(f"{where}: column names must be unique; repeated: {said}")
@@ -149,15 +167,15 @@ def _header(text: str, delimiter: str) -> list[str]:
         return []
 
 
-def _rows(text: str, delimiter: str, source: str) -> Iterator[tuple[int, list[str]]]:
+def _rows(text: str, delimiter: str, source: str, first_line: int = 1) -> Iterator[tuple[int, list[str]]]:
     """Rows that are not blank, each with the line it begins on."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    line = 1
+    line = first_line
     try:
         for cells in reader:
             if cells:
                 yield line, cells
-            line = reader.line_num + 1
+            line = reader.line_num + first_line
     except csv.Error as error:
         raise UnusableInputError(f"{source}, line {line}: {_quotation(error)}") from error
 
