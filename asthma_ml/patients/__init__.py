@@ -1,6 +1,7 @@
 """Patient tables in and out: read, map columns, convert units, check, write."""
 
 from asthma_ml.patients.column_map import ColumnMap, MappedColumn
+from asthma_ml.patients.map_draft import draft_map
 from asthma_ml.patients.problems import Problem, problems_as_records, summarise_problems
 from asthma_ml.patients.reading import PatientTable, read_patients
 from asthma_ml.patients.writing import write_bytes, write_table, write_text
@@ -10,6 +11,7 @@ __all__ = [
     "MappedColumn",
     "PatientTable",
     "Problem",
+    "draft_map",
     "problems_as_records",
     "read_patients",
     "summarise_problems",

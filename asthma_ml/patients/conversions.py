@@ -14,7 +14,7 @@ from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.column_map import MappedColumn
 from asthma_ml.patients.parsing import read_number
 from asthma_ml.patients.problems import Finding
-from asthma_ml.patients.sources import cell_texts
+from asthma_ml.patients.sources import cell_texts, holds_text
 from asthma_ml.patients.units import convert, find_unit
 from asthma_ml.variables import Variable, data_dictionary
 
@@ -68,12 +68,12 @@ def convert_with_companions(
     findings: list[Finding] = []
     for target, column in matched.items():
         for companion, name in column.companions.items():
-            cells = cell_texts(frame.iloc[:, [str(each) for each in frame.columns].index(name)])
-            how = _CONVERSIONS[companion]
+            given = frame.iloc[:, [str(each) for each in frame.columns].index(name)]
             variable = data_dictionary()[target]
             if companion == "height":
                 _refuse_without_age_and_sex(values, variable, source)
-            numbers, found = how(values, variable, cells, decimal_comma)
+            comma = decimal_comma and holds_text(given)
+            numbers, found = _CONVERSIONS[companion](values, variable, cell_texts(given), comma)
             values[target] = numbers
             findings += found
     return findings

@@ -6,13 +6,18 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import islice
 
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.column_map import ColumnMap, MappedColumn, refuse
 from asthma_ml.patients.problems import Finding, closest, shown
 from asthma_ml.patients.units import find_unit
-from asthma_ml.variables import data_dictionary
+from asthma_ml.variables import OUTPUT_PREFIX, TRUTH_PREFIX, data_dictionary
 
+_NEVER_READ = (TRUTH_PREFIX, OUTPUT_PREFIX)
+# Comparing a name with all aliases takes a millisecond.
+_MOST_COMPARED = 100
+_ALIKE = 0.85
 _UNIT_IN_NAME = re.compile(r"(.+?)\s*[\(\[]\s*([^()\[\]]+?)\s*[\)\]]\s*", re.DOTALL)
 
 
@@ -59,6 +64,7 @@ def match_columns(
     unread = [target for target, column in found.items() if _lacks_companion(column)]
     findings += [_without_companion(found.pop(target)) for target in unread]
     _refuse_unmatched(names, found, column_map, source)
+    findings += _similar_names(names, found, column_map)
     return {target: found[target] for target in data_dictionary() if target in found}, findings
 
 
@@ -80,6 +86,30 @@ def variable_called(name: str) -> str | None:
     if target is None and (parts := _UNIT_IN_NAME.fullmatch(name)):
         target = variable_called(parts[1])
     return target
+
+
+def nearest_variable(name: str, cutoff: float = 0.6) -> str:
+    """Return the variable whose name or alias looks most like a column name, empty where none does.
+
+    Examples
+    --------
+    >>> nearest_variable("feno_pbb"), nearest_variable("eosinophles"), nearest_variable("colour")
+    ('feno_ppb', 'blood_eosinophils_cells_ul', '')
+    """
+    guess = closest(plain_name(name), [*data_dictionary(), *_by_plain_alias()], cutoff)
+    return _by_plain_alias().get(guess, guess)
+
+
+def unit_in_name(name: str) -> str | None:
+    """Return the unit that stands in brackets behind a column name, as the dictionary spells it.
+
+    Examples
+    --------
+    >>> unit_in_name("FEV1_pp (L)")
+    'L'
+    """
+    parts, target = _UNIT_IN_NAME.fullmatch(name), variable_called(name)
+    return find_unit(parts[2], data_dictionary()[target]) if parts and target else None
 
 
 @cache
@@ -175,10 +205,21 @@ def _refuse_absent(names: Sequence[str], column_map: ColumnMap, source: str) -> 
 
 
 def _guess(name: str) -> str:
-    """The variable that a name looks like; aliases count as well."""
-    aliases = _by_plain_alias()
-    guess = closest(plain_name(name), [*data_dictionary(), *aliases])
-    return f", closest: {aliases.get(guess, guess)}" if guess else ""
+    guess = nearest_variable(name)
+    return f", closest: {guess}" if guess else ""
+
+
+def _similar_names(names: Sequence[str], found: Mapping[str, MappedColumn], column_map: ColumnMap) -> list[Finding]:
+    """Columns that are not read though their names look much like a variable that is not there."""
+    used = {name for column in found.values() for name in (*column.sources, *column.companions.values())}
+    unread = (name for name in names if name not in used and name not in column_map.ignore)
+    strange = [name for name in islice(unread, _MOST_COMPARED) if variable_called(name) is None]
+    near = {name: nearest_variable(name, _ALIKE) for name in strange if not name.startswith(_NEVER_READ)}
+    return [
+        Finding(target, "similar_name", "warning", f"not read: is {shown(name)} meant? A column map could say so")
+        for name, target in near.items()
+        if target and target not in found
+    ]
 
 
 def _hint(name: str, names: Iterable[str]) -> str:

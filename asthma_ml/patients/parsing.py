@@ -22,7 +22,7 @@ MISSING_TOKENS = frozenset({"", "na", "n/a", "nan", "null", "."})
 JOIN = "\x1f"
 _FLAGS = {"0": 0.0, "no": 0.0, "n": 0.0, "false": 0.0, "1": 1.0, "yes": 1.0, "y": 1.0, "true": 1.0}
 # Written where nothing was measured; they mean that only where a column map says so.
-_LIKELY_CODES = frozenset({"-9", "-99", "-999", "-9999", "999", "9999", "99999"})
+LIKELY_CODES = frozenset({"-9", "-99", "-999", "-9999", "999", "9999", "99999"})
 _LIKELY_CODE = "like a code for missing, such as -9 or 999; name it under `missing` in a column map, or check it"
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,4})?", re.ASCII | re.IGNORECASE)
 # Groups of three digits; `sign` is a point, a comma, or one of the spaces and apostrophes that only ever group.
@@ -101,7 +101,7 @@ class CellParser:
         reading = read_number(text, self.decimal_comma, self.decimal_stated)
         if not isinstance(reading.value, float):
             return reading
-        if canonical(text) in _LIKELY_CODES:
+        if canonical(text) in LIKELY_CODES:
             return self._likely_code(reading.value)
         value = convert(reading.value, self.factor)
         if self.variable.kind == "count" and not reading.rule and not value.is_integer():

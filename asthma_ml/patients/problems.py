@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Severity = Literal["error", "warning"]
+# Comparing names takes time in the square of their length.
+_LONGEST_COMPARED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +156,10 @@ def shown(name: str, width: int = 60) -> str:
     return f"`{clean if len(clean) <= width else clean[: width - 3] + '...'}`"
 
 
-def closest(name: str, allowed: Iterable[str]) -> str:
+def closest(name: str, allowed: Iterable[str], cutoff: float = 0.6) -> str:
     """Return the allowed name that looks most like `name`, empty where none does."""
     by_lower = {each.casefold(): each for each in allowed}
-    matches = get_close_matches(name.casefold(), by_lower, n=1)
+    matches = get_close_matches(name.casefold()[:_LONGEST_COMPARED], by_lower, n=1, cutoff=cutoff)
     return by_lower[matches[0]] if matches else ""
 
 

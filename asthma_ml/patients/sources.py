@@ -115,6 +115,11 @@ def _given(frame: pd.DataFrame, name: str, layout: str = "data frame") -> TextTa
     return TextTable(frame, np.arange(len(frame), dtype=np.int64) + 2, layout=layout)
 
 
+def holds_text(column: pd.Series[Any]) -> bool:
+    """Whether every cell that is there is text, so that a stated decimal sign applies to it."""
+    return pd.api.types.infer_dtype(column, skipna=True) in ("string", "empty")
+
+
 def cell_texts(column: pd.Series[Any]) -> list[str]:
     """Return each cell as text, empty where there is nothing."""
     missing = column.isna().to_numpy()

@@ -63,7 +63,8 @@ def fits_other_unit(
     """Find values that make no sense in the dictionary's unit and good sense in another one.
 
     A value is too small for our unit where it is below the hard limit, half the step in which a clinic reports the
-    variable or a tenth of what is usual, and too large above the hard limit. Converted, it must be usual in severe asthma.
+    variable or a tenth of what is usual, and too large above the hard limit. Converted, it must
+    be usual in severe asthma.
 
     Parameters
     ----------
