@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from asthma_ml.patients.conversions import convert_with_companions
 from asthma_ml.patients.matching import match_columns
 from asthma_ml.patients.parsing import JOIN, MISSING_TOKENS, CellParser, parse_column
 from asthma_ml.patients.problems import Finding, Problem, located
-from asthma_ml.patients.sources import cell_texts, read_source
+from asthma_ml.patients.sources import cell_texts, holds_text, read_source
 from asthma_ml.patients.text_tables import TextTable
 from asthma_ml.patients.units import UnitEvidence, way_out
 from asthma_ml.variables import data_dictionary
@@ -101,8 +101,13 @@ def read_patients(source: Source, columns: ColumnMap | str | os.PathLike[str] | 
     names = [str(column) for column in table.frame.columns]
     matched, findings = match_columns(names, column_map, name)
     cells = {target: _cells(table, names, column.sources) for target, column in matched.items()}
+    written = {
+        target
+        for target, column in matched.items()
+        if all(holds_text(table.frame.iloc[:, names.index(name)]) for name in column.sources)
+    }
     decimal_comma = column_map.decimal == "," if column_map.decimal else table.decimal_comma
-    values, unread = _parse(cells, matched, column_map, decimal_comma)
+    values, unread = _parse(cells, matched, column_map, decimal_comma, written)
     _refuse_other_units(values, matched, name)
     unread += convert_with_companions(values, table.frame, matched, decimal_comma=decimal_comma, source=name)
     stated = {target for target, column in matched.items() if column.unit or column.companions}
@@ -125,14 +130,19 @@ def _cells(table: TextTable, names: list[str], sources: tuple[str, ...]) -> list
 
 
 def _parse(
-    cells: Mapping[str, list[str]], matched: Mapping[str, MappedColumn], column_map: ColumnMap, decimal_comma: bool
+    cells: Mapping[str, list[str]],
+    matched: Mapping[str, MappedColumn],
+    column_map: ColumnMap,
+    decimal_comma: bool,
+    written: Collection[str],
 ) -> tuple[pd.DataFrame, list[Finding]]:
     columns: dict[str, pd.Series[Any]] = {}
     findings: list[Finding] = []
     for target, texts in cells.items():
         missing = MISSING_TOKENS.union(map(canonical, (*column_map.missing, *matched[target].missing)))
-        stated = column_map.decimal is not None
-        parser = CellParser(data_dictionary()[target], matched[target], missing, decimal_comma, stated)
+        # Numbers of a typed column carry a point whatever the decimal sign of texts is.
+        signs = (decimal_comma, column_map.decimal is not None) if target in written else (False, False)
+        parser = CellParser(data_dictionary()[target], matched[target], missing, *signs)
         columns[target], found = parse_column(texts, parser)
         findings += found
     return pd.DataFrame(columns), findings
