@@ -92,7 +92,7 @@ def dose_factor(drug: str, variable: Variable) -> float | None:
     plain = re.sub(r"[\s_\-]+", " ", drug.strip().casefold())
     for name in (_SAME_DRUG.get(plain, plain), _SAME_DRUG.get(_SALT.sub("", plain), _SALT.sub("", plain))):
         unit = find_unit(f"{variable.unit} {name}", variable)
-        if unit:
+        if unit and unit in variable.units:
             return variable.units[unit]
     return None
 
@@ -132,11 +132,10 @@ def percent_predicted(
         ) from None
     equations = BOWERMAN_2022()
     equations.set_silence(True)
-    predicted = [
-        equations.lms(int(each == "male"), age, height, equations.Parameters.FEV1)[1]
-        for each, age, height in zip(sex, age_years.tolist(), height_cm.tolist(), strict=True)
-    ]
-    return np.asarray(np.round(100 * litres / np.array(predicted, dtype=float), 2))
+    male = np.array([each == "male" for each in sex], dtype=int)
+    table = pd.DataFrame({"sex": male, "age": age_years, "height": height_cm, "litres": litres})
+    found = equations.compute(table, equations.Parameters.FEV1, value_col="litres", metrics=("percent",))
+    return np.asarray(found["percent"], dtype=float)
 
 
 def _of_leukocytes(values: pd.DataFrame, variable: Variable, cells: Sequence[str], decimal_comma: bool) -> Converted:
@@ -146,8 +145,9 @@ def _of_leukocytes(values: pd.DataFrame, variable: Variable, cells: Sequence[str
     outside = ~np.isnan(percent) & ((percent < 0) | (percent > 100))
     strange = ~np.isnan(percent) & ~np.isnan(leukocytes) & ~_within(leukocytes, _LEUKOCYTES_10_9_L)
     alone = ~np.isnan(percent) & np.isnan(leukocytes)
-    counts = np.array([convert(each, 10.0) for each in (percent * leukocytes).tolist()])
-    return np.where(outside | strange | alone, np.nan, counts), _found(
+    usable = ~(outside | strange | alone)
+    counts = [convert(each, 10.0) for each in np.where(usable, percent, np.nan) * np.where(usable, leukocytes, np.nan)]
+    return np.array(counts, dtype=float), _found(
         variable,
         ("limits", "error", "outside 0-100 % of leukocytes", outside),
         ("conversion", "error", "not converted, leukocytes are outside 0.1-100 10^9/L", strange & ~outside),

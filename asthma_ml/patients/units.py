@@ -87,11 +87,12 @@ def fits_other_unit(
     too_small = (values > 0) & ((values <= max(step / 2, rare)) | (values < lower))
     if fractions_tell and step >= 10:
         too_small |= (values > 0) & (values < 10 * step) & (values % 1 != 0)
-    fits = {
-        unit: _usual(values * factor, variable)
-        & ((too_small & (factor >= _TELLING_FACTOR)) | ((values > upper) & (factor <= 1 / _TELLING_FACTOR)))
-        for unit, factor in variable.units.items()
-    }
+    fits = {}
+    for unit, factor in variable.units.items():
+        tells = too_small if factor >= _TELLING_FACTOR else (values > upper) & (factor <= 1 / _TELLING_FACTOR)
+        # No value beyond the limit of floats is usual, so an overflow says nothing wrong.
+        with np.errstate(over="ignore"):
+            fits[unit] = tells & _usual(values * factor, variable)
     for unit in filter(None, variable.companions.values()):
         least, most = _COMPANION_LIMITS[unit]
         fits[unit] = too_small & (values >= least) & (values <= most)
