@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, TypeAlias
 
@@ -21,8 +22,9 @@ _REVERSIBILITY_TOLERANCE_PCT = 10.0
 _MOST_EOSINOPHILS_ON_ANTI_IL5 = 300.0
 # Three packs a day from the age of 10 on.
 _MOST_PACKS_A_DAY, _EARLIEST_SMOKING_YEARS = 3.0, 10.0
+_FORMULA_SIGNS = tuple("=@+- \t\r\n")
 # What a spreadsheet would run; `+ve` and `-` alone are clinical shorthand.
-_FORMULA = r"^\s*(?:[=@]|[+\-]\s*[A-Za-z]+[\w.]*[(|!])"
+_FORMULA = re.compile(r"\s*(?:[=@]|[+\-]\s*[A-Za-z0-9]+[\w.+\-*/]*[(|!])")
 
 # Column, rule, severity, message and whether each row breaks it.
 Relation: TypeAlias = "tuple[str, str, Severity, str, pd.Series[bool]]"
@@ -107,13 +109,15 @@ def check_units(values: pd.DataFrame, stated_units: Collection[str] = ()) -> lis
     return findings
 
 
-def check_formulas(frame: pd.DataFrame) -> list[Finding]:
+def check_formulas(frame: pd.DataFrame, understood: Collection[str] = ()) -> list[Finding]:
     """Find text that a spreadsheet would run as a formula; it is written back as it stands.
 
     Parameters
     ----------
     frame : DataFrame of shape (n_patients, n_columns)
         The table as given.
+    understood : collection of str
+        Columns whose cells are checked otherwise.
 
     Examples
     --------
@@ -121,15 +125,18 @@ def check_formulas(frame: pd.DataFrame) -> list[Finding]:
     array([0])
     """
     findings: list[Finding] = []
-    for place, name in enumerate(frame.columns):
-        column = frame.iloc[:, place]
-        if pd.api.types.is_numeric_dtype(column) or not len(column):
+    for name, column in frame.items():
+        if str(name) in understood or pd.api.types.is_numeric_dtype(column.dtype):
             continue
-        rows = np.flatnonzero(column.astype("str").str.contains(_FORMULA, regex=True, na=False).to_numpy(dtype=bool))
+        rows = np.array([row for row, cell in enumerate(column.tolist()) if _is_formula(cell)], dtype=np.intp)
         if rows.size:
             message = "that a spreadsheet would run as a formula; written back as it stands, import it as text"
             findings.append(Finding(shown(str(name)), "formula", "warning", message, rows))
     return findings
+
+
+def _is_formula(cell: Any) -> bool:
+    return isinstance(cell, str) and cell[:1] in _FORMULA_SIGNS and _FORMULA.match(cell) is not None
 
 
 def check_relations(values: pd.DataFrame) -> list[Finding]:

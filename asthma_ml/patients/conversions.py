@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.patients.column_map import MappedColumn
+from asthma_ml.patients.column_map import MappedColumn, canonical
 from asthma_ml.patients.parsing import read_number
 from asthma_ml.patients.problems import Finding
 from asthma_ml.patients.sources import cell_texts, holds_text
@@ -38,7 +38,13 @@ Converted = tuple["NDArray[np.float64]", list[Finding]]
 
 
 def convert_with_companions(
-    values: pd.DataFrame, frame: pd.DataFrame, matched: Mapping[str, MappedColumn], *, decimal_comma: bool, source: str
+    values: pd.DataFrame,
+    frame: pd.DataFrame,
+    matched: Mapping[str, MappedColumn],
+    *,
+    missing: Collection[str],
+    decimal_comma: bool,
+    source: str,
 ) -> list[Finding]:
     """Convert the columns whose map names other columns; each row stands for itself.
 
@@ -50,6 +56,8 @@ def convert_with_companions(
         The table as given.
     matched : mapping of str to MappedColumn
         How each variable is read.
+    missing : collection of str
+        What means missing, in canonical spelling.
     decimal_comma : bool
         Whether a comma inside a number is its decimal sign.
     source : str
@@ -73,7 +81,8 @@ def convert_with_companions(
             if companion == "height":
                 _refuse_without_age_and_sex(values, variable, source)
             comma = decimal_comma and holds_text(given)
-            numbers, found = _CONVERSIONS[companion](values, variable, cell_texts(given), comma)
+            cells = ["" if canonical(text) in missing else text for text in cell_texts(given)]
+            numbers, found = _CONVERSIONS[companion](values, variable, cells, comma)
             values[target] = numbers
             findings += found
     return findings

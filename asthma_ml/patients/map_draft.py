@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.column_map import ColumnMap, MappedColumn
-from asthma_ml.patients.matching import match_columns, nearest_variable, plain_name, unit_in_name, variable_called
+from asthma_ml.patients.matching import (
+    likely_companions,
+    match_columns,
+    nearest_variable,
+    unit_in_name,
+    variable_called,
+)
 from asthma_ml.patients.parsing import LIKELY_CODES, CellParser, parse_column
 from asthma_ml.patients.sources import cell_texts, read_source
 from asthma_ml.patients.text_tables import TextTable
@@ -20,12 +26,6 @@ if TYPE_CHECKING:
 
 _MOST_NAMES = 300
 _MOST_LEVELS = 12
-# What the columns are called that a conversion takes; LOINC codes among them.
-_COMPANION_NAMES = {
-    "leukocytes": ("wbc", "leukocytes", "white_cell_count", "white_blood_cells", "6690_2"),
-    "height": ("height", "height_cm", "body_height", "8302_2"),
-    "drug": ("drug", "ics_drug", "ocs_drug", "steroid", "ics_name", "ocs_name"),
-}
 
 
 def draft_map(source: Source, *, show_values: bool = False) -> str:
@@ -99,6 +99,7 @@ def _section(column: MappedColumn, table: TextTable, names: Sequence[str], *, sh
         evidence = UnitEvidence(variable)
         evidence.add(values.to_numpy())
         lines += _unit_lines(evidence, names)
+        lines += [line for line in _companion_lines(variable, "", names) if not line.startswith("#")]
     if any(finding.rule == "unknown_level" for finding in findings):
         lines.append(_level_line(parser, _texts(table, place), show_values=show_values))
     if any(finding.rule == "thousands" for finding in findings):
@@ -117,7 +118,7 @@ def _unit_lines(evidence: UnitEvidence, names: Sequence[str]) -> list[str]:
 def _companion_lines(variable: Variable, unit: str, names: Sequence[str]) -> Iterator[str]:
     """The `with` of a conversion, commented out where no column bears a likely name."""
     for companion in (name for name, of_unit in variable.companions.items() if of_unit == unit):
-        likely = [name for name in names if plain_name(name.partition("(")[0]) in _COMPANION_NAMES[companion]]
+        likely = likely_companions(names, variable.name, companion)
         line = f"with = {{ {companion} = {_quoted(likely[0] if likely else 'COLUMN')} }}"
         yield line if likely else f"# {line}  # name the column that holds it"
 

@@ -15,6 +15,12 @@ from asthma_ml.patients.units import find_unit
 from asthma_ml.variables import OUTPUT_PREFIX, TRUTH_PREFIX, data_dictionary
 
 _NEVER_READ = (TRUTH_PREFIX, OUTPUT_PREFIX)
+# What the columns are called that a conversion takes, LOINC codes among them; `{}` stands for ics or ocs.
+_COMPANION_NAMES = {
+    "leukocytes": ("wbc", "leukocytes", "leucocytes", "white_cell_count", "white_blood_cells", "6690_2"),
+    "height": ("height", "height_cm", "body_height", "body_height_cm", "8302_2"),
+    "drug": ("{}_drug", "{}_name", "{}_product", "{}_molecule", "{}_type"),
+}
 # Comparing a name with all aliases takes a millisecond.
 _MOST_COMPARED = 100
 _ALIKE = 0.85
@@ -62,9 +68,10 @@ def match_columns(
     unnamed = {target: column_map.columns.get(target, MappedColumn(target)) for target in by_name}
     found = stated | {target: _with_source(unnamed[target], by_name[target]) for target in by_name}
     unread = [target for target, column in found.items() if _lacks_companion(column)]
+    findings = [finding for finding in findings if finding.column not in unread]
     findings += [_without_companion(found.pop(target)) for target in unread]
     _refuse_unmatched(names, found, column_map, source)
-    findings += _similar_names(names, found, column_map)
+    findings += [*_similar_names(names, found, column_map), *_unused_companions(names, found)]
     return {target: found[target] for target in data_dictionary() if target in found}, findings
 
 
@@ -110,6 +117,33 @@ def unit_in_name(name: str) -> str | None:
     """
     parts, target = _UNIT_IN_NAME.fullmatch(name), variable_called(name)
     return find_unit(parts[2], data_dictionary()[target]) if parts and target else None
+
+
+def likely_companions(names: Iterable[str], target: str, companion: str) -> list[str]:
+    """Columns that bear a usual name of what the conversion of a variable takes.
+
+    Examples
+    --------
+    >>> likely_companions(["ICS drug", "OCS drug"], "ics_dose_ug_day", "drug")
+    ['ICS drug']
+    """
+    usual = {name.format(target.partition("_")[0]) for name in _COMPANION_NAMES[companion]}
+    return [name for name in names if plain_name(name.partition("(")[0]).removeprefix("loinc:") in usual]
+
+
+def _unused_companions(names: Sequence[str], found: Mapping[str, MappedColumn]) -> list[Finding]:
+    """Columns without which a value would be taken for something else: the drug that a dose is of."""
+    findings: list[Finding] = []
+    for target, column in found.items():
+        free = [name for name, unit in data_dictionary()[target].companions.items() if not unit]
+        for companion in free if column.unit is None and not column.companions else []:
+            findings += [
+                Finding(
+                    target, "companion", "warning", f"taken as it stands; convert it `with` {companion} {shown(name)}?"
+                )
+                for name in likely_companions(names, target, companion)
+            ]
+    return findings
 
 
 @cache

@@ -109,14 +109,28 @@ def read_patients(source: Source, columns: ColumnMap | str | os.PathLike[str] | 
     decimal_comma = column_map.decimal == "," if column_map.decimal else table.decimal_comma
     values, unread = _parse(cells, matched, column_map, decimal_comma, written)
     _refuse_other_units(values, matched, name)
-    unread += convert_with_companions(values, table.frame, matched, decimal_comma=decimal_comma, source=name)
+    unread += convert_with_companions(
+        values,
+        table.frame,
+        matched,
+        missing=MISSING_TOKENS.union(map(canonical, column_map.missing)),
+        decimal_comma=decimal_comma,
+        source=name,
+    )
     stated = {target for target, column in matched.items() if column.unit or column.companions}
     findings = [*table.findings, *findings, *unread, *check_values(values, stated), *check_identifiers(values)]
-    findings += check_formulas(table.frame)
+    findings += check_formulas(table.frame, _understood(matched))
     shown = {target: [text.replace(JOIN, "|") for text in texts] for target, texts in cells.items()}
     problems, invalid = located(findings, table.lines, shown)
     layout = table.layout + (", decimal comma" if decimal_comma else "")
     return PatientTable(table.frame, values, table.lines, problems, invalid, name, matched, layout)
+
+
+def _understood(matched: Mapping[str, MappedColumn]) -> set[str]:
+    """Columns of which every cell is a number, a flag or a level, or a problem."""
+    verbatim = ("id", "group")
+    read = (column for target, column in matched.items() if data_dictionary()[target].kind not in verbatim)
+    return {name for column in read for name in column.sources}
 
 
 def _column_map(path: str | os.PathLike[str] | None) -> ColumnMap:
