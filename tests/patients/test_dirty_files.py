@@ -186,7 +186,7 @@ def test_formulas_pass_through_untouched_and_are_said(tmp_path: Path) -> None:
     cells = ["=1+1", "@SUM(A1)", "+cmd|x", "-2+cmd(1)", "-", "+ve", "-5", "ordinary"]
     table = pd.DataFrame({"feno_ppb": ["20"] * 8, "note": cells}, dtype="str")
     patients = read_patients(table)
-    assert [problem.line for problem in patients.problems if problem.rule == "formula"] == [2, 3, 4]
+    assert [problem.line for problem in patients.problems if problem.rule == "formula"] == [2, 3, 4, 5]
     write_table(patients.raw, tmp_path / "back.csv")
     assert read_source(tmp_path / "back.csv")[0].frame["note"].tolist() == cells
 
