@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from asthma_ml.patients.problems import Finding, Severity
 from asthma_ml.variables import ID, Variable, data_dictionary
@@ -71,8 +72,15 @@ def check_relations(values: pd.DataFrame) -> list[Finding]:
     ]
 
 
-def check_identifiers(values: pd.DataFrame) -> list[Finding]:
+def check_identifiers(values: pd.DataFrame, repeated: NDArray[np.bool_] | None = None) -> list[Finding]:
     """Find patients without an identifier and identifiers used twice; both are warnings.
+
+    Parameters
+    ----------
+    values : DataFrame of shape (n_patients, n_variables)
+        Uses ``patient_id`` where there.
+    repeated : ndarray of bool of shape (n_patients,), optional
+        Whose identifier is used twice, where these patients are a part of a larger table.
 
     Examples
     --------
@@ -82,8 +90,8 @@ def check_identifiers(values: pd.DataFrame) -> list[Finding]:
     if ID not in values:
         return []
     empty = values[ID].str.strip() == ""
-    repeated = values[ID].duplicated(keep=False) & ~empty
-    found = (("identifier", "empty", empty), ("identifier_repeated", "used by more than one row", repeated))
+    twice = values[ID].duplicated(keep=False) if repeated is None else repeated
+    found = (("identifier", "empty", empty), ("identifier_repeated", "used by more than one row", twice & ~empty))
     return [Finding(ID, rule, "warning", message, np.flatnonzero(rows)) for rule, message, rows in found if rows.any()]
 
 

@@ -8,7 +8,7 @@ import os
 import sys
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -98,10 +98,4 @@ def _given(frame: pd.DataFrame, name: str) -> TextTable:
     """Accept a table from memory: rows by position, a named index as a column."""
     frame = frame.reset_index(drop=frame.index.name is None or frame.index.name in frame.columns)
     refuse_repeated_names([str(column) for column in frame.columns], name)
-    return TextTable(frame, np.arange(len(frame), dtype=np.int64) + 2)
-
-
-def cell_texts(column: pd.Series[Any]) -> list[str]:
-    """Return each cell as text, empty where there is nothing."""
-    missing = column.isna().to_numpy()
-    return ["" if gone else str(cell) for cell, gone in zip(column.tolist(), missing, strict=True)]
+    return TextTable.of_frame(frame, np.arange(len(frame), dtype=np.int64) + 2)

@@ -69,9 +69,14 @@ def suspected_unit(values: NDArray[np.float64], variable: Variable) -> str | Non
     '10^9/L'
     """
     positive = values[values > 0]
-    if not positive.size or variable.limits is None:
+    return unit_that_fits(float(np.median(positive)), variable) if positive.size else None
+
+
+def unit_that_fits(middle: float, variable: Variable) -> str | None:
+    """Return the other unit that a column is evidently given in, from the median of its positive values."""
+    if variable.limits is None:
         return None
-    middle, (lower, upper) = float(np.median(positive)), variable.limits
+    lower, upper = variable.limits
     too_small = middle <= (variable.resolution or 0.0) / 2
     for unit, factor in variable.units.items():
         fits = lower <= middle * factor <= upper
