@@ -230,7 +230,7 @@ def masking_hints(patients: pd.DataFrame, called: np.ndarray) -> np.ndarray:
     by_mouth = may_be_masked & (_numbers(patients, "ocs_dose_mg_day") > 0)
     untaken = _numbers(patients, "ics_adherence_fraction") < LOWEST_GOOD_ADHERENCE
     high_dose = _numbers(patients, "ics_dose_ug_day") > HIGH_ICS_DOSE_UG_DAY
-    may_be_feigned = np.equal(called, None) | (called == TH2_HIGH)
+    may_be_feigned = pd.isna(called) | (called == TH2_HIGH)
     smokes = _texts(patients, "smoking_status") == "current"
     hints = [
         _where(by_mouth, "a maintenance oral steroid goes with fewer eosinophils and lower FeNO"),

@@ -7,6 +7,8 @@ import io
 import os
 import sys
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     Source: TypeAlias = str | os.PathLike[str] | pd.DataFrame | IntoDataFrame
 
-_GZIP, _PARQUET = b"\x1f\x8b", b"PAR1"
+GZIP, PARQUET = b"\x1f\x8b", b"PAR1"
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 
 
@@ -38,7 +40,7 @@ def read_source(source: Source) -> tuple[TextTable, str]:
         name = "standard input" if os.fspath(source) == "-" else os.fspath(source)
         return _parse(_content(source), name), name
     name = "table in memory"
-    return _given(_pandas(source), name), name
+    return given_table(_pandas(source), name), name
 
 
 def _content(source: str | os.PathLike[str]) -> bytes:
@@ -58,13 +60,18 @@ def _content(source: str | os.PathLike[str]) -> bytes:
 
 
 def _parse(data: bytes, name: str) -> TextTable:
-    if data.startswith(_GZIP):
+    if data.startswith(GZIP):
         data = _unpacked(data, name)
-    if data.startswith(_PARQUET):
-        return _given(_parquet(data, name), name)
-    if data.startswith(_WORKBOOKS):
-        raise UnusableInputError(f"{name}: an Excel workbook or archive; save the sheet as CSV (UTF-8) and read that")
+    if data.startswith(PARQUET):
+        return given_table(_parquet(data, name), name)
+    refuse_workbook(data[:4], name)
     return parse_text_table(data, name)
+
+
+def refuse_workbook(start: bytes, name: str) -> None:
+    """Raise UnusableInputError where a file begins as a workbook does."""
+    if start.startswith(_WORKBOOKS):
+        raise UnusableInputError(f"{name}: an Excel workbook or archive; save the sheet as CSV (UTF-8) and read that")
 
 
 def _unpacked(data: bytes, name: str) -> bytes:
@@ -75,8 +82,15 @@ def _unpacked(data: bytes, name: str) -> bytes:
 
 
 def _parquet(data: bytes, name: str) -> pd.DataFrame:
-    try:
+    with damaged_parquet_refused(name):
         return pd.read_parquet(io.BytesIO(data))
+
+
+@contextmanager
+def damaged_parquet_refused(name: str) -> Iterator[None]:
+    """Raise UnusableInputError where a Parquet file cannot be read."""
+    try:
+        yield
     except Exception as error:  # pyarrow raises many kinds, all of which mean the same to the user
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UnusableInputError(f"{name}: damaged Parquet file ({reason})") from error
@@ -94,7 +108,7 @@ def _pandas(table: pd.DataFrame | IntoDataFrame) -> pd.DataFrame:
         raise UnusableInputError(f"patients must be a path, `-` or a data frame, not {shown(kind)}") from None
 
 
-def _given(frame: pd.DataFrame, name: str) -> TextTable:
+def given_table(frame: pd.DataFrame, name: str) -> TextTable:
     """Accept a table from memory: rows by position, a named index as a column."""
     frame = frame.reset_index(drop=frame.index.name is None or frame.index.name in frame.columns)
     refuse_repeated_names([str(column) for column in frame.columns], name)

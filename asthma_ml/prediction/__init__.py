@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asthma_ml.explanation import STATUSES
+from asthma_ml.prediction.files import PredictedFile, predict_file
 from asthma_ml.prediction.tables import (
     Explain,
     calls_by_label,
@@ -14,8 +15,10 @@ from asthma_ml.prediction.tables import (
 __all__ = [
     "STATUSES",
     "Explain",
+    "PredictedFile",
     "calls_by_label",
     "missing_features",
+    "predict_file",
     "predict_table",
     "refuse_table_without_features",
 ]
