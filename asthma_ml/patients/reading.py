@@ -119,7 +119,7 @@ def read_patients(source: Source, columns: ColumnMap | str | os.PathLike[str] | 
     column_map = as_column_map(columns)
     matched, findings = match_columns(table.names, column_map, name)
     cells = cells_of_variables(table, matched)
-    values, unread = parse_cells(cells, matched, column_map, table.decimal_comma)
+    values, unread = parse_cells(cells, cell_parsers(matched, column_map, table.decimal_comma))
     refuse_other_units(values, matched, name)
     read = check_patients(cells, values, [*table.findings, *findings, *unread], table.lines)
     return PatientTable(table.frame, read.values, read.lines, read.problems, read.invalid, name, matched)
@@ -141,19 +141,25 @@ def cells_of_variables(table: TextTable, matched: Mapping[str, MappedColumn]) ->
     }
 
 
+def cell_parsers(
+    matched: Mapping[str, MappedColumn], column_map: ColumnMap, decimal_comma: bool
+) -> dict[str, CellParser]:
+    """What reads the cells of each variable."""
+    parsers = {}
+    for target, column in matched.items():
+        missing = MISSING_TOKENS.union(map(canonical, (*column_map.missing, *column.missing)))
+        parsers[target] = CellParser(data_dictionary()[target], column, missing, decimal_comma)
+    return parsers
+
+
 def parse_cells(
-    cells: Mapping[str, Sequence[str]],
-    matched: Mapping[str, MappedColumn],
-    column_map: ColumnMap,
-    decimal_comma: bool,
+    cells: Mapping[str, Sequence[str]], parsers: Mapping[str, CellParser]
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Read the cells of variables as values in the dictionary's units and levels."""
     columns: dict[str, pd.Series[Any]] = {}
     findings: list[Finding] = []
     for target, texts in cells.items():
-        missing = MISSING_TOKENS.union(map(canonical, (*column_map.missing, *matched[target].missing)))
-        parser = CellParser(data_dictionary()[target], matched[target], missing, decimal_comma)
-        columns[target], found = parse_column(texts, parser)
+        columns[target], found = parse_column(texts, parsers[target])
         findings += found
     return pd.DataFrame(columns), findings
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import codecs
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, Self
@@ -24,10 +25,12 @@ from numpy.typing import NDArray
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.column_map import ColumnMap, MappedColumn
 from asthma_ml.patients.matching import match_columns
+from asthma_ml.patients.parsing import CellParser, Reading
 from asthma_ml.patients.plain_files import Told, begins_with, blocks, plain_file
 from asthma_ml.patients.reading import (
     ReadPatients,
     as_column_map,
+    cell_parsers,
     cells_of_variables,
     check_patients,
     parse_cells,
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
 
 CHUNK_ROWS = 10_000
 _LONGEST_LINE = 2**26
+_REMEMBERED = 2**14
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,10 @@ class Piece:
 class Format(Protocol):
     """How a part of a file becomes rows."""
 
+    @property
+    def decimal_comma(self) -> bool:
+        """Whether a comma inside a number is its decimal sign."""
+
     def table(self, piece: Piece) -> TextTable:
         """Read the rows of a part."""
 
@@ -95,6 +103,11 @@ class TextFormat:
     dialect: Dialect
     codec: str
     source: str
+
+    @property
+    def decimal_comma(self) -> bool:
+        """Whether a comma inside a number is its decimal sign."""
+        return self.dialect.decimal_comma
 
     def table(self, piece: Piece) -> TextTable:
         """Read the rows of a part."""
@@ -109,6 +122,7 @@ class ParquetFormat:
 
     with_gaps: frozenset[str]
     source: str
+    decimal_comma: bool = False
 
     def table(self, piece: Piece) -> TextTable:
         """Read the rows of a part."""
@@ -132,7 +146,32 @@ class ParquetFormat:
         return flags_with_gaps
 
 
-@dataclass(frozen=True, slots=True)
+class RememberingParser(CellParser):
+    """Reads a text that it has read before without looking at it again; not for what is never repeated."""
+
+    @cached_property
+    def _read(self) -> Callable[[str], Reading]:
+        return lru_cache(_REMEMBERED)(super().__call__)
+
+    def __call__(self, text: str) -> Reading:
+        """Read one cell."""
+        return self._read(text)
+
+
+def remembering_parsers(
+    matched: Mapping[str, MappedColumn], column_map: ColumnMap, decimal_comma: bool
+) -> dict[str, CellParser]:
+    """What reads the cells of each variable, part after part."""
+    parsers = cell_parsers(matched, column_map, decimal_comma)
+    return {
+        target: parser
+        if parser.variable.kind == "id"
+        else RememberingParser(parser.variable, parser.mapped, parser.missing, parser.decimal_comma)
+        for target, parser in parsers.items()
+    }
+
+
+@dataclass(frozen=True)
 class Layout:
     """All that is needed to read a part of a file; travels to other processes.
 
@@ -150,11 +189,19 @@ class Layout:
     columns: dict[str, MappedColumn]
     column_map: ColumnMap
 
+    @cached_property
+    def _parsers(self) -> dict[str, CellParser]:
+        return remembering_parsers(self.columns, self.column_map, self.format.decimal_comma)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what was remembered."""
+        return {name: value for name, value in self.__dict__.items() if name != "_parsers"}
+
     def read(self, piece: Piece) -> tuple[TextTable, ReadPatients]:
         """Read a part as `read_patients` reads these rows."""
         table = self.format.table(piece)
         cells = cells_of_variables(table, self.columns)
-        values, findings = parse_cells(cells, self.columns, self.column_map, table.decimal_comma)
+        values, findings = parse_cells(cells, self._parsers)
         return table, check_patients(cells, values, findings, table.lines, piece.repeated)
 
 
@@ -287,17 +334,14 @@ class PatientFile:
         needed = [target for target in matched if self.count_errors or target == ID or target in self._positive]
         some = {target: matched[target] for target in needed}
         sources = {name for column in some.values() for name in column.sources}
+        parsers = remembering_parsers(some, self.column_map, self._rows.format().decimal_comma)
         for table in self._rows.tables(sources, self.first_row):
             self.n_patients += len(table.lines)
             cells = cells_of_variables(table, some)
             if ID in cells:
                 self._identifiers.add(cells[ID])
-            values, findings = parse_cells(
-                {target: texts for target, texts in cells.items() if self.count_errors or target != ID},
-                some,
-                self.column_map,
-                table.decimal_comma,
-            )
+            to_parse = {target: texts for target, texts in cells.items() if self.count_errors or target != ID}
+            values, findings = parse_cells(to_parse, parsers)
             for target, positive in self._positive.items():
                 positive.add(values[target].to_numpy())
             if self.count_errors:
@@ -441,9 +485,7 @@ class _ParquetRows:
         """All rows with some of their columns."""
         names = [name for name in self.given_schema.names if name in sources] or self.given_schema.names[:1]
         start = 0
-        for batch in (
-            [self._no_rows.select(names), *()] if not self._parquet.metadata.num_rows else self._batches(names)
-        ):
+        for batch in self._batches(names):
             piece = Piece(batch, start, 0, np.zeros(len(batch), dtype=bool))
             yield self.format().table(piece)
             start += len(batch)
