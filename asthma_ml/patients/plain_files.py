@@ -22,8 +22,8 @@ from asthma_ml.patients.text_tables import UTF16, decoded_utf16
 
 BLOCK_BYTES = 2**20
 
-Told = Callable[[int], object]
-"""Takes the number of bytes that were just read."""
+Told = Callable[[int, int], object]
+"""Takes the number of bytes that were just read, and of all there are."""
 
 
 @contextmanager
@@ -67,10 +67,11 @@ def plain_file(source: str | os.PathLike[str], name: str, folder: Path | None = 
 
 def blocks(file: BinaryIO, start: int = 0, told: Told | None = None) -> Iterator[bytes]:
     """Bytes of a file from a place on."""
+    size = file.seek(0, os.SEEK_END)
     file.seek(start)
     while block := file.read(BLOCK_BYTES):
         if told is not None:
-            told(len(block))
+            told(len(block), size)
         yield block
 
 

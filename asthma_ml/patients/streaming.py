@@ -223,7 +223,7 @@ class PatientFile:
     folder : Path, optional
         Where temporary files lie.
     told : callable, optional
-        Is told how many bytes were just looked through.
+        Is told how many bytes (rows of a Parquet file) were just looked through, and how many there are.
 
     Attributes
     ----------
@@ -490,7 +490,7 @@ class _ParquetRows:
             yield self.format().table(piece)
             start += len(batch)
             if self._told is not None:
-                self._told(len(batch))
+                self._told(len(batch), self._parquet.metadata.num_rows)
 
     def contents(self, first_row: int) -> Iterator[tuple[pa.RecordBatch, int, int, int]]:
         """Batches of rows and the rows they hold."""

@@ -201,7 +201,12 @@ def _looked_through(
 ) -> PatientFile:
     """First pass over the file; temporary files lie where the table will, if that is a file."""
     folder = None if _is_direct(output) else Path(output).resolve().parent
-    with _bar(progress, desc="check", unit="B", unit_scale=True) as bar:
+    with _bar(progress, desc="check", unit="", unit_scale=True) as bar:
+
+        def told(done: int, of: int) -> None:
+            bar.total = of
+            bar.update(done)
+
         return opened.enter_context(
             PatientFile(
                 source,
@@ -210,7 +215,7 @@ def _looked_through(
                 first_row=journal.rows if journal else 0,
                 count_errors=strict,
                 folder=folder if folder is not None and folder.is_dir() else None,
-                told=bar.update,
+                told=told,
             )
         )
 
