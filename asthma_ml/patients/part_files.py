@@ -202,7 +202,7 @@ def _refuse_other_origin(part: Path, journal: Journal | None, made_from: Mapping
 def _locked(part: Path) -> Any:
     """Open a part file that no other run writes to."""
     # Without a buffer: what a full disk does not take is not tried again when the file is closed.
-    file = os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT, 0o666), "r+b", buffering=0)
+    file = os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+b", buffering=0)
     try:
         import fcntl
     except ImportError:  # Windows refuses by itself to replace what another run has open

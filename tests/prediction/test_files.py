@@ -59,7 +59,7 @@ def in_memory(source, output, explain="factors", model=None) -> bytes:
 
 
 class TestSameBytes:
-    @pytest.mark.parametrize("chunk_rows", [1, 7, 100, 230, 1000])
+    @pytest.mark.parametrize("chunk_rows", [1, 7, 230, 1000])
     @pytest.mark.parametrize("n_classes", [2, 4])
     def test_whatever_the_size_of_the_parts(self, tmp_path, chunk_rows, n_classes):
         model = fitted_classifier(n_classes)
@@ -74,8 +74,7 @@ class TestSameBytes:
         assert predicted.statuses == pd.read_csv(tmp_path / "out.csv")["aml_status"].value_counts().to_dict()
         assert sorted(file.name for file in tmp_path.iterdir()) == ["clinic.csv", "expected.csv", "out.csv"]
 
-    @pytest.mark.parametrize("jobs", [2, 3])
-    def test_whatever_the_number_of_jobs(self, tmp_path, jobs):
+    def test_whatever_the_number_of_jobs(self, tmp_path):
         write_table(clinic(), tmp_path / "clinic.csv")
         expected = in_memory(tmp_path / "clinic.csv", tmp_path / "expected.csv", "none")
         predict_file(
@@ -84,7 +83,7 @@ class TestSameBytes:
             tmp_path / "out.csv",
             explain="none",
             chunk_rows=20,
-            jobs=jobs,
+            jobs=2,
         )
         assert (tmp_path / "out.csv").read_bytes() == expected
 
@@ -394,11 +393,11 @@ class TestProcesses:
             time.sleep(0.002)
         return process
 
-    def test_killed_three_times(self, tmp_path, call):
+    def test_killed_twice(self, tmp_path, call):
         out = tmp_path / "out.csv"
         expected = in_memory(tmp_path / "clinic.csv", tmp_path / "expected.csv", "none", small_model())
         rows = []
-        for attempt in range(3):
+        for attempt in range(2):
             process = self.started(call, out, *(["--resume"] if attempt else []))
             time.sleep(0.05)
             process.kill()
