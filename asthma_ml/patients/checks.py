@@ -8,8 +8,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from asthma_ml.patients.problems import Finding, Severity, shown
+from asthma_ml.patients.text_tables import TextTable
 from asthma_ml.patients.units import fits_other_unit
 from asthma_ml.variables import ID, Variable, data_dictionary
 
@@ -109,29 +111,31 @@ def check_units(values: pd.DataFrame, stated_units: Collection[str] = ()) -> lis
     return findings
 
 
-def check_formulas(frame: pd.DataFrame, understood: Collection[str] = ()) -> list[Finding]:
+def check_formulas(table: TextTable, understood: Collection[str] = ()) -> list[Finding]:
     """Find text that a spreadsheet would run as a formula; it is written back as it stands.
 
     Parameters
     ----------
-    frame : DataFrame of shape (n_patients, n_columns)
+    table : TextTable of n_patients rows
         The table as given.
     understood : collection of str
         Columns whose cells are checked otherwise.
 
     Examples
     --------
-    >>> check_formulas(pd.DataFrame({"note": ["=1+1", "-", "+ve"]}, dtype="str"))[0].rows
+    >>> table = TextTable(["note"], np.arange(2, 5), [["=1+1", "-", "+ve"]])
+    >>> check_formulas(table)[0].rows
     array([0])
     """
     findings: list[Finding] = []
-    for name, column in frame.items():
-        if str(name) in understood or pd.api.types.is_numeric_dtype(column.dtype):
+    for place, name in enumerate(table.names):
+        if name in understood or not table.holds_text(name):
             continue
-        rows = np.array([row for row, cell in enumerate(column.tolist()) if _is_formula(cell)], dtype=np.intp)
+        cells = table.columns[place] if table.given is None else table.given.iloc[:, place].tolist()
+        rows = np.array([row for row, cell in enumerate(cells) if _is_formula(cell)], dtype=np.intp)
         if rows.size:
             message = "that a spreadsheet would run as a formula; written back as it stands, import it as text"
-            findings.append(Finding(shown(str(name)), "formula", "warning", message, rows))
+            findings.append(Finding(shown(name), "formula", "warning", message, rows))
     return findings
 
 
@@ -166,8 +170,15 @@ def check_relations(values: pd.DataFrame) -> list[Finding]:
     ]
 
 
-def check_identifiers(values: pd.DataFrame) -> list[Finding]:
+def check_identifiers(values: pd.DataFrame, repeated: NDArray[np.bool_] | None = None) -> list[Finding]:
     """Find patients without an identifier and identifiers used twice; both are warnings.
+
+    Parameters
+    ----------
+    values : DataFrame of shape (n_patients, n_variables)
+        Uses ``patient_id`` where there.
+    repeated : ndarray of bool of shape (n_patients,), optional
+        Whose identifier is used twice, where these patients are a part of a larger table.
 
     Examples
     --------
@@ -177,8 +188,8 @@ def check_identifiers(values: pd.DataFrame) -> list[Finding]:
     if ID not in values:
         return []
     empty = values[ID].str.strip() == ""
-    repeated = values[ID].duplicated(keep=False) & ~empty
-    found = (("identifier", "empty", empty), ("identifier_repeated", "used by more than one row", repeated))
+    twice = values[ID].duplicated(keep=False) if repeated is None else repeated
+    found = (("identifier", "empty", empty), ("identifier_repeated", "used by more than one row", twice & ~empty))
     return [Finding(ID, rule, "warning", message, np.flatnonzero(rows)) for rule, message, rows in found if rows.any()]
 
 

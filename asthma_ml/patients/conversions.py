@@ -14,7 +14,7 @@ from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.column_map import MappedColumn, canonical
 from asthma_ml.patients.parsing import read_number
 from asthma_ml.patients.problems import Finding
-from asthma_ml.patients.sources import cell_texts, holds_text
+from asthma_ml.patients.text_tables import TextTable
 from asthma_ml.patients.units import convert, find_unit
 from asthma_ml.variables import Variable, data_dictionary
 
@@ -39,7 +39,7 @@ Converted = tuple["NDArray[np.float64]", list[Finding]]
 
 def convert_with_companions(
     values: pd.DataFrame,
-    frame: pd.DataFrame,
+    table: TextTable,
     matched: Mapping[str, MappedColumn],
     *,
     missing: Collection[str],
@@ -52,7 +52,7 @@ def convert_with_companions(
     ----------
     values : DataFrame of shape (n_patients, n_variables)
         Numbers as read, changed in place; what cannot be converted becomes NaN.
-    frame : DataFrame of shape (n_patients, n_columns)
+    table : TextTable of n_patients rows
         The table as given.
     matched : mapping of str to MappedColumn
         How each variable is read.
@@ -76,12 +76,11 @@ def convert_with_companions(
     findings: list[Finding] = []
     for target, column in matched.items():
         for companion, name in column.companions.items():
-            given = frame.iloc[:, [str(each) for each in frame.columns].index(name)]
             variable = data_dictionary()[target]
             if companion == "height":
                 _refuse_without_age_and_sex(values, variable, source)
-            comma = decimal_comma and holds_text(given)
-            cells = ["" if canonical(text) in missing else text for text in cell_texts(given)]
+            comma = decimal_comma and table.holds_text(name)
+            cells = ["" if canonical(text) in missing else text for text in table.texts(name)]
             numbers, found = _CONVERSIONS[companion](values, variable, cells, comma)
             values[target] = numbers
             findings += found

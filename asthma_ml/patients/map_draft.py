@@ -16,7 +16,7 @@ from asthma_ml.patients.matching import (
     variable_called,
 )
 from asthma_ml.patients.parsing import LIKELY_CODES, CellParser, parse_column
-from asthma_ml.patients.sources import cell_texts, read_source
+from asthma_ml.patients.sources import read_source
 from asthma_ml.patients.text_tables import TextTable
 from asthma_ml.patients.units import UnitEvidence
 from asthma_ml.variables import OUTPUT_PREFIX, TRUTH_PREFIX, Variable, data_dictionary
@@ -92,7 +92,7 @@ def _section(column: MappedColumn, table: TextTable, names: Sequence[str], *, sh
     variable, place = data_dictionary()[column.target], names.index(column.sources[0])
     lines = [f"[columns.{column.target}]", f"from = {_quoted(column.sources[0])}"]
     parser = CellParser(variable, column, decimal_comma=table.decimal_comma)
-    values, findings = parse_column(cell_texts(table.frame.iloc[:, place]), parser)
+    values, findings = parse_column(table.texts(table.names[place]), parser)
     if variable.is_numeric and column.unit:
         lines.append(f"unit = {_quoted(column.unit)}")
     elif variable.is_numeric:
@@ -152,7 +152,7 @@ def _guesses(names: Sequence[str], matched: Mapping[str, MappedColumn]) -> Itera
 
 
 def _texts(table: TextTable, place: int) -> list[str]:
-    return list({text.strip() for text in cell_texts(table.frame.iloc[:, place])})
+    return list({text.strip() for text in table.texts(table.names[place])})
 
 
 def _quoted(text: str) -> str:

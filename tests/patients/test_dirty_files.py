@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from asthma_ml.errors import AsthmaMLError, UnusableInputError
 from asthma_ml.patients import ColumnMap, read_patients, summarise_problems, write_table
 from asthma_ml.patients.sources import read_source
+from asthma_ml.patients.streaming import PatientFile
 from asthma_ml.variables import data_dictionary
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +80,21 @@ def test_a_dozen_and_more_faults_come_at_once_with_their_lines_and_columns(tmp_p
         (20, "feno_ppb", "number"),
         (20, "`note`", "formula"),
     }
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_a_dirty_file_reads_the_same_part_by_part(newline: str, tmp_path: Path) -> None:
+    """Lines before the header, units, decimal commas and repeated identifiers across parts; packed by zstd."""
+    data = FAULTY.replace("\n", newline).encode()
+    path = tmp_path / "clinic.csv.zst"
+    path.write_bytes(bytes(pa.Codec("zstd").compress(data, asbytes=True)))
+    whole = read_patients(path)
+    with PatientFile(path, chunk_rows=5) as patients:
+        parts = [patients.layout.read(piece)[1] for piece in patients.pieces()]
+    pd.testing.assert_frame_equal(pd.concat([part.values for part in parts], ignore_index=True), whole.values)
+    assert [line for part in parts for line in part.lines.tolist()] == whole.lines.tolist()
+    said = [problem for part in parts for problem in part.problems]
+    assert sorted(map(str, said)) == sorted(str(problem) for problem in whole.problems if problem.line is not None)
 
 
 def test_no_message_holds_a_value_of_the_table(tmp_path: Path) -> None:
