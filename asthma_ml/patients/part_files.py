@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.patients.writing import replacing, synced, unwritable
+from asthma_ml.patients.writing import replacing, synced, unwritable, write_all
 
 PART, JOURNAL = ".part", ".part.json"
 
@@ -172,13 +172,6 @@ class PartFile:
             yield
         except OSError as error:
             raise unwritable(self.path, error, Path(self.path), kept(self.rows)) from error
-
-
-def write_all(file: BinaryIO, data: bytes) -> None:
-    """Write to a file without a buffer, which may take less than it is given."""
-    left = memoryview(data)
-    while left:
-        left = left[file.write(left) :]
 
 
 def kept(rows: int) -> str:

@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.sources import GZIP, ZSTD, refuse_workbook
 from asthma_ml.patients.text_tables import UTF16, decoded_utf16
+from asthma_ml.patients.writing import write_all
 
 BLOCK_BYTES = 2**20
 
@@ -126,13 +127,24 @@ def _unpacked(file: BinaryIO, name: str) -> Iterator[bytes]:
 
 def _copied(content: Iterable[bytes], name: str, folder: Path | None, opened: ExitStack) -> BinaryIO:
     """A temporary file with something in it."""
-    try:
-        copy = opened.enter_context(tempfile.TemporaryFile(dir=folder))  # noqa: SIM115 (closed by the stack)
-        copy.writelines(content)
-        copy.flush()
-    except OSError as error:
-        where = folder or tempfile.gettempdir()
-        reason = error.strerror or error
-        raise UnusableInputError(f"{name}: cannot be copied to a temporary file in {where} ({reason})") from error
+    with no_room_told(name, folder):
+        copy: BinaryIO = opened.enter_context(nameless_file(folder))
+        for block in content:
+            write_all(copy, block)
     copy.seek(0)
     return copy
+
+
+def nameless_file(folder: Path | None) -> Any:
+    """A temporary file that goes with the process; without a buffer, which a full disk would not let it close."""
+    return tempfile.TemporaryFile(dir=folder, buffering=0)
+
+
+@contextmanager
+def no_room_told(name: str, folder: Path | None) -> Iterator[None]:
+    """Raise UnusableInputError where a temporary file cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        where, reason = folder or tempfile.gettempdir(), error.strerror or error
+        raise UnusableInputError(f"{name}: a temporary file in {where} cannot be written ({reason})") from error

@@ -299,7 +299,7 @@ class PatientFile:
         self._told = told
         with ExitStack() as opened:
             self._file = opened.enter_context(plain_file(source, self.name, folder))
-            self._identifiers = opened.enter_context(RepeatedIdentifiers(folder))
+            self._identifiers = opened.enter_context(RepeatedIdentifiers(self.name, folder))
             self._look_through()
             self._opened = opened.pop_all()
 

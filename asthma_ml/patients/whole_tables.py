@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Sequence
 from math import ceil
 from pathlib import Path
@@ -12,7 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from asthma_ml.patients.plain_files import nameless_file, no_room_told
 from asthma_ml.patients.problems import NAMED_LINES, Problem, counted_values
+from asthma_ml.patients.writing import write_all
 
 _ALL_AT_ONCE = 2**18
 _MOST_DISTINCT = 2**20
@@ -28,6 +29,8 @@ class RepeatedIdentifiers:
 
     Parameters
     ----------
+    name : str
+        Name of the table for messages.
     folder : Path, optional
         Where the temporary file lies; it has no name there.
 
@@ -40,9 +43,10 @@ class RepeatedIdentifiers:
     [True, False, False, True, False]
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (closed with this object)
-        self.n_rows = 0
+    def __init__(self, name: str = "identifiers", folder: Path | None = None) -> None:
+        self._name, self._folder, self.n_rows = name, folder, 0
+        with no_room_told(name, folder):
+            self._file = nameless_file(folder)
 
     def __enter__(self) -> Self:
         return self
@@ -60,7 +64,8 @@ class RepeatedIdentifiers:
         ).reshape(-1, 2)
         rows = np.arange(self.n_rows, self.n_rows + len(cells), dtype=np.uint64)
         hashes[empty] = np.column_stack([rows, np.full(len(rows), _NOBODY)])[empty]
-        self._file.write(hashes.astype("<u8").tobytes())
+        with no_room_told(self._name, self._folder):
+            write_all(self._file, hashes.astype("<u8").tobytes())
         self.n_rows += len(cells)
 
     def repeated(self) -> NDArray[np.bool_]:

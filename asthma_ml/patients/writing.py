@@ -166,6 +166,13 @@ def synced(file: BinaryIO) -> None:
     os.fsync(file.fileno())
 
 
+def write_all(file: BinaryIO, data: bytes) -> None:
+    """Write to a file without a buffer, which may take less than it is given."""
+    left = memoryview(data)
+    while left:
+        left = left[file.write(left) :]
+
+
 def unwritable(path: str | os.PathLike[str], error: OSError, target: Path, then: str = "") -> UnusableInputError:
     """Return the error that says why a file cannot be written, and what then."""
     return UnusableInputError(f"{os.fspath(path)}: {_reason(error, target)}{then}")

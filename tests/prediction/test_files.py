@@ -24,7 +24,7 @@ from hypothesis import given, settings
 
 from asthma_ml.classifier import PhenotypeClassifier
 from asthma_ml.errors import AsthmaMLError, RowsRefusedError, UnusableInputError
-from asthma_ml.patients import part_files, read_patients, write_table
+from asthma_ml.patients import part_files, plain_files, read_patients, whole_tables, write_table
 from asthma_ml.persistence import save_model
 from asthma_ml.prediction import predict_file, predict_table
 from tests.synthetic_patients import fitted_classifier, synthetic_patients
@@ -311,6 +311,21 @@ class TestResuming:
         with pytest.raises(UnusableInputError, match=r"out.csv: cannot be written \(No space left on device\)$"):
             self.predict(tmp_path, tmp_path / "out.csv")
         assert [file.name for file in tmp_path.iterdir()] == ["clinic.csv"]
+
+    def test_no_room_for_a_temporary_file_leaves_nothing(self, tmp_path, monkeypatch):
+        """Unpacking and identifiers need room beside the output."""
+        write_table(clinic(), tmp_path / "clinic.csv")
+
+        def fail(file, block):
+            raise NO_SPACE
+
+        for module in (plain_files, whole_tables):
+            with monkeypatch.context() as patch:
+                patch.setattr(module, "write_all", fail)
+                (tmp_path / "clinic.csv.gz").write_bytes(gzip.compress((tmp_path / "clinic.csv").read_bytes()))
+                with pytest.raises(UnusableInputError, match=r"temporary file in .* cannot be written \(No space left"):
+                    predict_file(fitted_classifier(), tmp_path / "clinic.csv.gz", tmp_path / "out.csv")
+        assert sorted(file.name for file in tmp_path.iterdir()) == ["clinic.csv", "clinic.csv.gz"]
 
     @pytest.mark.parametrize("full", ["/dev/full"])
     def test_a_device_that_is_full(self, tmp_path, full):
