@@ -44,7 +44,7 @@ def sputum_neutrophils_pct(
     per_year=Coefficient(0.018, "logit per year", source="IMM080", evidence="derived"),
     high_ics=Coefficient(0.47, "logit", source="IMM056", evidence="derived"),
     half_ics=Coefficient(500.0, "ug/day"),
-    oral_steroid=Coefficient(0.50, "logit"),
+    oral_steroid=Coefficient(0.85, "logit"),
     dense_laboratory=Coefficient(0.35, "logit"),
     logit_sd=Coefficient(1.05, "logit", source="COH079", evidence="derived"),
 ):

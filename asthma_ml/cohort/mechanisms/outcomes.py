@@ -28,6 +28,7 @@ def fev1_post_bd_pct_predicted(
     *,
     mean=Coefficient(87.0, "% predicted", source="COH088,COH057", evidence="derived"),
     remodeling=Coefficient(-10.0, "% predicted per sd"),
+    advanced_remodeling=Coefficient(-2.0, "% predicted per sd beyond 1"),
     mucus=Coefficient(-5.75, "% predicted per sd"),
     type2=Coefficient(-0.5, "% predicted per ln"),
     tobacco=Coefficient(-4.0, "% predicted per unit of burden"),
@@ -46,7 +47,7 @@ def fev1_post_bd_pct_predicted(
     """
     inflamed = mucus * mucus_plugging + type2 * np.log(il13_airway_activity)
     worn = remodeling * airway_remodeling + tobacco * tobacco_smoke_burden + bmi * (bmi_kg_m2 - 29) / 6
-    worn = worn + per_year * (age_years - 50)
+    worn = worn + advanced_remodeling * np.maximum(airway_remodeling - 1, 0) + per_year * (age_years - 50)
     responsive = (1 - smoke_steroid_blunting) * np.clip(1 - remodeling_blunting * airway_remodeling, 0.2, 1.4)
     high = oral_steroid_taken_mg_day / (oral_steroid_taken_mg_day + 10)
     eosinophilic = 2 * untreated_il5_activity / (1 + untreated_il5_activity)
@@ -176,9 +177,9 @@ def attack_rate_per_year(
     adrb2_rs1042713,
     *,
     rate=Coefficient(1.1, "attacks/year", source="COH029,COH001", evidence="derived"),
-    eosinophils=Coefficient(0.24, "ln per ln", source="IMM046,IMM049", evidence="derived"),
-    feno=Coefficient(0.13, "ln per ln", source="IMM046,IMM050", evidence="derived"),
-    both=Coefficient(0.27, "ln per ln2", source="IMM044,IMM045,IMM046", evidence="derived"),
+    eosinophils=Coefficient(0.215, "ln per ln", source="IMM046,IMM049", evidence="derived"),
+    feno=Coefficient(0.15, "ln per ln", source="IMM046,IMM050", evidence="derived"),
+    both=Coefficient(0.20, "ln per ln2", source="IMM044,IMM045,IMM046", evidence="derived"),
     fev1=Coefficient(-0.0104, "ln per % predicted", source="COH075", evidence="derived"),
     acq=Coefficient(0.191, "ln per point", source="COH076", evidence="derived"),
     bacteria=Coefficient(0.15, "ln per sd"),

@@ -15,7 +15,7 @@ from asthma_ml.cohort.structural_equations import Coefficient, structural_equati
 
 EOSINOPHIL_VARIATION = Coefficient(0.36, "ln within person")
 FENO_VARIATION = Coefficient(0.42, "ln within person")
-SPUTUM_VARIATION = Coefficient(1.30, "logit within person", source="HET022,HET023,HET024", evidence="derived")
+SPUTUM_VARIATION = Coefficient(1.32, "logit within person", source="HET022,HET023,HET024", evidence="derived")
 
 
 @structural_equation
@@ -27,7 +27,7 @@ def type2_predisposition(
     occupational_exposure,
     *,
     adult_onset=Coefficient(0.13, "sd"),
-    men=Coefficient(0.18, "sd", source="COH100", evidence="derived"),
+    men=Coefficient(0.22, "sd", source="COH100", evidence="derived"),
     mean=Coefficient(-0.9, "sd", source="HET013,HET014,IMM027", evidence="derived"),
     asthmogen=Coefficient(0.25, "sd"),
     il13_allele=Coefficient(0.08, "sd per allele"),
@@ -175,13 +175,19 @@ def il13_airway_activity(
 def usual_blood_eosinophils(
     untreated_il5_activity,
     white_cell_set_point,
+    bmi_kg_m2,
     *,
     floor=Coefficient(50.0, "cells/uL"),
     above_floor=Coefficient(199.0, "cells/uL", source="COH062", evidence="derived"),
     set_point=Coefficient(0.20, "ln per sd"),
+    bmi=Coefficient(0.05, "ln per 6 kg/m2"),
 ):
-    """Blood eosinophils that the patient tends to without steroid or biologic [cells/uL]."""
-    return (floor + above_floor * untreated_il5_activity) * np.exp(set_point * white_cell_set_point)
+    """Blood eosinophils that the patient tends to without steroid or biologic [cells/uL].
+
+    Body weight raises them a little, as it does all white cells.
+    """
+    host = np.exp(set_point * white_cell_set_point + bmi * (bmi_kg_m2 - 29) / 6)
+    return (floor + above_floor * untreated_il5_activity) * host
 
 
 @structural_equation
@@ -255,7 +261,7 @@ def expected_feno_ppb(
     current=Coefficient(0.45, "ratio", source="ENV005,ENV006", evidence="derived"),
     men=Coefficient(1.12, "ratio"),
     fcer2=Coefficient(-0.09, "ln per C allele", source="GEN014", evidence="derived"),
-    bmi=Coefficient(-0.12, "ln per 6 kg/m2", source="COH011,COH012", evidence="derived"),
+    bmi=Coefficient(-0.08, "ln per 6 kg/m2", source="COH011,COH012", evidence="derived"),
 ):
     """Exhaled nitric oxide to be expected [ppb]: a constitutive part, and a part made by IL-13.
 
@@ -302,7 +308,7 @@ def feno_suppression_pct(
     full_inhaled_suppression,
     *,
     constitutive_share=Coefficient(0.33, "activity", source="IMM028", evidence="derived"),
-    regression_to_mean=Coefficient(22.0, "%", source="ADH008", evidence="derived"),
+    regression_to_mean=Coefficient(21.0, "%", source="ADH008", evidence="derived"),
     sd=Coefficient(23.0, "%", source="ADH007,ADH008", evidence="derived"),
 ):
     """Fall of FeNO after a week of observed inhaled steroid [% of baseline].
@@ -358,7 +364,7 @@ def expected_sputum_eosinophils_logit(
     il13_airway_activity,
     il4_drive,
     *,
-    at_one=Coefficient(-2.31, "logit", source="COH078", evidence="derived"),
+    at_one=Coefficient(-2.13, "logit", source="COH078", evidence="derived"),
     per_il5=Coefficient(2.1, "logit per ln"),
     per_il13=Coefficient(1.02, "logit per ln"),
     per_il4=Coefficient(0.44, "logit per sd"),
