@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from asthma_ml.cohort.causal_model import CausalModel, Columns, Noise
+from asthma_ml.cohort.distributions import Bernoulli
 from asthma_ml.evaluation.bayes_limit_laws import (
     as_codes,
     as_value,
@@ -66,6 +67,8 @@ class SamplingPlan:
         Continuous variables, whose noise is proposed where nothing clamps them.
     inversions : dict of str to list of Inversion
         Calculated evidence, by the variable whose noise it clamps.
+    supposed : tuple of str
+        Flags that no table shows, not even by what they directly cause: they are proposed.
     shows : dict of str to tuple of str
         Evidence that a discrete variable directly causes and that is known once it is.
     """
@@ -86,6 +89,9 @@ class SamplingPlan:
         self.shows = self._look_ahead(laws, graph)
         self.order = graph.order()
         self.shows = {name: tuple(e for e in shown if self._known_with(name, e)) for name, shown in self.shows.items()}
+        self.supposed = tuple(
+            name for name in self.order if isinstance(laws[name], Bernoulli) and self._is_hidden(name) and name != target
+        )
 
     def _inversions(self) -> dict[str, list[Inversion]]:
         found: dict[str, list[Inversion]] = {}
@@ -148,6 +154,9 @@ class SamplingPlan:
                     graph.add_if_acyclic(name, [p for p in self.model.equations[effect].parents if p != name])
                 found[name] = tuple(effects)
         return found
+
+    def _is_hidden(self, name: str) -> bool:
+        return name not in self.evidence and not self.shows.get(name)
 
     def _known_with(self, name: str, effect: str) -> bool:
         """Whether all other causes of an effect come earlier than this one."""
@@ -215,6 +224,8 @@ class Particles:
         Of each particle.
     noise : ndarray of shape (n_particles, n_free)
         Proposed noise of the free variables.
+    flags : ndarray of shape (n_particles, n_flags)
+        Proposed values of the supposed flags.
     rng : Generator
         All other chance.
 
@@ -228,8 +239,11 @@ class Particles:
         Noise of the free variables, clamped ones included.
     """
 
-    def __init__(self, plan: SamplingPlan, evidence: Evidence, noise: Floats, rng: np.random.Generator) -> None:
+    def __init__(
+        self, plan: SamplingPlan, evidence: Evidence, noise: Floats, flags: Floats, rng: np.random.Generator
+    ) -> None:
         self._plan, self._evidence, self._rng = plan, evidence, rng
+        self._flags = dict(zip(plan.supposed, flags.T, strict=True))
         self.noise = dict(zip(plan.free, noise.T, strict=True))
         self.values: Columns = {}
         self.log_weight = np.zeros(len(noise))
@@ -289,6 +303,9 @@ class Particles:
         return {name: self._evidence[name].written for name in late}
 
     def _discrete(self, name: str, law: Any) -> Any:
+        if name in self._flags:
+            self.log_weight += law.log_prob(self._flags[name])
+            return self._flags[name]
         reading = self._evidence.get(name)
         if reading is None:
             return self._guessed(name, law)
@@ -340,8 +357,3 @@ def _only_where(seen: Flags, low: Floats, high: Floats) -> tuple[Floats, Floats,
 def repeated(evidence: Evidence, patients: Rows, names: Iterable[str]) -> dict[str, Reading]:
     """The readings of each particle, from those of each patient."""
     return {name: evidence[name].of(patients) for name in names}
-
-
-def as_categories(value: Any) -> Any:
-    """Codes of a category, or numbers as they are."""
-    return value.codes if isinstance(value, pd.Categorical) else value

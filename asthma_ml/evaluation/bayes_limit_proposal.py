@@ -5,7 +5,7 @@ A proposal only decides how many particles are wasted. What it gets wrong, the w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -23,64 +23,107 @@ Flags: TypeAlias = NDArray[np.bool_]
 _RIDGE = 1e-3
 _DEGREES = 8.0
 """Degrees of freedom of the proposal's tails."""
+_CHANCES = (0.03, 0.97)
+"""No flag is taken for granted."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Particles of some patients as proposed.
+
+    Attributes
+    ----------
+    noise : ndarray of shape (n_patients, n_particles, n_free)
+        Noise of the continuous variables.
+    flags : ndarray of shape (n_patients, n_particles, n_flags)
+        Values of the supposed flags.
+    log_ratio : ndarray of shape (n_patients, n_particles)
+        Log of the prior density of the noise over the proposal density of noise and flags.
+    """
+
+    noise: Floats
+    flags: Floats
+    log_ratio: Floats
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A multivariate t of the noise of each patient's open variables.
+    """Flags nobody saw, and given them a multivariate t of the noise of each patient's open variables.
 
     Attributes
     ----------
+    chance : ndarray of shape (n_patients, n_flags)
+        Probability that a flag is 1.
     mean : ndarray of shape (n_patients, n_free)
-        Zero where a variable is not open.
+        Location where all flags are 0; zero where a variable is not open.
+    shift : ndarray of shape (n_patients, n_free, n_flags)
+        What each flag adds to it.
     covariance : ndarray of shape (n_patients, n_free, n_free)
         Identity where a variable is not open.
     open : ndarray of bool of shape (n_patients, n_free)
         Variables that it is about; the others keep their own standard normal noise.
     """
 
+    chance: Floats
     mean: Floats
+    shift: Floats
     covariance: Floats
     open: Flags
 
-    def draw(self, n_particles: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
-        """Noise of shape (n_patients, n_particles, n_free), and log of prior density over proposal density."""
+    def draw(self, n_particles: int, rng: np.random.Generator) -> Draw:
+        """Particles of each patient."""
         n_patients, n_free = self.mean.shape
+        chance = self.chance[:, None, :]
+        flags = (rng.random((n_patients, n_particles, self.chance.shape[1])) < chance).astype(float)
         root = np.linalg.cholesky(self.covariance)
         standard = rng.standard_normal((n_patients, n_particles, n_free))
         stretch = np.sqrt(_DEGREES / rng.chisquare(_DEGREES, (n_patients, n_particles, 1)))
         is_open = self.open[:, None, :]
         standard = np.where(is_open, standard * stretch, standard)
-        noise = np.where(is_open, self.mean[:, None, :] + standard @ root.transpose(0, 2, 1), standard)
-        return noise, self._log_ratio(noise, standard, root)
+        noise = self._location(flags) + standard @ root.transpose(0, 2, 1)
+        log_chance = np.log(np.where(flags == 1, chance, 1 - chance)).sum(axis=2)
+        return Draw(noise, flags, self._log_ratio(noise, standard, root) - log_chance)
+
+    def _location(self, flags: Floats) -> Floats:
+        return np.asarray(self.mean[:, None, :] + flags @ self.shift.transpose(0, 2, 1))
 
     def _log_ratio(self, noise: Floats, standard: Floats, root: Floats) -> Floats:
         is_open, size = self.open[:, None, :], self.open.sum(axis=1)[:, None]
-        prior = -0.5 * np.where(is_open, noise, 0.0).__pow__(2).sum(axis=2)
-        distance = np.where(is_open, standard, 0.0).__pow__(2).sum(axis=2)
+        prior = -0.5 * np.square(np.where(is_open, noise, 0.0)).sum(axis=2)
+        distance = np.square(np.where(is_open, standard, 0.0)).sum(axis=2)
         volume = np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)[:, None]
         return np.asarray(prior + volume + (_DEGREES + size) / 2 * np.log1p(distance / _DEGREES))
 
-    def moved(self, noise: Floats, log_weight: Floats, effective: float) -> Proposal:
+    def moved(self, draw: Draw, log_weight: Floats, effective: float) -> Proposal:
         """Fitted anew to weighted particles, tempered so that at least `effective` of them count."""
         weight = tempered(log_weight, effective)
-        mean = np.einsum("pm,pmd->pd", weight, noise)
-        centred = noise - mean[:, None, :]
-        spread = np.einsum("pm,pmd,pme->pde", weight, centred, centred, optimize=True)
-        count = 1 / (weight**2).sum(axis=1)
-        trust = (count / (count + 2 * mean.shape[1]))[:, None, None]
-        covariance = trust * spread + (1 - trust) * self.covariance
-        return Proposal(*_restricted(mean, covariance, self.open), self.open)
+        count = effective_size(weight)
+        trust = (count / (count + 2 * self.mean.shape[1]))[:, None]
+        chance = np.einsum("pm,pmk->pk", weight, draw.flags)
+        chance = np.clip(trust * chance + (1 - trust) * self.chance, *_CHANCES)
+        apart = draw.noise - draw.flags @ self.shift.transpose(0, 2, 1)
+        mean = np.einsum("pm,pmd->pd", weight, apart)
+        centred = apart - mean[:, None, :]
+        spread = (weight[:, :, None] * centred).transpose(0, 2, 1) @ centred
+        covariance = trust[:, :, None] * spread + (1 - trust[:, :, None]) * self.covariance
+        return _restricted(Proposal(chance, mean, self.shift, covariance, self.open))
 
     def of(self, patients: NDArray[Any]) -> Proposal:
         """The proposal of some patients."""
-        return Proposal(self.mean[patients], self.covariance[patients], self.open[patients])
+        return Proposal(**{name: part[patients] for name, part in vars(self).items()})
 
 
-def _restricted(mean: Floats, covariance: Floats, is_open: Flags) -> tuple[Floats, Floats]:
+def _restricted(proposal: Proposal) -> Proposal:
+    """The proposal with all that is not open set apart."""
+    is_open = proposal.open
     both = is_open[:, :, None] & is_open[:, None, :]
-    identity = np.eye(mean.shape[1])[None]
-    return np.where(is_open, mean, 0.0), np.where(both, covariance + _RIDGE * identity, identity)
+    identity = np.eye(is_open.shape[1])[None]
+    return replace(
+        proposal,
+        mean=np.where(is_open, proposal.mean, 0.0),
+        shift=np.where(is_open[:, :, None], proposal.shift, 0.0),
+        covariance=np.where(both, proposal.covariance + _RIDGE * identity, identity),
+    )
 
 
 def tempered(log_weight: Floats, effective: float) -> Floats:
@@ -111,44 +154,54 @@ def effective_size(weight: Floats) -> Floats:
 
 
 class NoiseRegression:
-    """Joint Gaussian of hidden noise and of the normal scores of what a table can show.
+    """Joint Gaussian of hidden noise, of hidden flags and of the normal scores of what a table can show.
 
     Parameters
     ----------
     noise : ndarray of shape (n_simulated, n_free)
         Noise of simulated patients.
+    flags : ndarray of shape (n_simulated, n_flags)
+        Flags of them that no table shows.
     values : dict of str to array of shape (n_simulated,)
         Their true values, without gaps.
     evidence : sequence of str
         Variables that a table can show.
     """
 
-    def __init__(self, noise: Floats, values: Columns, evidence: tuple[str, ...]) -> None:
+    def __init__(self, noise: Floats, flags: Floats, values: Columns, evidence: tuple[str, ...]) -> None:
         self._scores = [score for name in evidence for score in _scores_of(name, values[name])]
-        shown = np.column_stack([score(np.asarray(_codes(values[score.name]), dtype=float)) for score in self._scores])
-        joint = np.hstack([noise, shown])
-        self._n_free = noise.shape[1]
+        shown = [score(np.asarray(_codes(values[score.name]), dtype=float)) for score in self._scores]
+        joint = np.column_stack([noise, flags, *shown])
+        self._n_free, self._n_flags = noise.shape[1], flags.shape[1]
         self._mean, self._covariance = joint.mean(axis=0), np.cov(joint, rowvar=False)
 
     def proposal(self, evidence: Evidence, is_open: Flags) -> Proposal:
         """The conditional Gaussian of each patient's open variables given what was seen."""
+        n = len(is_open)
         columns = [(evidence[score.name], score) for score in self._scores]
-        seen = np.column_stack([reading.seen for reading, _ in columns])
-        shown = np.column_stack([score(reading.written) for reading, score in columns])
-        shown = np.where(seen, shown - self._mean[self._n_free :], 0.0)
-        parts = [self._conditional(seen[k : k + 512], shown[k : k + 512]) for k in range(0, len(seen), 512)]
-        mean, covariance = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return Proposal(*_restricted(mean, covariance, is_open), is_open)
+        seen = np.column_stack([np.ones((n, 0), dtype=bool), *(reading.seen for reading, _ in columns)])
+        shown = np.column_stack([np.zeros((n, 0)), *(score(reading.written) for reading, score in columns)])
+        shown = np.where(seen, shown - self._mean[self._n_free + self._n_flags :], 0.0)
+        chance, _, _ = self._conditional(slice(self._n_free, self._n_free + self._n_flags), seen, shown)
+        flags_known = np.column_stack([np.ones((n, self._n_flags), dtype=bool), seen])
+        none = np.broadcast_to(-self._mean[self._n_free : self._n_free + self._n_flags], (n, self._n_flags))
+        given = np.column_stack([none, shown])
+        mean, covariance, gain = self._conditional(slice(0, self._n_free), flags_known, given)
+        return _restricted(
+            Proposal(np.clip(chance, *_CHANCES), mean, gain[:, :, : self._n_flags], covariance, is_open)
+        )
 
-    def _conditional(self, seen: Flags, shown: Floats) -> tuple[Floats, Floats]:
-        n = self._n_free
-        hidden, between, within = self._covariance[:n, :n], self._covariance[:n, n:], self._covariance[n:, n:]
+    def _conditional(self, hidden: slice, seen: Flags, shown: Floats) -> tuple[Floats, Floats, Floats]:
+        """Mean and covariance of what is hidden given the last variables, and the gain of each of them."""
+        known = slice(len(self._mean) - seen.shape[1], None)
+        between, within = self._covariance[hidden, known], self._covariance[known, known]
         identity = np.eye(seen.shape[1])
         both = seen[:, :, None] & seen[:, None, :]
         inverse = np.linalg.inv(np.where(both, within + _RIDGE * identity, identity))
-        gain = (between[None] * seen[:, None, :]) @ inverse
-        mean = self._mean[:n] + np.einsum("pds,ps->pd", gain, shown)
-        return mean, hidden - gain @ (between[None] * seen[:, None, :]).transpose(0, 2, 1)
+        visible = between[None] * seen[:, None, :]
+        gain = visible @ inverse
+        mean = self._mean[hidden] + np.einsum("pds,ps->pd", gain, shown)
+        return mean, self._covariance[hidden, hidden] - gain @ visible.transpose(0, 2, 1), gain
 
 
 @dataclass(frozen=True)
