@@ -147,7 +147,7 @@ def limit_scores(limit: pd.DataFrame, labels: ArrayLike, *, seed: int = 0) -> di
     UnusableInputError
         Patients whom the causal model cannot explain, unknown labels, or too few patients of a class.
     """
-    classes = [name for name in limit if f"{name}{ERROR_ENDING}" in limit]
+    classes = classes_of(limit)
     unexplained = int(limit[classes].isna().any(axis=1).sum())
     if unexplained:
         raise UnusableInputError(
@@ -160,7 +160,11 @@ def limit_scores(limit: pd.DataFrame, labels: ArrayLike, *, seed: int = 0) -> di
 
 def probabilities(limit: pd.DataFrame) -> Any:
     """Probabilities of the limit as an array; half a particle is the least that a class can have."""
-    classes = [name for name in limit if f"{name}{ERROR_ENDING}" in limit]
     least = 0.5 / np.maximum(limit[EFFECTIVE].to_numpy(), 1.0)
-    found = np.maximum(limit[classes].to_numpy(), least[:, None])
+    found = np.maximum(limit[classes_of(limit)].to_numpy(), least[:, None])
     return found / found.sum(axis=1, keepdims=True)
+
+
+def classes_of(limit: pd.DataFrame) -> list[str]:
+    """Classes of a limit, in the order of its columns."""
+    return [str(name) for name in limit if f"{name}{ERROR_ENDING}" in limit]

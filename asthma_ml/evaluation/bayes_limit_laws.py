@@ -10,7 +10,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
-from asthma_ml.cohort.distributions import Bernoulli, Binomial, Categorical, NegativeBinomial, Poisson, levels_from_codes
+from asthma_ml.cohort.distributions import (
+    Bernoulli,
+    Binomial,
+    Categorical,
+    NegativeBinomial,
+    Poisson,
+    levels_from_codes,
+)
 
 Floats: TypeAlias = NDArray[np.float64]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -88,7 +88,7 @@ class Posterior:
 
     def of(self, patients: Rows) -> Posterior:
         """The sums of some patients."""
-        return replace(self, **{name: part[patients] for name, part in _arrays(self).items()})
+        return Posterior(self.levels, **{name: part[patients] for name, part in _arrays(self).items()})
 
 
 def _arrays(posterior: Posterior) -> dict[str, Floats]:
@@ -97,7 +97,7 @@ def _arrays(posterior: Posterior) -> dict[str, Floats]:
 
 def _stacked(parts: list[Posterior]) -> Posterior:
     arrays = {name: np.concatenate([_arrays(part)[name] for part in parts]) for name in _arrays(parts[0])}
-    return replace(parts[0], **arrays)
+    return Posterior(parts[0].levels, **arrays)
 
 
 def posterior(
@@ -163,9 +163,7 @@ class _Sampler:
     def __init__(self, plan: SamplingPlan, evidence: dict[str, Reading], rng: np.random.Generator) -> None:
         self._plan, self._evidence, self._rng = plan, evidence, rng
 
-    def run(
-        self, regression: NoiseRegression, n_patients: int, n_particles: int, least_effective: float
-    ) -> Posterior:
+    def run(self, regression: NoiseRegression, n_patients: int, n_particles: int, least_effective: float) -> Posterior:
         proposal = regression.proposal(self._evidence, self._plan.proposed(self._evidence, n_patients))
         everybody = np.arange(n_patients)
         few = max(int(_ADAPTING_SHARE * n_particles), 50)
@@ -195,7 +193,7 @@ def _replaced(found: Posterior, patients: Rows, by: Posterior) -> Posterior:
     arrays = {name: part.copy() for name, part in _arrays(found).items()}
     for name, part in arrays.items():
         part[patients] = _arrays(by)[name]
-    return replace(found, **arrays)
+    return Posterior(found.levels, **arrays)
 
 
 def _summed(particles: Particles, plan: SamplingPlan, log_weight: Floats) -> Posterior:

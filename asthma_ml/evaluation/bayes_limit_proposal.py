@@ -75,7 +75,7 @@ class Proposal:
         n_patients, n_free = self.mean.shape
         chance = self.chance[:, None, :]
         flags = (rng.random((n_patients, n_particles, self.chance.shape[1])) < chance).astype(float)
-        root = np.linalg.cholesky(self.covariance)
+        root = np.asarray(np.linalg.cholesky(self.covariance), dtype=np.float64)
         standard = rng.standard_normal((n_patients, n_particles, n_free))
         stretch = np.sqrt(_DEGREES / rng.chisquare(_DEGREES, (n_patients, n_particles, 1)))
         is_open = self.open[:, None, :]
@@ -187,9 +187,7 @@ class NoiseRegression:
         none = np.broadcast_to(-self._mean[self._n_free : self._n_free + self._n_flags], (n, self._n_flags))
         given = np.column_stack([none, shown])
         mean, covariance, gain = self._conditional(slice(0, self._n_free), flags_known, given)
-        return _restricted(
-            Proposal(np.clip(chance, *_CHANCES), mean, gain[:, :, : self._n_flags], covariance, is_open)
-        )
+        return _restricted(Proposal(np.clip(chance, *_CHANCES), mean, gain[:, :, : self._n_flags], covariance, is_open))
 
     def _conditional(self, hidden: slice, seen: Flags, shown: Floats) -> tuple[Floats, Floats, Floats]:
         """Mean and covariance of what is hidden given the last variables, and the gain of each of them."""

@@ -6,7 +6,7 @@ the way back: the interval of true values that would have been written down like
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -20,7 +20,9 @@ from asthma_ml.variables import LABEL, Variable, data_dictionary
 
 Floats: TypeAlias = NDArray[np.float64]
 Flags: TypeAlias = NDArray[np.bool_]
+Interval: TypeAlias = tuple[Floats, Floats]
 
+ONSET = "age_at_onset_years"
 IN_HUNDREDS, IN_FIVES = "eosinophils_reported_in_hundreds", "remembers_round_numbers"
 _EXACT = 1e-6
 """Half-width, relative to the number, of a reading that is not rounded: the table holds six decimals."""
@@ -36,45 +38,44 @@ class Reading:
         Whether it says anything.
     written : ndarray of shape (n_patients,)
         The number as written; codes of a category.
-    lower, upper : ndarray of shape (n_patients,), optional
-        Ends of the interval of a number.
-    switch : str, optional
-        Flag of the model on which the interval depends.
-    lower_switched, upper_switched : ndarray of shape (n_patients,), optional
-        The interval where the flag is 1; empty (lower above upper) where it cannot be 1.
+    interval : tuple of ndarray of shape (n_patients,), optional
+        Lower and upper end of what a number stands for; None for levels, flags and counts.
+    switch : str
+        Flag of the model on which the interval depends, if any.
+    switched : tuple of ndarray of shape (n_patients,), optional
+        The interval where that flag is 1; empty (lower above upper) where it cannot be 1.
 
     Examples
     --------
     >>> half = rounded(np.array([3.0, np.nan]), 1.0)
-    >>> half.lower, half.seen
+    >>> half.interval[0], half.seen
     (array([2.5, nan]), array([ True, False]))
     """
 
     seen: Flags
     written: Floats
-    lower: Floats | None = None
-    upper: Floats | None = None
-    switch: str | None = None
-    lower_switched: Floats | None = None
-    upper_switched: Floats | None = None
-
-    @property
-    def is_number(self) -> bool:
-        """Whether it is an interval of numbers rather than a level or flag."""
-        return self.lower is not None
+    interval: Interval | None = None
+    switch: str = ""
+    switched: Interval | None = None
 
     def of(self, patients: NDArray[Any]) -> Reading:
         """The readings of some patients, in that order, as often as they are named."""
-        parts = {name: part[patients] for name, part in vars(self).items() if isinstance(part, np.ndarray)}
-        return replace(self, **parts)
+        interval, switched = _taken(self.interval, patients), _taken(self.switched, patients)
+        return Reading(self.seen[patients], self.written[patients], interval, self.switch, switched)
 
-    def ends(self, values: Columns) -> tuple[Floats, Floats]:
+    def ends(self, values: Columns) -> Interval:
         """Lower and upper end, given the flag on which they depend."""
-        assert self.lower is not None and self.upper is not None  # noqa: S101, PT018
-        if self.switch is None or self.lower_switched is None or self.upper_switched is None:
-            return self.lower, self.upper
+        if self.interval is None:
+            return self.written, self.written
+        if self.switched is None:
+            return self.interval
         on = np.asarray(values[self.switch]) == 1
-        return np.where(on, self.lower_switched, self.lower), np.where(on, self.upper_switched, self.upper)
+        lower, upper = (np.where(on, there, here) for here, there in zip(self.interval, self.switched, strict=True))
+        return lower, upper
+
+
+def _taken(interval: Interval | None, patients: NDArray[Any]) -> Interval | None:
+    return None if interval is None else (interval[0][patients], interval[1][patients])
 
 
 Evidence: TypeAlias = Mapping[str, Reading]
@@ -82,7 +83,7 @@ Evidence: TypeAlias = Mapping[str, Reading]
 
 def rounded(written: Floats, step: float) -> Reading:
     """Reading of numbers that were rounded to a step."""
-    return Reading(~np.isnan(written), written, written - step / 2, written + step / 2)
+    return Reading(~np.isnan(written), written, (written - step / 2, written + step / 2))
 
 
 def known(value: Floats) -> Reading:
@@ -136,7 +137,7 @@ def _number(written: Floats, variable: Variable, detection_limit: float) -> Read
     lowest = max(least, _on_grid(detection_limit, variable.resolution))
     lower = np.where(written <= lowest, -np.inf, written - half)
     upper = np.where(written >= most, np.inf, written + half)
-    return Reading(~np.isnan(written), written, *(np.where(np.isnan(written), np.nan, end) for end in (lower, upper)))
+    return Reading(~np.isnan(written), written, (lower, upper))
 
 
 def _on_grid(number: float, step: float | None) -> float:
@@ -155,65 +156,62 @@ def _tests_done(found: Evidence) -> dict[str, Reading]:
 
 def _with_coarse_steps(found: dict[str, Reading]) -> dict[str, Reading]:
     """Readings that depend on habits: counts in hundreds, years in fives, onset not after today's age."""
-    for names, flag, step, widen in ((COUNTS, IN_HUNDREDS, 100.0, _in_steps), (REMEMBERED, IN_FIVES, 5.0, _fives)):
-        there = [name for name in names if name in found]
-        for name in there:
-            found[name] = widen(found, name, flag, step)
-        if there:
-            found[flag] = _habit(found[name] for name in there)
+    today = found["age_years"].written if "age_years" in found else np.array(np.inf)
+    for name in found.keys() & {*COUNTS, *REMEMBERED}:
+        fine = data_dictionary()[name]
+        if name in COUNTS:
+            found[name] = _in_steps(found[name], fine, IN_HUNDREDS, 100.0)
+        else:
+            found[name] = _in_fives(found[name], fine, today if name == ONSET else np.array(np.inf))
+    for names, flag in ((COUNTS, IN_HUNDREDS), (REMEMBERED, IN_FIVES)):
+        shaped = [found[name] for name in names if name in found]
+        if shaped:
+            found[flag] = _habit(shaped)
     if {"sputum_neutrophils_pct", "sputum_eosinophils_pct"} <= found.keys():
-        neutrophils, eosinophils = found["sputum_neutrophils_pct"], found["sputum_eosinophils_pct"]
-        found["sputum_neutrophils_pct"] = _at_most(neutrophils, 100 - eosinophils.written)
+        rest = 100 - found["sputum_eosinophils_pct"].written
+        found["sputum_neutrophils_pct"] = _at_most(found["sputum_neutrophils_pct"], rest)
     return found
 
 
 def _habit(shaped: Iterable[Reading]) -> Reading:
     """The habit is known to be absent where a number could not have come from it; else it is open."""
-    impossible = np.any([r.seen & (r.lower_switched > r.upper_switched) for r in shaped], axis=0)  # type: ignore[operator]
-    return known(np.where(impossible, 0.0, np.nan))
+    impossible = [r.seen & (r.switched[0] > r.switched[1]) for r in shaped if r.switched is not None]
+    return known(np.where(np.any(impossible, axis=0), 0.0, np.nan))
 
 
-def _in_steps(found: Evidence, name: str, flag: str, step: float) -> Reading:
+def _in_steps(reading: Reading, variable: Variable, flag: str, step: float) -> Reading:
     """Numbers on a fine grid that were rounded again to a coarse one, half to even as numpy rounds."""
-    fine, reading = data_dictionary()[name].resolution or 0.0, found[name]
-    written, most = reading.written, (data_dictionary()[name].limits or (0.0, np.inf))[1]
-    coarse = np.arange(0, np.ceil(step / 2 / fine) + 1) * fine
-    reach = np.array([_reach(even, step, coarse) for even in (False, True)])
-    half = np.where(np.round(written / step) % 2 == 0, reach[1], reach[0]) + fine / 2
+    written, most = reading.written, (variable.limits or (0.0, np.inf))[1]
+    fine = variable.resolution or step
+    reach = np.where(np.round(written / step) % 2 == 0, _reach(step, fine, 2), _reach(step, fine, 1)) + fine / 2
     whole = np.round(written / step) * step == written
-    lower = np.where(whole, np.where(written <= 0, -np.inf, written - half), np.inf)
-    upper = np.where(whole, np.where(written >= most, np.inf, written + half), -np.inf)
-    return replace(reading, switch=flag, lower_switched=lower, upper_switched=upper)
+    lower = np.where(whole, np.where(written <= 0, -np.inf, written - reach), np.inf)
+    upper = np.where(whole, np.where(written >= most, np.inf, written + reach), -np.inf)
+    return replace(reading, switch=flag, switched=(lower, upper))
 
 
-def _reach(even: bool, step: float, offsets: Floats) -> float:
-    """Farthest offset on the fine grid that still rounds to an even, or odd, multiple of the step."""
-    centre = step * (2 if even else 1)
-    return float(offsets[np.round((centre + offsets) / step) * step == centre].max())
+def _reach(step: float, fine: float, multiple: int) -> float:
+    """Farthest offset on the fine grid that still rounds to a multiple of the step."""
+    offsets = np.arange(0, np.ceil(step / 2 / fine) + 1) * fine
+    return float(offsets[np.round(multiple + offsets / step) == multiple].max())
 
 
-def _fives(found: Evidence, name: str, flag: str, step: float) -> Reading:
-    """As `_in_steps`, but what would become none stays, and nobody began after today."""
-    reading = _in_steps(found, name, flag, step)
-    small = np.round(reading.written / step) == 0
-    lower = np.where(small, reading.lower, reading.lower_switched)  # type: ignore[arg-type]
-    upper = np.where(small, reading.upper, reading.upper_switched)  # type: ignore[arg-type]
-    reading = replace(reading, lower_switched=lower, upper_switched=upper)
-    if name == "age_at_onset_years" and "age_years" in found:
-        reading = _at_most(reading, found["age_years"].written)
-        today = reading.seen & (reading.written == found["age_years"].written)
-        first_five = np.ceil(reading.written / step) * step - step / 2
-        reading = replace(reading, lower_switched=np.where(today, first_five, reading.lower_switched))  # type: ignore[arg-type]
-    return reading
+def _in_fives(reading: Reading, variable: Variable, most: Floats) -> Reading:
+    """As `_in_steps`, but what would become none stays, and what would exceed `most` becomes that."""
+    step, written = 5.0, reading.written
+    coarse = _in_steps(reading, variable, IN_FIVES, step)
+    assert coarse.interval is not None and coarse.switched is not None  # noqa: S101, PT018
+    small, cut = np.round(written / step) == 0, written >= most
+    first_beyond = np.ceil(written / step) * step - step / 2
+    lower = np.where(small, coarse.interval[0], np.where(cut, first_beyond, coarse.switched[0]))
+    upper = np.where(small, coarse.interval[1], coarse.switched[1])
+    return _at_most(replace(coarse, switched=(lower, upper)), most)
 
 
 def _at_most(reading: Reading, most: Floats) -> Reading:
     """A number that was cut to what is possible stands for anything above as well."""
-    cut = reading.written >= most
-    changed = {"upper": np.where(cut, np.inf, reading.upper)}  # type: ignore[arg-type]
-    if reading.upper_switched is not None:
-        changed["upper_switched"] = np.where(cut, np.inf, reading.upper_switched)
-    return replace(reading, **changed)
 
+    def open_above(interval: Interval | None) -> Interval | None:
+        return None if interval is None else (interval[0], np.where(reading.written >= most, np.inf, interval[1]))
 
-Widening: TypeAlias = Callable[[Evidence, str, str, float], Reading]
+    return replace(reading, interval=open_above(reading.interval), switched=open_above(reading.switched))
