@@ -10,7 +10,6 @@ about synthetic patients: research software, no medical device.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import count
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from asthma_ml.cohort import Cohort
-from asthma_ml.cohort.causal_model import CausalModel, Columns
+from asthma_ml.cohort.causal_model import BLOCK_SIZE, CausalModel, Columns
 from asthma_ml.cohort.enrolment import ENROLLED, PatientNoise, enrol, preset_model
 from asthma_ml.cohort.presets import DEFAULT_PRESET, Preset, preset_named
 from asthma_ml.errors import UnusableInputError
@@ -27,10 +26,10 @@ from asthma_ml.evaluation.bayes_limit_readings import Reading, known, readings
 from asthma_ml.evaluation.metrics import score_probabilities
 from asthma_ml.variables import LABEL, TWO_CLASSES
 
-N_SIMULATED = 8_000
+N_SIMULATED = 5_000
 """Patients from whom the proposal is learned."""
 _SIMULATION_SEED = 20_261_122
-_BLOCKS_AT_ONCE = 8
+_BLOCKS_AT_ONCE, _MOST_BLOCKS = 8, 128
 
 ERROR_ENDING, EFFECTIVE = "_se", "ess"
 
@@ -113,15 +112,13 @@ def _evidence(table: pd.DataFrame, model: CausalModel, preset: Preset) -> dict[s
 
 def _simulated(model: CausalModel, preset: Preset) -> tuple[Columns, PatientNoise]:
     """The first patients of a population, from as many blocks as it takes."""
-    n_blocks = _BLOCKS_AT_ONCE if preset.selects else 1
-    for doubling in count():
-        blocks = range(n_blocks * 2**doubling)
-        found = enrol(model, _SIMULATION_SEED, blocks, preset, first=N_SIMULATED if not preset.selects else 16_384)
-        if found is not None and (len(found.numbers) >= N_SIMULATED or len(blocks) >= 128):
-            return found.values, found.noise
-        if len(blocks) >= 128:
-            break
-    raise UnusableInputError(f"nobody enrols in {preset.name}: the limit cannot be computed")
+    n_blocks, found = _BLOCKS_AT_ONCE if preset.selects else 1, None
+    while n_blocks <= _MOST_BLOCKS and (found is None or len(found.numbers) < N_SIMULATED):
+        first = BLOCK_SIZE if preset.selects else N_SIMULATED
+        found, n_blocks = enrol(model, _SIMULATION_SEED, range(n_blocks), preset, first=first), 2 * n_blocks
+    if found is None:
+        raise UnusableInputError(f"nobody enrols in {preset.name}: the limit cannot be computed")
+    return found.values, found.noise
 
 
 def limit_scores(limit: pd.DataFrame, labels: ArrayLike, *, seed: int = 0) -> dict[str, Any]:

@@ -70,6 +70,8 @@ class SamplingPlan:
         Flags that no table shows, not even by what they directly cause: they are proposed.
     shows : dict of str to tuple of str
         Evidence that a discrete variable directly causes and that is known once it is.
+    passes_on : dict of str to dict
+        Hidden discrete variables that a discrete variable directly causes, with the evidence of each.
     """
 
     def __init__(self, model: CausalModel, evidence: Evidence, target: str) -> None:
@@ -85,9 +87,12 @@ class SamplingPlan:
         graph = _Graph({name: model.equations[name].parents for name in self.names})
         self._draw_pivots_late(graph)
         self._draw_habits_early(graph, evidence)
-        self.shows = self._look_ahead(laws, graph)
+        seen = {name for name in self.evidence if evidence[name].seen.all()}
+        self._few = {name for name in self._chance if levels_of(laws[name])} - {target} - seen
+        self._draw_causes_of_effects_early(graph)
         self.order = graph.order()
-        self.shows = {name: tuple(e for e in shown if self._known_with(name, e)) for name, shown in self.shows.items()}
+        self.shows = {name: self._shown_by(name, {name}) for name in self._few}
+        self.passes_on = {name: self._shown_through(name) for name in self._few}
         flags = [name for name in self.order if isinstance(laws[name], Bernoulli) and name != target]
         self.supposed = tuple(name for name in flags if self._is_hidden(name))
 
@@ -143,23 +148,39 @@ class SamplingPlan:
             for clamped in [name, *pivots] if switch else []:
                 graph.add_if_acyclic(clamped, [switch])
 
-    def _look_ahead(self, laws: dict[str, Any], graph: _Graph) -> dict[str, tuple[str, ...]]:
-        found: dict[str, tuple[str, ...]] = {}
-        for name in self.names:
-            if name in self._chance and levels_of(laws[name]) and name != self.target:
-                effects = [e for e in self.evidence if name in self.model.equations[e].parents and e in self._chance]
-                for effect in effects:
-                    graph.add_if_acyclic(name, [p for p in self.model.equations[effect].parents if p != name])
-                found[name] = tuple(effects)
-        return found
+    def _draw_causes_of_effects_early(self, graph: _Graph) -> None:
+        """What else causes the effects of a discrete variable comes before it, where the causal order lets it."""
+        for name in (name for name in reversed(self.names) if name in self._few):
+            hidden = [effect for effect in self._effects(name) if effect in self._few.difference(self.evidence)]
+            shown = {(effect, name) for effect in [*hidden, *self._effects(name)] if effect in {*hidden, *self.evidence}}
+            shown |= {(e, through) for through in hidden for e in self._effects(through) if e in self.evidence}
+            for effect, through in sorted(shown):
+                graph.add_if_acyclic(name, sorted(set(self.model.equations[effect].parents) - {name, through}))
+
+    def _effects(self, name: str) -> list[str]:
+        """Variables left to chance that one directly causes."""
+        return [effect for effect in self.names if name in self.model.equations[effect].parents and self._is_left(effect)]
+
+    def _is_left(self, name: str) -> bool:
+        return name in self._chance and name != self.target
+
+    def _shown_by(self, name: str, supposed: set[str]) -> tuple[str, ...]:
+        """Evidence that a variable directly causes and that follows from what is drawn before the supposed ones."""
+        return tuple(e for e in self._effects(name) if e in self.evidence and self._follows(e, supposed))
+
+    def _shown_through(self, name: str) -> dict[str, tuple[str, ...]]:
+        """Hidden discrete effects of a variable, each with the evidence that it directly causes."""
+        hidden = [e for e in self._effects(name) if e in self._few.difference(self.evidence)]
+        through = {e: self._shown_by(e, {name, e}) for e in hidden if self._follows(e, {name})}
+        return {effect: shown for effect, shown in through.items() if shown}
+
+    def _follows(self, effect: str, supposed: set[str]) -> bool:
+        first = min(self.order.index(name) for name in supposed)
+        causes = set(self.model.equations[effect].parents) - supposed
+        return all(self.order.index(cause) < first for cause in causes)
 
     def _is_hidden(self, name: str) -> bool:
         return name not in self.evidence and not self.shows.get(name)
-
-    def _known_with(self, name: str, effect: str) -> bool:
-        """Whether all other causes of an effect come earlier than this one."""
-        place = {other: k for k, other in enumerate(self.order)}
-        return all(place[parent] <= place[name] for parent in self.model.equations[effect].parents)
 
     def proposed(self, evidence: Evidence, n_patients: int) -> Flags:
         """Which of the `free` variables of each patient are open and bear on the evidence or the target."""
@@ -315,10 +336,9 @@ class Particles:
 
     def _guessed(self, name: str, law: Any, where: Flags | None = None) -> Any:
         """A discrete variable that nobody saw, drawn with a look at the evidence that it directly causes."""
-        shown = self._plan.shows.get(name, ())
-        if not shown:
+        if not self._plan.shows.get(name) and not self._plan.passes_on.get(name):
             return law.from_noise(self._rng.standard_normal(len(self.log_weight)))
-        prior, seen = zip(*(self._level(name, law, level, shown) for level in levels_of(law)), strict=True)
+        prior, seen = zip(*(self._level(name, law, level) for level in levels_of(law)), strict=True)
         joint = np.array(prior) + np.array(seen)
         possible = np.isfinite(joint).any(axis=0)
         joint = np.where(possible, joint, 0.0)
@@ -330,11 +350,23 @@ class Particles:
         self.log_weight += correction if where is None else np.where(where, correction, 0.0)
         return as_value(law, np.asarray(levels_of(law), dtype=float)[chosen])
 
-    def _level(self, name: str, law: Any, level: Any, shown: Sequence[str]) -> tuple[Floats, Floats]:
+    def _level(self, name: str, law: Any, level: Any) -> tuple[Floats, Floats]:
         """Log probability of a level, and of what it would show."""
         value = as_value(law, np.full(len(self.log_weight), float(level)))
         supposed = {**self.values, name: value}
-        return law.log_prob(value), np.sum([self._log_likelihood(e, supposed) for e in shown], axis=0)
+        shown = [self._log_likelihood(effect, supposed) for effect in self._plan.shows[name]]
+        shown += [self._through(effect, e, supposed) for effect, e in self._plan.passes_on[name].items()]
+        return law.log_prob(value), np.sum(shown, axis=0)
+
+    def _through(self, name: str, effects: Sequence[str], values: Columns) -> Floats:
+        """Log likelihood of the effects of a hidden discrete variable, whatever its value."""
+        law = self._plan.model.distribution(name, values)
+        terms = []
+        for level in levels_of(law):
+            value = as_value(law, np.full(len(self.log_weight), float(level)))
+            supposed = {**values, name: value}
+            terms.append(law.log_prob(value) + np.sum([self._log_likelihood(e, supposed) for e in effects], axis=0))
+        return np.logaddexp.reduce(terms)
 
     def _log_likelihood(self, name: str, values: Columns) -> Floats:
         law, reading = self._plan.model.distribution(name, values), self._evidence[name]

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from asthma_ml.cohort.causal_model import CausalModel, Columns, Noise
 from asthma_ml.evaluation.bayes_limit_laws import as_value, is_chance, levels_of
 from asthma_ml.evaluation.bayes_limit_particles import Particles, SamplingPlan, repeated
-from asthma_ml.evaluation.bayes_limit_proposal import Draw, NoiseRegression, Proposal
+from asthma_ml.evaluation.bayes_limit_proposal import Draw, NoiseRegression, Proposal, effective_size, normalised
 from asthma_ml.evaluation.bayes_limit_readings import Evidence, Reading
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -22,6 +22,7 @@ Rows: TypeAlias = NDArray[np.intp]
 ADAPTATIONS = 3
 """Times that the proposal of each patient is fitted anew before particles count."""
 _ADAPTING_SHARE = 0.25
+_EXTRA_ADAPTATIONS, _FITS_WELL = 4, 0.08
 _EXTRA_PASSES = 4
 _AT_ONCE = 32_768
 
@@ -166,20 +167,29 @@ class _Sampler:
     def run(self, regression: NoiseRegression, n_patients: int, n_particles: int, least_effective: float) -> Posterior:
         proposal = regression.proposal(self._evidence, self._plan.proposed(self._evidence, n_patients))
         everybody = np.arange(n_patients)
-        few = max(int(_ADAPTING_SHARE * n_particles), 50)
-        for _ in range(ADAPTATIONS):
-            draw, _, log_weight = self._pass(proposal, everybody, few)
-            proposal = proposal.moved(draw, log_weight, few / 6)
-        draw, particles, log_weight = self._pass(proposal, everybody, n_particles)
+        proposal = self._adapted(proposal, max(int(_ADAPTING_SHARE * n_particles), 50))
+        _, particles, log_weight = self._pass(proposal, everybody, n_particles)
         found = _summed(particles, self._plan, log_weight)
         for _ in range(_EXTRA_PASSES):
             poor = np.flatnonzero(found.effective_size < least_effective)
             if not len(poor):
                 break
-            proposal_of_poor = proposal.of(poor)
-            _, particles, log_weight = self._pass(proposal_of_poor, poor, n_particles)
+            _, particles, log_weight = self._pass(proposal.of(poor), poor, n_particles)
             found = _replaced(found, poor, found.of(poor).pooled(_summed(particles, self._plan, log_weight)))
         return found
+
+    def _adapted(self, proposal: Proposal, n_particles: int) -> Proposal:
+        """Proposals fitted anew several times; of patients whom they fit badly, some times more."""
+        patients = np.arange(len(proposal.mean))
+        for turn in range(ADAPTATIONS + _EXTRA_ADAPTATIONS):
+            fitted = proposal.of(patients)
+            draw, _, log_weight = self._pass(fitted, patients, n_particles)
+            proposal = proposal.replaced(patients, fitted.moved(draw, log_weight, n_particles / 6))
+            if turn + 1 >= ADAPTATIONS:
+                patients = patients[effective_size(normalised(log_weight)) < _FITS_WELL * n_particles]
+            if not len(patients):
+                break
+        return proposal
 
     def _pass(self, proposal: Proposal, patients: Rows, n_particles: int) -> tuple[Draw, Particles, Floats]:
         draw = proposal.draw(n_particles, self._rng)

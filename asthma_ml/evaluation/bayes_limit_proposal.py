@@ -23,6 +23,7 @@ Flags: TypeAlias = NDArray[np.bool_]
 _RIDGE = 1e-3
 _DEGREES = 8.0
 """Degrees of freedom of the proposal's tails."""
+_TRUST_IN_SHIFT = 0.05
 _CHANCES = (0.03, 0.97)
 """No flag is taken for granted."""
 
@@ -99,18 +100,34 @@ class Proposal:
         weight = tempered(log_weight, effective)
         count = effective_size(weight)
         trust = (count / (count + 2 * self.mean.shape[1]))[:, None]
-        chance = np.einsum("pm,pmk->pk", weight, draw.flags)
-        chance = np.clip(trust * chance + (1 - trust) * self.chance, *_CHANCES)
-        apart = draw.noise - draw.flags @ self.shift.transpose(0, 2, 1)
+        happened = np.einsum("pm,pmk->pk", weight, draw.flags)
+        chance = np.clip(trust * happened + (1 - trust) * self.chance, *_CHANCES)
+        shift = self._shift(draw, weight, happened)
+        apart = draw.noise - draw.flags @ shift.transpose(0, 2, 1)
         mean = np.einsum("pm,pmd->pd", weight, apart)
         centred = apart - mean[:, None, :]
         spread = (weight[:, :, None] * centred).transpose(0, 2, 1) @ centred
         covariance = trust[:, :, None] * spread + (1 - trust[:, :, None]) * self.covariance
-        return _restricted(Proposal(chance, mean, self.shift, covariance, self.open))
+        return _restricted(Proposal(chance, mean, shift, covariance, self.open))
+
+    def _shift(self, draw: Draw, weight: Floats, happened: Floats) -> Floats:
+        """Regression of the noise on the flags, drawn towards what it was."""
+        weighted = weight[:, :, None] * (draw.flags - happened[:, None, :])
+        ridge = _TRUST_IN_SHIFT * np.eye(happened.shape[1])
+        within = weighted.transpose(0, 2, 1) @ (draw.flags - happened[:, None, :]) + ridge
+        between = draw.noise.transpose(0, 2, 1) @ weighted + _TRUST_IN_SHIFT * self.shift
+        return np.asarray(between @ np.linalg.inv(within))
 
     def of(self, patients: NDArray[Any]) -> Proposal:
         """The proposal of some patients."""
         return Proposal(**{name: part[patients] for name, part in vars(self).items()})
+
+    def replaced(self, patients: NDArray[Any], by: Proposal) -> Proposal:
+        """With the proposals of some patients exchanged."""
+        parts = {name: part.copy() for name, part in vars(self).items()}
+        for name, part in vars(by).items():
+            parts[name][patients] = part
+        return Proposal(**parts)
 
 
 def _restricted(proposal: Proposal) -> Proposal:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -26,6 +27,7 @@ ONSET = "age_at_onset_years"
 IN_HUNDREDS, IN_FIVES = "eosinophils_reported_in_hundreds", "remembers_round_numbers"
 _EXACT = 1e-6
 """Half-width, relative to the number, of a reading that is not rounded: the table holds six decimals."""
+_GRID = 201
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def readings(table: pd.DataFrame, model: CausalModel) -> dict[str, Reading]:
     names = [name for name in dictionary if name in table and name in model.equations and name != LABEL]
     found = {name: _reading(table[name], dictionary[name], sample, model) for name in names}
     found |= _tests_done(found)
-    return _with_coarse_steps(found)
+    return _narrowed(_with_coarse_steps(found), model)
 
 
 def _reading(column: pd.Series[Any], variable: Variable, sample: Columns, model: CausalModel) -> Reading:
@@ -215,3 +217,42 @@ def _at_most(reading: Reading, most: Floats) -> Reading:
         return None if interval is None else (interval[0], np.where(reading.written >= most, np.inf, interval[1]))
 
     return replace(reading, interval=open_above(reading.interval), switched=open_above(reading.switched))
+
+
+def _narrowed(found: dict[str, Reading], model: CausalModel) -> dict[str, Reading]:
+    """Readings of numbers from which another that was read is calculated, as far as it tells them closer.
+
+    Two rounded volumes and their rounded ratio leave a corner of what each leaves alone.
+    """
+    for name in [name for name in model.order if name in found and found[name].interval is not None]:
+        parents = model.equations[name].parents
+        numbers = [parent for parent in parents if parent in found and found[parent].interval is not None]
+        if len(numbers) == len(parents) and all(not found[other].switch for other in (name, *parents)):
+            for parent in parents:
+                found[parent] = _closer(found, name, parent, model)
+    return found
+
+
+def _closer(found: Evidence, name: str, parent: str, model: CausalModel) -> Reading:
+    """A reading cut to the values that can give what was read of their effect, a hair too wide."""
+    others = [other for other in model.equations[name].parents if other != parent]
+    ends: dict[str, Interval] = {other: found[other].ends({}) for other in (name, parent, *others)}
+    bounded = np.all([found[other].seen & np.isfinite(np.sum(ends[other], axis=0)) for other in ends], axis=0)
+    rows = np.flatnonzero(bounded)
+    (lower, upper), places = ends[parent], np.linspace(0, 1, _GRID)[:, None]
+    tried = lower[rows] + (upper - lower)[rows] * places
+    corners = [{o: ends[o][side][rows] for o, side in zip(others, c, strict=True)} for c in product((0, 1), repeat=len(others))]
+    effects = []
+    for corner in corners:
+        values = {other: np.broadcast_to(number, tried.shape).ravel() for other, number in corner.items()}
+        law = model.distribution(name, {**values, parent: tried.ravel()})
+        if hasattr(law, "from_noise"):
+            return found[parent]
+        effects.append(np.asarray(law).reshape(tried.shape))
+    possible = (np.max(effects, axis=0) >= ends[name][0][rows]) & (np.min(effects, axis=0) <= ends[name][1][rows])
+    some, step = possible.any(axis=0), (upper - lower)[rows] / (_GRID - 1)
+    first, last = possible.argmax(axis=0), _GRID - 1 - possible[::-1].argmax(axis=0)
+    closer_lower, closer_upper = lower.copy(), upper.copy()
+    closer_lower[rows] = np.where(some, np.maximum(lower[rows] + (first - 1) * step, lower[rows]), lower[rows])
+    closer_upper[rows] = np.where(some, np.minimum(lower[rows] + (last + 1) * step, upper[rows]), upper[rows])
+    return replace(found[parent], interval=(closer_lower, closer_upper))
