@@ -21,7 +21,7 @@ Rows: TypeAlias = NDArray[np.intp]
 
 ADAPTATIONS = 3
 """Times that the proposal of each patient is fitted anew before particles count."""
-_ADAPTING_SHARE = 0.25
+_ADAPTING_SHARE = 0.5
 _EXTRA_ADAPTATIONS, _FITS_WELL = 4, 0.08
 _EXTRA_PASSES = 4
 _AT_ONCE = 32_768
