@@ -10,6 +10,7 @@ about synthetic patients: research software, no medical device.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,8 @@ def bayes_limit(
     Raises
     ------
     UnusableInputError
-        An unknown preset, fewer than 50 particles, or a table without any column of the data dictionary.
+        An unknown preset or one in which nobody enrols, fewer than 50 particles, or a table without any column
+        of the data dictionary.
 
     Notes
     -----
@@ -93,7 +95,9 @@ def bayes_limit(
     preset = preset_named(preset) if isinstance(preset, str) else preset
     model = preset_model(preset)
     evidence = _evidence(table, model, preset)
-    simulated = _simulated(model, preset)
+    simulated = _simulated(preset.selects, tuple(preset.overrides.items()))
+    if simulated is None:
+        raise UnusableInputError(f"nobody enrols in {preset.name}: the limit cannot be computed")
     found = posterior(model, evidence, LABEL, simulated, n_particles=n_particles, seed=seed, progress=progress)
     names = tuple(classes)
     columns = dict(zip(names, found.probabilities(names).T, strict=True))
@@ -110,15 +114,16 @@ def _evidence(table: pd.DataFrame, model: CausalModel, preset: Preset) -> dict[s
     return evidence
 
 
-def _simulated(model: CausalModel, preset: Preset) -> tuple[Columns, PatientNoise]:
-    """The first patients of a population, from as many blocks as it takes."""
-    n_blocks, found = _BLOCKS_AT_ONCE if preset.selects else 1, None
+@lru_cache(maxsize=1)
+def _simulated(selects: bool, overrides: tuple[tuple[str, float], ...]) -> tuple[Columns, PatientNoise] | None:
+    """The first patients of a population, from as many blocks as it takes; None if nobody enrols."""
+    preset = Preset("", "", selects, dict(overrides))
+    first = BLOCK_SIZE if selects else N_SIMULATED
+    n_blocks, found = _BLOCKS_AT_ONCE if selects else 1, None
     while n_blocks <= _MOST_BLOCKS and (found is None or len(found.numbers) < N_SIMULATED):
-        first = BLOCK_SIZE if preset.selects else N_SIMULATED
-        found, n_blocks = enrol(model, _SIMULATION_SEED, range(n_blocks), preset, first=first), 2 * n_blocks
-    if found is None:
-        raise UnusableInputError(f"nobody enrols in {preset.name}: the limit cannot be computed")
-    return found.values, found.noise
+        found = enrol(preset_model(preset), _SIMULATION_SEED, range(n_blocks), preset, first=first)
+        n_blocks *= 2
+    return None if found is None else (found.values, found.noise)
 
 
 def limit_scores(limit: pd.DataFrame, labels: ArrayLike, *, seed: int = 0) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from asthma_ml.cohort.causal_model import CausalModel, Columns, Noise
 from asthma_ml.evaluation.bayes_limit_laws import as_value, is_chance, levels_of
-from asthma_ml.evaluation.bayes_limit_particles import Particles, SamplingPlan, repeated
+from asthma_ml.evaluation.bayes_limit_particles import Particles, repeated
+from asthma_ml.evaluation.bayes_limit_plan import SamplingPlan
 from asthma_ml.evaluation.bayes_limit_proposal import Draw, NoiseRegression, Proposal, effective_size, normalised
 from asthma_ml.evaluation.bayes_limit_readings import Evidence, Reading
 

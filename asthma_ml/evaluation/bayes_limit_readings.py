@@ -241,7 +241,9 @@ def _closer(found: Evidence, name: str, parent: str, model: CausalModel) -> Read
     rows = np.flatnonzero(bounded)
     (lower, upper), places = ends[parent], np.linspace(0, 1, _GRID)[:, None]
     tried = lower[rows] + (upper - lower)[rows] * places
-    corners = [{o: ends[o][side][rows] for o, side in zip(others, c, strict=True)} for c in product((0, 1), repeat=len(others))]
+    corners = [
+        {o: ends[o][side][rows] for o, side in zip(others, c, strict=True)} for c in product((0, 1), repeat=len(others))
+    ]
     effects = []
     for corner in corners:
         values = {other: np.broadcast_to(number, tried.shape).ravel() for other, number in corner.items()}

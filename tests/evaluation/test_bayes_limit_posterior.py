@@ -12,7 +12,7 @@ from scipy.stats import multivariate_normal, norm
 from asthma_ml.cohort.causal_model import CausalModel, Noise
 from asthma_ml.cohort.distributions import Bernoulli, LogNormal, Normal, levels_from_codes
 from asthma_ml.cohort.structural_equations import structural_equation
-from asthma_ml.evaluation.bayes_limit_particles import SamplingPlan
+from asthma_ml.evaluation.bayes_limit_plan import SamplingPlan
 from asthma_ml.evaluation.bayes_limit_posterior import posterior
 from asthma_ml.evaluation.bayes_limit_readings import known, rounded
 
