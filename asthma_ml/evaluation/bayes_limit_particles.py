@@ -145,13 +145,14 @@ class Particles:
         if not self._plan.shows.get(name) and not self._plan.passes_on.get(name):
             return law.from_noise(self._rng.standard_normal(len(self.log_weight)))
         prior, seen = zip(*(self._level(name, law, level) for level in levels_of(law)), strict=True)
-        joint = np.array(prior) + np.array(seen)
+        tilt = self._plan.log_tilt[name]
+        joint = np.array(prior) + np.array(seen) + tilt[:, None]
         possible = np.isfinite(joint).any(axis=0)
         joint = np.where(possible, joint, 0.0)
         total = logsumexp(joint, axis=0)
         cumulative = np.cumsum(np.exp(joint - total), axis=0)
         chosen = (self._rng.random(len(total)) > cumulative[:-1]).sum(axis=0)
-        likelihood = np.array(seen)[chosen, np.arange(len(total))]
+        likelihood = np.array(seen)[chosen, np.arange(len(total))] + tilt[chosen]
         correction = np.where(possible, total - np.where(possible, likelihood, 0.0), -np.inf)
         self.log_weight += correction if where is None else np.where(where, correction, 0.0)
         return as_value(law, np.asarray(levels_of(law), dtype=float)[chosen])

@@ -10,12 +10,15 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from asthma_ml.cohort.causal_model import CausalModel, Noise
+from asthma_ml.cohort.causal_model import CausalModel, Columns, Noise
 from asthma_ml.cohort.distributions import Bernoulli
-from asthma_ml.evaluation.bayes_limit_laws import is_chance, is_continuous, levels_of
+from asthma_ml.evaluation.bayes_limit_laws import as_codes, is_chance, is_continuous, levels_of
 from asthma_ml.evaluation.bayes_limit_readings import Evidence
 
+Floats: TypeAlias = NDArray[np.float64]
 Flags: TypeAlias = NDArray[np.bool_]
+
+_SELDOM = 1e-4
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class SamplingPlan:
         What the table says.
     target : str
         Variable asked about.
+    simulated : dict of str to array, optional
+        Values of patients who were selected like these: a level that none of them has is hardly tried.
 
     Attributes
     ----------
@@ -52,9 +57,11 @@ class SamplingPlan:
         Evidence that a discrete variable directly causes and that is known once it is.
     passes_on : dict of str to dict
         Hidden discrete variables that a discrete variable directly causes, with the evidence of each.
+    log_tilt : dict of str to ndarray of shape (n_levels,)
+        Log of how much less than their probability the levels of a discrete variable are tried.
     """
 
-    def __init__(self, model: CausalModel, evidence: Evidence, target: str) -> None:
+    def __init__(self, model: CausalModel, evidence: Evidence, target: str, simulated: Columns | None = None) -> None:
         self.model, self.target = model, target
         self.evidence = tuple(name for name in model.order if name in evidence)
         needed = model.with_ancestors([*self.evidence, target])
@@ -73,6 +80,7 @@ class SamplingPlan:
         self.order = graph.order()
         self.shows = {name: self._shown_by(name, {name}) for name in self._few}
         self.passes_on = {name: self._shown_through(name) for name in self._few}
+        self.log_tilt = {name: _log_tilt(levels_of(laws[name]), name, simulated) for name in self._few}
         flags = [name for name in self.order if isinstance(laws[name], Bernoulli) and name != target]
         self.supposed = tuple(name for name in flags if self._is_hidden(name))
 
@@ -185,6 +193,12 @@ class SamplingPlan:
         readings = [evidence[name].seen] if name in evidence else []
         readings += [evidence[inversion.name].seen for inversion in self.inversions.get(name, [])]
         return np.any(readings, axis=0) if readings else np.zeros(n_patients, dtype=bool)
+
+
+def _log_tilt(levels: Sequence[float], name: str, simulated: Columns | None) -> Floats:
+    if simulated is None:
+        return np.zeros(len(levels))
+    return np.where(np.isin(levels, as_codes(simulated[name])), 0.0, np.log(_SELDOM))
 
 
 class _Graph:

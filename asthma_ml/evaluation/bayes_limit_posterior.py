@@ -139,7 +139,7 @@ def posterior(
     Posterior
         Of each patient.
     """
-    plan = SamplingPlan(model, evidence, target)
+    plan = SamplingPlan(model, evidence, target, simulated[0])
     regression = _regression(plan, *simulated)
     n_patients = len(next(iter(evidence.values())).seen)
     starts = range(0, n_patients, max(_AT_ONCE // n_particles, 1))
