@@ -142,7 +142,8 @@ def limit_scores(limit: pd.DataFrame, labels: ArrayLike, *, seed: int = 0) -> di
     -------
     dict
         `log_loss`, `auc` and `brier`, each with `value`, `lower` and `upper` (95 % bootstrap over patients);
-        `median_ess` and `least_ess`.
+        `median_ess` and `least_ess`; and `log_loss_from_sampling`, by how much the error of the probabilities
+        lifts the log-loss: the limit itself is lower by about that.
 
     Raises
     ------
@@ -157,7 +158,14 @@ def limit_scores(limit: pd.DataFrame, labels: ArrayLike, *, seed: int = 0) -> di
         )
     scores = score_probabilities(classes, labels, probabilities(limit), seed=seed)
     effective = {"median_ess": float(limit[EFFECTIVE].median()), "least_ess": float(limit[EFFECTIVE].min())}
-    return {name: scores[name] for name in ("log_loss", "auc", "brier")} | effective
+    sampling = {"log_loss_from_sampling": _from_sampling(limit)}
+    return {name: scores[name] for name in ("log_loss", "auc", "brier")} | effective | sampling
+
+
+def _from_sampling(limit: pd.DataFrame) -> float:
+    """Expected divergence of the estimated probabilities from the exact ones, to second order."""
+    errors = limit[[f"{name}{ERROR_ENDING}" for name in classes_of(limit)]].to_numpy()
+    return float(np.mean((errors**2 / probabilities(limit)).sum(axis=1)) / 2)
 
 
 def probabilities(limit: pd.DataFrame) -> Any:

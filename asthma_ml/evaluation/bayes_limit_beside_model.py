@@ -193,9 +193,8 @@ def limit_beside_model(
     Returns
     -------
     dict
-        `n_patients`; for the limit `log_loss`, `auc`, `brier`, `median_ess` and `least_ess`; the scores of the
-        `model` on the same patients; and `log_loss_above_limit`, how much is left to learn. Each
-        score has `value`, `lower` and `upper`.
+        `n_patients`; for the limit what `limit_scores` returns; the scores of the `model` on the same patients;
+        and `log_loss_above_limit`, how much is left to learn. Each score has `value`, `lower` and `upper`.
 
     Raises
     ------

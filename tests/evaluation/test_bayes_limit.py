@@ -86,6 +86,7 @@ def test_scores_of_the_limit_come_with_intervals(cohort):
     scores = limit_scores(limit, cohort.observed.loc[rows, LABEL].head(60))
     assert scores["log_loss"]["lower"] < scores["log_loss"]["value"] < scores["log_loss"]["upper"]
     assert {"auc", "brier", "median_ess", "least_ess"} < scores.keys()
+    assert 0 < scores["log_loss_from_sampling"] < 0.05
 
 
 def test_patients_of_another_preset_may_be_impossible(cohort):
