@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from asthma_ml.explanation import explain
     from asthma_ml.patients import ColumnMap, read_patients
     from asthma_ml.persistence import load_model, read_card, save_model
-    from asthma_ml.prediction import predict_table
+    from asthma_ml.prediction import predict_file, predict_table
     from asthma_ml.shipped import shipped_model_path
     from asthma_ml.training import train_classifier
     from asthma_ml.variables import data_dictionary
@@ -39,6 +39,7 @@ _MODULE_OF = {
     "explain": "explanation",
     "generate_cohort": "cohort",
     "load_model": "persistence",
+    "predict_file": "prediction",
     "predict_table": "prediction",
     "read_card": "persistence",
     "read_patients": "patients",
@@ -56,6 +57,7 @@ __all__ = [
     "explain",
     "generate_cohort",
     "load_model",
+    "predict_file",
     "predict_table",
     "read_card",
     "read_patients",

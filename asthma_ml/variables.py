@@ -63,8 +63,13 @@ class Variable:
         The class that a higher value speaks for, where biology knows the sign.
     units : Mapping of str to float
         Other units and the number that converts them by multiplication.
+    companions : Mapping of str to str
+        Other columns of the same row that a conversion needs, each with the unit that needs it; empty where it
+        goes with any unit.
+    codes : Mapping of str to str
+        What other tables write for a level.
     aliases : tuple of str
-        Names that other tables use for the same thing.
+        Names that other tables use for the same thing, LOINC codes among them.
     loinc : str or None
         LOINC code; `loinc_checked` is False where it was recalled only.
     """
@@ -80,6 +85,8 @@ class Variable:
     levels: tuple[str, ...] = ()
     points_to: str | None = None
     units: Mapping[str, float] = field(default_factory=dict)
+    companions: Mapping[str, str] = field(default_factory=dict)
+    codes: Mapping[str, str] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
     loinc: str | None = None
     loinc_checked: bool = True
@@ -163,8 +170,12 @@ class DataDictionary(Mapping[str, Variable]):
         return (variable.factor if variable else None) or "patient_context"
 
     def by_alias(self) -> dict[str, str]:
-        """Every alias, lower case, with the name it stands for."""
-        return {alias: name for name, variable in self.items() for alias in variable.aliases}
+        """Every alias and LOINC code, lower case, with the name it stands for."""
+        return {
+            alias: name
+            for name, variable in self.items()
+            for alias in (*variable.aliases, *filter(None, [variable.loinc]))
+        }
 
     def to_records(self) -> list[dict[str, Any]]:
         """The dictionary as plain records, without what is empty."""
@@ -203,8 +214,9 @@ def _flat(variable: Variable) -> dict[str, Any]:
     (lower, upper), (usual_lower, usual_upper) = (row.pop(ends) or (None, None) for ends in ("limits", "usual"))
     lists = {name: "|".join(row.pop(name)) for name in ("levels", "aliases")}
     units = "|".join(f"{unit}={factor:g}" for unit, factor in row.pop("units").items())
+    pairs = {name: "|".join(f"{k}={v}" for k, v in row.pop(name).items()) for name in ("companions", "codes")}
     ends = {"lower": lower, "upper": upper, "usual_lower": usual_lower, "usual_upper": usual_upper}
-    return {**row, **ends, **lists, "units": units}
+    return {**row, **ends, **lists, "units": units, **pairs}
 
 
 def _variable(name: str, line: dict[str, Any]) -> Variable:

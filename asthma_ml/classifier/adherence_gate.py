@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from asthma_ml.classifier.patterns import text_of_patterns
+
 LOWEST_GOOD_ADHERENCE = 0.80
 """Share of prescribed doses, below which intake is poor (ADH006, 10.1136/thoraxjnl-2011-201096)."""
 
@@ -87,8 +89,8 @@ def _suppression_where_it_counts(patients: pd.DataFrame) -> np.ndarray:
 
 def _joined(findings: dict[str, np.ndarray]) -> np.ndarray:
     """The findings that hold for each patient, joined in words."""
-    table = np.column_stack([np.where(holds, text, "") for text, holds in findings.items()])
-    return np.array([", ".join(filter(None, row)) for row in table], dtype=object)
+    texts = np.array(list(findings), dtype=object)
+    return text_of_patterns(np.column_stack(list(findings.values())), lambda holds: ", ".join(texts[holds]))
 
 
 def _numbers(patients: pd.DataFrame, name: str) -> np.ndarray:

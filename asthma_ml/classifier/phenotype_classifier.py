@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,28 @@ from asthma_ml.classifier.prediction_sets import (
 )
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.variables import TWO_CLASSES, data_dictionary
+
+
+class Assessment(NamedTuple):
+    """Everything a classifier says of some patients.
+
+    Attributes
+    ----------
+    decision : ndarray of shape (n_patients,) or (n_patients, n_classes)
+        Calibrated margins.
+    probability : ndarray of shape (n_patients, n_classes)
+        Calibrated probabilities.
+    in_set : ndarray of bool of shape (n_patients, n_classes)
+        Classes that cannot be ruled out.
+    low, high : ndarray of shape (n_patients, n_classes)
+        Ends of the interval of each probability.
+    """
+
+    decision: np.ndarray
+    probability: np.ndarray
+    in_set: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
 
 
 class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
@@ -231,8 +253,7 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         ndarray of bool of shape (n_patients, n_classes)
             Membership of each class. A class of `uncalibrated_classes` is never ruled out.
         """
-        probability = self.predict_proba(X)
-        return conformal_sets(probability, conformal_thresholds(self.conformal_scores_, self.confidence))
+        return self.assess(X).in_set
 
     def predict_interval(self, X: ArrayLike | pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         """Return the Venn-Abers interval of each probability.
@@ -248,9 +269,28 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
             Widened where needed to hold the probability itself; NaN without held-out patients. They tell how
             far one more patient could move the calibration, which is less than all that is unsure.
         """
-        probability = self.predict_proba(X)
+        assessed = self.assess(X)
+        return assessed.low, assessed.high
+
+    def assess(self, X: ArrayLike | pd.DataFrame) -> Assessment:
+        """Return margins, probabilities, prediction sets and intervals at once: the trees are asked once.
+
+        Parameters
+        ----------
+        X : {array-like, DataFrame} of shape (n_patients, n_features)
+            Features as in `fit`.
+
+        Returns
+        -------
+        Assessment
+            What `decision_function`, `predict_proba`, `predict_set` and `predict_interval` return.
+        """
+        decision = self.decision_function(X)
+        probability = _probability(decision)
+        thresholds = conformal_thresholds(self.conformal_scores_, self.confidence)
         ends = [venn_abers_interval(p, grid) for p, grid in zip(probability.T, self.venn_abers_grids_, strict=True)]
-        return np.column_stack([low for low, _ in ends]), np.column_stack([high for _, high in ends])
+        low, high = (np.column_stack(end) for end in zip(*ends, strict=True))
+        return Assessment(decision, probability, conformal_sets(probability, thresholds), low, high)
 
     def encode(self, table: pd.DataFrame) -> pd.DataFrame:
         """Pick the columns of this model from a table of patients, as the trees see them.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,16 +16,15 @@ from asthma_ml.cli.options import (
     patients_argument,
     refuse_overwriting,
     say,
+    shows_progress,
     with_verbosity,
 )
-from asthma_ml.cli.validate import refuse_invalid_rows, say_repeated_patients
+from asthma_ml.variables import ID
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from asthma_ml.prediction import PredictedFile
 
-    from asthma_ml.classifier import PhenotypeClassifier
-    from asthma_ml.patients import PatientTable
-    from asthma_ml.prediction import Explain
+CHUNK_ROWS = 10_000
 
 
 @click.command(
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
         "predict patients.csv -o predictions.csv",
         "predict export.csv --columns map.toml --explain features -o predictions.parquet",
         "predict - < patients.csv > predictions.csv",
+        "predict millions.csv --jobs 4 --resume -o predictions.csv",
     ),
 )
 @patients_argument
@@ -47,45 +47,55 @@ if TYPE_CHECKING:
     help="How finely each prediction is explained.",
 )
 @click.option("--strict", is_flag=True, help="Write nothing and exit with 3 if any row breaks a hard limit.")
+@click.option("--resume", is_flag=True, help="Go on where a run that was cut short has left off.")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes; no byte changes.")
+@click.option(
+    "--chunk-rows",
+    type=click.IntRange(min=1),
+    default=CHUNK_ROWS,
+    show_default=True,
+    help="Rows in memory at once, for each process; no byte changes.",
+)
 @output_option(TABLE_SUFFIXES, text="Where the table goes, .csv or .parquet; the standard output if left out.")
 @with_verbosity
-def predict_command(
-    *, file: str, model: str | None, columns: str | None, explain: Explain, strict: bool, output: str
-) -> None:
+def predict_command(*, file: str, model: str | None, columns: str | None, output: str, **how: Any) -> None:
     """Predict phenotypes, with reasons.
 
     The columns of FILE pass through untouched, one row out for each row in; the model's columns
-    begin with aml_.
+    begin with aml_. Memory does not grow with FILE. The output appears when it is whole; until then
+    it grows beside its place, ending in .part, where --resume finds it.
     """
-    from asthma_ml.patients import read_patients, write_table
-    from asthma_ml.persistence import load_model
-    from asthma_ml.prediction import predict_table
+    from asthma_ml.patients.part_files import kept, read_journal
+    from asthma_ml.prediction import predict_file
     from asthma_ml.shipped import shipped_model_path
 
     model_path = model or shipped_model_path()
-    refuse_overwriting([file, columns, model_path], [output])
-    classifier = load_model(model_path)
-    patients = read_patients(file, columns)
-    refuse_invalid_rows(patients, strict=strict)
-    table = predict_table(classifier, patients, explain=explain)
-    write_table(table, output)
-    say_repeated_patients(patients)
-    say_missing_features(classifier, patients)
-    say(summary(table))
+    beside = [] if output == "-" else [f"{output}.part", f"{output}.part.json"]
+    refuse_overwriting([file, columns, model_path], [output, *beside])
+    try:
+        predicted = predict_file(model_path, file, output, columns, progress=shows_progress(), **how)
+    except KeyboardInterrupt:
+        journal = None if output == "-" else read_journal(output)
+        if journal is not None:
+            say(f"{output}: not finished{kept(journal.rows)}")
+        raise
+    if predicted.n_repeated:
+        say(f"warning: {predicted.n_repeated} rows share their {ID} with another row")
+    say_missing_features(predicted.missing_features)
+    say(summary(predicted))
     say(RESEARCH_NOTE)
 
 
-def say_missing_features(model: PhenotypeClassifier, patients: PatientTable) -> None:
+def say_missing_features(missing: list[str]) -> None:
     """Tell which features the model makes use of and does not get, those that count most first."""
     from asthma_ml.classifier import first_names
-    from asthma_ml.prediction import missing_features
 
-    missing = missing_features(model, patients)
     if missing:
         say(f"not in the table, so not measured: {len(missing)} features that the model uses: {first_names(missing)}")
 
 
-def summary(table: pd.DataFrame) -> str:
+def summary(predicted: PredictedFile) -> str:
     """One line: how many patients, and what became of them."""
-    counts = table["aml_status"].value_counts()
-    return f"{len(table)} patients: " + ", ".join(f"{n} {status}" for status, n in counts.items())
+    resumed = f" ({predicted.n_resumed} from the run before)" if predicted.n_resumed else ""
+    became = ", ".join(f"{n} {status}" for status, n in predicted.statuses.items())
+    return f"{predicted.n_patients} patients{resumed}: {became}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from asthma_ml.cli.options import (
+    TABLE_SUFFIXES,
     columns_option,
     examples,
     output_option,
@@ -16,11 +17,14 @@ from asthma_ml.cli.options import (
     refuse_overwriting,
     say,
     with_verbosity,
+    writable,
 )
-from asthma_ml.errors import RowsRefusedError
-from asthma_ml.variables import ID, data_dictionary
+from asthma_ml.errors import RowsRefusedError, UnusableInputError
+from asthma_ml.variables import ID, OUTPUT_PREFIX, data_dictionary
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from asthma_ml.patients import PatientTable, Problem
 
 
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
     epilog=examples(
         "validate patients.csv",
         "validate export.csv --columns map.toml --json",
+        "validate export.csv --suggest-map -o map.toml",
+        "validate patients.csv --refused refused.csv",
         "validate patients.csv --strict && echo ready",
     ),
 )
@@ -37,25 +43,59 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable result.")
 @click.option("--show-values", is_flag=True, help="Show the offending values: they may be patient data.")
 @click.option("--strict", is_flag=True, help="Exit code 3 if any row breaks a hard limit.")
+@click.option("--suggest-map", is_flag=True, help="Write a draft of a column map for FILE instead.")
+@click.option(
+    "--refused",
+    metavar="FILE.csv",
+    callback=writable(TABLE_SUFFIXES, standard_output=False),
+    help="Copy the rows with errors there, each with its line and what is wrong: they are patient data.",
+)
 @output_option(text="Where the result goes; the standard output if left out.")
 @with_verbosity
 def validate_command(
-    *, file: str, columns: str | None, as_json: bool, show_values: bool, strict: bool, output: str
+    *,
+    file: str,
+    columns: str | None,
+    as_json: bool,
+    show_values: bool,
+    strict: bool,
+    suggest_map: bool,
+    refused: str | None,
+    output: str,
 ) -> None:
     """List what is wrong with a patient table.
 
     Columns, units, limits and levels; all problems at once, with the lines of the file.
     """
     from asthma_ml.classifier import refuse_without_features
-    from asthma_ml.patients import read_patients, write_text
+    from asthma_ml.patients import draft_map, read_patients, write_table, write_text
 
-    refuse_overwriting([file, columns], [output])
+    refuse_overwriting([file, columns], [output, *filter(None, [refused])])
+    if suggest_map:
+        return write_text(draft_map(file, show_values=show_values), output)
     patients = read_patients(file, columns)
+    if refused:
+        write_table(refused_rows(patients), refused)
     written = as_json_text if as_json else as_readable
     write_text(written(patients, show_values=show_values), output)
     features = data_dictionary().features
     refuse_without_features(patients.values.columns, features, patients.raw.columns, patients.source)
-    refuse_invalid_rows(patients, strict=strict)
+    return refuse_invalid_rows(patients, strict=strict)
+
+
+def refused_rows(patients: PatientTable) -> pd.DataFrame:
+    """The rows with errors as they were given, behind their line and what is wrong with them."""
+    errors: dict[int, list[str]] = {}
+    for problem in patients.problems:
+        if problem.severity == "error" and problem.line is not None:
+            errors.setdefault(problem.line, []).append(f"{problem.column}: {problem.message} ({problem.rule})")
+    rows, lines = patients.raw[patients.invalid], patients.lines[patients.invalid].tolist()
+    taken = [name for name in map(str, rows.columns) if name in (f"{OUTPUT_PREFIX}line", f"{OUTPUT_PREFIX}errors")]
+    if taken:
+        raise UnusableInputError(f"{patients.source}: has a column {taken[0]} already; give the table it was made from")
+    rows.insert(0, f"{OUTPUT_PREFIX}line", lines)
+    rows.insert(1, f"{OUTPUT_PREFIX}errors", ["; ".join(errors[line]) for line in lines])
+    return rows
 
 
 def say_repeated_patients(patients: PatientTable) -> None:
@@ -95,8 +135,9 @@ def as_readable(patients: PatientTable, *, show_values: bool = False) -> str:
         f"{patients.source}: {len(patients)} patients, {n_features - len(missing)} of {n_features} features found, "
         f"rows with errors: {int(patients.invalid.sum())}"
     )
+    layout = f"read as {patients.layout}"
     absent = f"not in the table: {first_names(missing)}" if missing else ""
-    parts = [heading, absent]
+    parts = [heading, layout, absent]
     for severity in ("error", "warning"):
         found = [problem for problem in patients.problems if problem.severity == severity]
         text = summarise(found, show_values=show_values)
@@ -110,9 +151,14 @@ def as_json_text(patients: PatientTable, *, show_values: bool = False) -> str:
 
     result = {
         "source": patients.source,
+        "layout": patients.layout,
         "patients": len(patients),
         "invalid_rows": int(patients.invalid.sum()),
         "columns_found": list(patients.values.columns),
+        "columns_read": {
+            name: {"from": list(column.sources), "unit": column.unit or data_dictionary()[name].unit}
+            for name, column in patients.columns.items()
+        },
         "features_missing": _missing(patients),
         "problems": problems_as_records(patients.problems, show_values),
     }

@@ -1,72 +1,26 @@
 """The engine: wires structural equations by their signatures, samples, intervenes, makes twins.
 
-Noise is kept apart from equations. Every variable has its own random stream in every block of
-patients, seeded by a stable hash of its name, the seed and the block number. Hence adding an
+Noise is kept apart from equations. Every variable has its own random stream, which begins where a
+stable hash of its name and the seed says, and in it every person has a place. Hence adding an
 equation leaves all other columns bit-identical, and no result depends on jobs or chunks.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from asthma_ml.cohort.distributions import Categorical, Floats, Normal, Values
+from asthma_ml.cohort.noise import Noise, stream_words
 from asthma_ml.cohort.structural_equations import StructuralEquation, checked_overrides
 from asthma_ml.errors import CausalModelError, UnusableInputError
 
 Columns: TypeAlias = dict[str, Values]
 Interventions: TypeAlias = Mapping[str, object]
-
-BLOCK_SIZE = 16384
-
-
-class Noise:
-    """The exogenous noise of one block of patients, one standard normal stream for each variable.
-
-    Parameters
-    ----------
-    seed : int
-        Seed of the cohort.
-    block : int
-        Number of the block in the endless population.
-    size : int
-        Patients in the block.
-    rows : ndarray of int, optional
-        Patients kept, where only some of the block are wanted.
-
-    Examples
-    --------
-    >>> Noise(seed=1, block=0, size=4)["age_years"].shape
-    (4,)
-    """
-
-    def __init__(self, seed: int, block: int, size: int = BLOCK_SIZE, rows: NDArray[Any] | None = None) -> None:
-        self.seed, self.block, self.size, self.rows = seed, block, size, rows
-
-    def __len__(self) -> int:
-        return self.size if self.rows is None else len(self.rows)
-
-    def __getitem__(self, name: str) -> Floats:
-        entropy = np.random.SeedSequence([self.seed, self.block, *stream_words(name)])
-        z = np.random.Generator(np.random.SFC64(entropy)).standard_normal(self.size)
-        return z if self.rows is None else z[self.rows]
-
-    def take(self, rows: NDArray[Any]) -> Noise:
-        """The same noise for some of the patients."""
-        kept = rows if self.rows is None else self.rows[rows]
-        return Noise(self.seed, self.block, self.size, kept)
-
-
-def stream_words(name: str) -> tuple[int, int]:
-    """Two 32-bit words that stand for a variable's name, the same on every machine and run."""
-    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
-    return int.from_bytes(digest[:4], "little"), int.from_bytes(digest[4:], "little")
 
 
 class CausalModel:
@@ -151,18 +105,42 @@ class CausalModel:
                 values[name] = self._value(name, values, noise, do)
         return values
 
-    def twin(self, factual: Columns, noise: Noise, do: Interventions) -> Columns:
-        """The same patients, same noise, under an intervention; only descendants are computed anew."""
-        do = self._checked(do)
-        moved = self.with_descendants(do)
-        unmoved = {name: column for name, column in factual.items() if name not in moved}
-        return self.simulate(noise, do=do, given=unmoved)
+    def twin(self, factual: Columns, noise: Noise, do: Interventions, wanted: Iterable[str] | None = None) -> Columns:
+        """The same patients, same noise, under an intervention.
+
+        Only descendants whose causes have really moved are computed anew.
+
+        Parameters
+        ----------
+        factual : dict of str to array of shape (n_patients,)
+            What `simulate` gave.
+        noise : Noise
+            The noise that it was given.
+        do : mapping of str to value
+            Variables set by intervention; those set in `factual` must be named again.
+        wanted : iterable of str, optional
+            Variables asked for; the others are as in `factual` or as in the twin. All by default.
+
+        Returns
+        -------
+        dict of str to array of shape (n_patients,)
+            Columns that did not move are those of `factual` themselves.
+        """
+        do, values, moved = self._checked(do), dict(factual), set[str]()
+        needed = set(self.order) if wanted is None else self.with_ancestors(wanted)
+        for name in self.order:
+            if name in do or (name in needed and not moved.isdisjoint(self.equations[name].parents)):
+                column = self._value(name, values, noise, do)
+                if not _same(column, factual[name]):
+                    values[name] = column
+                    moved.add(name)
+        return values
 
     def _value(self, name: str, values: Columns, noise: Noise, do: Interventions) -> Values:
         law = self.distribution(name, values)
         chance = hasattr(law, "from_noise")
         if name not in do:
-            return law.from_noise(noise[name]) if chance else law
+            return _drawn(law, noise, name) if chance else law
         try:
             return law.coerce(do[name], len(noise)) if chance else _fixed(do[name], law, len(noise))
         except (TypeError, ValueError) as error:
@@ -211,6 +189,16 @@ class CausalModel:
             source = ", ".join(filter(None, (number.evidence, number.source)))
             lines.append(f"  {key} = {self.overrides.get(name, {}).get(key, number):g} {number.unit} ({source})")
         return "\n".join(lines)
+
+
+def _drawn(law: Any, noise: Noise, name: str) -> Values:
+    return law.from_uniform(noise.uniform(name)) if hasattr(law, "from_uniform") else law.from_noise(noise[name])
+
+
+def _same(left: Values, right: Values) -> bool:
+    if isinstance(left, pd.Categorical):
+        left, right = left.codes, right.codes
+    return np.array_equal(left, right)
 
 
 def _fixed(value: object, derived: Values, n: int) -> Values:

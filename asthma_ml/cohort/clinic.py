@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from asthma_ml.cohort.causal_model import Columns
-from asthma_ml.cohort.distributions import Bernoulli, Values, as_text
+from asthma_ml.cohort.distributions import Bernoulli, Values
 from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
 from asthma_ml.variables import DataDictionary, Variable
 
@@ -261,7 +261,7 @@ def observed_table(values: Columns, dictionary: DataDictionary) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One column for each observed variable but `patient_id`; NaN where no test was done.
+        One column for each observed variable but `patient_id`, texts as categories; NaN where no test was done.
     """
     limits = {name: values[equation.name] for name, equation in DETECTION_LIMITS.items()}
     columns = {name: written_down(values[name], v, limits.get(name)) for name, v in dictionary.items() if name in values}
@@ -273,7 +273,7 @@ def observed_table(values: Columns, dictionary: DataDictionary) -> pd.DataFrame:
     columns["sputum_neutrophils_pct"] = np.minimum(columns["sputum_neutrophils_pct"], rest)
     for test, names in SHOWN_BY.items():
         columns |= {name: _shown_where(values[test] == 1, columns[name]) for name in names}
-    return pd.DataFrame({name: as_text(c) if isinstance(c, pd.Categorical) else c for name, c in columns.items()})
+    return pd.DataFrame(columns, copy=False)
 
 
 def _in_steps(numbers: NDArray[np.float64], step: float) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ values empty.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
@@ -18,23 +18,31 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from asthma_ml.cohort.csv_rows import CsvRows
+from asthma_ml.cohort.table_columns import with_text
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.writing import packing, replacing
 
 ROW_GROUP = 65_536
+MANY_ROWS = 100_000
+"""From how many rows on CSV is written by compiled code."""
 _DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": ",", "": ","}
 
 Append: TypeAlias = Callable[[pd.DataFrame], None]
 
 
 @contextmanager
-def table_file(path: str | Path) -> Iterator[Append]:
+def table_file(path: str | Path, *, whole: Collection[str] = (), n_rows: int = 0) -> Iterator[Append]:
     r"""A file that takes tables one after the other and appears when all is written.
 
     Parameters
     ----------
     path : path or "-"
         The suffix decides: ``.csv`` or ``.tsv`` (also ``.gz``) or ``.parquet``; ``-`` is standard output as CSV.
+    whole : collection of str
+        Columns that are written as integers though they are floats.
+    n_rows : int
+        Rows to come, where it is known. Many are written by compiled code, which takes a second to get ready.
 
     Yields
     ------
@@ -59,17 +67,17 @@ def table_file(path: str | Path) -> Iterator[Append]:
     """
     if str(path) == "-":
         sys.stdout.flush()
-        yield _csv(sys.stdout.buffer, ",")
+        yield _csv(sys.stdout.buffer, ",", whole, n_rows)
         sys.stdout.buffer.flush()
         return
     suffix, packed = _kind(path)
     with replacing(path) as file:
         if suffix == ".parquet":
-            with _parquet(file) as append:
+            with _parquet(file, whole) as append:
                 yield append
         else:
             with packing(file, packed) as sink:
-                yield _csv(sink, _DELIMITERS[suffix])
+                yield _csv(sink, _DELIMITERS[suffix], whole, n_rows)
 
 
 def _kind(path: str | Path) -> tuple[str, bool]:
@@ -81,22 +89,29 @@ def _kind(path: str | Path) -> tuple[str, bool]:
     return suffix, packed
 
 
-def _csv(sink: Any, delimiter: str) -> Append:
-    options: dict[str, Any] = {"delimiter": delimiter, "quoting_style": "none", "quoting_header": "none"}
-    started = False
+def _csv(sink: Any, delimiter: str, whole: Collection[str], n_rows: int) -> Append:
+    rows = CsvRows(delimiter, whole)
+    header: list[str] = []
 
     def append(frame: pd.DataFrame) -> None:
-        nonlocal started
-        text = pa.BufferOutputStream()
-        pa.csv.write_csv(_arrow(frame), text, pa.csv.WriteOptions(include_header=not started, **options))
-        sink.write(text.getvalue())
-        started = True
+        if not header:
+            header.extend(map(str, frame.columns))
+            sink.write((delimiter.join(header) + "\n").encode())
+        text = rows.of(frame) if n_rows >= MANY_ROWS else None
+        sink.write(_arrow_rows(_arrow(frame, whole), delimiter) if text is None else text)
 
     return append
 
 
+def _arrow_rows(table: pa.Table, delimiter: str) -> pa.Buffer:
+    text = pa.BufferOutputStream()
+    options = pa.csv.WriteOptions(include_header=False, delimiter=delimiter, quoting_style="none")
+    pa.csv.write_csv(table, text, options)
+    return text.getvalue()
+
+
 @contextmanager
-def _parquet(file: BinaryIO) -> Iterator[Append]:
+def _parquet(file: BinaryIO, whole: Collection[str]) -> Iterator[Append]:
     """Row groups of one size, so that the bytes do not tell in which parts the rows came."""
     waiting: list[pa.Table] = []
     writer: pa.parquet.ParquetWriter | None = None
@@ -112,7 +127,7 @@ def _parquet(file: BinaryIO) -> Iterator[Append]:
         waiting[:] = [rows.slice(start)]
 
     def append(frame: pd.DataFrame) -> None:
-        waiting.append(_arrow(frame))
+        waiting.append(_arrow(frame, whole))
         if sum(map(len, waiting)) >= ROW_GROUP:
             write(ROW_GROUP)
 
@@ -124,5 +139,6 @@ def _parquet(file: BinaryIO) -> Iterator[Append]:
             writer.close()
 
 
-def _arrow(frame: pd.DataFrame) -> pa.Table:
-    return pa.Table.from_pandas(frame, preserve_index=False)
+def _arrow(frame: pd.DataFrame, whole: Collection[str]) -> pa.Table:
+    integers = {name: "Int64" for name in frame.columns if name in whole}
+    return pa.Table.from_pandas(with_text(frame).astype(integers), preserve_index=False)

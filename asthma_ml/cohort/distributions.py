@@ -3,7 +3,8 @@
 Every distribution maps exogenous standard normal noise to a value (`from_noise`), maps a value
 back to the noise that explains it (`to_noise`), and knows the log density of a value
 (`log_prob`). Sampling, counterfactual twins, abduction from an observed patient and the
-likelihood are these three functions and nothing else.
+likelihood are these three functions and nothing else. Where a value is a quantile, noise is best
+given as its probability (`from_uniform`).
 
 A discrete value is explained by an interval of noise; `to_noise` returns the point of that
 interval that `position` (between 0 and 1) asks for.
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 from typing import Any, Protocol, TypeAlias
 
@@ -21,6 +23,8 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import special
+
+from asthma_ml.cohort.count_quantiles import panjer_quantiles
 
 Floats: TypeAlias = NDArray[np.float64]
 Values: TypeAlias = Any  # an array of floats, or a pandas Categorical
@@ -105,8 +109,18 @@ class LogNormal(_Number):
         return np.asarray(np.where(certain, np.where(np.asarray(x) == 0, 0.0, -np.inf), density))
 
 
+class _Quantile:
+    """A distribution whose values are quantiles: it is quicker to ask for them by probability."""
+
+    def from_uniform(self, u: Floats) -> Values:
+        raise NotImplementedError
+
+    def from_noise(self, z: Floats) -> Values:
+        return self.from_uniform(special.ndtr(z))
+
+
 @dataclass(frozen=True)
-class TruncatedNormal(_Number):
+class TruncatedNormal(_Quantile, _Number):
     """Normal cut at `lower` and `upper`; mean and sd are those of the uncut normal."""
 
     mean: Parameter
@@ -122,10 +136,14 @@ class TruncatedNormal(_Number):
         high = special.ndtr((np.asarray(self.upper, dtype=float) - self.mean) / self.sd)
         return low, high
 
-    def from_noise(self, z: Floats) -> Floats:
+    def from_uniform(self, u: Floats) -> Floats:
         low, high = self._edges()
-        inside = special.ndtri(low + (high - low) * special.ndtr(z))
-        return np.asarray(np.clip(self.mean + self.sd * inside, self.lower, self.upper))
+        value = np.asarray(special.ndtri(low + (high - low) * u))
+        value *= self.sd
+        value += self.mean
+        np.maximum(value, self.lower, out=value)
+        np.minimum(value, self.upper, out=value)
+        return value
 
     def to_noise(self, x: Floats, position: float = 0.5) -> Floats:
         low, high = self._edges()
@@ -166,12 +184,8 @@ class LogitNormal(_Number):
         return np.where((share <= 0) | (share >= 1), -np.inf, density)
 
 
-class _Count:
-    """A count of the Panjer family: each probability follows from the one below it.
-
-    ``P(k + 1) = P(k) * (slope + start / (k + 1))`` holds for the Poisson, the binomial and the
-    negative binomial and for no other distribution (Panjer 1981, 10.1017/S0515036100006796).
-    """
+class _Count(_Quantile):
+    """A count of the Panjer family."""
 
     def _none(self) -> Parameter:
         """Probability of zero."""
@@ -187,21 +201,9 @@ class _Count:
     def _ceiling(self) -> float:
         return _MOST_EVENTS
 
-    def from_noise(self, z: Floats) -> Floats:
+    def from_uniform(self, u: Floats) -> Floats:
         """Smallest count whose cumulative probability reaches that of the noise."""
-        u, count = special.ndtr(z), np.zeros(len(z))
-        slope, start = self._panjer()
-        probability = np.broadcast_to(np.asarray(self._none(), dtype=float), u.shape).copy()
-        cumulative = probability.copy()
-        below = cumulative < u
-        for k in range(1, int(self._ceiling()) + 1):
-            if not below.any():
-                break
-            count[below] = k
-            probability *= np.asarray(slope + np.asarray(start) / k)
-            cumulative += probability
-            below &= cumulative < u
-        return count
+        return panjer_quantiles(u, self._none(), *self._panjer(), int(self._ceiling()))
 
     def to_noise(self, x: Values, position: float = 0.5) -> Floats:
         low, high = self._cdf(np.asarray(x) - 1), self._cdf(x)
@@ -279,13 +281,13 @@ class Binomial(_Count):
 
 
 @dataclass(frozen=True)
-class Bernoulli:
+class Bernoulli(_Quantile):
     """Yes (1.0) with probability `p`, else no (0.0)."""
 
     p: Parameter
 
-    def from_noise(self, z: Floats) -> Floats:
-        return np.asarray(special.ndtr(z) > 1 - np.asarray(self.p), dtype=float)
+    def from_uniform(self, u: Floats) -> Floats:
+        return np.asarray(u > 1 - np.asarray(self.p), dtype=float)
 
     def to_noise(self, x: Floats, position: float = 0.5) -> Floats:
         yes, no_share = np.asarray(x) == 1, 1 - np.asarray(self.p)
@@ -302,22 +304,14 @@ class Bernoulli:
         return values
 
 
-@dataclass(frozen=True)
-class Categorical:
-    """One of `levels`; `weights` holds one number or array for each level and need not sum to 1."""
+class _Choice:
+    """One of some levels, each of which takes an interval of the noise."""
 
     levels: tuple[str, ...]
-    weights: Sequence[Parameter]
 
     def _upper_edges(self) -> list[Parameter]:
-        heights = list(accumulate(self.weights))
-        return [height / heights[-1] for height in heights[:-1]]
-
-    def from_noise(self, z: Floats) -> pd.Categorical[str]:
-        u, codes = special.ndtr(z), np.zeros(len(z), dtype=np.int8)
-        for edge in self._upper_edges():
-            codes += u > edge
-        return levels_from_codes(codes, self.levels)
+        """Cumulative probability of each level but the last."""
+        raise NotImplementedError
 
     def _interval(self, x: pd.Categorical) -> tuple[Floats, Floats]:
         edges = np.stack([np.broadcast_to(e, (len(x),)) for e in (0.0, *self._upper_edges(), 1.0)])
@@ -333,10 +327,52 @@ class Categorical:
             return np.log(high - low)
 
     def coerce(self, x: object, n: int) -> Values:
-        names = np.broadcast_to(np.asarray(x, dtype=object), (n,))
-        codes = pd.Index(list(self.levels), dtype=object).get_indexer_for(pd.Index(names))
+        asked = pd.Index(np.atleast_1d(np.asarray(x, dtype=object)))
+        codes = pd.Index(self.levels, dtype=object).get_indexer_for(asked)
         if (codes < 0).any():
             raise ValueError(f"must be one of {', '.join(self.levels)}")
+        return levels_from_codes(np.broadcast_to(codes, (n,)), self.levels)
+
+
+@dataclass(frozen=True)
+class Categorical(_Quantile, _Choice):
+    """One of `levels`; `weights` holds one number or array for each level and need not sum to 1."""
+
+    levels: tuple[str, ...]
+    weights: Sequence[Parameter]
+
+    def _upper_edges(self) -> list[Parameter]:
+        heights = list(accumulate(self.weights))
+        return [height / heights[-1] for height in heights[:-1]]
+
+    def from_uniform(self, u: Floats) -> pd.Categorical[str]:
+        codes = np.zeros(len(u), dtype=np.int8)
+        *heights, total = accumulate(self.weights)
+        u = u * total
+        for height in heights:
+            codes += u > height
+        return levels_from_codes(codes, self.levels)
+
+
+@dataclass(frozen=True)
+class OrderedProbit(_Choice):
+    """One of `levels` in ascending order: how many `cuts` a normal score with mean and sd exceeds.
+
+    A cut below the one before it counts as equal to it: the level between them is never reached.
+    """
+
+    levels: tuple[str, ...]
+    mean: Parameter
+    sd: Parameter
+    cuts: Sequence[float]
+
+    def _upper_edges(self) -> list[Parameter]:
+        return [special.ndtr((cut - np.asarray(self.mean)) / self.sd) for cut in accumulate(self.cuts, max)]
+
+    def from_noise(self, z: Floats) -> pd.Categorical[str]:
+        score, codes = self.mean + self.sd * z, np.zeros(len(z), dtype=np.int8)
+        for cut in accumulate(self.cuts, max):
+            codes += score > cut
         return levels_from_codes(codes, self.levels)
 
 
@@ -348,7 +384,14 @@ def levels_from_codes(codes: NDArray[Any], levels: Sequence[str]) -> pd.Categori
     >>> list(levels_from_codes(np.array([0, 2]), ("never", "former", "current")))
     ['never', 'current']
     """
-    return pd.Categorical.from_codes(codes.astype(np.int8), categories=pd.Index(list(levels)))
+    dtype = _category(tuple(levels))
+    return pd.Categorical.from_codes(codes.astype(np.int8, copy=False), dtype=dtype, validate=False)
+
+
+@lru_cache(maxsize=1024)
+def _category(levels: tuple[str, ...]) -> Any:
+    """Made once: pandas checks levels anew each time, which takes longer than a block of patients."""
+    return pd.CategoricalDtype(pd.Index(levels, dtype=object))
 
 
 def as_text(category: pd.Categorical) -> Any:
@@ -360,7 +403,9 @@ def as_text(category: pd.Categorical) -> Any:
     ['current', nan]
     """
     codes = pa.array(category.codes, mask=category.codes < 0)
-    return pd.array(pa.array(category.categories, pa.large_string()).take(codes), dtype="str")
+    texts = pa.array(list(category.categories), pa.large_string()).take(codes)
+    text: Any = pd.StringDtype(na_value=np.nan)
+    return text.__from_arrow__(texts)
 
 
 def by_level(category: pd.Categorical, /, **numbers: float) -> Floats:
@@ -372,7 +417,8 @@ def by_level(category: pd.Categorical, /, **numbers: float) -> Floats:
     >>> by_level(smoking_status, never=1.0, former=0.8, current=0.4)
     array([1. , 0.4])
     """
-    return np.asarray(np.array([numbers[level] for level in category.categories], dtype=float)[category.codes])
+    table = np.array([numbers[level] for level in category.categories], dtype=float)
+    return np.asarray(table.take(category.codes))
 
 
 def _between(low: Floats, high: Floats, position: float) -> Floats:

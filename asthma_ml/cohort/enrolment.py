@@ -12,35 +12,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from asthma_ml.cohort import clinic, mechanisms, selection
-from asthma_ml.cohort.causal_model import BLOCK_SIZE, CausalModel, Columns, Interventions, Noise
-from asthma_ml.cohort.distributions import Floats, Values
+from asthma_ml.cohort.causal_model import CausalModel, Columns, Interventions
+from asthma_ml.cohort.distributions import Values
+from asthma_ml.cohort.noise import BLOCK_SIZE, Noise, RememberedNoise
 from asthma_ml.cohort.presets import Preset
+from asthma_ml.cohort.screening import ENROLLED, SCREENED_BY, can_be_screened, may_enrol
 from asthma_ml.cohort.structural_equations import equations_in
 from asthma_ml.errors import CausalModelError
 from asthma_ml.variables import ID, data_dictionary
-
-ENROLLED = "enrolled"
-
-
-class PatientNoise(Noise):
-    """The noise of some patients of several blocks, each stream drawn once and kept.
-
-    Twins ask for the same streams again, and a stream is drawn for a whole block however few of
-    its people enrol.
-    """
-
-    def __init__(self, parts: Sequence[Noise]) -> None:
-        self.parts = parts
-        self._drawn: dict[str, Floats] = {}
-
-    def __len__(self) -> int:
-        return sum(len(part) for part in self.parts)
-
-    def __getitem__(self, name: str) -> Floats:
-        if name not in self._drawn:
-            streams = [part[name] for part in self.parts]
-            self._drawn[name] = streams[0] if len(streams) == 1 else np.concatenate(streams)
-        return self._drawn[name]
 
 
 @dataclass(frozen=True)
@@ -51,15 +30,18 @@ class Enrolled:
     ----------
     numbers : ndarray of int of shape (n_patients,)
         Their numbers in the endless population.
-    noise : PatientNoise
+    noise : Noise
         Their exogenous noise, for twins.
     values : dict of str to array of shape (n_patients,)
-        Their true values of all variables, under the interventions asked for.
+        Their true values of the variables, under the interventions.
+    do : mapping of str to value
+        The interventions.
     """
 
     numbers: NDArray[np.int64]
-    noise: PatientNoise
+    noise: Noise
     values: Columns
+    do: Interventions
 
 
 @cache
@@ -88,32 +70,46 @@ def enrol(
     *,
     select_anew: bool = False,
     first: int = BLOCK_SIZE,
+    wanted: Iterable[str] | None = None,
 ) -> Enrolled | None:
     """Those who enrol from some blocks of the population; None if nobody does.
 
-    Of everybody only the causes of enrolment are computed; the rest of the model follows for
-    those who enrolled, all blocks at once. Of each block only the `first` people are looked at.
+    Of everybody only the causes of the treatment step are computed, and those of enrolment where
+    the step does not rule it out; the rest of the model follows for those who enrolled, all blocks
+    at once. Of each block only the `first` people are looked at. With `wanted`, only these
+    variables and their causes are sure to be there.
     """
     do, before = do or {}, do if select_anew else None
     found = [_block(model, Noise(seed, block, max(first, 0)), preset, before) for block in blocks]
-    numbers = np.concatenate([rows + block * BLOCK_SIZE for (rows, _, _), block in zip(found, blocks, strict=True)])
+    numbers = np.concatenate([noise.people for noise, _ in found])
     if not len(numbers):
         return None
-    noise = PatientNoise([part for _, part, _ in found])
-    values = model.simulate(noise, given=_stacked([columns for *_, columns in found]), do=before)
+    noise = RememberedNoise(seed, people=numbers)
+    later = wanted if select_anew or not do else None
+    values = model.simulate(noise, given=_stacked([columns for _, columns in found]), do=before, wanted=later)
     if do and not select_anew:
         values = model.twin(values, noise, do)
-    return Enrolled(numbers, noise, values)
+    return Enrolled(numbers, noise, values, do)
 
 
-def _block(
-    model: CausalModel, noise: Noise, preset: Preset, do: Interventions | None
-) -> tuple[NDArray[np.int64], Noise, Columns]:
+def _block(model: CausalModel, noise: Noise, preset: Preset, do: Interventions | None) -> tuple[Noise, Columns]:
     if not preset.selects:
-        return np.arange(len(noise)), noise, {}
-    everybody = model.simulate(noise, do=do, wanted=[ENROLLED])
-    rows = np.flatnonzero(everybody[ENROLLED] == 1)
-    return rows, noise.take(rows), {name: column[rows] for name, column in everybody.items()}
+        return noise, {}
+    noise, known = _screened(model, noise, do) if can_be_screened(model) and ENROLLED not in (do or {}) else (noise, {})
+    candidates = model.simulate(noise, do=do, given=known, wanted=[ENROLLED])
+    rows = np.flatnonzero(candidates[ENROLLED] == 1)
+    return noise.take(rows), _rows(candidates, rows)
+
+
+def _screened(model: CausalModel, noise: Noise, do: Interventions | None) -> tuple[Noise, Columns]:
+    """Those of whom the treatment step does not already say that they do not enrol."""
+    everybody = model.simulate(noise, do=do, wanted=[SCREENED_BY])
+    rows = np.flatnonzero(may_enrol(model, everybody[SCREENED_BY], noise.uniform(ENROLLED)))
+    return noise.take(rows), _rows(everybody, rows)
+
+
+def _rows(columns: Columns, rows: NDArray[np.int64]) -> Columns:
+    return {name: column[rows] for name, column in columns.items()}
 
 
 def _stacked(tables: Sequence[Columns]) -> Columns:

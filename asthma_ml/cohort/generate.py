@@ -18,10 +18,12 @@ from tqdm import tqdm
 
 from asthma_ml.cohort.causal_model import Interventions
 from asthma_ml.cohort.cohort_files import table_file
-from asthma_ml.cohort.enrolment import ENROLLED, severe_asthma_model
+from asthma_ml.cohort.enrolment import severe_asthma_model
 from asthma_ml.cohort.patient_stream import PatientStream
-from asthma_ml.cohort.patient_tables import truth_columns, with_whole_numbers
+from asthma_ml.cohort.patient_tables import truth_columns, whole_columns
 from asthma_ml.cohort.presets import DEFAULT_PRESET, Preset, preset_named
+from asthma_ml.cohort.screening import ENROLLED
+from asthma_ml.cohort.table_columns import GrowingTable
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients import write_text
 from asthma_ml.variables import LABEL, TWO_CLASSES, data_dictionary
@@ -63,7 +65,7 @@ class Cohort:
 
     def write(self, path: str | Path, truth: str | Path | None = None) -> None:
         """Write the observed table, its schema beside it and, where asked, the truth."""
-        _write([(self.observed, self.truth)], lambda: self.schema, path, truth)
+        _write([(self.observed, self.truth)], lambda: self.schema, path, truth, len(self.observed))
 
 
 def schema_path(path: str | Path) -> Path:
@@ -132,9 +134,11 @@ def generate_cohort(
     (True, True)
     """
     stream = _stream(n_patients, seed, preset, do, where=where, select_anew=select_anew, jobs=jobs)
-    tables = zip(*_shown(stream, progress), strict=True)
-    observed, truth = (pd.concat(parts, ignore_index=True) for parts in tables)
-    return Cohort(observed, truth, _schema(stream))
+    observed, truth = GrowingTable(n_patients), GrowingTable(n_patients)
+    for seen, hidden in _shown(stream, progress):
+        observed.append(seen)
+        truth.append(hidden)
+    return Cohort(observed.frame(), truth.frame(), _schema(stream))
 
 
 def write_cohort(
@@ -184,7 +188,7 @@ def write_cohort(
     """
     how = {"where": where, "select_anew": select_anew, "jobs": jobs, "with_truth": truth is not None}
     stream = _stream(n_patients, seed, preset, do, **how)
-    _write(_shown(stream, progress), lambda: _schema(stream), path, truth)
+    _write(_shown(stream, progress), lambda: _schema(stream), path, truth, n_patients)
     return _schema(stream)
 
 
@@ -208,14 +212,15 @@ def _write(
     schema: Callable[[], dict[str, Any]],
     path: str | Path,
     truth: str | Path | None,
+    n_rows: int,
 ) -> None:
     if truth is not None and Path(truth).resolve() == Path(path).resolve():
         raise UnusableInputError(f"{path}: the truth needs a file of its own")
     with ExitStack() as files:
-        append_observed = files.enter_context(table_file(path))
-        append_truth = files.enter_context(table_file(truth)) if truth is not None else None
+        append_observed = files.enter_context(table_file(path, whole=whole_columns(), n_rows=n_rows))
+        append_truth = files.enter_context(table_file(truth, n_rows=n_rows)) if truth is not None else None
         for observed, hidden in tables:
-            append_observed(with_whole_numbers(observed))
+            append_observed(observed)
             if append_truth is not None:
                 append_truth(hidden)
         if str(path) != "-":

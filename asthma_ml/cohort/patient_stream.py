@@ -18,11 +18,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from asthma_ml.cohort.causal_model import BLOCK_SIZE, Interventions
+from asthma_ml.cohort import clinic
+from asthma_ml.cohort.causal_model import Interventions
 from asthma_ml.cohort.conditions import Condition
 from asthma_ml.cohort.enrolment import enrol, preset_model
+from asthma_ml.cohort.noise import BLOCK_SIZE
 from asthma_ml.cohort.patient_tables import observed_table, truth_columns, truth_table
 from asthma_ml.cohort.presets import Preset
+from asthma_ml.cohort.table_columns import with_text
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.variables import ID, TRUTH_PREFIX, data_dictionary
 
@@ -44,7 +47,7 @@ class _Found:
 
 
 class PatientStream:
-    """The first patients of a population who enrol and meet a condition, a table at a time.
+    """The first patients of a population who enrol and meet a condition, a table at a time, texts as categories.
 
     Parameters
     ----------
@@ -101,6 +104,7 @@ class PatientStream:
         self.with_truth = with_truth or any(name.startswith(TRUTH_PREFIX) for name in self._asked_for())
         self.accepted = self.examined = 0
         self._blocks = self._enrolled = 0
+        self._visible = (*data_dictionary().keys() - {ID}, *clinic.SHOWN_BY)
 
     def _asked_for(self) -> tuple[str, ...]:
         return self.where.names if self.where is not None else ()
@@ -127,18 +131,20 @@ class PatientStream:
             self.do,
             select_anew=self.select_anew,
             first=self._first_needed(blocks),
+            wanted=None if self.with_truth else self._visible,
         )
         if patients is None:
             return _Found(blocks, pd.DataFrame(), pd.DataFrame())
         observed = observed_table(self.seed, patients)
-        truth = truth_table(self.model, self.seed, patients) if self.with_truth else observed[[ID]]
+        truth = truth_table(self.model, observed[ID], patients) if self.with_truth else observed[[ID]]
         return _Found(blocks, observed, truth)
 
     def _meeting_condition(self, found: _Found) -> NDArray[np.int64]:
         """Row numbers. Only the reading thread asks: pandas does not promise that `eval` is thread-safe."""
         if self.where is None or found.observed.empty:
             return np.arange(len(found.observed))
-        return np.flatnonzero(self.where.met_by(pd.concat([found.observed, found.truth.drop(columns=ID)], axis=1)))
+        columns = {name: (found.observed if name in found.observed else found.truth)[name] for name in self.where.names}
+        return np.flatnonzero(self.where.met_by(with_text(pd.DataFrame(columns))))
 
     def _first_needed(self, blocks: range) -> int:
         """How many people of a block are looked at: all, unless the last one needed is known beforehand."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from asthma_ml.cohort import clinic
 from asthma_ml.cohort.causal_model import CausalModel, Columns, Interventions
-from asthma_ml.cohort.distributions import as_text
+from asthma_ml.cohort.distributions import Floats
 from asthma_ml.cohort.enrolment import Enrolled
 from asthma_ml.variables import ID, TRUTH_PREFIX, data_dictionary
 
@@ -70,35 +70,43 @@ def truth_columns(model: CausalModel) -> tuple[str, ...]:
 
 
 def observed_table(seed: int, patients: Enrolled) -> pd.DataFrame:
-    """What a clinic sees of some patients, `patient_id` first."""
+    """What a clinic sees of some patients, `patient_id` first, texts as categories."""
     observed = clinic.observed_table(patients.values, data_dictionary())
     observed.insert(0, ID, _patient_ids(seed, patients.numbers))
     return observed
 
 
-def truth_table(model: CausalModel, seed: int, patients: Enrolled) -> pd.DataFrame:
-    """What it cannot see: latent variables and potential outcomes, `patient_id` first."""
-    columns: dict[str, Any] = {ID: _patient_ids(seed, patients.numbers)}
+def truth_table(model: CausalModel, ids: pd.Series[str], patients: Enrolled) -> pd.DataFrame:
+    """What it cannot see: latent variables and potential outcomes, `patient_id` first, texts as categories."""
+    columns: dict[str, Any] = {ID: ids}
     for name in truth_variables(model):
         columns[_true(name)] = _plain(patients.values[name])
     for suffix, (do, outcomes) in POTENTIAL_OUTCOMES.items():
         twin = _twin(model, patients, do, outcomes)
         columns |= {f"{_true(outcome)}_{suffix}": _plain(twin[outcome]) for outcome in outcomes}
-    return pd.DataFrame(columns)
+    return pd.DataFrame(columns, copy=False)
 
 
-def with_whole_numbers(observed: pd.DataFrame) -> pd.DataFrame:
-    """The observed table with counts, flags and whole-step values as integers, as a clinic writes them."""
-    dictionary = data_dictionary()
-    whole = [name for name, variable in dictionary.items() if variable.is_whole and name in observed]
-    return observed.astype(dict.fromkeys(whole, "Int64"))
+def whole_columns() -> frozenset[str]:
+    """Observed columns of counts, flags and whole steps."""
+    return frozenset(name for name, variable in data_dictionary().items() if variable.is_whole)
 
 
 def _twin(model: CausalModel, patients: Enrolled, do: Interventions, outcomes: tuple[str, ...]) -> Columns:
     """Outcomes of the same patients under an intervention; the rest of the twin is left out."""
-    moved = model.with_descendants(do)
-    unmoved = {name: column for name, column in patients.values.items() if name not in moved}
-    return model.simulate(patients.noise, do=do, given=unmoved, wanted=outcomes)
+    values, noise, do_all = patients.values, patients.noise, {**patients.do, **do}
+    touched = np.flatnonzero(np.any([values[name] != value for name, value in do.items()], axis=0))
+    if 2 * len(touched) > len(patients.numbers):
+        return model.twin(values, noise, do_all, outcomes)
+    few = {name: column[touched] for name, column in values.items()}
+    twin = model.twin(few, noise.take(touched), do_all, outcomes)
+    return {name: _with_rows(values[name], touched, twin[name]) for name in outcomes}
+
+
+def _with_rows(column: Floats, rows: NDArray[np.int64], moved: Floats) -> Floats:
+    column = column.copy()
+    column[rows] = moved
+    return column
 
 
 def _patient_ids(seed: int, numbers: NDArray[np.int64]) -> pd.Series[str]:
@@ -111,4 +119,4 @@ def _true(name: str) -> str:
 
 
 def _plain(column: Any) -> Any:
-    return as_text(column) if isinstance(column, pd.Categorical) else np.round(column, 6)
+    return column if isinstance(column, pd.Categorical) else np.round(column, 6)

@@ -63,8 +63,9 @@ def trial_arms(
 
     Examples
     --------
-    >>> arms = trial_arms({"usual": {}, "oral steroid": {"oral_steroid_taken_mg_day": 30.0}}, n_patients=100)
-    >>> change = arms["oral steroid"]["blood_eosinophils_cells_ul"] - arms["usual"]["blood_eosinophils_cells_ul"]
+    >>> doses = {"none": {"oral_steroid_taken_mg_day": 0.0}, "much": {"oral_steroid_taken_mg_day": 30.0}}
+    >>> arms = trial_arms(doses, n_patients=100)
+    >>> change = arms["much"]["blood_eosinophils_cells_ul"] - arms["none"]["blood_eosinophils_cells_ul"]
     >>> bool((change <= 0).all())
     True
     """

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from asthma_ml.explanation.calls import MINIMUM_PROBABILITY, STATUSES, Calls, joined, judge_calls, not_considered
-from asthma_ml.explanation.explanations import ADDITIVITY_TOLERANCE, Explanation, explain, explained_classes
+from asthma_ml.explanation.calls import MINIMUM_PROBABILITY, STATUSES, Calls, judge_calls, not_considered
+from asthma_ml.explanation.explanations import (
+    ADDITIVITY_TOLERANCE,
+    Explanation,
+    explain,
+    explain_calls,
+    explained_classes,
+)
 
 if TYPE_CHECKING:
     from asthma_ml.explanation.figures import cohort_figure
@@ -18,8 +24,8 @@ __all__ = [
     "Explanation",
     "cohort_figure",
     "explain",
+    "explain_calls",
     "explained_classes",
-    "joined",
     "judge_calls",
     "not_considered",
 ]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from asthma_ml.classifier import PhenotypeClassifier, first_names
+from asthma_ml.classifier import PhenotypeClassifier, first_names, joined, text_of_patterns
 from asthma_ml.explanation.sentences import listed, plain_name
 from asthma_ml.variables import FOUR_CLASSES, data_dictionary
 
@@ -38,6 +38,10 @@ class Calls:
         Their probabilities.
     in_set : ndarray of bool of shape (n_patients, n_classes)
         Classes that cannot be ruled out.
+    low, high : ndarray of shape (n_patients, n_classes)
+        Intervals of the probabilities.
+    decision : ndarray of shape (n_patients,) or (n_patients, n_classes)
+        Calibrated margins, as ``model.decision_function`` returns them.
     invalid : ndarray of bool of shape (n_patients,)
         Rows with an impossible value.
     out_of_range, abstained : ndarray of str of shape (n_patients,)
@@ -47,6 +51,9 @@ class Calls:
     classes: np.ndarray
     probability: np.ndarray
     in_set: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    decision: np.ndarray
     invalid: np.ndarray
     out_of_range: np.ndarray
     abstained: np.ndarray
@@ -97,14 +104,13 @@ def judge_calls(model: PhenotypeClassifier, encoded: pd.DataFrame, invalid: np.n
         of the training patients, the most probable class alone is in the prediction set, and its
         probability is at least `MINIMUM_PROBABILITY`.
     """
-    probability, in_set = model.predict_proba(encoded), model.predict_set(encoded)
+    assessed = model.assess(encoded)
     return Calls(
         classes=model.classes_,
-        probability=probability,
-        in_set=in_set,
+        **assessed._asdict(),
         invalid=np.zeros(len(encoded), dtype=bool) if invalid is None else invalid,
         out_of_range=_out_of_range(model, encoded),
-        abstained=joined([_without_markers(encoded), _undecided(model, probability, in_set)]),
+        abstained=joined([_without_markers(encoded), _undecided(model, assessed.probability, assessed.in_set)]),
     )
 
 
@@ -133,27 +139,17 @@ def not_considered(classes: Iterable[object]) -> str:
     return f"{listed([plain_name(name).removesuffix(' granulocytic') for name in others])} disease not considered"
 
 
-def joined(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Join the parts that are not empty, patient by patient.
-
-    Examples
-    --------
-    >>> joined([np.array(["a", ""]), np.array(["b", "c"])]).tolist()
-    ['a; b', 'c']
-    """
-    return np.array(["; ".join(filter(None, row)) for row in zip(*parts, strict=True)], dtype=object)
-
-
 def _out_of_range(model: PhenotypeClassifier, encoded: pd.DataFrame) -> np.ndarray:
     """Name the features whose values no training patient came near."""
     values = encoded.to_numpy()
     smallest, largest = model.feature_range_
-    outside = (values < smallest) | (values > largest)
-    reasons = np.full(len(values), "", dtype=object)
-    for i in np.flatnonzero(outside.any(axis=1)):
-        names = first_names(encoded.columns[outside[i]], _COLUMNS_IN_A_REASON)
-        reasons[i] = f"{names} outside the range of the training patients"
-    return reasons
+    columns = encoded.columns.to_numpy(dtype=object)
+
+    def reason(outside: np.ndarray) -> str:
+        names = first_names(columns[outside], _COLUMNS_IN_A_REASON)
+        return f"{names} outside the range of the training patients" if names else ""
+
+    return text_of_patterns((values < smallest) | (values > largest), reason)
 
 
 def _without_markers(encoded: pd.DataFrame) -> np.ndarray:
@@ -173,15 +169,15 @@ def _undecided(model: PhenotypeClassifier, probability: np.ndarray, in_set: np.n
     at, size = f"at {model.confidence:.0%} confidence", in_set.sum(axis=1)
     largest = probability.max(axis=1, initial=0.0)
     in_own_set = in_set[np.arange(len(in_set)), probability.argmax(axis=1)]
-    named = [listed([plain_name(name) for name in model.classes_[members]]) for members in in_set]
+    named = text_of_patterns(in_set, lambda members: listed([plain_name(name) for name in model.classes_[members]]))
     doubt = "too close to even" if len(model.classes_) == 2 else "too low for a call"
     return np.select(
         [size == 0, size > 1, ~in_own_set, largest < MINIMUM_PROBABILITY],
         [
             f"unlike the training patients of every class {at}",
-            np.array([f"{names} cannot be told apart {at}" for names in named], dtype=object),
+            named + f" cannot be told apart {at}",
             f"the most probable class is ruled out {at}",
-            np.array([f"the probability of {p:.2f} is {doubt}" for p in largest], dtype=object),
+            np.array([f"the probability of {p:.2f} is {doubt}" for p in largest.tolist()], dtype=object),
         ],
         "",
     )

@@ -210,12 +210,40 @@ def explain(model: PhenotypeClassifier, X: pd.DataFrame | PatientTable) -> Expla
     patients, invalid = _table(X)
     encoded = model.encode(patients)
     refuse_without_features(patients.columns, list(encoded.columns), patients.columns)
-    calls = judge_calls(model, encoded, invalid)
+    return explain_calls(model, patients, encoded, judge_calls(model, encoded, invalid))
+
+
+def explain_calls(
+    model: PhenotypeClassifier, patients: pd.DataFrame, encoded: pd.DataFrame, calls: Calls
+) -> Explanation:
+    """Explain predictions that were made already.
+
+    Parameters
+    ----------
+    model : PhenotypeClassifier
+        Fitted on a table with column names.
+    patients : DataFrame of shape (n_patients, n_columns)
+        The table that was predicted.
+    encoded : DataFrame of shape (n_patients, n_features)
+        What ``model.encode`` made of it.
+    calls : Calls
+        What `judge_calls` made of that.
+
+    Returns
+    -------
+    Explanation
+        As `explain` returns it.
+
+    Raises
+    ------
+    AsthmaMLError
+        If contributions do not add up to the log-odds.
+    """
     probability = calls.probability
     explained = explained_classes(model, probability)
     contributions, base_margins = margin_contributions(model.trees_, encoded.to_numpy())
     features, base = _log_odds_contributions(model, encoded, explained, contributions, base_margins)
-    log_odds = class_log_odds(_class_margins(model.decision_function(encoded)), explained)
+    log_odds = class_log_odds(_class_margins(calls.decision), explained)
     _check_additivity(base + features.sum(axis=1), log_odds)
     table = pd.DataFrame(features, index=patients.index, columns=encoded.columns)
     return Explanation(

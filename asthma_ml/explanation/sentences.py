@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from asthma_ml.classifier import joined
 from asthma_ml.classifier.adherence_gate import LOWEST_GOOD_ADHERENCE
 from asthma_ml.variables import TWO_CLASSES, data_dictionary
 
@@ -229,7 +230,7 @@ def masking_hints(patients: pd.DataFrame, called: np.ndarray) -> np.ndarray:
     by_mouth = may_be_masked & (_numbers(patients, "ocs_dose_mg_day") > 0)
     untaken = _numbers(patients, "ics_adherence_fraction") < LOWEST_GOOD_ADHERENCE
     high_dose = _numbers(patients, "ics_dose_ug_day") > HIGH_ICS_DOSE_UG_DAY
-    may_be_feigned = np.array([name is None or name == TH2_HIGH for name in called], dtype=bool)
+    may_be_feigned = pd.isna(called) | (called == TH2_HIGH)
     smokes = _texts(patients, "smoking_status") == "current"
     hints = [
         _where(by_mouth, "a maintenance oral steroid goes with fewer eosinophils and lower FeNO"),
@@ -241,7 +242,7 @@ def masking_hints(patients: pd.DataFrame, called: np.ndarray) -> np.ndarray:
         _where(may_be_feigned & untaken & ~by_mouth, "poor adherence goes with higher FeNO and more eosinophils"),
         np.array([_SAID_OF_BIOLOGICS.get(level, "") for level in _texts(patients, "biologic")], dtype=object),
     ]
-    return np.array([", ".join(filter(None, row)) for row in zip(*hints, strict=True)], dtype=object)
+    return joined(hints, ", ")
 
 
 def _where(holds: np.ndarray, hint: str) -> np.ndarray:

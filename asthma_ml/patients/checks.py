@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from asthma_ml.patients.problems import Finding, Severity
+from asthma_ml.patients.problems import Finding, Severity, shown
+from asthma_ml.patients.text_tables import TextTable
+from asthma_ml.patients.units import fits_other_unit
 from asthma_ml.variables import ID, Variable, data_dictionary
 
 # Two percentages rounded to whole numbers may exceed 100 together by this much.
@@ -16,6 +20,13 @@ _ROUNDING_PCT = 1.0
 # Spirometry repeats within about 5 %; a fall of 10 % after a bronchodilator is more likely a swapped pair.
 _LEAST_POST_TO_PRE = 0.9
 _REVERSIBILITY_TOLERANCE_PCT = 10.0
+# Under an IL-5 antibody that is taken, counts fall below 100 cells/uL; 300 is the threshold to begin one.
+_MOST_EOSINOPHILS_ON_ANTI_IL5 = 300.0
+# Three packs a day from the age of 10 on.
+_MOST_PACKS_A_DAY, _EARLIEST_SMOKING_YEARS = 3.0, 10.0
+_FORMULA_SIGNS = tuple("=@+- \t\r\n")
+# What a spreadsheet would run; `+ve` and `-` alone are clinical shorthand.
+_FORMULA = re.compile(r"\s*(?:[=@]|[+\-]\s*[A-Za-z0-9]+[\w.+\-*/]*[(|!])")
 
 # Column, rule, severity, message and whether each row breaks it.
 Relation: TypeAlias = "tuple[str, str, Severity, str, pd.Series[bool]]"
@@ -42,6 +53,94 @@ def check_limits(values: pd.DataFrame) -> list[Finding]:
     dictionary = data_dictionary()
     numbers = [dictionary[name] for name in values.columns if dictionary[name].is_numeric]
     return [finding for variable in numbers for finding in _outside(values[variable.name], variable)]
+
+
+def check_values(values: pd.DataFrame, stated_units: Collection[str] = ()) -> list[Finding]:
+    """Check each row for itself and blank what is impossible, so that no model ever sees it.
+
+    Parameters
+    ----------
+    values : DataFrame of shape (n_patients, n_variables)
+        Values in the dictionary's units, changed in place. Parts of a table may be checked one after another.
+    stated_units : collection of str
+        Variables whose unit the user has stated: their values are taken as they stand.
+
+    Returns
+    -------
+    list of Finding
+        Values of another unit, outside their limits, or that contradict each other.
+
+    Examples
+    --------
+    >>> values = pd.DataFrame({"blood_eosinophils_cells_ul": [300.0, 0.3], "feno_ppb": [25.0, 900.0]})
+    >>> [(finding.column, finding.rule) for finding in check_values(values)]
+    [('blood_eosinophils_cells_ul', 'unit'), ('feno_ppb', 'limits')]
+    >>> values["blood_eosinophils_cells_ul"].tolist()
+    [300.0, nan]
+    """
+    findings = _blanked(check_units(values, stated_units), values)
+    findings += _blanked(check_limits(values), values)
+    return [*findings, *check_relations(values)]
+
+
+def _blanked(findings: list[Finding], values: pd.DataFrame) -> list[Finding]:
+    for finding in findings:
+        if finding.severity == "error":
+            values.loc[finding.rows, finding.column] = np.nan
+    return findings
+
+
+def check_units(values: pd.DataFrame, stated_units: Collection[str] = ()) -> list[Finding]:
+    """Find single values that make sense in another unit only.
+
+    Examples
+    --------
+    >>> check_units(pd.DataFrame({"fev1_fvc_ratio": [0.7, 66.0]}))[0].message
+    'that fits % and not ratio, unlike the rest of the column'
+    """
+    findings: list[Finding] = []
+    dictionary = data_dictionary()
+    for name in (name for name in values.columns if dictionary[name].is_numeric and name not in stated_units):
+        left = np.ones(len(values), dtype=bool)
+        for unit, fits in fits_other_unit(values[name].to_numpy(dtype=float), dictionary[name]).items():
+            rows = np.flatnonzero(fits & left)
+            left &= ~fits
+            if rows.size:
+                message = f"that fits {unit} and not {dictionary[name].unit}, unlike the rest of the column"
+                findings.append(Finding(name, "unit", "error", message, rows))
+    return findings
+
+
+def check_formulas(table: TextTable, understood: Collection[str] = ()) -> list[Finding]:
+    """Find text that a spreadsheet would run as a formula; it is written back as it stands.
+
+    Parameters
+    ----------
+    table : TextTable of n_patients rows
+        The table as given.
+    understood : collection of str
+        Columns whose cells are checked otherwise.
+
+    Examples
+    --------
+    >>> table = TextTable(["note"], np.arange(2, 5), [["=1+1", "-", "+ve"]])
+    >>> check_formulas(table)[0].rows
+    array([0])
+    """
+    findings: list[Finding] = []
+    for place, name in enumerate(table.names):
+        if name in understood or not table.holds_text(name):
+            continue
+        cells = table.columns[place] if table.given is None else table.given.iloc[:, place].tolist()
+        rows = np.array([row for row, cell in enumerate(cells) if _is_formula(cell)], dtype=np.intp)
+        if rows.size:
+            message = "that a spreadsheet would run as a formula; written back as it stands, import it as text"
+            findings.append(Finding(shown(name), "formula", "warning", message, rows))
+    return findings
+
+
+def _is_formula(cell: Any) -> bool:
+    return isinstance(cell, str) and cell[:1] in _FORMULA_SIGNS and _FORMULA.match(cell) is not None
 
 
 def check_relations(values: pd.DataFrame) -> list[Finding]:
@@ -71,8 +170,15 @@ def check_relations(values: pd.DataFrame) -> list[Finding]:
     ]
 
 
-def check_identifiers(values: pd.DataFrame) -> list[Finding]:
+def check_identifiers(values: pd.DataFrame, repeated: NDArray[np.bool_] | None = None) -> list[Finding]:
     """Find patients without an identifier and identifiers used twice; both are warnings.
+
+    Parameters
+    ----------
+    values : DataFrame of shape (n_patients, n_variables)
+        Uses ``patient_id`` where there.
+    repeated : ndarray of bool of shape (n_patients,), optional
+        Whose identifier is used twice, where these patients are a part of a larger table.
 
     Examples
     --------
@@ -82,8 +188,8 @@ def check_identifiers(values: pd.DataFrame) -> list[Finding]:
     if ID not in values:
         return []
     empty = values[ID].str.strip() == ""
-    repeated = values[ID].duplicated(keep=False) & ~empty
-    found = (("identifier", "empty", empty), ("identifier_repeated", "used by more than one row", repeated))
+    twice = values[ID].duplicated(keep=False) if repeated is None else repeated
+    found = (("identifier", "empty", empty), ("identifier_repeated", "used by more than one row", twice & ~empty))
     return [Finding(ID, rule, "warning", message, np.flatnonzero(rows)) for rule, message, rows in found if rows.any()]
 
 
@@ -120,11 +226,32 @@ def _relations(value: Mapping[str, pd.Series[Any]]) -> Iterator[Relation]:
     message = "below blood_eosinophils_cells_ul, though the highest on record"
     yield "blood_eosinophils_max_cells_ul", "highest_below_latest", "warning", message, highest < latest
 
-    smokes = value["smoking_status"] == "current"
-    message = "of no pack-years for a current smoker"
-    yield "pack_years", "smoker_without_pack_years", "warning", message, smokes & (value["pack_years"] == 0)
-
+    yield from _smoking(value)
+    yield from _treatment(value)
     yield from _spirometry(value)
+
+
+def _smoking(value: Mapping[str, pd.Series[Any]]) -> Iterator[Relation]:
+    """Smoking status and lifetime tobacco."""
+    status, pack_years = value["smoking_status"], value["pack_years"]
+    message = "of no pack-years for a current smoker"
+    yield "pack_years", "smoker_without_pack_years", "warning", message, (status == "current") & (pack_years == 0)
+    message = "above 0 for somebody who never smoked"
+    yield "pack_years", "pack_years_without_smoking", "warning", message, (status == "never") & (pack_years > 0)
+    years = (value["age_years"] - _EARLIEST_SMOKING_YEARS).clip(lower=0)
+    message = "above three packs a day since the age of 10"
+    yield "pack_years", "pack_years_above_age", "warning", message, pack_years > _MOST_PACKS_A_DAY * years
+
+
+def _treatment(value: Mapping[str, pd.Series[Any]]) -> Iterator[Relation]:
+    """Treatment and what it does."""
+    eosinophils = value["blood_eosinophils_cells_ul"]
+    message = "high for a patient on an IL-5 antibody; was the sample taken before it began?"
+    high = (value["biologic"] == "anti_il5") & (eosinophils > _MOST_EOSINOPHILS_ON_ANTI_IL5)
+    yield "blood_eosinophils_cells_ul", "eosinophils_on_anti_il5", "warning", message, high
+    taken = (value["ics_dose_ug_day"] == 0) & (value["ics_adherence_fraction"] > 0)
+    message = "given, though no inhaled corticosteroid is prescribed"
+    yield "ics_adherence_fraction", "adherence_without_ics", "warning", message, taken
 
 
 def _spirometry(value: Mapping[str, pd.Series[Any]]) -> Iterator[Relation]:

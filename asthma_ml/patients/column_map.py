@@ -16,8 +16,9 @@ from asthma_ml.patients.units import find_unit, known_units
 from asthma_ml.variables import TRUTH_PREFIX, Variable, data_dictionary
 
 JOINT = "|"
-_MAP_KEYS = ("missing", "ignore", "columns")
-_COLUMN_KEYS = ("from", "unit", "levels", "missing")
+DECIMAL_SIGNS = (".", ",")
+_MAP_KEYS = ("missing", "ignore", "decimal", "columns")
+_COLUMN_KEYS = ("from", "unit", "with", "levels", "missing")
 
 Level = float | str | None
 
@@ -38,6 +39,8 @@ class MappedColumn:
         What a cell, or several cells joined by `|`, stands for; None means missing.
     missing : tuple of str
         Codes that mean missing in this column.
+    companions : mapping of str to str
+        Columns of the table that the conversion takes beside the value, such as the height.
     """
 
     target: str
@@ -45,6 +48,7 @@ class MappedColumn:
     unit: str | None = None
     levels: Mapping[str, Level] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
+    companions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def factor(self) -> float:
@@ -64,6 +68,8 @@ class ColumnMap:
         Codes that mean missing anywhere but in the identifier.
     ignore : tuple of str
         Columns of the table that are never read.
+    decimal : {".", ","} or None
+        Decimal sign of all numbers; the other one then separates thousands. None where the file shows it.
     source : str
         Name of the file for messages.
 
@@ -78,6 +84,13 @@ class ColumnMap:
     missing: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     source: str = "column map"
+    decimal: str | None = None
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Columns of the table that the map speaks of."""
+        read = (name for column in self.columns.values() for name in (*column.sources, *column.companions.values()))
+        return frozenset((*read, *self.ignore))
 
     @classmethod
     def from_toml(cls, path: str | os.PathLike[str]) -> ColumnMap:
@@ -86,8 +99,8 @@ class ColumnMap:
         Parameters
         ----------
         path : path
-            TOML file with one `[columns.VARIABLE]` table for each variable (keys `from`, `unit`, `levels`,
-            `missing`) and, at the top, `missing` and `ignore`.
+            TOML file with one `[columns.VARIABLE]` table for each variable (keys `from`, `unit`, `with`, `levels`,
+            `missing`) and, at the top, `missing`, `ignore` and `decimal`.
 
         Returns
         -------
@@ -118,8 +131,11 @@ class ColumnMap:
         columns = {target: _mapped_column(target, table, faults) for target, table in tables.items()}
         missing = _texts(content.get("missing", []), "`missing`", faults)
         ignore = _texts(content.get("ignore", []), "`ignore`", faults)
+        decimal = content.get("decimal")
+        if decimal is not None and decimal not in DECIMAL_SIGNS:
+            faults.append('`decimal` must be "." or ","')
         refuse(faults, source)
-        return cls(columns, missing, ignore, source)
+        return cls(columns, missing, ignore, source, decimal)
 
 
 def refuse(faults: Sequence[str], source: str) -> None:
@@ -166,7 +182,9 @@ def _mapped_column(target: str, table: Any, faults: list[str]) -> MappedColumn:
     if len(sources) > 1 and not levels:
         faults.append(f"{where} several source columns need `levels` that name their combinations")
     missing = _texts(table.get("missing", []), f"{where} `missing`", faults)
-    return MappedColumn(target, sources, _unit(table, variable, where, faults), levels, missing)
+    unit = _unit(table, variable, where, faults)
+    companions = _companions(table.get("with", {}), unit, variable, where, faults)
+    return MappedColumn(target, sources, unit, levels, missing, companions)
 
 
 def _sources(table: Mapping[str, Any], where: str, faults: list[str]) -> tuple[str, ...]:
@@ -184,6 +202,26 @@ def _unit(table: Mapping[str, Any], variable: Variable, where: str, faults: list
         allowed = ", ".join(known_units(variable)) or "none"
         faults.append(f"{where} unit {shown(str(table['unit']))} is not known; allowed: {allowed}")
     return unit
+
+
+def _companions(given: Any, unit: str | None, variable: Variable, where: str, faults: list[str]) -> dict[str, str]:
+    """Columns that the conversion takes; a unit that needs one and has none is a fault."""
+    if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given.values()):
+        faults.append(f'{where} `with` must be a table such as {{ height = "COLUMN" }}')
+        return {}
+    faults += [
+        _unknown(f"{where} `with` {shown(key)}", key, variable.companions or ("nothing",))
+        for key in given
+        if key not in variable.companions
+    ]
+    for companion, of_unit in variable.companions.items():
+        if of_unit and of_unit == unit and companion not in given:
+            faults.append(f'{where} unit {shown(of_unit)} needs `with = {{ {companion} = "COLUMN" }}`')
+        if companion in given and of_unit and of_unit != unit:
+            faults.append(f'{where} `with` {companion} goes with `unit = "{of_unit}"`')
+        if companion in given and unit and unit.startswith(f"{variable.unit} "):
+            faults.append(f"{where} unit {shown(unit)} already says what `with` {companion} is to say")
+    return {str(key): name for key, name in given.items() if key in variable.companions}
 
 
 def _levels(levels: Any, variable: Variable, where: str, faults: list[str]) -> dict[str, Level]:

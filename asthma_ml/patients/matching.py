@@ -5,11 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
+from itertools import islice
 
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.column_map import ColumnMap, MappedColumn, refuse
 from asthma_ml.patients.problems import Finding, closest, shown
-from asthma_ml.variables import data_dictionary
+from asthma_ml.patients.units import find_unit
+from asthma_ml.variables import OUTPUT_PREFIX, TRUTH_PREFIX, data_dictionary
+
+_NEVER_READ = (TRUTH_PREFIX, OUTPUT_PREFIX)
+# What the columns are called that a conversion takes, LOINC codes among them; `{}` stands for ics or ocs.
+_COMPANION_NAMES = {
+    "leukocytes": ("wbc", "leukocytes", "leucocytes", "white_cell_count", "white_blood_cells", "6690_2"),
+    "height": ("height", "height_cm", "body_height", "body_height_cm", "8302_2"),
+    "drug": ("{}_drug", "{}_name", "{}_product", "{}_molecule", "{}_type"),
+}
+# Comparing a name with all aliases takes a millisecond.
+_MOST_COMPARED = 100
+_ALIKE = 0.85
+_UNIT_IN_NAME = re.compile(r"(.+?)\s*[\(\[]\s*([^()\[\]]+?)\s*[\)\]]\s*", re.DOTALL)
 
 
 def match_columns(
@@ -51,8 +66,12 @@ def match_columns(
     taken = {name for column in stated.values() for name in column.sources}.union(column_map.ignore)
     by_name, findings = _match_by_name([name for name in names if name not in taken], stated)
     unnamed = {target: column_map.columns.get(target, MappedColumn(target)) for target in by_name}
-    found = stated | {target: replace(unnamed[target], sources=(by_name[target],)) for target in by_name}
+    found = stated | {target: _with_source(unnamed[target], by_name[target]) for target in by_name}
+    unread = [target for target, column in found.items() if _lacks_companion(column)]
+    findings = [finding for finding in findings if finding.column not in unread]
+    findings += [_without_companion(found.pop(target)) for target in unread]
     _refuse_unmatched(names, found, column_map, source)
+    findings += [*_similar_names(names, found, column_map), *_unused_companions(names, found)]
     return {target: found[target] for target in data_dictionary() if target in found}, findings
 
 
@@ -61,17 +80,106 @@ def plain_name(name: str) -> str:
     return re.sub(r"[\s\-]+", "_", name.strip().casefold())
 
 
+def variable_called(name: str) -> str | None:
+    """Return the variable that a column name means, None where it means none.
+
+    Examples
+    --------
+    >>> variable_called("Age"), variable_called("LOINC:711-2"), variable_called("Eosinophils (10^9/L)")
+    ('age_years', 'blood_eosinophils_cells_ul', 'blood_eosinophils_cells_ul')
+    """
+    plain = plain_name(name)
+    target = plain if plain in data_dictionary() else _by_plain_alias().get(plain.removeprefix("loinc:"))
+    if target is None and (parts := _UNIT_IN_NAME.fullmatch(name)):
+        target = variable_called(parts[1])
+    return target
+
+
+def nearest_variable(name: str, cutoff: float = 0.6) -> str:
+    """Return the variable whose name or alias looks most like a column name, empty where none does.
+
+    Examples
+    --------
+    >>> nearest_variable("feno_pbb"), nearest_variable("eosinophles"), nearest_variable("colour")
+    ('feno_ppb', 'blood_eosinophils_cells_ul', '')
+    """
+    guess = closest(plain_name(name), [*data_dictionary(), *_by_plain_alias()], cutoff)
+    return _by_plain_alias().get(guess, guess)
+
+
+def unit_in_name(name: str) -> str | None:
+    """Return the unit that stands in brackets behind a column name, as the dictionary spells it.
+
+    Examples
+    --------
+    >>> unit_in_name("FEV1_pp (L)")
+    'L'
+    """
+    parts, target = _UNIT_IN_NAME.fullmatch(name), variable_called(name)
+    return find_unit(parts[2], data_dictionary()[target]) if parts and target else None
+
+
+def likely_companions(names: Iterable[str], target: str, companion: str) -> list[str]:
+    """Columns that bear a usual name of what the conversion of a variable takes.
+
+    Examples
+    --------
+    >>> likely_companions(["ICS drug", "OCS drug"], "ics_dose_ug_day", "drug")
+    ['ICS drug']
+    """
+    usual = {name.format(target.partition("_")[0]) for name in _COMPANION_NAMES[companion]}
+    return [name for name in names if plain_name(name.partition("(")[0]).removeprefix("loinc:") in usual]
+
+
+def _unused_companions(names: Sequence[str], found: Mapping[str, MappedColumn]) -> list[Finding]:
+    """Columns without which a value would be taken for something else: the drug that a dose is of."""
+    findings: list[Finding] = []
+    for target, column in found.items():
+        free = [name for name, unit in data_dictionary()[target].companions.items() if not unit]
+        for companion in free if column.unit is None and not column.companions else []:
+            findings += [
+                Finding(
+                    target, "companion", "warning", f"taken as it stands; convert it `with` {companion} {shown(name)}?"
+                )
+                for name in likely_companions(names, target, companion)
+            ]
+    return findings
+
+
+@cache
+def _by_plain_alias() -> dict[str, str]:
+    return {plain_name(alias): name for alias, name in data_dictionary().by_alias().items()}
+
+
+def _with_source(column: MappedColumn, name: str) -> MappedColumn:
+    """The column as it was found; a unit in its name counts where the map states none."""
+    parts = _UNIT_IN_NAME.fullmatch(name)
+    named = find_unit(parts[2], data_dictionary()[column.target]) if parts and column.unit is None else column.unit
+    return replace(column, sources=(name,), unit=named)
+
+
+def _lacks_companion(column: MappedColumn) -> bool:
+    needed = data_dictionary()[column.target].companions
+    return any(unit and unit == column.unit and name not in column.companions for name, unit in needed.items())
+
+
+def _without_companion(column: MappedColumn) -> Finding:
+    needed = data_dictionary()[column.target].companions
+    given = " and ".join(f'{name} = "COLUMN"' for name, unit in needed.items() if unit == column.unit)
+    message = f"not read: {shown(column.sources[0])} is in {column.unit}, which a column map converts `with` {given}"
+    return Finding(column.target, "conversion", "warning", message)
+
+
 def _match_by_name(names: Sequence[str], stated: Mapping[str, MappedColumn]) -> tuple[dict[str, str], list[Finding]]:
     """Match by exact name, then by plain name, then by alias; a better match takes the variable."""
-    dictionary, aliases = data_dictionary(), data_dictionary().by_alias()
-    free = list(names)
+    dictionary = data_dictionary()
+    free, findings = _without_strange_units(names)
     ways: tuple[tuple[str, Callable[[str], str | None]], ...] = (
         ("name", lambda name: name if name in dictionary else None),
         ("name", lambda name: plain_name(name) if plain_name(name) in dictionary else None),
-        ("alias", lambda name: aliases.get(plain_name(name))),
+        ("alias", variable_called),
     )
     matched: dict[str, str] = {}
-    findings: list[Finding] = []
     for way, target_of in ways:
         candidates = _candidates(free, target_of, {*stated, *matched})
         for target, found in candidates.items():
@@ -83,6 +191,20 @@ def _match_by_name(names: Sequence[str], stated: Mapping[str, MappedColumn]) -> 
                 findings.append(Finding(target, "alias", "warning", f"read {shown(found[0])} as {target}"))
         free = [name for name in free if target_of(name) is None]
     return matched, findings
+
+
+def _without_strange_units(names: Iterable[str]) -> tuple[list[str], list[Finding]]:
+    """Set aside names with something in brackets that is no unit of the variable they mean."""
+    free: list[str] = []
+    findings: list[Finding] = []
+    for name in names:
+        parts, target = _UNIT_IN_NAME.fullmatch(name), variable_called(name)
+        if parts and target and find_unit(parts[2], data_dictionary()[target]) is None:
+            message = f"not read: {shown(name)} names no unit of it; state the unit in a column map"
+            findings.append(Finding(target, "unit_in_name", "warning", message))
+        else:
+            free.append(name)
+    return free, findings
 
 
 def _candidates(names: Iterable[str], target_of: Callable[[str], str | None], taken: set[str]) -> dict[str, list[str]]:
@@ -103,11 +225,35 @@ def _ambiguous(target: str, names: Sequence[str]) -> Finding:
 def _refuse_absent(names: Sequence[str], column_map: ColumnMap, source: str) -> None:
     """Refuse a map that names columns the table does not have, all of them at once."""
     used = [(f"[columns.{target}] ", name) for target, column in column_map.columns.items() for name in column.sources]
+    used += [
+        (f"[columns.{target}] `with` ", name)
+        for target, column in column_map.columns.items()
+        for name in column.companions.values()
+    ]
     used += [("`ignore` ", name) for name in column_map.ignore]
-    absent = ((where, name) for where, name in used if name not in names)
+    present = set(names)
+    absent = ((where, name) for where, name in used if name not in present)
     refuse(
         [f"{where}{shown(name)} is not in {source}{_hint(name, names)}" for where, name in absent], column_map.source
     )
+
+
+def _guess(name: str) -> str:
+    guess = nearest_variable(name)
+    return f", closest: {guess}" if guess else ""
+
+
+def _similar_names(names: Sequence[str], found: Mapping[str, MappedColumn], column_map: ColumnMap) -> list[Finding]:
+    """Columns that are not read though their names look much like a variable that is not there."""
+    used = {name for column in found.values() for name in (*column.sources, *column.companions.values())}
+    unread = (name for name in names if name not in used and name not in column_map.ignore)
+    strange = [name for name in islice(unread, _MOST_COMPARED) if variable_called(name) is None]
+    near = {name: nearest_variable(name, _ALIKE) for name in strange if not name.startswith(_NEVER_READ)}
+    return [
+        Finding(target, "similar_name", "warning", f"not read: is {shown(name)} meant? A column map could say so")
+        for name, target in near.items()
+        if target and target not in found
+    ]
 
 
 def _hint(name: str, names: Iterable[str]) -> str:
@@ -122,7 +268,7 @@ def _refuse_unmatched(
     lost = sorted(column_map.columns.keys() - found)
     refuse([f"[columns.{target}] has no `from`, nor {source} such a column" for target in lost], column_map.source)
     if not found:
-        seen = ", ".join(shown(name) for name in names[:8])
+        seen = ", ".join(shown(name) + _guess(name) for name in names[:8])
         raise UnusableInputError(
             f"{source}: no column is a known variable (found {seen}); the first line must name the columns, "
             "`--columns MAP.toml` says what they are"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,9 +21,13 @@ from asthma_ml.variables import Variable
 MISSING_TOKENS = frozenset({"", "na", "n/a", "nan", "null", "."})
 JOIN = "\x1f"
 _FLAGS = {"0": 0.0, "no": 0.0, "n": 0.0, "false": 0.0, "1": 1.0, "yes": 1.0, "y": 1.0, "true": 1.0}
-# Codes of administrative sex in HL7, and so in most hospital exports.
-_STANDARD_CODES = {"sex": {"f": "female", "m": "male"}}
+# Written where nothing was measured; they mean that only where a column map says so.
+LIKELY_CODES = frozenset({"-9", "-99", "-999", "-9999", "999", "9999", "99999"})
+_LIKELY_CODE = "like a code for missing, such as -9 or 999; name it under `missing` in a column map, or check it"
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,4})?", re.ASCII | re.IGNORECASE)
+# Groups of three digits; `sign` is a point, a comma, or one of the spaces and apostrophes that only ever group.
+_GROUPED = r"[+-]?[1-9]\d{{0,2}}({sign}\d{{3}})+(?!\d)"
+_BLANK_GROUPS = re.compile(_GROUPED.format(sign="[ '’\u00a0\u2009\u202f]") + r"([.,]\d+)?", re.ASCII)
 _CENSORED = re.compile(r"(<=|>=|[<>≤≥])\s*(.*)", re.DOTALL)
 
 
@@ -50,12 +54,15 @@ class CellParser:
         What means missing, in canonical spelling.
     decimal_comma : bool
         Whether a comma inside a number is its decimal sign.
+    decimal_stated : bool
+        Whether the column map says so; the other sign then separates thousands.
     """
 
     variable: Variable
     mapped: MappedColumn
     missing: frozenset[str] = MISSING_TOKENS
     decimal_comma: bool = False
+    decimal_stated: bool = False
 
     @cached_property
     def factor(self) -> float:
@@ -83,30 +90,48 @@ class CellParser:
             return read_level(text, self.variable)
         return read_flag(text) if self.variable.kind == "flag" else self._number(text)
 
+    def _likely_code(self, value: float) -> Reading:
+        """A number that reads like a code for missing: kept with a warning where it is possible."""
+        lower, upper = self.variable.limits or (-np.inf, np.inf)
+        if lower <= convert(value, self.factor) <= upper:
+            return Reading(convert(value, self.factor), "missing_code", _LIKELY_CODE, "warning")
+        return Reading(None, "missing_code", _LIKELY_CODE)
+
     def _number(self, text: str) -> Reading:
-        reading = read_number(text, self.decimal_comma)
+        reading = read_number(text, self.decimal_comma, self.decimal_stated)
         if not isinstance(reading.value, float):
             return reading
+        if canonical(text) in LIKELY_CODES:
+            return self._likely_code(reading.value)
         value = convert(reading.value, self.factor)
         if self.variable.kind == "count" and not reading.rule and not value.is_integer():
             return Reading(value, "whole_number", "not a whole number", "warning")
         return reading._replace(value=value) if value != reading.value else reading
 
 
-def read_number(text: str, decimal_comma: bool = False) -> Reading:
+def read_number(text: str, decimal_comma: bool = False, decimal_stated: bool = False) -> Reading:
     """Read a number; a value beyond an assay's limit is read as the limit, with a warning.
+
+    Groups of thousands are read where they can mean nothing else: `1,234.5`, `1.234,5`, `1 234`. A number such as
+    `1,234` is refused unless the decimal sign is stated.
 
     Examples
     --------
     >>> read_number("38,5", decimal_comma=True).value
     38.5
+    >>> read_number("1,234.5").value
+    1234.5
+    >>> read_number("1,234").rule, read_number("1,234", decimal_stated=True).value
+    ('thousands', 1234.0)
     >>> read_number("<5")
     Reading(value=5.0, rule='censored', message="beyond the assay's limit, read as the limit", severity='warning')
     """
     text = text.strip()
     beyond = _CENSORED.fullmatch(text)
     number = beyond[2] if beyond else text
-    plain = number.replace(",", ".") if decimal_comma else number
+    if not decimal_stated and _is_ambiguous(number, decimal_comma):
+        return Reading(None, "thousands", 'that may have thousands or decimals; state `decimal = "."` or "," in a map')
+    plain = _without_groups(number, decimal_comma, decimal_stated)
     if not _NUMBER.fullmatch(plain):
         return _not_a_number(number)
     value = float(plain)
@@ -115,6 +140,35 @@ def read_number(text: str, decimal_comma: bool = False) -> Reading:
     if beyond:
         return Reading(value, "censored", "beyond the assay's limit, read as the limit", "warning")
     return Reading(value)
+
+
+def _is_ambiguous(number: str, decimal_comma: bool) -> bool:
+    """Whether one sign stands where it could separate thousands as well as decimals: `1,234`, or `1.234` beside `;`."""
+    sign = r"\." if decimal_comma else ","
+    return re.fullmatch(rf"[+-]?[1-9]\d{{0,2}}{sign}\d{{3}}", number, re.ASCII) is not None
+
+
+def _without_groups(number: str, decimal_comma: bool, decimal_stated: bool) -> str:
+    """A number without thousands separators and with a decimal point, where its groups leave no doubt."""
+    if _BLANK_GROUPS.fullmatch(number):
+        number = re.sub(r"[^\d.,+-]", "", number)
+    stated = "," if decimal_comma else "."
+    for decimal, group in ((".", ","), (",", ".")):
+        if decimal_stated and decimal != stated:
+            continue
+        if _grouped(group, decimal, whole=decimal_stated).fullmatch(number):
+            return number.replace(group, "").replace(decimal, ".")
+    if decimal_stated and (other := "." if decimal_comma else ",") in number:
+        return f"{number}{other}"
+    return number.replace(",", ".") if decimal_comma else number
+
+
+@cache
+def _grouped(group: str, decimal: str, whole: bool) -> re.Pattern[str]:
+    """Numbers in groups of thousands: with decimals, several groups, or a single one where that is stated."""
+    groups, decimals = _GROUPED.format(sign=re.escape(group)), rf"{re.escape(decimal)}\d+"
+    several = rf"[+-]?[1-9]\d{{0,2}}({re.escape(group)}\d{{3}}){{2,}}"
+    return re.compile(rf"{groups}{decimals}|{several}" + (rf"|{groups}" if whole else ""), re.ASCII)
 
 
 def read_flag(text: str) -> Reading:
@@ -141,8 +195,8 @@ def read_level(text: str, variable: Variable) -> Reading:
     code = re.sub(r"[\s\-]+", "_", text.strip().casefold())
     if code in variable.levels:
         return Reading(code)
-    if standard := _STANDARD_CODES.get(variable.name, {}).get(code):
-        return Reading(standard)
+    if code in variable.codes:
+        return Reading(variable.codes[code])
     guess = closest(code, variable.levels)
     message = f"not among {', '.join(variable.levels)}" + (f"; closest: {guess}" if guess else "")
     # A label does not take part in a prediction, so it cannot make one invalid.
@@ -197,5 +251,6 @@ def _not_a_number(text: str) -> Reading:
     if text.casefold().lstrip("+-") in ("inf", "infinity"):
         return Reading(None, "number", "not a finite number")
     if "," in text and _NUMBER.fullmatch(text.replace(",", ".", 1)):
-        return Reading(None, "number", "with a comma; a decimal comma is read only where `;` separates the cells")
+        message = 'with a comma; beside `;` it is the decimal sign, elsewhere state `decimal = ","` in a column map'
+        return Reading(None, "number", message)
     return Reading(None, "number", "not a number")

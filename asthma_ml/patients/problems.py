@@ -11,6 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 Severity = Literal["error", "warning"]
+# Comparing names takes time in the square of their length.
+_LONGEST_COMPARED = 200
+
+NAMED_LINES = 10
+"""How many file lines a message names before it only counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +101,7 @@ def located(
     return sorted(problems, key=lambda problem: problem.line or 0), invalid
 
 
-def summarise_problems(problems: Iterable[Problem], max_lines: int = 10) -> str:
+def summarise_problems(problems: Iterable[Problem], max_lines: int = NAMED_LINES) -> str:
     """Say all problems, one line for each column and rule, errors first.
 
     Parameters
@@ -154,23 +159,37 @@ def shown(name: str, width: int = 60) -> str:
     return f"`{clean if len(clean) <= width else clean[: width - 3] + '...'}`"
 
 
-def closest(name: str, allowed: Iterable[str]) -> str:
+def closest(name: str, allowed: Iterable[str], cutoff: float = 0.6) -> str:
     """Return the allowed name that looks most like `name`, empty where none does."""
     by_lower = {each.casefold(): each for each in allowed}
-    matches = get_close_matches(name.casefold(), by_lower, n=1)
+    matches = get_close_matches(name.casefold()[:_LONGEST_COMPARED], by_lower, n=1, cutoff=cutoff)
     return by_lower[matches[0]] if matches else ""
 
 
-def named_lines(lines: Sequence[int], max_lines: int = 10) -> str:
+def named_lines(lines: Sequence[int], max_lines: int = NAMED_LINES) -> str:
     """Return "line 4" or "lines 4, 17 and 9 more"."""
-    named = ", ".join(str(line) for line in lines[:max_lines])
-    rest = len(lines) - max_lines
-    return f"line{'s' * (len(lines) > 1)} {named}" + (f" and {rest} more" if rest > 0 else "")
+    return counted_lines(lines[:max_lines], len(lines))
+
+
+def counted_lines(first: Sequence[int], n_lines: int) -> str:
+    """Name the first of some lines and count the rest."""
+    named, rest = ", ".join(str(line) for line in first), n_lines - len(first)
+    return f"line{'s' * (n_lines > 1)} {named}" + (f" and {rest} more" if rest > 0 else "")
+
+
+def counted_values(column: str, message: str, first: Sequence[int], n_lines: int) -> str:
+    """Say what is wrong with some values of a column, and on which lines.
+
+    Examples
+    --------
+    >>> counted_values("feno_ppb", "outside 0-400 ppb", [4, 17], 90)
+    'feno_ppb: 90 values outside 0-400 ppb (lines 4, 17 and 88 more)'
+    """
+    return f"{column}: {n_lines} value{'s' * (n_lines > 1)} {message} ({counted_lines(first, n_lines)})"
 
 
 def _summary(group: Sequence[Problem], max_lines: int) -> str:
     first, lines = group[0], [problem.line for problem in group if problem.line is not None]
     if not lines:
         return str(first)
-    values = f"{len(lines)} value{'s' * (len(lines) > 1)}"
-    return f"{first.column}: {values} {first.message} ({named_lines(lines, max_lines)})"
+    return counted_values(first.column, first.message, lines[:max_lines], len(lines))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,18 +12,42 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.patients.checks import check_identifiers, check_limits, check_relations
-from asthma_ml.patients.column_map import ColumnMap, MappedColumn, canonical
+from asthma_ml.patients.checks import check_formulas, check_identifiers, check_values
+from asthma_ml.patients.column_map import JOINT, ColumnMap, MappedColumn, canonical
+from asthma_ml.patients.conversions import convert_with_companions
 from asthma_ml.patients.matching import match_columns
 from asthma_ml.patients.parsing import JOIN, MISSING_TOKENS, CellParser, parse_column
 from asthma_ml.patients.problems import Finding, Problem, located
-from asthma_ml.patients.sources import cell_texts, read_source
+from asthma_ml.patients.sources import read_source
 from asthma_ml.patients.text_tables import TextTable
-from asthma_ml.patients.units import suspected_unit
+from asthma_ml.patients.units import UnitEvidence, way_out
 from asthma_ml.variables import data_dictionary
 
 if TYPE_CHECKING:
     from asthma_ml.patients.sources import Source
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPatients:
+    """Patients as understood; row i is the same patient everywhere.
+
+    Attributes
+    ----------
+    values : DataFrame of shape (n_patients, n_variables)
+        The dictionary's columns that were found, in its order, units and levels; NaN where missing or
+        impossible, identifiers verbatim.
+    lines : ndarray of shape (n_patients,)
+        File line on which each row begins; the header is line 1.
+    problems : list of Problem
+        What is wrong, in the order of the file.
+    invalid : ndarray of shape (n_patients,)
+        Whether a row has an error.
+    """
+
+    values: pd.DataFrame
+    lines: NDArray[np.int64]
+    problems: list[Problem]
+    invalid: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +71,8 @@ class PatientTable:
         Name of the table for messages.
     columns : mapping of str to MappedColumn
         Which columns of the table each variable was read from, and how.
+    layout : str
+        How the table was read, in words: encoding, delimiter, decimal sign.
     """
 
     raw: pd.DataFrame
@@ -56,6 +82,7 @@ class PatientTable:
     invalid: NDArray[np.bool_]
     source: str
     columns: Mapping[str, MappedColumn]
+    layout: str = ""
 
     def __len__(self) -> int:
         return len(self.raw)
@@ -67,8 +94,8 @@ def read_patients(source: Source, columns: ColumnMap | str | os.PathLike[str] | 
     Parameters
     ----------
     source : path, "-" or data frame
-        CSV or TSV (UTF-8, UTF-16 or Latin-1; comma, semicolon, tab or bar; also gzipped) or Parquet, told apart by
-        content; `-` is standard input; any data frame that narwhals converts.
+        CSV or TSV (UTF-8, UTF-16 or Latin-1; comma, semicolon, tab or bar; also packed by gzip or zstd) or Parquet,
+        told apart by content; `-` is standard input; any data frame that narwhals converts.
     columns : ColumnMap or path, optional
         Which columns are which variables. What it does not name is matched by name, then by alias.
 
@@ -92,64 +119,162 @@ def read_patients(source: Source, columns: ColumnMap | str | os.PathLike[str] | 
     >>> [problem.rule for problem in patients.problems]
     ['alias', 'censored']
     """
-    table, name = read_source(source)
-    column_map = columns if isinstance(columns, ColumnMap) else _column_map(columns)
-    names = [str(column) for column in table.frame.columns]
-    matched, findings = match_columns(names, column_map, name)
-    cells = {target: _cells(table, names, column.sources) for target, column in matched.items()}
-    values, unread = _parse(cells, matched, column_map, table.decimal_comma)
-    _refuse_other_units(values, matched, name)
-    findings = [*table.findings, *findings, *unread, *_check(values)]
-    shown = {target: [text.replace(JOIN, "|") for text in texts] for target, texts in cells.items()}
-    problems, invalid = located(findings, table.lines, shown)
-    return PatientTable(table.frame, values, table.lines, problems, invalid, name, matched)
+    column_map = as_column_map(columns)
+    table, name = read_source(source, column_map.names)
+    matched, findings = match_columns(table.names, column_map, name)
+    cells, values, unread = read_cells(table, matched, column_map)
+    refuse_other_units(values, matched, name)
+    unread += convert_cells(values, table, matched, column_map, name)
+    found = [*table.findings, *findings, *unread]
+    read = check_patients(cells, values, found, table, matched)
+    layout = table.layout + (", decimal comma" if has_decimal_comma(column_map, table.decimal_comma) else "")
+    return PatientTable(table.frame, read.values, read.lines, read.problems, read.invalid, name, matched, layout)
 
 
-def _column_map(path: str | os.PathLike[str] | None) -> ColumnMap:
-    return ColumnMap() if path is None else ColumnMap.from_toml(path)
+def read_cells(
+    table: TextTable, matched: Mapping[str, MappedColumn], column_map: ColumnMap
+) -> tuple[dict[str, Sequence[str]], pd.DataFrame, list[Finding]]:
+    """Read the cells of variables as they stand: their texts, their values before conversions, what is wrong."""
+    cells = cells_of_variables(table, matched)
+    typed = table.typed_names if column_map.decimal else frozenset()
+    values, findings = parse_cells(cells, cell_parsers(matched, column_map, table.decimal_comma, typed))
+    return cells, values, findings
 
 
-def _cells(table: TextTable, names: list[str], sources: tuple[str, ...]) -> list[str]:
-    """Text of a variable's cells, several source columns joined."""
-    parts = [cell_texts(table.frame.iloc[:, names.index(name)]) for name in sources]
-    return parts[0] if len(parts) == 1 else [JOIN.join(texts) for texts in zip(*parts, strict=True)]
+def has_decimal_comma(column_map: ColumnMap, decimal_comma: bool) -> bool:
+    """Whether a comma inside a number is its decimal sign: as the map states, else as the file shows."""
+    return column_map.decimal == "," if column_map.decimal else decimal_comma
 
 
-def _parse(
-    cells: Mapping[str, list[str]], matched: Mapping[str, MappedColumn], column_map: ColumnMap, decimal_comma: bool
+def convert_cells(
+    values: pd.DataFrame, table: TextTable, matched: Mapping[str, MappedColumn], column_map: ColumnMap, source: str
+) -> list[Finding]:
+    """Convert the columns whose conversion takes other columns of the same row; values are changed in place."""
+    return convert_with_companions(
+        values,
+        table,
+        matched,
+        missing=MISSING_TOKENS.union(map(canonical, column_map.missing)),
+        decimal_comma=has_decimal_comma(column_map, table.decimal_comma),
+        source=source,
+    )
+
+
+def as_column_map(columns: ColumnMap | str | os.PathLike[str] | None) -> ColumnMap:
+    """Return a column map, read from its file where only that is given."""
+    if isinstance(columns, ColumnMap):
+        return columns
+    return ColumnMap() if columns is None else ColumnMap.from_toml(columns)
+
+
+def cells_of_variables(table: TextTable, matched: Mapping[str, MappedColumn]) -> dict[str, Sequence[str]]:
+    """Text of the cells of each variable, several source columns joined."""
+    parts = {target: [table.texts(name) for name in column.sources] for target, column in matched.items()}
+    return {
+        target: texts[0] if len(texts) == 1 else [JOIN.join(row) for row in zip(*texts, strict=True)]
+        for target, texts in parts.items()
+    }
+
+
+def cell_parsers(
+    matched: Mapping[str, MappedColumn], column_map: ColumnMap, decimal_comma: bool, typed: frozenset[str] = frozenset()
+) -> dict[str, CellParser]:
+    """What reads the cells of each variable; numbers of a typed column carry a point whatever texts do."""
+    parsers = {}
+    texts = has_decimal_comma(column_map, decimal_comma), column_map.decimal is not None
+    for target, column in matched.items():
+        missing = MISSING_TOKENS.union(map(canonical, (*column_map.missing, *column.missing)))
+        signs = texts if typed.isdisjoint(column.sources) else (False, False)
+        parsers[target] = CellParser(data_dictionary()[target], column, missing, *signs)
+    return parsers
+
+
+def parse_cells(
+    cells: Mapping[str, Sequence[str]], parsers: Mapping[str, CellParser]
 ) -> tuple[pd.DataFrame, list[Finding]]:
+    """Read the cells of variables as values in the dictionary's units and levels."""
     columns: dict[str, pd.Series[Any]] = {}
     findings: list[Finding] = []
     for target, texts in cells.items():
-        missing = MISSING_TOKENS.union(map(canonical, (*column_map.missing, *matched[target].missing)))
-        parser = CellParser(data_dictionary()[target], matched[target], missing, decimal_comma)
-        columns[target], found = parse_column(texts, parser)
+        columns[target], found = parse_column(texts, parsers[target])
         findings += found
     return pd.DataFrame(columns), findings
 
 
-def _check(values: pd.DataFrame) -> list[Finding]:
-    """Check the values and blank what is impossible, so that no model ever sees it."""
-    findings = check_limits(values)
-    for finding in findings:
-        if finding.severity == "error":
-            values.loc[finding.rows, finding.column] = np.nan
-    return [*findings, *check_relations(values), *check_identifiers(values)]
+def check_patients(
+    cells: Mapping[str, Sequence[str]],
+    values: pd.DataFrame,
+    findings: Sequence[Finding],
+    table: TextTable,
+    matched: Mapping[str, MappedColumn],
+    repeated: NDArray[np.bool_] | None = None,
+) -> ReadPatients:
+    """Check values and blank what is impossible, so that no model ever sees it.
+
+    Parameters
+    ----------
+    cells : mapping of str to sequence of str
+        Text of each variable.
+    values : DataFrame of shape (n_patients, n_variables)
+        The same as values; changed in place.
+    findings : sequence of Finding
+        What was found before.
+    table : TextTable of n_patients rows
+        The table as given.
+    matched : mapping of str to MappedColumn
+        How each variable was read.
+    repeated : ndarray of bool of shape (n_patients,), optional
+        Whose identifier is used twice, where these patients are a part of a larger table.
+
+    Returns
+    -------
+    ReadPatients
+        Values, problems and which rows are invalid.
+    """
+    stated = {target for target, column in matched.items() if column.unit or column.companions}
+    found = [*findings, *check_values(values, stated), *check_identifiers(values, repeated)]
+    found += check_formulas(table, _understood(matched))
+    problems, invalid = located(found, table.lines, {target: _Shown(texts) for target, texts in cells.items()})
+    return ReadPatients(values, table.lines, problems, invalid)
 
 
-def _refuse_other_units(values: pd.DataFrame, matched: Mapping[str, MappedColumn], source: str) -> None:
+class _Shown(Sequence[str]):
+    """Cells as they may be shown, one at a time: those that come from several columns with a bar between."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.texts = texts
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def __getitem__(self, row: Any) -> Any:
+        return self.texts[row].replace(JOIN, JOINT)
+
+
+def refuse_other_units(values: pd.DataFrame, matched: Mapping[str, MappedColumn], source: str) -> None:
     """Refuse a table whose columns are evidently in another unit than the dictionary's, all of them at once."""
-    looks = []
-    for target, column in matched.items():
-        variable = data_dictionary()[target]
-        if not variable.units or column.unit:
-            continue
-        unit = suspected_unit(values[target].to_numpy(), variable)
-        if unit:
-            looks.append(
-                f"{target}: values look like {unit}, not {variable.unit}; multiply them by {variable.units[unit]:g} or "
-                f'state `unit = "{unit}"` under [columns.{target}] in MAP.toml (`unit = "{variable.unit}"` if they '
-                "are right as they stand)"
-            )
+    evidence = unit_evidence(matched)
+    for target, found in evidence.items():
+        found.add(values[target].to_numpy())
+    refuse_suspected_units(evidence, source)
+
+
+def unit_evidence(matched: Mapping[str, MappedColumn]) -> dict[str, UnitEvidence]:
+    """Nothing yet for each number of which the column map states no unit; the values of parts are to be added."""
+    unstated = [target for target, column in matched.items() if not (column.unit or column.companions)]
+    variables = [data_dictionary()[target] for target in unstated]
+    return {variable.name: UnitEvidence(variable) for variable in variables if variable.is_numeric}
+
+
+def refuse_suspected_units(evidence: Mapping[str, UnitEvidence], source: str) -> None:
+    """Raise UnusableInputError where variables look like another unit than the dictionary's."""
+    looks = list(filter(None, map(way_out, evidence.values())))
     if looks:
         raise UnusableInputError(f"{source}: " + "; ".join(looks) + "; then give `--columns MAP.toml`")
+
+
+def _understood(matched: Mapping[str, MappedColumn]) -> set[str]:
+    """Columns of which every cell is a number, a flag or a level, or a problem."""
+    verbatim = ("id", "group")
+    read = (column for target, column in matched.items() if data_dictionary()[target].kind not in verbatim)
+    return {name for column in read for name in column.sources}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
@@ -12,12 +13,20 @@ from asthma_ml.variables import Variable
 
 _SPELLINGS = str.maketrans({"µ": "u", "μ": "u", "²": "2", "³": "3", "⁹": "^9", "*": "^", "×": "x"})
 # A factor nearer to 1 cannot be told from biology by looking at the values.
-_TELLING_FACTOR = 10.0
+_TELLING_FACTOR = 50.0
+# What a value may be in a unit whose conversion takes other columns, so that no factor brings it within our limits.
+_COMPANION_LIMITS = {"L": (0.2, 8.0), "%": (0.0, 100.0)}
 
 
 def known_units(variable: Variable) -> Mapping[str, float]:
-    """Return the units a variable may be given in and the number each is multiplied by, its own unit first."""
-    return {variable.unit: 1.0, **variable.units} if variable.unit else {}
+    """Return the units a variable may be given in and the number each is multiplied by, its own unit first.
+
+    A unit whose conversion takes other columns comes last, with 1.
+    """
+    if not variable.unit:
+        return {}
+    with_companions = {unit: 1.0 for unit in variable.companions.values() if unit}
+    return {variable.unit: 1.0, **variable.units, **with_companions}
 
 
 def find_unit(spelling: str, variable: Variable) -> str | None:
@@ -28,8 +37,13 @@ def find_unit(spelling: str, variable: Variable) -> str | None:
     >>> from asthma_ml.variables import data_dictionary
     >>> find_unit("x10*9/l", data_dictionary()["blood_eosinophils_cells_ul"])
     '10^9/L'
+    >>> find_unit("percent", data_dictionary()["sputum_eosinophils_pct"])
+    '% of non-squamous cells'
     """
-    return {_plain(unit): unit for unit in known_units(variable)}.get(_plain(spelling))
+    units = {_plain(unit): unit for unit in known_units(variable)}
+    if variable.unit.startswith("%"):
+        units.setdefault("%", variable.unit)
+    return units.get(_plain(spelling))
 
 
 def convert(value: float, factor: float) -> float:
@@ -43,12 +57,14 @@ def convert(value: float, factor: float) -> float:
     return value if factor == 1.0 else float(f"{value * factor:.12g}")
 
 
-def suspected_unit(values: NDArray[np.float64], variable: Variable) -> str | None:
-    """Return the other declared unit that a column is evidently given in.
+def fits_other_unit(
+    values: NDArray[np.float64], variable: Variable, *, fractions_tell: bool = False
+) -> dict[str, NDArray[np.bool_]]:
+    """Find values that make no sense in the dictionary's unit and good sense in another one.
 
-    A column is in a larger unit (10^9/L for cells/uL) where most positive values stay below half the step in
-    which a clinic reports the variable, and in a smaller one (% for a ratio) where most lie above the hard
-    limit; either way the converted values must be possible.
+    A value is too small for our unit where it is below the hard limit, half the step in which a clinic reports the
+    variable or a tenth of what is usual, and too large above the hard limit. Converted, it must
+    be usual in severe asthma.
 
     Parameters
     ----------
@@ -56,11 +72,69 @@ def suspected_unit(values: NDArray[np.float64], variable: Variable) -> str | Non
         Values as they stand in the file, NaN where missing.
     variable : Variable
         What the column is taken to be.
+    fractions_tell : bool
+        Whether small values with decimals also count as too small where clinics report tens: 6.3 cells/uL.
 
     Returns
     -------
-    str or None
-        The suspected unit, None where the values fit the dictionary's own.
+    dict of str to ndarray of shape (n_patients,)
+        For each other unit, the values that fit it; each row may fit several.
+    """
+    if variable.limits is None:
+        return {}
+    (lower, upper), step = variable.limits, variable.resolution or 0.0
+    rare = variable.usual[0] / 10 if variable.usual else 0.0
+    too_small = (values > 0) & ((values <= max(step / 2, rare)) | (values < lower))
+    if fractions_tell and step >= 10:
+        too_small |= (values > 0) & (values < 10 * step) & (values % 1 != 0)
+    fits = {}
+    for unit, factor in variable.units.items():
+        tells = too_small if factor >= _TELLING_FACTOR else (values > upper) & (factor <= 1 / _TELLING_FACTOR)
+        # No value beyond the limit of floats is usual, so an overflow says nothing wrong.
+        with np.errstate(over="ignore"):
+            fits[unit] = tells & _usual(values * factor, variable)
+    for unit in filter(None, variable.companions.values()):
+        least, most = _COMPANION_LIMITS[unit]
+        fits[unit] = too_small & (values >= least) & (values <= most)
+    return fits
+
+
+class UnitEvidence:
+    """Counts of values that speak for another unit; counts of several parts of a column add up.
+
+    Examples
+    --------
+    >>> from asthma_ml.variables import data_dictionary
+    >>> evidence = UnitEvidence(data_dictionary()["blood_eosinophils_cells_ul"])
+    >>> evidence.add(np.array([0.3, 0.15, np.nan]))
+    >>> evidence.add(np.array([0.0, 0.62]))
+    >>> evidence.suspected()
+    ('10^9/L', '%')
+    """
+
+    def __init__(self, variable: Variable) -> None:
+        self.variable = variable
+        self.n_positive = 0
+        self.n_fitting: Counter[str] = Counter()
+
+    def add(self, values: NDArray[np.float64]) -> None:
+        """Count the values of one more part of the column."""
+        self.n_positive += int((values > 0).sum())
+        fits = fits_other_unit(values, self.variable, fractions_tell=True)
+        self.n_fitting.update({unit: int(found.sum()) for unit, found in fits.items()})
+
+    def suspected(self) -> tuple[str, ...]:
+        """Other units that more than half of the positive values speak for, the likeliest ones only."""
+        most = max(self.n_fitting.values(), default=0)
+        if 2 * most <= self.n_positive or not most:
+            return ()
+        likeliest = [unit for unit, n in self.n_fitting.items() if n == most]
+        by_factor = {self.variable.units.get(unit, unit): unit for unit in reversed(likeliest)}
+        return tuple(unit for unit in likeliest if unit in by_factor.values())
+
+
+def suspected_unit(values: NDArray[np.float64], variable: Variable) -> str | None:
+    """Return the other declared unit that a column is evidently given in, None where the values fit our own.
 
     Examples
     --------
@@ -68,19 +142,48 @@ def suspected_unit(values: NDArray[np.float64], variable: Variable) -> str | Non
     >>> suspected_unit(np.array([0.3, 0.15, 0.0, 0.62]), data_dictionary()["blood_eosinophils_cells_ul"])
     '10^9/L'
     """
-    positive = values[values > 0]
-    if not positive.size or variable.limits is None:
-        return None
-    middle, (lower, upper) = float(np.median(positive)), variable.limits
-    too_small = middle <= (variable.resolution or 0.0) / 2
-    for unit, factor in variable.units.items():
-        fits = lower <= middle * factor <= upper
-        if fits and ((too_small and factor >= _TELLING_FACTOR) or (middle > upper and factor <= 1 / _TELLING_FACTOR)):
-            return unit
-    return None
+    evidence = UnitEvidence(variable)
+    evidence.add(values)
+    return next(iter(evidence.suspected()), None)
+
+
+def way_out(evidence: UnitEvidence) -> str:
+    """Say in which unit a column seems to be given and what to do about it; empty where it fits our own.
+
+    Examples
+    --------
+    >>> from asthma_ml.variables import data_dictionary
+    >>> evidence = UnitEvidence(data_dictionary()["fev1_fvc_ratio"])
+    >>> evidence.add(np.array([62.0, 71.0]))
+    >>> way_out(evidence)
+    'fev1_fvc_ratio: values look like %, not ratio; multiply them by 0.01 or state `unit = "%"` under ...'
+    """
+    variable, units = evidence.variable, evidence.suspected()
+    if not units:
+        return ""
+    factor = variable.units.get(units[0])
+    multiply = f"multiply them by {factor:g} or " if factor else ""
+    needed = _needed(variable, units[0])
+    return (
+        f"{variable.name}: values look like {' or '.join(units)}, not {variable.unit}; {multiply}"
+        f'state `unit = "{units[0]}"`{needed} under [columns.{variable.name}] in MAP.toml '
+        f'(`unit = "{variable.unit}"` if they are right as they stand)'
+    )
+
+
+def _needed(variable: Variable, unit: str) -> str:
+    """The columns that a conversion takes, as the column map names them."""
+    columns = ", ".join(f'{name} = "COLUMN"' for name, of_unit in variable.companions.items() if of_unit == unit)
+    return f" and `with = {{ {columns} }}`" if columns else ""
+
+
+def _usual(values: NDArray[np.float64], variable: Variable) -> NDArray[np.bool_]:
+    lower, upper = variable.usual or variable.limits or (-np.inf, np.inf)
+    return np.asarray((values >= lower) & (values <= upper))
 
 
 def _plain(spelling: str) -> str:
     """Spelling without case, spaces and the several ways to write a power."""
-    plain = re.sub(r"\s+", "", spelling.casefold().translate(_SPELLINGS)).replace("mcl", "ul")
+    plain = re.sub(r"\s+", "", spelling.casefold().translate(_SPELLINGS)).replace("mcl", "ul").replace("mcg", "ug")
+    plain = {"percent": "%", "pct": "%", "liter": "l", "litre": "l", "liters": "l", "litres": "l"}.get(plain, plain)
     return re.sub(r"10e?\^?(\d)/", r"10^\1/", plain).removeprefix("x")

@@ -9,16 +9,20 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import pandas as pd
 
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.text_tables import DELIMITERS
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ROW_GROUP = 65_536
 _ROWS_AT_ONCE = 10_000
 _DELIMITER_OF = {".csv": ",", ".tsv": "\t", ".txt": ",", "": ","}
 
@@ -46,17 +50,58 @@ def write_table(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     """
     if os.fspath(path) == "-":
         return write_text("".join(_csv_lines(frame, ",")), path)
+    form = table_form(path)
+    with replacing(path) as file:
+        if form.is_parquet:
+            _write_parquet(frame, file, path)
+        else:
+            with packing(file, form.packed) as sink:
+                for line in _csv_lines(frame, form.delimiter):
+                    sink.write(_encoded(line, path))
+    return None
+
+
+class TableForm(NamedTuple):
+    """How a table is written.
+
+    Attributes
+    ----------
+    delimiter : str
+        What separates cells; empty for Parquet.
+    packed : bool
+        Whether the text is compressed.
+    """
+
+    delimiter: str
+    packed: bool = False
+
+    @property
+    def is_parquet(self) -> bool:
+        """Whether it is no text."""
+        return not self.delimiter
+
+
+def table_form(path: str | os.PathLike[str]) -> TableForm:
+    """Return how a table is written to a path, by its suffix.
+
+    Raises
+    ------
+    UnusableInputError
+        If the suffix is not known.
+
+    Examples
+    --------
+    >>> table_form("predictions.tsv.gz").packed, table_form("predictions.parquet").is_parquet
+    (True, True)
+    """
     suffixes = [suffix.lower() for suffix in Path(path).suffixes]
     packed = suffixes[-1:] == [".gz"]
-    suffix = (suffixes[:-1] if packed else suffixes)[-1:] or [""]
-    if suffix == [".parquet"] and not packed:
-        return write_bytes(_parquet(frame, path), path)
-    if suffix[0] not in _DELIMITER_OF:
+    suffix = "".join((suffixes[:-1] if packed else suffixes)[-1:])
+    if suffix == ".parquet" and not packed:
+        return TableForm("")
+    if suffix not in _DELIMITER_OF:
         raise UnusableInputError(f"{os.fspath(path)}: tables are written as .csv, .tsv (also .gz) or .parquet")
-    with replacing(path) as file, packing(file, packed) as sink:
-        for line in _csv_lines(frame, _DELIMITER_OF[suffix[0]]):
-            sink.write(_encoded(line, path))
-    return None
+    return TableForm(_DELIMITER_OF[suffix], packed)
 
 
 def write_text(text: str, path: str | os.PathLike[str]) -> None:
@@ -105,13 +150,32 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         with _removed_on_failure(temporary):
             with temporary.open("xb") as file:
                 yield file
+                synced(file)
             if target.exists():
                 shutil.copymode(target, temporary)
             temporary.replace(target)
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise UnusableInputError(f"{os.fspath(path)}: {_reason(error, given)}") from error
+        raise unwritable(path, error, given) from error
+
+
+def synced(file: BinaryIO) -> None:
+    """Wait until what was written is on the disk."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def write_all(file: BinaryIO, data: bytes) -> None:
+    """Write to a file without a buffer, which may take less than it is given."""
+    left = memoryview(data)
+    while left:
+        left = left[file.write(left) :]
+
+
+def unwritable(path: str | os.PathLike[str], error: OSError, target: Path, then: str = "") -> UnusableInputError:
+    """Return the error that says why a file cannot be written, and what then."""
+    return UnusableInputError(f"{os.fspath(path)}: {_reason(error, target)}{then}")
 
 
 @contextmanager
@@ -150,14 +214,23 @@ def _reason(error: OSError, target: Path) -> str:
 
 def _csv_lines(frame: pd.DataFrame, delimiter: str) -> Iterator[str]:
     """Lines of a CSV file in blocks."""
-    names = [str(name) for name in frame.columns]
-    # A name that holds another delimiter is quoted, so that readers who look for one in the header find the right one.
-    ambiguous = any(sign in name for name in names for sign in (*DELIMITERS, "\ufeff"))
-    yield _block([names], delimiter, csv.QUOTE_ALL if ambiguous else csv.QUOTE_MINIMAL)
+    yield csv_header(frame.columns, delimiter)
     for start in range(0, len(frame), _ROWS_AT_ONCE):
         block = frame.iloc[start : start + _ROWS_AT_ONCE]
-        columns = [_cells(block.iloc[:, i]) for i in range(block.shape[1])]
-        yield _block(zip(*columns, strict=True), delimiter, csv.QUOTE_MINIMAL)
+        yield csv_rows(frame_cells(block), delimiter)
+
+
+def csv_header(names: Iterable[object], delimiter: str) -> str:
+    """First line of a CSV file."""
+    texts = [str(name) for name in names]
+    # A name that holds another delimiter is quoted, so that readers who look for one in the header find the right one.
+    ambiguous = any(sign in text for text in texts for sign in (*DELIMITERS, "\ufeff"))
+    return _block([texts], delimiter, csv.QUOTE_ALL if ambiguous else csv.QUOTE_MINIMAL)
+
+
+def csv_rows(columns: Iterable[Sequence[Any]], delimiter: str) -> str:
+    """Lines of a CSV file from cells column by column, None where there is nothing."""
+    return _block(zip(*columns, strict=True), delimiter, csv.QUOTE_MINIMAL)
 
 
 def _block(rows: Any, delimiter: str, quoting: Any) -> str:
@@ -173,14 +246,36 @@ class _Lines(io.StringIO):
         return super().write(line.removesuffix("\r\n") + "\n")
 
 
-def _cells(column: pd.Series[Any]) -> list[Any]:
-    """Cells as csv writes them: None for missing, Python numbers with their shortest exact form."""
-    missing = column.isna().to_numpy()
-    return [None if gone else cell for cell, gone in zip(column.tolist(), missing, strict=True)]
+def frame_cells(frame: pd.DataFrame) -> list[list[Any]]:
+    """Cells as csv writes them, column by column: None for missing, numbers with their shortest exact form."""
+    columns = (frame.iloc[:, i] for i in range(frame.shape[1]))
+    return [
+        [None if gone else cell for cell, gone in zip(column.tolist(), column.isna().tolist(), strict=True)]
+        for column in columns
+    ]
 
 
-def _parquet(frame: pd.DataFrame, path: str | os.PathLike[str]) -> bytes:
+def _write_parquet(frame: pd.DataFrame, file: BinaryIO, path: str | os.PathLike[str]) -> None:
+    import pyarrow as pa
+
     try:
-        return frame.to_parquet(None, index=False)
+        table = pa.Table.from_pandas(frame, preserve_index=False)
     except (ValueError, TypeError, OverflowError, NotImplementedError) as error:
         raise UnusableInputError(f"{os.fspath(path)}: the table does not fit Parquet ({error})") from error
+    write_row_groups(table.to_batches() or [], table.schema, file)
+
+
+def write_row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema, file: BinaryIO) -> None:
+    """Write Parquet in row groups of one size, so that the bytes do not tell in which parts the rows came."""
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetWriter
+
+    waiting = schema.empty_table()
+    with ParquetWriter(file, schema) as writer:
+        for batch in batches:
+            waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch])])
+            while len(waiting) >= ROW_GROUP:
+                writer.write_table(waiting.slice(0, ROW_GROUP).combine_chunks(), row_group_size=ROW_GROUP)
+                waiting = waiting.slice(ROW_GROUP)
+        if len(waiting):
+            writer.write_table(waiting.combine_chunks(), row_group_size=ROW_GROUP)

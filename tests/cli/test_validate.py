@@ -89,3 +89,40 @@ def test_no_input_is_overwritten(target: str, faulty: Path, run: Callable[..., R
     call = ("validate", faulty, "--columns", faulty.parent / "map.toml", "-o", faulty.parent / target)
     assert run(*call).exit_code == 2
     assert (faulty.parent / target).read_bytes() == before
+
+
+def test_how_the_file_was_read_is_echoed(tmp_path: Path, run: Callable[..., Result]) -> None:
+    path = tmp_path / "clinic.csv"
+    path.write_bytes("Station Müller\npatient_id;FeNO\n007;38,5\n".encode("cp1252"))
+    assert (
+        "read as Windows-1252 text, semicolon between cells, header on line 2, decimal comma"
+        in run("validate", path).stdout
+    )
+    found = json.loads(run("validate", path, "--json").stdout)
+    assert found["columns_read"]["feno_ppb"] == {"from": ["FeNO"], "unit": "ppb"}
+
+
+def test_refused_rows_are_copied_with_their_line_and_what_is_wrong(
+    faulty: Path, tmp_path: Path, run: Callable[..., Result]
+) -> None:
+    assert run("validate", faulty, "--refused", tmp_path / "refused.csv").exit_code == 0
+    assert (tmp_path / "refused.csv").read_text(encoding="utf-8").splitlines() == [
+        "aml_line,aml_errors,patient_id,feno_ppb,sex,blood_eos",
+        "3,feno_ppb: outside 0-400 ppb (limits),008,912,female,120",
+        '4,"sex: not among female, male (unknown_level)",009,20,unknown,40',
+    ]
+
+
+def test_refused_rows_of_a_clean_table_are_none(tmp_path: Path, run: Callable[..., Result]) -> None:
+    (tmp_path / "patients.csv").write_text("patient_id,feno_ppb\n007,45\n", encoding="utf-8")
+    assert run("validate", tmp_path / "patients.csv", "--refused", tmp_path / "refused.csv").exit_code == 0
+    assert (tmp_path / "refused.csv").read_text(encoding="utf-8") == "aml_line,aml_errors,patient_id,feno_ppb\n"
+
+
+def test_a_drafted_map_makes_a_refused_table_readable(tmp_path: Path, run: Callable[..., Result]) -> None:
+    (tmp_path / "export.csv").write_text("patient_id,EOS,FEV1/FVC\n007,0.3,66\n008,0.1,71\n", encoding="utf-8")
+    refused = run("validate", tmp_path / "export.csv")
+    assert refused.exit_code == 2
+    assert "values look like 10^9/L" in refused.stderr
+    assert run("validate", tmp_path / "export.csv", "--suggest-map", "-o", tmp_path / "map.toml").exit_code == 0
+    assert run("validate", tmp_path / "export.csv", "--columns", tmp_path / "map.toml", "--strict").exit_code == 0

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import special, stats
 from scipy.integrate import quad
 
 from asthma_ml.cohort.distributions import (
@@ -14,6 +15,7 @@ from asthma_ml.cohort.distributions import (
     LogNormal,
     NegativeBinomial,
     Normal,
+    OrderedProbit,
     Poisson,
     TruncatedNormal,
     by_level,
@@ -94,6 +96,48 @@ def test_category_weights_need_not_add_up():
     sample = law.from_noise(np.random.default_rng(0).standard_normal(100_000))
     assert (sample == "a").mean() == pytest.approx(0.75, abs=0.01)
     assert np.exp(law.log_prob(levels_from_codes(np.array([0, 1]), ("a", "b")))) == pytest.approx([0.75, 0.25])
+
+
+@given(z=noise, position=st.floats(0.05, 0.95), mean=st.floats(-1, 1))
+def test_ordered_levels_are_explained_by_noise_that_gives_them_again(z, position, mean):
+    law = OrderedProbit(("low", "middle", "high"), np.array([mean]), 0.5, (-0.3, 0.4))
+    x = law.from_noise(np.array([z]))
+    assert list(law.from_noise(law.to_noise(x, position))) == list(x)
+
+
+def test_ordered_levels_are_as_likely_as_the_normal_score_says():
+    law = OrderedProbit(("low", "middle", "high"), 0.2, 0.5, (-0.3, 0.4))
+    sample = law.from_noise(np.random.default_rng(0).standard_normal(100_000))
+    shares = np.exp(law.log_prob(levels_from_codes(np.arange(3), law.levels)))
+    assert shares == pytest.approx(np.diff([0, *special.ndtr([-1.0, 0.4]), 1]))
+    assert np.bincount(sample.codes) / 100_000 == pytest.approx(shares, abs=0.01)
+    never = OrderedProbit(law.levels, 0.2, 0.5, (0.4, -0.3))
+    assert set(never.from_noise(np.linspace(-3, 3, 50))) == {"low", "high"}
+
+
+@settings(deadline=None)
+@given(u=st.floats(1e-12, 1 - 1e-12), mean=st.floats(0.01, 60), dispersion=st.floats(0.1, 5))
+def test_count_quantiles_are_those_of_scipy(u, mean, dispersion):
+    company = np.array([u, 1e-9, 0.5, 1 - 1e-9])
+    poisson = Poisson(np.full(4, mean)).from_uniform(company)
+    assert poisson.tolist() == pytest.approx(stats.poisson(mean).ppf(company), abs=1)
+    assert stats.poisson(mean).cdf(poisson - 1)[0] - 1e-9 <= u <= stats.poisson(mean).cdf(poisson)[0] + 1e-9
+    negative = NegativeBinomial(mean, dispersion).from_uniform(company)
+    law = stats.nbinom(dispersion, dispersion / (dispersion + mean))
+    assert law.cdf(negative - 1)[0] - 1e-9 <= u <= law.cdf(negative)[0] + 1e-9
+
+
+@given(p=st.floats(0.01, 0.99), trials=st.integers(1, 20), z=st.lists(noise, min_size=1, max_size=9))
+def test_a_count_does_not_depend_on_the_company(p, trials, z):
+    law = Binomial(trials, p)
+    alone = [law.from_noise(np.array([one]))[0] for one in z]
+    assert law.from_noise(np.array(z)).tolist() == alone
+
+
+@given(p=st.floats(0.02, 0.98), z=noise)
+def test_a_probability_and_its_normal_noise_give_the_same_value(p, z):
+    for law in (Bernoulli(p), Binomial(2, p), Poisson(p), TruncatedNormal(0.0, 1.0, -1.0, p)):
+        assert law.from_uniform(special.ndtr(np.array([z]))) == law.from_noise(np.array([z]))
 
 
 @given(z=noise, p=st.floats(0.02, 0.98))

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from asthma_ml.cohort import PRESETS
-from asthma_ml.cohort.causal_model import BLOCK_SIZE, Noise
-from asthma_ml.cohort.enrolment import ENROLLED, PatientNoise, enrol, preset_model
+from asthma_ml.cohort.enrolment import enrol, preset_model
+from asthma_ml.cohort.noise import BLOCK_SIZE, Noise
+from asthma_ml.cohort.screening import ENROLLED
 
 SEED = 3
 
@@ -36,11 +37,3 @@ def test_only_those_enrol_whom_the_selection_equation_takes():
 def test_blocks_in_which_nobody_enrols():
     nobody = PRESETS["severe_clinic"].derive("nobody", "", {"enrolled.least_attacks": 5000.0})
     assert enrol(preset_model(nobody), SEED, range(2), nobody) is None
-
-
-def test_noise_of_several_blocks_is_that_of_each():
-    first, second = Noise(SEED, 0, size=10), Noise(SEED, 1, size=10).take(np.array([2, 5]))
-    noise = PatientNoise([first, second])
-    assert len(noise) == 12
-    assert noise["age_years"].tolist() == [*first["age_years"], *second["age_years"]]
-    assert noise["age_years"] is noise["age_years"]

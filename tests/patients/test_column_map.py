@@ -102,7 +102,7 @@ def test_all_faults_of_a_map_are_said_at_once(tmp_path: Path) -> None:
         )
     message = str(refusal.value)
     for said in (
-        "key `misssing` is not known; allowed: missing, ignore, columns",
+        "key `misssing` is not known; allowed: missing, ignore, decimal, columns",
         "[columns.feno] is not known; did you mean feno_ppb?",
         "[columns.bmi_kg_m2] key `form` is not known; allowed: from,",
         "unit `furlongs` is not known; allowed: cells/uL, 10^9/L",

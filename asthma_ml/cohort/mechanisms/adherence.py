@@ -22,7 +22,7 @@ def erratic_adherence(
     asthma_education,
     *,
     log_odds=Coefficient(-0.15, "log odds", source="ADH003", evidence="derived"),
-    education=Coefficient(-0.50, "log odds"),
+    education=Coefficient(-0.75, "log odds"),
 ):
     """Whether the patient takes inhaled steroid erratically (about 4 in 10)."""
     return Bernoulli(expit(log_odds + education * asthma_education))
@@ -34,7 +34,7 @@ def inhaled_adherence(
     *,
     erratic=Coefficient(-0.75, "logit", source="ADH003", evidence="derived"),
     erratic_sd=Coefficient(0.95, "logit"),
-    regular=Coefficient(1.55, "logit", source="ADH003,ADH006", evidence="derived"),
+    regular=Coefficient(1.8, "logit", source="ADH003,ADH006", evidence="derived"),
     regular_sd=Coefficient(0.85, "logit"),
 ):
     """Share of the prescribed inhaled doses really taken [fraction].
@@ -62,7 +62,7 @@ def inhaler_technique(
     *,
     correct=Coefficient(0.31, "share", source="ADH013", evidence="measured"),
     poor=Coefficient(0.31, "share", source="ADH014", evidence="measured"),
-    education=Coefficient(0.60, "log odds of correct against poor"),
+    education=Coefficient(1.0, "log odds of correct against poor"),
 ):
     """Inhaler technique as observed: correct, acceptable or poor."""
     tilt = np.exp(education * (asthma_education - 0.55) / 2)

@@ -20,7 +20,7 @@ def steroid_sensitivity(
     fcer2_rs28364072,
     cyp3a4_rs35599367,
     *,
-    logit_mean=Coefficient(1.0, "logit", source="GEN021", evidence="derived"),
+    logit_mean=Coefficient(1.39, "logit", source="GEN021", evidence="derived"),
     il17=Coefficient(-0.30, "logit per sd"),
     tobacco=Coefficient(-0.30, "logit per unit of burden"),
     bmi=Coefficient(-0.15, "logit per 6 kg/m2"),
@@ -28,7 +28,7 @@ def steroid_sensitivity(
     crhr1=Coefficient(0.0, "logit per T allele", source="GEN031", evidence="measured"),
     fcer2=Coefficient(-0.08, "logit per C allele", source="GEN012", evidence="derived"),
     cyp3a4=Coefficient(0.10, "logit per A allele"),
-    sd=Coefficient(1.0, "logit"),
+    sd=Coefficient(1.05, "logit"),
 ):
     """Share of type-2 activity that an unlimited inhaled dose would suppress [0-1]."""
     genes = glcci1 * (glcci1_rs37973 - 0.84) + crhr1 * (crhr1_rs242941 - 0.6)
@@ -45,7 +45,7 @@ def delivered_ics_ug_day(
     *,
     correct=Coefficient(1.0, "fraction"),
     acceptable=Coefficient(0.8, "fraction"),
-    poor=Coefficient(0.5, "fraction"),
+    poor=Coefficient(0.55, "fraction"),
 ):
     """Inhaled steroid that reaches the airway [ug/day BDP-equivalent]: dose x adherence x technique."""
     technique = by_level(inhaler_technique, correct=correct, acceptable=acceptable, poor=poor)
@@ -53,7 +53,7 @@ def delivered_ics_ug_day(
 
 
 @structural_equation
-def half_effective_ics_ug_day(*, median=Coefficient(500.0, "ug/day"), log_sd=Coefficient(0.30, "ln")):
+def half_effective_ics_ug_day(*, median=Coefficient(549.0, "ug/day"), log_sd=Coefficient(0.30, "ln")):
     """Delivered dose that reaches half of the possible effect [ug/day]; deposition differs between people."""
     return LogNormal(median, log_sd)
 
@@ -102,7 +102,7 @@ def oral_steroid_suppression(
 def oral_steroid_airway_suppression(
     oral_steroid_taken_mg_day,
     *,
-    most=Coefficient(0.98, "fraction", source="IMM032", evidence="derived"),
+    most=Coefficient(0.99, "fraction", source="IMM032", evidence="derived"),
     half_dose=Coefficient(12.0, "mg/day", source="IMM068", evidence="measured"),
 ):
     """Share of type-2 activity in the airway that oral steroid removes on top of inhaled [0-1].

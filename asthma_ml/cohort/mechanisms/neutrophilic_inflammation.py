@@ -17,7 +17,7 @@ def il17_drive(
     airway_bacterial_load,
     bmi_kg_m2,
     *,
-    type2=Coefficient(-0.35, "sd per sd"),
+    type2=Coefficient(-0.27, "sd per sd"),
     irritants=Coefficient(1.0, "sd per sd"),
     bacteria=Coefficient(0.20, "sd per sd"),
     bmi=Coefficient(0.08, "sd per 6 kg/m2"),
@@ -38,15 +38,15 @@ def sputum_neutrophils_pct(
     site,
     sputum_eosinophils_pct,
     *,
-    logit_mean=Coefficient(0.03, "logit", source="COH079", evidence="derived"),
-    il17=Coefficient(0.70, "logit per sd"),
+    logit_mean=Coefficient(0.025, "logit", source="COH079", evidence="derived"),
+    il17=Coefficient(0.67, "logit per sd"),
     bacteria=Coefficient(0.65, "logit per sd"),
     per_year=Coefficient(0.018, "logit per year", source="IMM080", evidence="derived"),
     high_ics=Coefficient(0.47, "logit", source="IMM056", evidence="derived"),
     half_ics=Coefficient(500.0, "ug/day"),
     oral_steroid=Coefficient(0.50, "logit"),
     dense_laboratory=Coefficient(0.35, "logit"),
-    logit_sd=Coefficient(0.95, "logit", source="COH079", evidence="derived"),
+    logit_sd=Coefficient(1.05, "logit", source="COH079", evidence="derived"),
 ):
     """Sputum neutrophils [% of non-squamous cells], a share of what eosinophils leave.
 

@@ -26,14 +26,14 @@ def fev1_post_bd_pct_predicted(
     hsd3b1_rs1047303,
     age_years,
     *,
-    mean=Coefficient(86.5, "% predicted", source="COH088,COH057", evidence="derived"),
+    mean=Coefficient(87.0, "% predicted", source="COH088,COH057", evidence="derived"),
     remodeling=Coefficient(-10.0, "% predicted per sd"),
-    mucus=Coefficient(-4.5, "% predicted per sd"),
+    mucus=Coefficient(-5.75, "% predicted per sd"),
     type2=Coefficient(-0.5, "% predicted per ln"),
     tobacco=Coefficient(-4.0, "% predicted per unit of burden"),
     bmi=Coefficient(-2.0, "% predicted per 6 kg/m2"),
     steroid=Coefficient(14.0, "% predicted at full suppression", source="GEN003", evidence="derived"),
-    oral_steroid=Coefficient(12.0, "% predicted at high dose", source="ENV009", evidence="derived"),
+    oral_steroid=Coefficient(17.7, "% predicted at high dose", source="ENV009", evidence="derived"),
     hsd3b1=Coefficient(-4.0, "% predicted per A allele on oral steroid", source="GEN008,GEN010", evidence="derived"),
     per_year=Coefficient(-0.18, "% predicted per year"),
     remodeling_blunting=Coefficient(0.15, "fraction of the steroid gain lost per sd"),
@@ -60,15 +60,21 @@ def reversible_obstruction_pct(
     airway_remodeling,
     il13_airway_activity,
     fev1_post_bd_pct_predicted,
+    childhood_onset,
     *,
     median=Coefficient(12.5, "%", source="REM002,REM005", evidence="derived"),
+    early_onset=Coefficient(0.30, "ln", source="HET011,HET012", evidence="derived"),
     remodeling=Coefficient(-0.12, "ln per sd"),
     type2=Coefficient(0.15, "ln per ln"),
     obstruction=Coefficient(-0.010, "ln per % predicted"),
     log_sd=Coefficient(0.75, "ln", source="REM002,REM005", evidence="derived"),
 ):
-    """Airway tone that a bronchodilator releases [% of pre-bronchodilator FEV1], right-skewed."""
+    """Airway tone that a bronchodilator releases [% of pre-bronchodilator FEV1], right-skewed.
+
+    Obstruction of early onset is reversible, that of late onset fixed (HET011, HET012).
+    """
     shift = remodeling * airway_remodeling + type2 * np.log(il13_airway_activity)
+    shift = shift + early_onset * (childhood_onset - 0.5)
     return LogNormal(median * np.exp(shift + obstruction * (fev1_post_bd_pct_predicted - 75)), log_sd)
 
 
@@ -169,10 +175,10 @@ def attack_rate_per_year(
     fcer2_rs28364072,
     adrb2_rs1042713,
     *,
-    rate=Coefficient(1.25, "attacks/year", source="COH029,COH001", evidence="derived"),
-    eosinophils=Coefficient(0.20, "ln per ln", source="IMM046,IMM049", evidence="derived"),
-    feno=Coefficient(0.18, "ln per ln", source="IMM046,IMM050", evidence="derived"),
-    both=Coefficient(0.20, "ln per ln2", source="IMM044,IMM045,IMM046", evidence="derived"),
+    rate=Coefficient(1.1, "attacks/year", source="COH029,COH001", evidence="derived"),
+    eosinophils=Coefficient(0.24, "ln per ln", source="IMM046,IMM049", evidence="derived"),
+    feno=Coefficient(0.13, "ln per ln", source="IMM046,IMM050", evidence="derived"),
+    both=Coefficient(0.27, "ln per ln2", source="IMM044,IMM045,IMM046", evidence="derived"),
     fev1=Coefficient(-0.0104, "ln per % predicted", source="COH075", evidence="derived"),
     acq=Coefficient(0.191, "ln per point", source="COH076", evidence="derived"),
     bacteria=Coefficient(0.15, "ln per sd"),

@@ -33,7 +33,7 @@ def ancestry(
 
 
 @structural_equation
-def sex(*, female=Coefficient(0.60, "share", source="COH007,COH027,COH014", evidence="derived")):
+def sex(*, female=Coefficient(0.63, "share", source="COH007,COH027,COH014", evidence="derived")):
     """Sex: adult asthma is commoner in women, severe asthma as well."""
     return Categorical(("female", "male"), (female, 1 - female))
 
@@ -53,7 +53,7 @@ def age_years(
 def childhood_onset(
     gsdmb_rs7216389,
     *,
-    log_odds=Coefficient(-0.80, "log odds", source="COH006,COH016,COH026", evidence="derived"),
+    log_odds=Coefficient(-0.68, "log odds", source="COH006,COH016,COH026", evidence="derived"),
     per_allele=Coefficient(0.34, "log odds per T allele", source="GEN026,GEN029", evidence="derived"),
 ):
     """Whether asthma began before 18: 17q21 raises early onset and hardly late onset.

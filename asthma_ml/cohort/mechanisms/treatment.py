@@ -4,19 +4,17 @@ Steps follow perceived severity, and poor adherence looks severe, so those who t
 stepped up. Oral steroid and biologics go to those who need them: group means are not effects.
 """
 
-from itertools import pairwise
-
 import numpy as np
-from scipy.special import expit, ndtr
+from scipy.special import expit
 
-from asthma_ml.cohort.distributions import Bernoulli, Categorical, LogNormal, Normal, by_level
+from asthma_ml.cohort.distributions import Bernoulli, LogNormal, Normal, OrderedProbit, by_level
 from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
 
 STEPS = ("step_1", "step_2", "step_3", "step_4", "step_5")
 
 
 @structural_equation
-def exacerbation_proneness(*, log_sd=Coefficient(0.65, "ln", source="COH029", evidence="derived")):
+def exacerbation_proneness(*, log_sd=Coefficient(0.62, "ln", source="COH029", evidence="derived")):
     """Lasting tendency to attacks [mean 1]: with it counts are over-dispersed and regress to the mean."""
     return LogNormal(np.exp(-(log_sd**2) / 2), log_sd)
 
@@ -31,11 +29,11 @@ def perceived_severity(
     exacerbation_proneness,
     erratic_adherence,
     *,
-    type2=Coefficient(0.68, "sd per sd"),
-    neutrophilic=Coefficient(0.25, "sd per sd"),
-    remodeling=Coefficient(0.35, "sd per sd"),
-    proneness=Coefficient(0.25, "sd per unit"),
-    erratic=Coefficient(0.22, "sd"),
+    type2=Coefficient(0.71, "sd per sd"),
+    neutrophilic=Coefficient(0.29, "sd per sd"),
+    remodeling=Coefficient(0.21, "sd per sd"),
+    proneness=Coefficient(0.18, "sd per unit"),
+    erratic=Coefficient(0.15, "sd"),
     sd=Coefficient(0.75, "sd"),
 ):
     """How severe the asthma has looked to its doctors [standard deviations].
@@ -55,13 +53,11 @@ def treatment_step(
     *,
     above_1=Coefficient(-1.1, "sd"),
     above_2=Coefficient(-0.25, "sd"),
-    above_3=Coefficient(0.64, "sd"),
-    above_4=Coefficient(1.30, "sd", source="ADH002,COH089,COH091", evidence="derived"),
+    above_3=Coefficient(0.61, "sd"),
+    above_4=Coefficient(1.35, "sd", source="ADH002,COH089,COH091", evidence="derived"),
 ):
     """GINA step that the patient is on; about one adult in six is on step 4 or 5."""
-    reached = [ndtr((perceived_severity - cut) / 0.3) for cut in (above_1, above_2, above_3, above_4)]
-    edges = [np.ones_like(perceived_severity), *reached, np.zeros_like(perceived_severity)]
-    return Categorical(STEPS, [np.maximum(low - high, 0.0) for low, high in pairwise(edges)])
+    return OrderedProbit(STEPS, perceived_severity, 0.3, (above_1, above_2, above_3, above_4))
 
 
 @structural_equation

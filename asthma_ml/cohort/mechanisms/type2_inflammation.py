@@ -14,8 +14,8 @@ from asthma_ml.cohort.distributions import Bernoulli, LogitNormal, LogNormal, No
 from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
 
 EOSINOPHIL_VARIATION = Coefficient(0.36, "ln within person")
-FENO_VARIATION = Coefficient(0.40, "ln within person")
-SPUTUM_VARIATION = Coefficient(1.33, "logit within person", source="HET022,HET023,HET024", evidence="derived")
+FENO_VARIATION = Coefficient(0.42, "ln within person")
+SPUTUM_VARIATION = Coefficient(1.30, "logit within person", source="HET022,HET023,HET024", evidence="derived")
 
 
 @structural_equation
@@ -26,9 +26,9 @@ def type2_predisposition(
     sex,
     occupational_exposure,
     *,
-    adult_onset=Coefficient(0.20, "sd"),
-    men=Coefficient(0.12, "sd", source="COH100", evidence="derived"),
-    mean=Coefficient(-0.95, "sd", source="HET013,HET014,IMM027", evidence="derived"),
+    adult_onset=Coefficient(0.13, "sd"),
+    men=Coefficient(0.18, "sd", source="COH100", evidence="derived"),
+    mean=Coefficient(-0.9, "sd", source="HET013,HET014,IMM027", evidence="derived"),
     asthmogen=Coefficient(0.25, "sd"),
     il13_allele=Coefficient(0.08, "sd per allele"),
     il4ra_allele=Coefficient(0.05, "sd per allele"),
@@ -47,9 +47,9 @@ def il5_drive(
     type2_predisposition,
     childhood_onset,
     *,
-    shared=Coefficient(0.78, "sd per sd"),
+    shared=Coefficient(0.85, "sd per sd"),
     adult_onset=Coefficient(0.20, "sd"),
-    sd=Coefficient(0.62, "sd"),
+    sd=Coefficient(0.52, "sd"),
 ):
     """IL-5 axis: eosinophils, without treatment [standard deviations]."""
     return Normal(shared * type2_predisposition + adult_onset * (0.5 - childhood_onset), sd)
@@ -59,8 +59,8 @@ def il5_drive(
 def il13_drive(
     type2_predisposition,
     *,
-    shared=Coefficient(0.78, "sd per sd"),
-    sd=Coefficient(0.62, "sd"),
+    shared=Coefficient(0.85, "sd per sd"),
+    sd=Coefficient(0.52, "sd"),
 ):
     """IL-13 axis: the airway epithelium, without treatment [standard deviations]."""
     return Normal(shared * type2_predisposition, sd)
@@ -114,7 +114,7 @@ def untreated_il5_activity(
 
 @structural_equation
 def untreated_il13_activity(
-    il13_drive, *, log_spread=Coefficient(0.85, "ln per sd", source="COH067", evidence="derived")
+    il13_drive, *, log_spread=Coefficient(0.86, "ln per sd", source="COH067", evidence="derived")
 ):
     """IL-13 activity without any treatment [1 = median patient]."""
     return np.exp(log_spread * il13_drive)
@@ -176,8 +176,8 @@ def usual_blood_eosinophils(
     untreated_il5_activity,
     white_cell_set_point,
     *,
-    floor=Coefficient(55.0, "cells/uL"),
-    above_floor=Coefficient(185.0, "cells/uL", source="COH062", evidence="derived"),
+    floor=Coefficient(50.0, "cells/uL"),
+    above_floor=Coefficient(199.0, "cells/uL", source="COH062", evidence="derived"),
     set_point=Coefficient(0.20, "ln per sd"),
 ):
     """Blood eosinophils that the patient tends to without steroid or biologic [cells/uL]."""
@@ -249,13 +249,13 @@ def expected_feno_ppb(
     bmi_kg_m2,
     fcer2_rs28364072,
     *,
-    constitutive=Coefficient(6.5, "ppb"),
-    per_activity=Coefficient(30.0, "ppb", source="COH067,COH077,IMM028", evidence="derived"),
+    constitutive=Coefficient(5.88, "ppb"),
+    per_activity=Coefficient(31.4, "ppb", source="COH067,COH077,IMM028", evidence="derived"),
     former=Coefficient(0.85, "ratio", source="ENV004", evidence="derived"),
     current=Coefficient(0.45, "ratio", source="ENV005,ENV006", evidence="derived"),
     men=Coefficient(1.12, "ratio"),
     fcer2=Coefficient(-0.09, "ln per C allele", source="GEN014", evidence="derived"),
-    bmi=Coefficient(-0.03, "ln per 6 kg/m2", source="COH011,COH012", evidence="derived"),
+    bmi=Coefficient(-0.12, "ln per 6 kg/m2", source="COH011,COH012", evidence="derived"),
 ):
     """Exhaled nitric oxide to be expected [ppb]: a constitutive part, and a part made by IL-13.
 
@@ -302,8 +302,8 @@ def feno_suppression_pct(
     full_inhaled_suppression,
     *,
     constitutive_share=Coefficient(0.33, "activity", source="IMM028", evidence="derived"),
-    regression_to_mean=Coefficient(21.0, "%", source="ADH008", evidence="derived"),
-    sd=Coefficient(22.0, "%", source="ADH007,ADH008", evidence="derived"),
+    regression_to_mean=Coefficient(22.0, "%", source="ADH008", evidence="derived"),
+    sd=Coefficient(23.0, "%", source="ADH007,ADH008", evidence="derived"),
 ):
     """Fall of FeNO after a week of observed inhaled steroid [% of baseline].
 
@@ -345,7 +345,7 @@ def serum_periostin_ng_ml(
     il13_airway_activity,
     *,
     median=Coefficient(50.0, "ng/mL", source="COH033,COH035", evidence="derived"),
-    per_log_activity=Coefficient(0.155, "ln per ln"),
+    per_log_activity=Coefficient(0.145, "ln per ln"),
     log_sd=Coefficient(0.26, "ln", source="COH035", evidence="derived"),
 ):
     """Serum periostin, Elecsys scale [ng/mL]: a poor marker of the IL-13 axis."""
@@ -358,10 +358,10 @@ def expected_sputum_eosinophils_logit(
     il13_airway_activity,
     il4_drive,
     *,
-    at_one=Coefficient(-2.40, "logit", source="COH078", evidence="derived"),
-    per_il5=Coefficient(2.0, "logit per ln"),
-    per_il13=Coefficient(1.3, "logit per ln"),
-    per_il4=Coefficient(0.72, "logit per sd"),
+    at_one=Coefficient(-2.31, "logit", source="COH078", evidence="derived"),
+    per_il5=Coefficient(2.1, "logit per ln"),
+    per_il13=Coefficient(1.02, "logit per ln"),
+    per_il4=Coefficient(0.44, "logit per sd"),
 ):
     """Sputum eosinophils to be expected [logit of the share of cells]; IL-4 helps them into the airway."""
     activity = per_il5 * np.log(il5_airway_activity) + per_il13 * np.log(il13_airway_activity)

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
-from asthma_ml.classifier import PhenotypeClassifier, adherence_gate, first_names, refuse_without_features
+from asthma_ml.classifier import (
+    PhenotypeClassifier,
+    adherence_gate,
+    first_names,
+    joined,
+    refuse_without_features,
+    text_of_patterns,
+)
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.explanation import STATUSES, Calls, Explanation, explained_classes, joined, judge_calls, not_considered
-from asthma_ml.explanation import explain as explain_predictions
+from asthma_ml.explanation import Calls, Explanation, explain_calls, explained_classes, judge_calls, not_considered
 from asthma_ml.explanation.sentences import LEANS_ON_THE_PRIOR, factor_phrase, masking_hints
 from asthma_ml.patients import PatientTable, read_patients
+from asthma_ml.patients.reading import ReadPatients
 from asthma_ml.variables import FACTORS, OUTPUT_PREFIX
-
-__all__ = ["STATUSES", "calls_by_label", "missing_features", "predict_table", "refuse_table_without_features"]
 
 Explain = Literal["factors", "features", "none"]
 
@@ -59,22 +64,45 @@ def predict_table(
     if explain not in get_args(Explain):
         raise UnusableInputError(f"explain={explain!r}: allowed are {', '.join(get_args(Explain))}")
     table = patients if isinstance(patients, PatientTable) else read_patients(patients)
-    _refuse_output_columns(table)
+    refuse_output_columns(table.raw.columns, table.source)
     refuse_table_without_features(model, table)
-    encoded = model.encode(table.values)
-    calls = judge_calls(model, encoded, table.invalid)
-    explanation = None if explain == "none" else explain_predictions(model, table)
-    gate = adherence_gate(table.values)
+    added = predicted_columns(model, table, explain)
+    return pd.concat([table.raw, added.set_axis(table.raw.index)], axis=1)
+
+
+def predicted_columns(
+    model: PhenotypeClassifier, patients: PatientTable | ReadPatients, explain: Explain
+) -> pd.DataFrame:
+    """Return the columns that a prediction adds, of patients that were read.
+
+    Parameters
+    ----------
+    model : PhenotypeClassifier
+        Fitted on a table with column names.
+    patients : PatientTable or ReadPatients of n_patients rows
+        A row does not depend on the rows beside it.
+    explain : {"factors", "features", "none"}
+        How far predictions are explained.
+
+    Returns
+    -------
+    DataFrame of n_patients rows
+        The columns that begin with ``aml_``, emptied where a row is invalid.
+    """
+    encoded = model.encode(patients.values)
+    calls = judge_calls(model, encoded, patients.invalid)
+    explanation = None if explain == "none" else explain_calls(model, patients.values, encoded, calls)
+    gate = adherence_gate(patients.values)
     columns = {
         "status": calls.status,
         "phenotype": calls.called,
-        **_probability_columns(model, calls, encoded),
-        "adherence_gate": np.where(table.invalid, "unknown", gate["gate"]),
-        "reasons": _reasons(table, calls, explanation, gate),
+        **_probability_columns(model, calls),
+        "adherence_gate": np.where(patients.invalid, "unknown", gate["gate"]),
+        "reasons": _reasons(patients, calls, explanation, gate),
         "explained_class": model.classes_[explained_classes(model, calls.probability)],
         **(_explanation_columns(explanation, explain) if explanation is not None else {}),
     }
-    return _appended(table, columns)
+    return _emptied_where_invalid(columns, patients.invalid)
 
 
 def calls_by_label(model: PhenotypeClassifier, features: pd.DataFrame, labels: pd.Series[str]) -> dict[str, Any]:
@@ -112,36 +140,46 @@ def calls_by_label(model: PhenotypeClassifier, features: pd.DataFrame, labels: p
     }
 
 
-def missing_features(model: PhenotypeClassifier, patients: PatientTable) -> list[str]:
+def missing_features(model: PhenotypeClassifier, patients: PatientTable | Iterable[str]) -> list[str]:
     """Name the features that a model makes use of and a table has no column for.
 
     Parameters
     ----------
     model : PhenotypeClassifier
         Fitted on a table with column names.
-    patients : PatientTable
-        As read by `read_patients`.
+    patients : PatientTable or iterable of str
+        As read by `read_patients`, or the variables that were found in a table.
 
     Returns
     -------
     list of str
         The one that counts most in the model first.
     """
+    found = set(patients.values.columns if isinstance(patients, PatientTable) else patients)
     weight = pd.Series(model.feature_importances_, index=[str(name) for name in model.feature_names_in_])
     used = weight[weight > 0].sort_values(ascending=False, kind="stable").index
-    return [name for name in used if name not in patients.values.columns]
+    return [name for name in used if name not in found]
 
 
-def _refuse_output_columns(table: PatientTable) -> None:
-    taken = [str(name) for name in table.raw.columns if str(name).startswith(OUTPUT_PREFIX)]
+def refuse_output_columns(names: Iterable[object], source: str) -> None:
+    """Stop where a table was predicted before.
+
+    Raises
+    ------
+    UnusableInputError
+        If columns begin with ``aml_``.
+    """
+    taken = [str(name) for name in names if str(name).startswith(OUTPUT_PREFIX)]
     if taken:
         raise UnusableInputError(
-            f"{table.source}: {first_names(taken)}: columns that begin with {OUTPUT_PREFIX} hold predictions; "
+            f"{source}: {first_names(taken)}: columns that begin with {OUTPUT_PREFIX} hold predictions; "
             "drop or rename them, or give the table that was predicted from"
         )
 
 
-def _reasons(table: PatientTable, calls: Calls, explanation: Explanation | None, gate: pd.DataFrame) -> np.ndarray:
+def _reasons(
+    table: PatientTable | ReadPatients, calls: Calls, explanation: Explanation | None, gate: pd.DataFrame
+) -> np.ndarray:
     """One sentence a patient."""
     no_call = calls.no_call
     check = gate["gate"].to_numpy() == "check_first"
@@ -153,25 +191,31 @@ def _reasons(table: PatientTable, calls: Calls, explanation: Explanation | None,
     ]
     refused = "row not predicted: " + _problems(table, "error")
     told = np.where(table.invalid, refused, joined(judged))
-    return np.array([f"{text[:1].upper()}{text[1:]}." for text in told], dtype=object)
+    return np.array([f"{text[:1].upper()}{text[1:]}." for text in told.tolist()], dtype=object)
 
 
 def _told(calls: Calls, explanation: Explanation | None) -> np.ndarray:
     """A call of each patient in words, with what it leans on and what it leaves out."""
     n_patients = len(calls.probability)
     leans = np.zeros(n_patients, dtype=bool) if explanation is None else explanation.leans_on_prior()
-    left_out = np.repeat(not_considered(calls.classes), n_patients)
-    phrases = np.array(list(_phrases(calls, explanation)), dtype=object)
+    left_out = np.full(n_patients, not_considered(calls.classes), dtype=object)
+    called = calls.status == "ok"
+    phrases = np.full(n_patients, "", dtype=object)
+    phrases[called] = list(_phrases(calls, explanation, called))
     return joined([phrases, np.where(leans, LEANS_ON_THE_PRIOR, ""), left_out])
 
 
-def _phrases(calls: Calls, explanation: Explanation | None) -> Iterator[str]:
-    """Class, probability and the strongest factors of each patient in words."""
-    n_patients = len(calls.probability)
-    pushes = np.zeros((n_patients, len(FACTORS))) if explanation is None else explanation.pushes().to_numpy()
+def _phrases(calls: Calls, explanation: Explanation | None, called: np.ndarray) -> Iterator[str]:
+    """Class, probability and the strongest factors of each patient who is called, in words."""
+    names, largest = calls.most_probable[called].tolist(), calls.probability[called].max(axis=1, initial=0.0).tolist()
+    if explanation is None:
+        yield from (factor_phrase(name, p, ()) for name, p in zip(names, largest, strict=True))
+        return
+    pushes = explanation.pushes().to_numpy()[called]
     strongest = np.argsort(-np.abs(pushes), axis=1, kind="stable")[:, :_FACTORS_IN_A_REASON]
-    for name, p, push, order in zip(calls.most_probable, calls.probability, pushes, strongest, strict=True):
-        yield factor_phrase(name, p.max(), [(FACTORS[k], push[k]) for k in order if abs(push[k]) >= _SMALLEST_TOLD])
+    rows = zip(names, largest, pushes.tolist(), strongest.tolist(), strict=True)
+    for name, p, push, order in rows:
+        yield factor_phrase(name, p, [(FACTORS[k], push[k]) for k in order if abs(push[k]) >= _SMALLEST_TOLD])
 
 
 def refuse_table_without_features(model: PhenotypeClassifier, patients: PatientTable) -> None:
@@ -193,26 +237,29 @@ def refuse_table_without_features(model: PhenotypeClassifier, patients: PatientT
     refuse_without_features(patients.values.columns, features, patients.raw.columns, patients.source)
 
 
-def _problems(table: PatientTable, severity: str) -> np.ndarray:
+def _problems(table: PatientTable | ReadPatients, severity: str) -> np.ndarray:
     """What the reader found in each row, column and rule named."""
     by_line: dict[int, list[str]] = defaultdict(list)
     for problem in table.problems:
         if problem.severity == severity and problem.line is not None:
             by_line[problem.line].append(f"{problem.column} {problem.message} ({problem.rule})")
-    return np.array([", ".join(by_line.get(line, [])) for line in table.lines.tolist()], dtype=object)
+    found = np.full(len(table.lines), "", dtype=object)
+    found[np.isin(table.lines, list(by_line))] = [", ".join(texts) for _, texts in sorted(by_line.items())]
+    return found
 
 
-def _probability_columns(model: PhenotypeClassifier, calls: Calls, encoded: pd.DataFrame) -> dict[str, np.ndarray]:
+def _probability_columns(model: PhenotypeClassifier, calls: Calls) -> dict[str, np.ndarray]:
     classes = [str(name) for name in model.classes_]
+    names = np.array(classes, dtype=object)
     calibrated = not model.uncalibrated_classes
-    sets = ["|".join(np.array(classes)[members]) if calibrated else "uncalibrated" for members in calls.in_set]
+    sets = text_of_patterns(calls.in_set, lambda members: "|".join(names[members]) if calibrated else "uncalibrated")
     explained = explained_classes(model, calls.probability)[:, None]
-    low, high = (np.take_along_axis(end, explained, axis=1)[:, 0] for end in model.predict_interval(encoded))
+    low, high = (np.take_along_axis(end, explained, axis=1)[:, 0] for end in (calls.low, calls.high))
     return {
         **{f"p_{name}": calls.probability[:, k] for k, name in enumerate(classes)},
         "p_low": low,
         "p_high": high,
-        "prediction_set": np.array(sets, dtype=object),
+        "prediction_set": sets,
     }
 
 
@@ -224,16 +271,15 @@ def _explanation_columns(explanation: Explanation, explain: Explain) -> dict[str
     return columns
 
 
-def _appended(table: PatientTable, columns: dict[str, np.ndarray]) -> pd.DataFrame:
-    """The table as given with our columns behind, emptied where a row is invalid."""
+def _emptied_where_invalid(columns: dict[str, np.ndarray], invalid: np.ndarray) -> pd.DataFrame:
+    """Our columns under their names in the table."""
     always = ("status", "adherence_gate", "reasons")
-    series = {f"{OUTPUT_PREFIX}{name}": _column(values, table.raw.index) for name, values in columns.items()}
-    added = pd.DataFrame(series, index=table.raw.index)
+    added = pd.DataFrame({f"{OUTPUT_PREFIX}{name}": _column(values) for name, values in columns.items()})
     emptied = [name for name in added.columns if name.removeprefix(OUTPUT_PREFIX) not in always]
-    added.loc[table.invalid, emptied] = np.nan
-    return pd.concat([table.raw, added], axis=1)
+    added.loc[invalid, emptied] = np.nan
+    return added
 
 
-def _column(values: np.ndarray, index: pd.Index) -> pd.Series:
+def _column(values: np.ndarray) -> pd.Series:
     """Numbers as they are, everything else as text that can be missing."""
-    return pd.Series(values, index=index, dtype=None if values.dtype.kind == "f" else "str")
+    return pd.Series(values, dtype=None if values.dtype.kind == "f" else "str")

@@ -1,0 +1,85 @@
+"""Columns of a cohort's tables: categories while they are made, text when they are handed out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from asthma_ml.cohort.distributions import as_text, levels_from_codes
+
+
+def with_text(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with its categories as text; numbers are not copied.
+
+    Examples
+    --------
+    >>> with_text(pd.DataFrame({"sex": pd.Categorical(["male"])})).dtypes.tolist()
+    [<StringDtype(na_value=nan)>]
+    """
+    return pd.DataFrame({name: _handed_out(column.array) for name, column in table.items()}, copy=False)
+
+
+class GrowingTable:
+    """A table of known length that takes its rows a part at a time.
+
+    All numbers lie in one piece of memory, which is asked for once: fresh memory is slow.
+
+    Parameters
+    ----------
+    n_rows : int
+        Rows that it will have.
+
+    Examples
+    --------
+    >>> table = GrowingTable(3)
+    >>> table.append(pd.DataFrame({"age_years": [61.0, 44.0]}))
+    >>> table.append(pd.DataFrame({"age_years": [35.0]}))
+    >>> table.frame()["age_years"].tolist()
+    [61.0, 44.0, 35.0]
+    """
+
+    def __init__(self, n_rows: int) -> None:
+        self.n_rows, self._filled = n_rows, 0
+        self._columns: dict[str, Any] = {}
+        self._levels: dict[str, tuple[str, ...]] = {}
+
+    def append(self, part: pd.DataFrame) -> None:
+        """Take the next rows; all parts have the same columns."""
+        if not self._columns:
+            self._begin(part)
+        rows = slice(self._filled, self._filled + len(part))
+        for name, column in part.items():
+            values, kept = column.array, self._columns[str(name)]
+            if isinstance(kept, list):
+                kept.append(column)
+            else:
+                kept[rows] = values.codes if isinstance(values, pd.Categorical) else values
+        self._filled = rows.stop
+
+    def frame(self) -> pd.DataFrame:
+        """All rows, categories as text."""
+        return pd.DataFrame({name: self._whole(name) for name in self._columns}, copy=False)
+
+    def _begin(self, part: pd.DataFrame) -> None:
+        numbers = part.select_dtypes("number").columns
+        memory: dict[Any, Any] = dict(zip(numbers, np.empty((len(numbers), self.n_rows)), strict=True))
+        for name, column in part.items():
+            if isinstance(column.array, pd.Categorical):
+                self._levels[str(name)] = tuple(column.array.categories)
+                memory[name] = np.empty(self.n_rows, dtype=np.int8)
+            self._columns[str(name)] = memory.get(name, [])
+
+    def _whole(self, name: str) -> Any:
+        column = self._columns[name]
+        if name in self._levels:
+            category: Any = levels_from_codes(column, self._levels[name])
+            return as_text(category)
+        if isinstance(column, list):
+            return pd.concat(column, ignore_index=True)
+        return column
+
+
+def _handed_out(values: Any) -> Any:
+    return as_text(values) if isinstance(values, pd.Categorical) else values

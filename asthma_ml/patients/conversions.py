@@ -1,0 +1,234 @@
+"""Conversions that take other columns of the same row: leukocytes, height, the drug that a dose is of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from asthma_ml.errors import UnusableInputError
+from asthma_ml.patients.column_map import MappedColumn, canonical
+from asthma_ml.patients.parsing import read_number
+from asthma_ml.patients.problems import Finding
+from asthma_ml.patients.text_tables import TextTable
+from asthma_ml.patients.units import convert, find_unit
+from asthma_ml.variables import Variable, data_dictionary
+
+_LEUKOCYTES_10_9_L = (0.1, 100.0)
+_HEIGHT_CM = (100.0, 230.0)
+_GLI_AGES = (3.0, 95.0)
+_LARGEST_FEV1_L = 8.0
+# Names of one drug, as prescriptions write them, in the dictionary's spelling.
+_SAME_DRUG = {
+    "beclomethasone": "beclometasone",
+    "bdp": "beclometasone",
+    "extrafine bdp": "extrafine beclometasone",
+    "bud": "budesonide",
+    "fp": "fluticasone propionate",
+    "ff": "fluticasone furoate",
+    "fluticasone": "fluticasone (name propionate or furoate)",
+}
+_SALT = re.compile(r"\s+(di)?(propionate|acetate|acetonide|furoate|sodium|phosphate)$")
+
+Converted = tuple["NDArray[np.float64]", list[Finding]]
+
+
+def convert_with_companions(
+    values: pd.DataFrame,
+    table: TextTable,
+    matched: Mapping[str, MappedColumn],
+    *,
+    missing: Collection[str],
+    decimal_comma: bool,
+    source: str,
+) -> list[Finding]:
+    """Convert the columns whose map names other columns; each row stands for itself.
+
+    Parameters
+    ----------
+    values : DataFrame of shape (n_patients, n_variables)
+        Numbers as read, changed in place; what cannot be converted becomes NaN.
+    table : TextTable of n_patients rows
+        The table as given.
+    matched : mapping of str to MappedColumn
+        How each variable is read.
+    missing : collection of str
+        What means missing, in canonical spelling.
+    decimal_comma : bool
+        Whether a comma inside a number is its decimal sign.
+    source : str
+        Name of the table for messages.
+
+    Returns
+    -------
+    list of Finding
+        Values that could not be converted.
+
+    Raises
+    ------
+    UnusableInputError
+        If litres of FEV1 come without the columns or the library that their conversion takes.
+    """
+    findings: list[Finding] = []
+    for target, column in matched.items():
+        for companion, name in column.companions.items():
+            variable = data_dictionary()[target]
+            if companion == "height":
+                _refuse_without_age_and_sex(values, variable, source)
+            comma = decimal_comma and table.holds_text(name)
+            cells = ["" if canonical(text) in missing else text for text in table.texts(name)]
+            numbers, found = _CONVERSIONS[companion](values, variable, cells, comma)
+            values[target] = numbers
+            findings += found
+    return findings
+
+
+def dose_factor(drug: str, variable: Variable) -> float | None:
+    """Return what a dose of a drug is multiplied by, None where the dictionary does not know the drug.
+
+    Examples
+    --------
+    >>> dose_factor("Fluticasone Propionate", data_dictionary()["ics_dose_ug_day"])
+    2
+    >>> dose_factor("methylprednisolone", data_dictionary()["ocs_dose_mg_day"])
+    1.25
+    """
+    plain = re.sub(r"[\s_\-]+", " ", drug.strip().casefold())
+    for name in (_SAME_DRUG.get(plain, plain), _SAME_DRUG.get(_SALT.sub("", plain), _SALT.sub("", plain))):
+        unit = find_unit(f"{variable.unit} {name}", variable)
+        if unit and unit in variable.units:
+            return variable.units[unit]
+    return None
+
+
+def percent_predicted(
+    litres: NDArray[np.float64], age_years: NDArray[np.float64], height_cm: NDArray[np.float64], sex: Sequence[str]
+) -> NDArray[np.float64]:
+    """Percent of the FEV1 that the race-neutral GLI Global equations of 2022 predict.
+
+    Parameters
+    ----------
+    litres, age_years, height_cm : ndarray of shape (n_patients,)
+        FEV1 [L], age [years] from 3 to 95 and height [cm].
+    sex : sequence of str
+        `female` or `male`.
+
+    Returns
+    -------
+    ndarray of shape (n_patients,)
+        FEV1 [% predicted].
+
+    Raises
+    ------
+    UnusableInputError
+        If the optional package `pyspiro`, which holds the equations, is not installed.
+
+    References
+    ----------
+    Bowerman C et al. Am J Respir Crit Care Med 2023;207:768. doi:10.1164/rccm.202205-0963OC
+    """
+    try:
+        from pyspiro import BOWERMAN_2022
+    except ImportError:
+        raise UnusableInputError(
+            "FEV1 in litres: the GLI equations come with the package pyspiro; run `pip install asthma-ml[gli]` or give "
+            "FEV1 as % predicted"
+        ) from None
+    equations = BOWERMAN_2022()
+    equations.set_silence(True)
+    male = np.array([each == "male" for each in sex], dtype=int)
+    table = pd.DataFrame({"sex": male, "age": age_years, "height": height_cm, "litres": litres})
+    found = equations.compute(table, equations.Parameters.FEV1, value_col="litres", metrics=("percent",))
+    return np.asarray(found["percent"], dtype=float)
+
+
+def _of_leukocytes(values: pd.DataFrame, variable: Variable, cells: Sequence[str], decimal_comma: bool) -> Converted:
+    """Percent of leukocytes [10^9/L] to cells/uL."""
+    percent = values[variable.name].to_numpy(dtype=float)
+    leukocytes = _numbers(cells, decimal_comma)
+    outside = ~np.isnan(percent) & ((percent < 0) | (percent > 100))
+    strange = ~np.isnan(percent) & ~np.isnan(leukocytes) & ~_within(leukocytes, _LEUKOCYTES_10_9_L)
+    alone = ~np.isnan(percent) & np.isnan(leukocytes)
+    usable = ~(outside | strange | alone)
+    counts = [convert(each, 10.0) for each in np.where(usable, percent, np.nan) * np.where(usable, leukocytes, np.nan)]
+    return np.array(counts, dtype=float), _found(
+        variable,
+        ("limits", "error", "outside 0-100 % of leukocytes", outside),
+        ("conversion", "error", "not converted, leukocytes are outside 0.1-100 10^9/L", strange & ~outside),
+        ("conversion", "warning", "not converted, without a leukocyte count", alone & ~outside),
+    )
+
+
+def _of_predicted(values: pd.DataFrame, variable: Variable, cells: Sequence[str], decimal_comma: bool) -> Converted:
+    """Litres to percent predicted, by height [cm], age and sex of the same row."""
+    litres = values[variable.name].to_numpy(dtype=float)
+    height, age = _numbers(cells, decimal_comma), values["age_years"].to_numpy(dtype=float)
+    given = ~np.isnan(litres)
+    outside = given & ((litres <= 0) | (litres > _LARGEST_FEV1_L))
+    strange = given & ~outside & ~np.isnan(height) & ~_within(height, _HEIGHT_CM)
+    complete = _within(age, _GLI_AGES) & values["sex"].notna().to_numpy() & ~np.isnan(height)
+    alone = given & ~outside & ~strange & ~complete
+    rows = np.flatnonzero(given & ~outside & ~strange & ~alone)
+    result = np.full(len(litres), np.nan)
+    sexes = values["sex"].iloc[rows].tolist()
+    result[rows] = percent_predicted(litres[rows], age[rows], height[rows], sexes)
+    return result, _found(
+        variable,
+        ("limits", "error", "outside 0-8 L", outside),
+        ("conversion", "error", "not converted, height is outside 100-230 cm", strange),
+        ("conversion", "warning", "not converted, without height, sex or an age of 3 to 95 years", alone),
+    )
+
+
+def _of_drug(values: pd.DataFrame, variable: Variable, cells: Sequence[str], _decimal_comma: bool) -> Converted:
+    """Dose of a named drug to the equivalent dose."""
+    dose = values[variable.name].to_numpy(dtype=float)
+    known = {text: dose_factor(text, variable) for text in set(cells)}
+    factors = np.array([np.nan if known[text] is None else known[text] for text in cells], dtype=float)
+    named = np.array([bool(text.strip()) for text in cells], dtype=bool)
+    taken = dose > 0
+    alone, strange = taken & ~named, taken & named & np.isnan(factors)
+    doses = np.array([convert(*pair) for pair in zip(dose.tolist(), factors.tolist(), strict=True)], dtype=float)
+    drugs = ", ".join(unit.removeprefix(variable.unit).strip() for unit in variable.units if unit != "mg/day")
+    return np.where(taken, doses, dose), _found(
+        variable,
+        ("conversion", "error", f"not converted, the drug is none of {drugs}", strange),
+        ("conversion", "warning", "not converted, without a drug", alone),
+    )
+
+
+_CONVERSIONS: Mapping[str, Callable[[pd.DataFrame, Variable, Sequence[str], bool], Converted]] = {
+    "leukocytes": _of_leukocytes,
+    "height": _of_predicted,
+    "drug": _of_drug,
+}
+
+
+def _refuse_without_age_and_sex(values: pd.DataFrame, variable: Variable, source: str) -> None:
+    absent = [name for name in ("age_years", "sex") if name not in values]
+    if absent:
+        raise UnusableInputError(
+            f"{source}: {variable.name}: litres are converted by height, age and sex, and the table has no "
+            f"{' and no '.join(absent)}; map them, or give FEV1 as % predicted"
+        )
+
+
+def _numbers(cells: Sequence[str], decimal_comma: bool) -> NDArray[np.float64]:
+    read = {text: read_number(text, decimal_comma).value for text in set(cells)}
+    return np.array([np.nan if read[text] is None else read[text] for text in cells], dtype=float)
+
+
+def _within(numbers: NDArray[np.float64], limits: tuple[float, float]) -> NDArray[np.bool_]:
+    return np.asarray((numbers >= limits[0]) & (numbers <= limits[1]))
+
+
+def _found(variable: Variable, *kinds: tuple[str, Any, str, NDArray[np.bool_]]) -> list[Finding]:
+    return [
+        Finding(variable.name, rule, severity, message, np.flatnonzero(rows))
+        for rule, severity, message, rows in kinds
+        if rows.any()
+    ]

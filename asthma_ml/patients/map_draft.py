@@ -1,0 +1,160 @@
+"""A draft of a column map: what can be told from the names and values of a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from asthma_ml.errors import UnusableInputError
+from asthma_ml.patients.column_map import ColumnMap, MappedColumn
+from asthma_ml.patients.matching import (
+    likely_companions,
+    match_columns,
+    nearest_variable,
+    unit_in_name,
+    variable_called,
+)
+from asthma_ml.patients.parsing import LIKELY_CODES, CellParser, parse_column
+from asthma_ml.patients.sources import read_source
+from asthma_ml.patients.text_tables import TextTable
+from asthma_ml.patients.units import UnitEvidence
+from asthma_ml.variables import OUTPUT_PREFIX, TRUTH_PREFIX, Variable, data_dictionary
+
+if TYPE_CHECKING:
+    from asthma_ml.patients.sources import Source
+
+_MOST_NAMES = 300
+_MOST_LEVELS = 12
+
+
+def draft_map(source: Source, *, show_values: bool = False) -> str:
+    """Draft a column map for a table.
+
+    Parameters
+    ----------
+    source : path, "-" or data frame
+        The table, as `read_patients` takes it.
+    show_values : bool
+        Whether texts that are no known level may be listed; they come from the table.
+
+    Returns
+    -------
+    str
+        TOML text. What is only guessed is commented out.
+
+    Raises
+    ------
+    UnusableInputError
+        If the table cannot be read at all.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> print(draft_map(pd.DataFrame({"EOS": ["0.3", "0.1"], "fenno": ["20", "-9"]})))
+    # Draft of a column map for table in memory. Check each line; `asthma-ml variables` lists the variables.
+    <BLANKLINE>
+    # Seen in the table and likely to mean missing; delete those that do not.
+    missing = ["-9"]
+    <BLANKLINE>
+    [columns.blood_eosinophils_cells_ul]
+    from = "EOS"
+    unit = "10^9/L"  # values look like 10^9/L or %
+    <BLANKLINE>
+    # A guess by the name alone:
+    # [columns.feno_ppb]
+    # from = "fenno"
+    <BLANKLINE>
+    """
+    table, name = read_source(source)
+    names = [str(column) for column in table.frame.columns]
+    try:
+        matched, _ = match_columns(names, ColumnMap(), name)
+    except UnusableInputError:
+        matched = {}
+    of_what = f"# Draft of a column map for {json.dumps(name)[1:-1]}."
+    sections = [_section(column, table, names, show_values=show_values) for column in matched.values()]
+    first = f"{of_what} Check each line; `asthma-ml variables` lists the variables."
+    blocks = [first, _missing(table), *sections, *_in_companion_units(names, matched), *_guesses(names, matched)]
+    return "\n\n".join(filter(None, blocks)) + "\n"
+
+
+def _missing(table: TextTable) -> str:
+    seen = {text for place in range(min(table.frame.shape[1], _MOST_NAMES)) for text in _texts(table, place)}
+    codes = sorted(LIKELY_CODES & seen)
+    if not codes:
+        return ""
+    return f"# Seen in the table and likely to mean missing; delete those that do not.\nmissing = {json.dumps(codes)}"
+
+
+def _section(column: MappedColumn, table: TextTable, names: Sequence[str], *, show_values: bool) -> str:
+    """One variable that was found by its name: where it is, its unit, its unknown levels."""
+    variable, place = data_dictionary()[column.target], names.index(column.sources[0])
+    lines = [f"[columns.{column.target}]", f"from = {_quoted(column.sources[0])}"]
+    parser = CellParser(variable, column, decimal_comma=table.decimal_comma)
+    values, findings = parse_column(table.texts(table.names[place]), parser)
+    if variable.is_numeric and column.unit:
+        lines.append(f"unit = {_quoted(column.unit)}")
+    elif variable.is_numeric:
+        evidence = UnitEvidence(variable)
+        evidence.add(values.to_numpy())
+        lines += _unit_lines(evidence, names)
+        lines += [line for line in _companion_lines(variable, "", names) if not line.startswith("#")]
+    if any(finding.rule == "unknown_level" for finding in findings):
+        lines.append(_level_line(parser, _texts(table, place), show_values=show_values))
+    if any(finding.rule == "thousands" for finding in findings):
+        lines.insert(0, '# Some numbers may have thousands or decimals: put `decimal = "."` or "," at the top.')
+    return "\n".join(lines)
+
+
+def _unit_lines(evidence: UnitEvidence, names: Sequence[str]) -> list[str]:
+    units = evidence.suspected()
+    if not units:
+        return []
+    said = f"unit = {_quoted(units[0])}  # values look like {' or '.join(units)}"
+    return [said, *_companion_lines(evidence.variable, units[0], names)]
+
+
+def _companion_lines(variable: Variable, unit: str, names: Sequence[str]) -> Iterator[str]:
+    """The `with` of a conversion, commented out where no column bears a likely name."""
+    for companion in (name for name, of_unit in variable.companions.items() if of_unit == unit):
+        likely = likely_companions(names, variable.name, companion)
+        line = f"with = {{ {companion} = {_quoted(likely[0] if likely else 'COLUMN')} }}"
+        yield line if likely else f"# {line}  # name the column that holds it"
+
+
+def _level_line(parser: CellParser, texts: Sequence[str], *, show_values: bool) -> str:
+    unknown = sorted(text for text in texts if parser(text).rule == "unknown_level")
+    allowed = ", ".join(parser.variable.levels)
+    if not show_values or len(unknown) > _MOST_LEVELS:
+        return f'# levels = {{ "CODE" = "LEVEL" }}  # {len(unknown)} texts are none of {allowed}'
+    pairs = ", ".join(f'{_quoted(text)} = ""' for text in unknown)
+    return f"levels = {{ {pairs} }}  # each one of {allowed}; empty means missing"
+
+
+def _in_companion_units(names: Sequence[str], matched: Mapping[str, MappedColumn]) -> Iterator[str]:
+    """Columns whose name states a unit that is converted with another column."""
+    for name in names[:_MOST_NAMES]:
+        target, unit = variable_called(name), unit_in_name(name)
+        if target and target not in matched and unit in data_dictionary()[target].companions.values():
+            lines = [f"[columns.{target}]", f"from = {_quoted(name)}", f"unit = {_quoted(str(unit))}"]
+            lines += _companion_lines(data_dictionary()[target], str(unit), names)
+            complete = not any(line.startswith("#") for line in lines)
+            yield "\n".join(lines if complete else [f"# {line.removeprefix('# ')}" for line in lines])
+
+
+def _guesses(names: Sequence[str], matched: Mapping[str, MappedColumn]) -> Iterator[str]:
+    used = {source for column in matched.values() for source in column.sources}
+    for name in [name for name in names if name not in used and variable_called(name) is None][:_MOST_NAMES]:
+        target = nearest_variable(name)
+        if target and target not in matched and not name.startswith((TRUTH_PREFIX, OUTPUT_PREFIX)):
+            yield f"# A guess by the name alone:\n# [columns.{target}]\n# from = {_quoted(name)}"
+
+
+def _texts(table: TextTable, place: int) -> list[str]:
+    return list({text.strip() for text in table.texts(table.names[place])})
+
+
+def _quoted(text: str) -> str:
+    """Text as TOML writes it, which is how JSON does but for one sign."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,71 @@
+"""Lines before the header: exports often begin with a title, a date or the name of a ward."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import NamedTuple
+
+from asthma_ml.patients.matching import variable_called
+
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
+_LINES_SEARCHED = 40
+_LONGEST_LINE = 200_000
+
+
+class Preamble(NamedTuple):
+    """What stands before the header: how many characters and how many lines."""
+
+    n_characters: int
+    n_lines: int
+
+
+def find_preamble(text: str, delimiters: Collection[str], names: Collection[str] = ()) -> Preamble:
+    r"""Find the lines before the header.
+
+    The header is the first line with a known name, if it is the first line that is not blank; otherwise the first of
+    the next lines with two known names or nothing but one. A table without such a line begins at its first line.
+
+    Parameters
+    ----------
+    text : str
+        Content of the file.
+    delimiters : collection of str
+        What may separate the names.
+    names : collection of str
+        Names that a column map speaks of; they count as known.
+
+    Returns
+    -------
+    Preamble
+        Nothing where the header comes first.
+
+    Examples
+    --------
+    >>> find_preamble("Export of 1 May\n\npatient_id;FeNO\n7;20\n", ",;")
+    Preamble(n_characters=17, n_lines=2)
+    >>> find_preamble("patient_id;FeNO\n7;20\n", ",;")
+    Preamble(n_characters=0, n_lines=0)
+    """
+    start, seen = 0, 0
+    for number in range(_LINES_SEARCHED):
+        found = _LINE.match(text, start, start + _LONGEST_LINE)
+        line = found[0].rstrip("\r\n") if found else ""
+        if not found or len(line) >= _LONGEST_LINE:
+            break
+        known, n_cells = _known_names(line, delimiters, names)
+        if known and (not seen or known >= 2 or n_cells == 1):
+            return Preamble(start, number) if seen else Preamble(0, 0)
+        seen += bool(line.strip())
+        start = found.end()
+    return Preamble(0, 0)
+
+
+def _known_names(line: str, delimiters: Collection[str], names: Collection[str]) -> tuple[int, int]:
+    """How many names of a line are known, and how many cells it has, with the delimiter that serves best."""
+    best = (0, 1)
+    for delimiter in delimiters:
+        cells = [cell.strip().strip('"') for cell in line.split(delimiter)]
+        known = {target for cell in cells if (target := cell if cell in names else variable_called(cell))}
+        best = max(best, (len(known), len(cells)))
+    return best

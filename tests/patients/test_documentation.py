@@ -1,0 +1,60 @@
+"""The page for the hospital's data person: its examples run, its map loads, its tables agree with the dictionary."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from asthma_ml.patients import ColumnMap
+from asthma_ml.patients.conversions import dose_factor
+from asthma_ml.variables import data_dictionary
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "patients.md"
+TEXT = PAGE.read_text(encoding="utf-8")
+
+
+def test_examples_run() -> None:
+    results = doctest.testfile(str(PAGE), module_relative=False)
+    assert results.attempted >= 4
+    assert results.failed == 0
+
+
+def test_the_map_loads() -> None:
+    (block,) = re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)
+    assert len(ColumnMap.from_mapping(tomllib.loads(block)).columns) == 5
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\((\.\./[^)]+)\)", TEXT):
+        assert (PAGE.parent / target).exists()
+
+
+@pytest.mark.parametrize(
+    ("drug", "dose"), re.findall(r"^\| ([a-z ,]+?) \| (\d+) \| [\d.]+ \|$", TEXT, re.MULTILINE), ids=lambda cell: cell
+)
+def test_doses_of_the_page_are_those_of_the_dictionary(drug: str, dose: str) -> None:
+    name = "extrafine beclometasone" if "extrafine" in drug else drug
+    factor = dose_factor(name, data_dictionary()["ics_dose_ug_day"])
+    assert factor is not None
+    assert float(dose) * factor == pytest.approx(1000)
+
+
+def test_every_rule_that_the_code_knows_is_on_the_page() -> None:
+    """Rules are the second word of a finding, a reading or a relation in the code."""
+    known = set(re.findall(r"`([a-z_0-9]+)`", TEXT))
+    for path in (ROOT / "asthma_ml" / "patients").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            name = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
+            words = node.args if name in ("Finding", "Reading") else relation(node)
+            if len(words) > 1 and isinstance(words[1], ast.Constant) and words[1].value:
+                assert words[1].value in known, f"{path.name}: {words[1].value}"
+
+
+def relation(node: ast.AST) -> list[ast.expr]:
+    return node.value.elts if isinstance(node, ast.Yield) and isinstance(node.value, ast.Tuple) else []

@@ -1,0 +1,63 @@
+"""A drafted column map says what can be told from a table, loads as it stands, and keeps values to itself."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from asthma_ml.patients import ColumnMap, draft_map, read_patients
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_draft_loads_and_reads_the_table_that_it_was_made_from() -> None:
+    table = pd.DataFrame(
+        {
+            "NR": ["007", "008", "009"],
+            "Subject": ["a", "b", "c"],
+            "EOS": ["0.3", "0.15", "-9"],
+            "WBC": ["6", "7", "8"],
+            "FEV1/FVC": ["66", "71", "58"],
+            "ics_dose": ["500", "250", "0"],
+            "ics drug": ["fluticasone propionate", "fluticasone propionate", ""],
+            "fen0_ppb": ["20", "30", "40"],
+            'od"d\nname': ["x", "y", "z"],
+        }
+    )
+    draft = draft_map(table)
+    column_map = ColumnMap.from_mapping(tomllib.loads(draft))
+    patients = read_patients(table, column_map)
+    assert patients.values["blood_eosinophils_cells_ul"].tolist()[:2] == [300.0, 150.0]
+    assert patients.values["fev1_fvc_ratio"].tolist() == [0.66, 0.71, 0.58]
+    assert patients.values["ics_dose_ug_day"].tolist() == [1000.0, 500.0, 0.0]
+    assert not patients.invalid.any()
+    assert '# [columns.feno_ppb]\n# from = "fen0_ppb"' in draft
+
+
+def test_unknown_levels_are_listed_only_on_request() -> None:
+    table = pd.DataFrame({"sex": ["weiblich", "m", "divers"]})
+    assert "weiblich" not in draft_map(table)
+    assert '"CODE" = "LEVEL"' in draft_map(table)
+    levels = tomllib.loads(draft_map(table, show_values=True))["columns"]["sex"]["levels"]
+    assert levels == {"weiblich": "", "divers": ""}
+
+
+def test_counts_as_percent_come_with_their_leukocytes() -> None:
+    table = pd.DataFrame({"eos": ["3.1", "6.3", "2"], "WBC": ["6", "7", "8"], "FEV1_pp (L)": ["2", "3", "1"]})
+    drafted = tomllib.loads(draft_map(table))["columns"]
+    assert drafted["blood_eosinophils_cells_ul"] == {"from": "eos", "unit": "%", "with": {"leukocytes": "WBC"}}
+    assert "fev1_pct_predicted" not in drafted  # no height in the table
+    assert '# with = { height = "COLUMN" }' in draft_map(table)
+
+
+@pytest.mark.parametrize("table", [pd.DataFrame({"zzz": ["1"]}), pd.DataFrame({"true_phenotype": ["x"]})])
+def test_a_table_of_strange_names_gives_an_empty_map(table: pd.DataFrame) -> None:
+    assert tomllib.loads(draft_map(table)) == {}
+
+
+@pytest.mark.parametrize("path", ["examples/omop_export.csv", "data/synthetic/example_patients.csv"])
+def test_drafts_of_shipped_tables_load(path: str) -> None:
+    ColumnMap.from_mapping(tomllib.loads(draft_map(ROOT / path)))

@@ -1,0 +1,68 @@
+"""Columns are found by name, alias, LOINC code and unit in the name; what is nearly a name is pointed at."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from asthma_ml.errors import UnusableInputError
+from asthma_ml.patients import read_patients
+from asthma_ml.patients.matching import plain_name, variable_called
+from asthma_ml.variables import data_dictionary
+
+
+def test_no_two_variables_share_a_name() -> None:
+    names = [*data_dictionary(), *(plain_name(alias) for alias in data_dictionary().by_alias())]
+    assert len(names) == len(set(names))
+
+
+def test_every_name_alias_and_loinc_code_is_found() -> None:
+    for name, variable in data_dictionary().items():
+        loinc = [variable.loinc] if variable.loinc else []
+        for spelling in (name, name.upper(), name.replace("_", " "), *variable.aliases, *loinc):
+            assert variable_called(spelling) == name
+
+
+@pytest.mark.parametrize(
+    ("header", "name", "cell", "value"),
+    [
+        ("Eosinophils (10^9/L)", "blood_eosinophils_cells_ul", "0.3", 300.0),
+        ("Eosinophils [cells/µL]", "blood_eosinophils_cells_ul", "300", 300.0),
+        ("FEV1/FVC (%)", "fev1_fvc_ratio", "66", 0.66),
+        ("FeNO (ppb)", "feno_ppb", "25", 25.0),
+        ("sputum_eosinophils (%)", "sputum_eosinophils_pct", "3", 3.0),
+        ("LOINC:711-2", "blood_eosinophils_cells_ul", "300", 300.0),
+        ("26499-4", "blood_neutrophils_cells_ul", "4700", 4700.0),
+        ("Total IgE (ng/mL)", "total_ige_ku_l", "240", 100.0),
+    ],
+)
+def test_a_header_may_state_the_unit_or_a_code(header: str, name: str, cell: str, value: float) -> None:
+    patients = read_patients(pd.DataFrame({header: [cell]}))
+    assert patients.values[name].tolist() == [value]
+    assert [problem.rule for problem in patients.problems] == ["alias"]
+
+
+def test_a_unit_that_the_variable_does_not_have_is_not_guessed_at() -> None:
+    patients = read_patients(pd.DataFrame({"patient_id": ["1"], "FeNO (mg)": ["25"]}))
+    assert list(patients.values) == ["patient_id"]
+    assert "names no unit of it" in str(patients.problems[0])
+
+
+def test_a_name_with_a_slip_is_pointed_at_and_not_read() -> None:
+    patients = read_patients(pd.DataFrame({"patient_id": ["1"], "feno_pbb": ["25"], "colour": ["red"]}))
+    assert list(patients.values) == ["patient_id"]
+    assert [str(problem) for problem in patients.problems] == [
+        "feno_ppb: not read: is `feno_pbb` meant? A column map could say so"
+    ]
+
+
+def test_a_table_of_strange_names_is_refused_with_guesses() -> None:
+    with pytest.raises(UnusableInputError, match="`fen0_ppb`, closest: feno_ppb"):
+        read_patients(pd.DataFrame({"fen0_ppb": ["25"], "zzz": ["1"]}))
+
+
+def test_other_columns_pass_through_untouched() -> None:
+    table = pd.DataFrame({"zzz": [" 1 "], "feno_ppb": ["25"], "note": ["=1+1"], "": ["x"]}, dtype="str")
+    patients = read_patients(table)
+    pd.testing.assert_frame_equal(patients.raw, table)
+    assert list(patients.values) == ["feno_ppb"]

@@ -1,0 +1,132 @@
+"""Units: spellings, factors against published figures, and columns or single values given in another unit."""
+
+from __future__ import annotations
+
+import hypothesis.strategies as st
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+
+from asthma_ml.errors import UnusableInputError
+from asthma_ml.patients import ColumnMap, MappedColumn, read_patients
+from asthma_ml.patients.units import UnitEvidence, convert, find_unit, fits_other_unit, known_units, way_out
+from asthma_ml.variables import data_dictionary
+
+
+@pytest.mark.parametrize(
+    ("name", "spelling", "given", "expected"),
+    [
+        # 0.15 x 10^9/L is the threshold that GINA writes as 150 cells/uL.
+        ("blood_eosinophils_cells_ul", "10^9/L", 0.15, 150.0),
+        ("blood_eosinophils_cells_ul", "x10E9/l", 0.3, 300.0),
+        ("blood_eosinophils_cells_ul", "10*3/µL", 0.45, 450.0),
+        ("blood_eosinophils_cells_ul", "cells/mm³", 300.0, 300.0),
+        ("blood_neutrophils_cells_ul", "10⁹/L", 4.7, 4700.0),
+        # WHO standard 75/502: 1 IU of IgE is 2.4 ng.
+        ("total_ige_ku_l", "ng/mL", 240.0, 100.0),
+        ("total_ige_ku_l", "IU/mL", 176.0, 176.0),
+        ("fev1_fvc_ratio", "%", 66.0, 0.66),
+        ("fev1_fvc_ratio", "percent", 57.0, 0.57),
+        ("fev1_pct_predicted", "fraction predicted", 0.62, 62.0),
+        ("ics_adherence_fraction", "%", 82.0, 0.82),
+        ("ics_dose_ug_day", "mg/day", 1.6, 1600.0),
+        ("ics_dose_ug_day", "mcg/day fluticasone propionate", 500.0, 1000.0),
+        ("ocs_dose_mg_day", "mg/day methylprednisolone", 8.0, 10.0),
+    ],
+)
+def test_units_convert_as_published(name: str, spelling: str, given: float, expected: float) -> None:
+    variable = data_dictionary()[name]
+    unit = find_unit(spelling, variable)
+    assert unit is not None
+    assert convert(given, known_units(variable)[unit]) == expected
+
+
+def test_an_unknown_unit_is_none() -> None:
+    assert find_unit("furlongs", data_dictionary()["feno_ppb"]) is None
+    assert find_unit("10^6/L", data_dictionary()["blood_eosinophils_cells_ul"]) is None
+
+
+def suspected(name: str, *values: float) -> tuple[str, ...]:
+    evidence = UnitEvidence(data_dictionary()[name])
+    evidence.add(np.array(values, dtype=float))
+    return evidence.suspected()
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "units"),
+    [
+        ("blood_eosinophils_cells_ul", (0.3, 0.0, 0.12, 1.1), ("10^9/L", "%")),
+        ("blood_eosinophils_cells_ul", (3.1, 6.3, 11.2, 2.0), ("%",)),
+        ("blood_neutrophils_cells_ul", (55.0, 61.5, 72.0, 48.0), ("%",)),
+        ("blood_neutrophils_cells_ul", (4.7, 3.9, 7.2), ("10^9/L", "%")),
+        ("fev1_pct_predicted", (1.7, 2.4, 3.1), ("L",)),
+        ("fev1_pct_predicted", (0.62, 0.71, 1.02), ("fraction predicted", "L")),
+        ("fev1_fvc_ratio", (62.0, 71.0), ("%",)),
+        # What real clinics send: nothing is wrong with these.
+        ("blood_eosinophils_cells_ul", (0.0, 10.0, 20.0, 10.0), ()),
+        ("blood_eosinophils_cells_ul", (68.8, 473.0, 112.7, 210.2), ()),
+        ("ics_dose_ug_day", (100.0, 200.0, 100.0), ()),
+        ("ics_dose_ug_day", (92.0, 184.0, 184.0), ()),
+        ("total_ige_ku_l", (2.0, 5.0), ()),
+    ],
+)
+def test_a_column_in_another_unit_is_noticed(name: str, values: tuple[float, ...], units: tuple[str, ...]) -> None:
+    assert suspected(name, *values) == units
+
+
+@given(st.lists(st.floats(0, 100) | st.just(float("nan")), max_size=30), st.integers(0, 30))
+def test_evidence_of_parts_adds_up_to_that_of_the_whole(values: list[float], cut: int) -> None:
+    variable = data_dictionary()["blood_eosinophils_cells_ul"]
+    whole, parts = UnitEvidence(variable), UnitEvidence(variable)
+    whole.add(np.array(values, dtype=float))
+    parts.add(np.array(values[:cut], dtype=float))
+    parts.add(np.array(values[cut:], dtype=float))
+    assert (whole.n_positive, whole.n_fitting, way_out(whole)) == (parts.n_positive, parts.n_fitting, way_out(parts))
+
+
+def test_the_way_out_names_the_columns_a_conversion_takes() -> None:
+    litres = UnitEvidence(data_dictionary()["fev1_pct_predicted"])
+    litres.add(np.array([1.7, 2.4, 3.1]))
+    assert 'state `unit = "L"` and `with = { height = "COLUMN" }`' in way_out(litres)
+    assert "multiply" not in way_out(litres)
+
+
+def test_single_values_of_another_unit_are_named_by_line() -> None:
+    table = pd.DataFrame(
+        {
+            "blood_eosinophils_cells_ul": ["300", "0.3", "150", "420"],
+            "fev1_fvc_ratio": ["0.7", "0.66", "66", "0.8"],
+            "fev1_pct_predicted": ["70", "66", "81", "2.1"],
+        }
+    )
+    patients = read_patients(table)
+    assert [(problem.line, problem.column, problem.rule) for problem in patients.problems] == [
+        (3, "blood_eosinophils_cells_ul", "unit"),
+        (4, "fev1_fvc_ratio", "unit"),
+        (5, "fev1_pct_predicted", "unit"),
+    ]
+    assert "fits 10^9/L and not cells/uL" in patients.problems[0].message
+    assert patients.invalid.tolist() == [False, True, True, True]
+    assert patients.values.isna().sum().sum() == 3
+
+
+def test_a_stated_unit_is_taken_at_its_word() -> None:
+    stated = ColumnMap({"blood_eosinophils_cells_ul": MappedColumn("blood_eosinophils_cells_ul", unit="cells/uL")})
+    patients = read_patients(pd.DataFrame({"blood_eosinophils_cells_ul": ["3", "1", "2"]}), stated)
+    assert patients.values["blood_eosinophils_cells_ul"].tolist() == [3.0, 1.0, 2.0]
+    assert not patients.problems
+
+
+def test_a_whole_table_names_all_its_columns_in_other_units_at_once() -> None:
+    table = pd.DataFrame({"eos": ["0.3", "0.2"], "fev1_fvc": ["66", "70"], "fev1_pct": ["2.1", "1.9"]})
+    with pytest.raises(UnusableInputError) as refusal:
+        read_patients(table)
+    for said in ("blood_eosinophils_cells_ul: values look like 10^9/L", "fev1_fvc_ratio: ", "fev1_pct_predicted: "):
+        assert said in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_huge_numbers_fit_no_unit() -> None:
+    fits = fits_other_unit(np.array([1e308, -1e308, np.inf]), data_dictionary()["blood_eosinophils_cells_ul"])
+    assert not any(found.any() for found in fits.values())

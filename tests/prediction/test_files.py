@@ -1,0 +1,439 @@
+"""A file of any size is predicted as a table in memory is, whatever happens on the way."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import errno
+import gzip
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from functools import cache
+from pathlib import Path
+
+import hypothesis.strategies as st
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+
+from asthma_ml.classifier import PhenotypeClassifier
+from asthma_ml.errors import AsthmaMLError, RowsRefusedError, UnusableInputError
+from asthma_ml.patients import part_files, plain_files, read_patients, whole_tables, write_table
+from asthma_ml.persistence import save_model
+from asthma_ml.prediction import predict_file, predict_table
+from tests.synthetic_patients import fitted_classifier, synthetic_patients
+
+HARD_ROWS = """007,"two
+lines",50,female,350,38.5
+008,"a ""quoted"" word, and a comma",61,male,900,<5
+
+007,,44,,,
+  ,"\r\n",199,femal,80,12
+009,z,x,male,-1,900
+"""
+HEADER = "patient_id,note,age_years,sex,eos,feno_ppb\n"
+
+
+@cache
+def small_model() -> PhenotypeClassifier:
+    X, y = synthetic_patients(300)
+    return PhenotypeClassifier(n_trees=8).fit(X[["age_years", "sex", "blood_eosinophils_cells_ul", "feno_ppb"]], y)
+
+
+def clinic(n_patients: int = 230) -> pd.DataFrame:
+    X, _ = synthetic_patients(n_patients, seed=4)
+    X.insert(0, "patient_id", [f"{i % (n_patients - 3):03d}" for i in range(n_patients)])
+    X.loc[[5, 50], "feno_ppb"] = 900.0
+    return X
+
+
+def in_memory(source, output, explain="factors", model=None) -> bytes:
+    write_table(predict_table(model or fitted_classifier(), read_patients(source), explain), output)
+    return Path(output).read_bytes()
+
+
+class TestSameBytes:
+    @pytest.mark.parametrize("chunk_rows", [1, 7, 230, 1000])
+    @pytest.mark.parametrize("n_classes", [2, 4])
+    def test_whatever_the_size_of_the_parts(self, tmp_path, chunk_rows, n_classes):
+        model = fitted_classifier(n_classes)
+        write_table(clinic(), tmp_path / "clinic.csv")
+        expected = in_memory(tmp_path / "clinic.csv", tmp_path / "expected.csv", "features", model)
+        predicted = predict_file(
+            model, tmp_path / "clinic.csv", tmp_path / "out.csv", explain="features", chunk_rows=chunk_rows
+        )
+        assert (tmp_path / "out.csv").read_bytes() == expected
+        assert predicted.n_patients == 230
+        assert predicted.n_repeated == 6
+        assert predicted.statuses == pd.read_csv(tmp_path / "out.csv")["aml_status"].value_counts().to_dict()
+        assert sorted(file.name for file in tmp_path.iterdir()) == ["clinic.csv", "expected.csv", "out.csv"]
+
+    def test_whatever_the_number_of_jobs(self, tmp_path):
+        write_table(clinic(), tmp_path / "clinic.csv")
+        expected = in_memory(tmp_path / "clinic.csv", tmp_path / "expected.csv", "none")
+        predict_file(
+            fitted_classifier(),
+            tmp_path / "clinic.csv",
+            tmp_path / "out.csv",
+            explain="none",
+            chunk_rows=20,
+            jobs=2,
+        )
+        assert (tmp_path / "out.csv").read_bytes() == expected
+
+    @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".csv.gz", ".parquet"])
+    @pytest.mark.parametrize("given", [".csv", ".tsv.gz", ".parquet"])
+    def test_whatever_the_format(self, tmp_path, given, suffix):
+        write_table(clinic(), tmp_path / f"clinic{given}")
+        expected = in_memory(tmp_path / f"clinic{given}", tmp_path / f"expected{suffix}", "none")
+        predict_file(
+            fitted_classifier(), tmp_path / f"clinic{given}", tmp_path / f"out{suffix}", explain="none", chunk_rows=50
+        )
+        assert (tmp_path / f"out{suffix}").read_bytes() == expected
+
+    @pytest.mark.parametrize(
+        "spelled",
+        [
+            lambda text: text.encode(),
+            lambda text: codecs.BOM_UTF8 + text.encode(),
+            lambda text: text.encode("utf-16"),
+            lambda text: text.replace("word", "Wörter").encode("cp1252"),
+            lambda text: text.replace("word", "W\x81rter").encode("latin-1"),
+            lambda text: text.replace("\n", "\r\n").encode(),
+            lambda text: text.replace("\r\n", "").replace("\n", "\r").encode(),
+            lambda text: gzip.compress(text.encode("utf-16")),
+            lambda text: (HEADER + HARD_ROWS.rstrip("\n")).encode(),
+            lambda text: HEADER.encode(),
+        ],
+    )
+    @pytest.mark.parametrize("chunk_rows", [1, 2, 100])
+    def test_however_the_file_is_written(self, tmp_path, spelled, chunk_rows):
+        """Line breaks in cells, blank lines, encodings, invalid rows, repeated and empty identifiers."""
+        (tmp_path / "hard.csv").write_bytes(spelled(HEADER + HARD_ROWS))
+        expected = in_memory(tmp_path / "hard.csv", tmp_path / "expected.csv", "none", small_model())
+        predict_file(small_model(), tmp_path / "hard.csv", tmp_path / "out.csv", explain="none", chunk_rows=chunk_rows)
+        assert (tmp_path / "out.csv").read_bytes() == expected
+
+    def test_a_column_of_integers_with_gaps_in_one_part_only(self, tmp_path):
+        """What pandas makes of a Parquet column depends on all its rows."""
+        table = clinic(60)
+        table["visits"] = pd.array([1, None, *range(58)], dtype="Int64")
+        table["smoker"] = pd.array([True, None, *[False] * 58], dtype="boolean")
+        table["patient_id"] = pd.array([*range(59), None], dtype="Int64")
+        table.to_parquet(tmp_path / "clinic.parquet", index=False, row_group_size=17)
+        for suffix in (".csv", ".parquet"):
+            expected = in_memory(tmp_path / "clinic.parquet", tmp_path / f"expected{suffix}", "none")
+            out = tmp_path / f"out{suffix}"
+            predict_file(fitted_classifier(), tmp_path / "clinic.parquet", out, explain="none", chunk_rows=8)
+            assert out.read_bytes() == expected
+
+    def test_standard_input_and_output(self, tmp_path, monkeypatch, capfdbinary):
+        write_table(clinic(), tmp_path / "clinic.csv")
+        expected = in_memory(tmp_path / "clinic.csv", tmp_path / "expected.csv", "none")
+        data = io.BytesIO((tmp_path / "clinic.csv").read_bytes())
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(data))
+        with open(1, "w", encoding="ascii", closefd=False) as stdout:
+            monkeypatch.setattr("sys.stdout", stdout)
+            predict_file(fitted_classifier(), "-", "-", explain="none", chunk_rows=33)
+        assert capfdbinary.readouterr().out == expected
+
+
+def table_or_refusal(predicted, *how) -> bytes | str:
+    try:
+        return predicted(*how)
+    except AsthmaMLError as error:
+        return f"{type(error)}: {error}"
+
+
+CELL = st.sampled_from(["", "NA", "50", "199", "<5", "a\nb", 'say "x"', "a,b", "0.3", "female", " ", "ü", "007", "\r"])
+
+
+@settings(deadline=None, max_examples=80)
+@given(
+    rows=st.lists(st.lists(CELL, min_size=4, max_size=4), max_size=9),
+    chunk_rows=st.integers(1, 10),
+    delimiter=st.sampled_from(",;"),
+    noise=st.binary(max_size=3),
+)
+def test_any_file_is_predicted_or_refused_as_in_memory(tmp_path_factory, rows, chunk_rows, delimiter, noise):
+    folder = tmp_path_factory.getbasetemp()
+    names = ["patient_id", "age_years", "blood_eosinophils_cells_ul", "note"]
+    text = "\n".join(
+        delimiter.join(f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in row) for row in [names, *rows]
+    )
+    (folder / "any.csv").write_bytes(text.encode() + b"\n" + noise)
+
+    def in_parts(source, output, explain, model):
+        predict_file(model, source, output, explain=explain, chunk_rows=chunk_rows)
+        return output.read_bytes()
+
+    outcomes = [
+        table_or_refusal(predicted, folder / "any.csv", folder / "any_out.csv", "none", small_model())
+        for predicted in (in_memory, in_parts)
+    ]
+    assert outcomes[0] == outcomes[1]
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "a,b\n1,2\n",
+            "patient_id,feno_ppb,patient_id\n",
+            "patient_id,feno_ppb\n1,2\n3\n4,5,6\n" + "7\n" * 20,
+            'patient_id,feno_ppb\n1,2\n3,"4\n',
+            "patient_id,feno_ppb\n1,2\n3,\0\n",
+            "patient_id,blood_eosinophils_cells_ul\n" + "1,0.3\n" * 5 + "1,300\n" * 4,
+            "patient_id,feno_ppb,aml_status\n1,2,ok\n",
+            "patient_id,site\n1,2\n",
+        ],
+    )
+    def test_a_file_is_refused_in_the_words_of_a_table_and_leaves_nothing(self, tmp_path, text):
+        (tmp_path / "clinic.csv").write_text(text, encoding="utf-8")
+        with pytest.raises(UnusableInputError) as expected:
+            predict_table(fitted_classifier(), read_patients(tmp_path / "clinic.csv"))
+        with pytest.raises(UnusableInputError) as refusal:
+            predict_file(fitted_classifier(), tmp_path / "clinic.csv", tmp_path / "out.csv", chunk_rows=2)
+        assert str(refusal.value) == str(expected.value)
+        assert [file.name for file in tmp_path.iterdir()] == ["clinic.csv"]
+
+    def test_the_unit_of_a_column_is_judged_by_all_its_rows(self, tmp_path):
+        """In parts of four rows the last part alone would be taken for another unit."""
+        eosinophils = [300.0, 150.0, 90.0, 400.0, 250.0, 80.0, 120.0, 0.3, 0.2, 0.4]
+        write_table(pd.DataFrame({"blood_eosinophils_cells_ul": eosinophils}), tmp_path / "clinic.csv")
+        predict_file(small_model(), tmp_path / "clinic.csv", tmp_path / "out.csv", explain="none", chunk_rows=4)
+        assert len(pd.read_csv(tmp_path / "out.csv")) == 10
+
+    def test_strict_counts_all_rows_first(self, tmp_path):
+        write_table(clinic(), tmp_path / "clinic.csv")
+        with pytest.raises(RowsRefusedError) as refusal:
+            predict_file(fitted_classifier(), tmp_path / "clinic.csv", tmp_path / "out.csv", strict=True, chunk_rows=20)
+        assert "2 of 230 rows cannot be used: feno_ppb: 2 values outside 0-400 ppb (lines 7, 52)" in str(refusal.value)
+        assert not (tmp_path / "out.csv").exists()
+
+    @pytest.mark.parametrize(
+        ("how", "said"),
+        [
+            ({"explain": "lime"}, "allowed are factors, features, none"),
+            ({"chunk_rows": 0}, "chunk_rows=0"),
+            ({"jobs": 0}, "jobs=0"),
+            ({"resume": True, "output": "-"}, "only what goes to a file can be resumed"),
+            ({"output": "out.xlsx"}, r"written as \.csv"),
+            ({"source": "none.csv"}, "no such file"),
+            ({"output": "none/out.csv"}, "there is no folder"),
+        ],
+    )
+    def test_what_cannot_be_done_is_said_first(self, tmp_path, monkeypatch, how, said):
+        monkeypatch.chdir(tmp_path)
+        write_table(clinic(60), "clinic.csv")
+        given = {"source": "clinic.csv", "output": "out.csv"} | how
+        with pytest.raises(UnusableInputError, match=said):
+            predict_file(fitted_classifier(), **given)
+        assert [file.name for file in tmp_path.iterdir()] == ["clinic.csv"]
+
+    def test_a_file_that_changes_while_it_is_read(self, tmp_path, monkeypatch):
+        source = tmp_path / "clinic.csv"
+        write_table(clinic(), source)
+        append = part_files.PartFile.append
+
+        def meddle(self, *block):
+            append(self, *block)
+            with source.open("a") as file:
+                file.write("later\n")
+
+        monkeypatch.setattr(part_files.PartFile, "append", meddle)
+        with pytest.raises(UnusableInputError, match="the file changed while it was read"):
+            predict_file(fitted_classifier(), source, tmp_path / "out.csv", chunk_rows=50)
+        assert not (tmp_path / "out.csv").exists()
+
+
+class Cut(BaseException):
+    """Something that ends a run."""
+
+
+def cut_short(monkeypatch, after: int, error: BaseException):
+    """Let writing fail after some blocks, the failing one half written."""
+    written, write_all = [], part_files.write_all
+
+    def fail(file, block):
+        if len(written) == after:
+            file.write(block[: len(block) // 2])
+            raise error
+        written.append(block)
+        write_all(file, block)
+
+    monkeypatch.setattr(part_files, "write_all", fail)
+
+
+NO_SPACE = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+class TestResuming:
+    @pytest.mark.parametrize(
+        ("suffix", "explain"), [(".csv", "factors"), (".csv.gz", "none"), (".parquet", "none"), (".parquet", "factors")]
+    )
+    def test_goes_on_after_the_last_whole_block_and_gives_the_same_bytes(self, tmp_path, suffix, explain):
+        write_table(clinic(), tmp_path / "clinic.csv")
+        out = tmp_path / f"out{suffix}"
+        expected = in_memory(tmp_path / "clinic.csv", tmp_path / f"expected{suffix}", explain)
+        for after, rows_before in ((2, 0), (1, 60)):
+            self.cut_after(after, tmp_path, out, explain=explain, chunk_rows=30, resume=rows_before > 0)
+            assert not out.exists()
+        predicted = self.predict(tmp_path, out, explain=explain, chunk_rows=17, resume=True)
+        assert predicted.n_resumed == 90
+        assert sum(predicted.statuses.values()) == 230
+        assert out.read_bytes() == expected
+        assert not list(tmp_path.glob("*.part*"))
+
+    def test_a_full_disk_keeps_what_is_whole_and_says_so(self, tmp_path, monkeypatch):
+        write_table(clinic(), tmp_path / "clinic.csv")
+        cut_short(monkeypatch, 3, NO_SPACE)
+        with pytest.raises(UnusableInputError) as refusal:
+            self.predict(tmp_path, tmp_path / "out.csv", chunk_rows=30)
+        assert str(refusal.value) == (
+            f"{tmp_path / 'out.csv'}: cannot be written (No space left on device); 90 rows are kept beside it, "
+            "go on with --resume"
+        )
+        assert not (tmp_path / "out.csv").exists()
+        monkeypatch.undo()
+        assert self.predict(tmp_path, tmp_path / "out.csv", resume=True).n_resumed == 90
+
+    def test_a_full_disk_at_once_leaves_nothing(self, tmp_path, monkeypatch):
+        write_table(clinic(), tmp_path / "clinic.csv")
+        cut_short(monkeypatch, 0, NO_SPACE)
+        with pytest.raises(UnusableInputError, match=r"out.csv: cannot be written \(No space left on device\)$"):
+            self.predict(tmp_path, tmp_path / "out.csv")
+        assert [file.name for file in tmp_path.iterdir()] == ["clinic.csv"]
+
+    def test_no_room_for_a_temporary_file_leaves_nothing(self, tmp_path, monkeypatch):
+        """Unpacking and identifiers need room beside the output."""
+        write_table(clinic(), tmp_path / "clinic.csv")
+
+        def fail(file, block):
+            raise NO_SPACE
+
+        for module in (plain_files, whole_tables):
+            with monkeypatch.context() as patch:
+                patch.setattr(module, "write_all", fail)
+                (tmp_path / "clinic.csv.gz").write_bytes(gzip.compress((tmp_path / "clinic.csv").read_bytes()))
+                with pytest.raises(UnusableInputError, match=r"temporary file in .* cannot be written \(No space left"):
+                    predict_file(fitted_classifier(), tmp_path / "clinic.csv.gz", tmp_path / "out.csv")
+        assert sorted(file.name for file in tmp_path.iterdir()) == ["clinic.csv", "clinic.csv.gz"]
+
+    @pytest.mark.parametrize("full", ["/dev/full"])
+    def test_a_device_that_is_full(self, tmp_path, full):
+        if not Path(full).exists():
+            pytest.skip("no such device here")
+        write_table(clinic(), tmp_path / "clinic.csv")
+        with pytest.raises(UnusableInputError, match="/dev/full: cannot be written"):
+            self.predict(tmp_path, full)
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            ({"explain": "factors"}, "another --explain"),
+            ({"model": 4}, "another model"),
+            ({"touch": True}, "another input"),
+        ],
+    )
+    def test_what_was_made_from_something_else_is_refused(self, tmp_path, change, said):
+        write_table(clinic(), tmp_path / "clinic.csv")
+        self.cut_after(2, tmp_path, tmp_path / "out.csv", chunk_rows=30)
+        if change.pop("touch", False):
+            table = clinic()
+            table.loc[0, "age_years"] += 1
+            write_table(table, tmp_path / "clinic.csv")
+        model = fitted_classifier(change.pop("model", 2))
+        with pytest.raises(UnusableInputError, match=f"begun with {said}; leave --resume out to begin anew"):
+            self.predict(tmp_path, tmp_path / "out.csv", resume=True, model=model, **change)
+        assert self.predict(tmp_path, tmp_path / "out.csv", model=model, **change).n_resumed == 0
+        assert not list(tmp_path.glob("*.part*"))
+
+    def test_damaged_leftovers_are_refused(self, tmp_path):
+        write_table(clinic(), tmp_path / "clinic.csv")
+        self.cut_after(2, tmp_path, tmp_path / "out.csv", chunk_rows=30)
+        part, journal = tmp_path / "out.csv.part", tmp_path / "out.csv.part.json"
+        os.truncate(part, json.loads(journal.read_text())["bytes"] - 1)
+        with pytest.raises(UnusableInputError, match="shorter than its journal says"):
+            self.predict(tmp_path, tmp_path / "out.csv", resume=True)
+        journal.write_text("{")
+        with pytest.raises(UnusableInputError, match="damaged, so nothing to resume"):
+            self.predict(tmp_path, tmp_path / "out.csv", resume=True)
+
+    def test_nothing_to_resume_is_a_run_from_the_beginning(self, tmp_path):
+        write_table(clinic(), tmp_path / "clinic.csv")
+        assert self.predict(tmp_path, tmp_path / "out.csv", resume=True).n_resumed == 0
+
+    def test_two_runs_do_not_write_the_same_file(self, tmp_path):
+        pytest.importorskip("fcntl")
+        write_table(clinic(), tmp_path / "clinic.csv")
+        with part_files.PartFile(tmp_path / "out.csv", {}) as other:
+            other.append(b"rows", 1)
+            with pytest.raises(UnusableInputError, match="another run is writing it"):
+                self.predict(tmp_path, tmp_path / "out.csv")
+
+    def cut_after(self, n_blocks, folder, out, **how):
+        with pytest.MonkeyPatch.context() as patch:
+            cut_short(patch, n_blocks, Cut())
+            with pytest.raises(Cut):
+                self.predict(folder, out, **how)
+
+    def predict(self, folder, out, model=None, explain="none", **how):
+        return predict_file(model or fitted_classifier(), folder / "clinic.csv", out, explain=explain, **how)
+
+
+class TestProcesses:
+    """The command in a process of its own, ended from outside."""
+
+    @pytest.fixture
+    def call(self, tmp_path):
+        X, _ = synthetic_patients(3000, seed=8)
+        X.insert(0, "patient_id", [f"{i:05d}" for i in range(len(X))])
+        write_table(X, tmp_path / "clinic.csv")
+        save_model(small_model(), tmp_path / "model.aml")
+        options = ["--model", tmp_path / "model.aml", "--explain", "none", "--chunk-rows", "50"]
+        return [sys.executable, "-m", "asthma_ml", "predict", tmp_path / "clinic.csv", *map(str, options)]
+
+    def started(self, call, out, *options):
+        process = subprocess.Popen([*call, "-o", str(out), *options], stderr=subprocess.PIPE, text=True)
+        journal = Path(f"{out}.part.json")
+        while process.poll() is None and not journal.exists():
+            time.sleep(0.002)
+        return process
+
+    def test_killed_twice(self, tmp_path, call):
+        out = tmp_path / "out.csv"
+        expected = in_memory(tmp_path / "clinic.csv", tmp_path / "expected.csv", "none", small_model())
+        rows = []
+        for attempt in range(2):
+            process = self.started(call, out, *(["--resume"] if attempt else []))
+            time.sleep(0.05)
+            process.kill()
+            process.communicate()
+            with contextlib.suppress(FileNotFoundError):
+                rows.append(json.loads(Path(f"{out}.part.json").read_text())["rows"])
+            assert not out.exists() or out.read_bytes() == expected
+        assert rows == sorted(rows)
+        finished = subprocess.run([*call, "-o", out, "--resume"], capture_output=True, text=True, check=True)
+        assert "3000 patients" in finished.stderr
+        assert out.read_bytes() == expected
+        assert not list(tmp_path.glob("*.part*"))
+
+    @pytest.mark.skipif(os.name == "nt", reason="signals are another matter there")
+    def test_interrupted(self, tmp_path, call):
+        out = tmp_path / "out.csv"
+        process = self.started(call, out)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate()
+        assert process.returncode == 130
+        assert said.splitlines()[-1] == "interrupted"
+        assert "rows are kept beside it, go on with --resume" in said
+        assert "Traceback" not in said
+        assert not out.exists()
