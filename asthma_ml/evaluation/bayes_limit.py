@@ -18,9 +18,11 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from asthma_ml.cohort import Cohort
-from asthma_ml.cohort.causal_model import BLOCK_SIZE, CausalModel, Columns
-from asthma_ml.cohort.enrolment import ENROLLED, PatientNoise, enrol, preset_model
+from asthma_ml.cohort.causal_model import CausalModel, Columns
+from asthma_ml.cohort.enrolment import enrol, preset_model
+from asthma_ml.cohort.noise import BLOCK_SIZE, Noise
 from asthma_ml.cohort.presets import DEFAULT_PRESET, Preset, preset_named
+from asthma_ml.cohort.screening import ENROLLED
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.evaluation.bayes_limit_posterior import posterior
 from asthma_ml.evaluation.bayes_limit_readings import Reading, known, readings
@@ -115,7 +117,7 @@ def _evidence(table: pd.DataFrame, model: CausalModel, preset: Preset) -> dict[s
 
 
 @lru_cache(maxsize=1)
-def _simulated(selects: bool, overrides: tuple[tuple[str, float], ...]) -> tuple[Columns, PatientNoise] | None:
+def _simulated(selects: bool, overrides: tuple[tuple[str, float], ...]) -> tuple[Columns, Noise] | None:
     """The first patients of a population, from as many blocks as it takes; None if nobody enrols."""
     preset = Preset("", "", selects, dict(overrides))
     first = BLOCK_SIZE if selects else N_SIMULATED

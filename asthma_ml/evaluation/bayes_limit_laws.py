@@ -10,21 +10,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
-from asthma_ml.cohort.distributions import (
-    Bernoulli,
-    Binomial,
-    Categorical,
-    NegativeBinomial,
-    Poisson,
-    levels_from_codes,
-)
+from asthma_ml.cohort.distributions import Bernoulli, Binomial, NegativeBinomial, Poisson, levels_from_codes
 
 Floats: TypeAlias = NDArray[np.float64]
 
 FARTHEST = 9.0
 """Noise beyond which nobody lives: a probability of 1e-19."""
 _BISECTIONS = 24
-_DISCRETE = (Bernoulli, Binomial, Categorical, NegativeBinomial, Poisson)
+_COUNTED = (Bernoulli, Binomial, NegativeBinomial, Poisson)
 
 
 def is_chance(law: Any) -> bool:
@@ -34,7 +27,7 @@ def is_chance(law: Any) -> bool:
 
 def is_continuous(law: Any) -> bool:
     """Whether the value has a density."""
-    return is_chance(law) and not isinstance(law, _DISCRETE)
+    return is_chance(law) and not isinstance(law, _COUNTED) and not hasattr(law, "levels")
 
 
 def levels_of(law: Any) -> tuple[Any, ...]:
@@ -43,12 +36,12 @@ def levels_of(law: Any) -> tuple[Any, ...]:
         return (0.0, 1.0)
     if isinstance(law, Binomial):
         return tuple(float(k) for k in range(law.trials + 1))
-    return tuple(range(len(law.levels))) if isinstance(law, Categorical) else ()
+    return tuple(range(len(getattr(law, "levels", ()))))
 
 
 def as_value(law: Any, codes: Floats) -> Any:
     """Values of a discrete law from numbers, which are codes where it has levels."""
-    return levels_from_codes(codes.astype(int), law.levels) if isinstance(law, Categorical) else codes
+    return levels_from_codes(codes.astype(int), law.levels) if hasattr(law, "levels") else codes
 
 
 def as_codes(value: Any) -> Floats:

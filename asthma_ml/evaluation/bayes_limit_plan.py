@@ -10,8 +10,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from asthma_ml.cohort.causal_model import CausalModel, Columns, Noise
+from asthma_ml.cohort.causal_model import CausalModel, Columns
 from asthma_ml.cohort.distributions import Bernoulli
+from asthma_ml.cohort.noise import Noise
 from asthma_ml.evaluation.bayes_limit_laws import as_codes, is_chance, is_continuous, levels_of
 from asthma_ml.evaluation.bayes_limit_readings import Evidence
 

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from asthma_ml.cohort.causal_model import CausalModel, Columns, Noise
+from asthma_ml.cohort.causal_model import CausalModel, Columns
+from asthma_ml.cohort.noise import Noise
 from asthma_ml.evaluation.bayes_limit_laws import as_value, is_chance, levels_of
 from asthma_ml.evaluation.bayes_limit_particles import Particles, repeated
 from asthma_ml.evaluation.bayes_limit_plan import SamplingPlan

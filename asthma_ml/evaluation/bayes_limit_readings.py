@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from asthma_ml.cohort.causal_model import CausalModel, Columns, Noise
+from asthma_ml.cohort.causal_model import CausalModel, Columns
 from asthma_ml.cohort.clinic import COUNTS, DETECTION_LIMITS, REMEMBERED, SHOWN_BY
+from asthma_ml.cohort.noise import Noise
 from asthma_ml.variables import LABEL, Variable, data_dictionary
 
 Floats: TypeAlias = NDArray[np.float64]

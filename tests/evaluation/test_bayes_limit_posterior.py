@@ -9,8 +9,9 @@ from scipy import integrate
 from scipy.special import expit
 from scipy.stats import multivariate_normal, norm
 
-from asthma_ml.cohort.causal_model import CausalModel, Noise
+from asthma_ml.cohort.causal_model import CausalModel
 from asthma_ml.cohort.distributions import Bernoulli, LogNormal, Normal, levels_from_codes
+from asthma_ml.cohort.noise import Noise
 from asthma_ml.cohort.structural_equations import structural_equation
 from asthma_ml.evaluation.bayes_limit_plan import SamplingPlan
 from asthma_ml.evaluation.bayes_limit_posterior import posterior
