@@ -25,8 +25,8 @@ from asthma_ml.cohort.enrolment import enrol, preset_model
 from asthma_ml.cohort.noise import BLOCK_SIZE
 from asthma_ml.cohort.patient_tables import observed_table, truth_columns, truth_table
 from asthma_ml.cohort.presets import Preset
-from asthma_ml.cohort.table_columns import with_text
 from asthma_ml.cohort.structural_equations import equations_in
+from asthma_ml.cohort.table_columns import with_text
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.variables import ID, TRUTH_PREFIX, data_dictionary
 
