@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,8 +17,12 @@ from asthma_ml.cli.options import (
     patients_argument,
     refuse_overwriting,
     say,
+    shows_progress,
     with_verbosity,
 )
+
+if TYPE_CHECKING:
+    from asthma_ml.evaluation.bayes_limit_beside_model import Origin
 
 _INTERVAL = {"value", "lower", "upper"}
 _LONGEST_LIST = 4
@@ -29,19 +33,51 @@ _LONGEST_LIST = 4
     epilog=examples(
         "evaluate other_cohort.csv --model model.aml",
         "evaluate other_cohort.csv --model model.aml -o metrics.json",
+        "evaluate other_cohort.csv --model model.aml --limit --limit-patients 500",
     ),
 )
 @patients_argument
 @model_option
 @label_option
 @columns_option
+@click.option(
+    "--limit",
+    is_flag=True,
+    help="Also compute the Bayes limit, which no classifier can beat; generated cohorts only. Takes minutes.",
+)
+@click.option(
+    "--preset",
+    metavar="NAME|FILE.toml",
+    help="With --limit: how FILE was generated, where the schema beside it does not say so.",
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), help="With --limit: seed of FILE, to check that it is what it says."
+)
+@click.option(
+    "--limit-patients",
+    type=click.IntRange(min=20),
+    default=2000,
+    show_default=True,
+    help="With --limit: on how many patients, the first ones.",
+)
+@click.option(
+    "--particles",
+    type=click.IntRange(min=50),
+    default=2000,
+    show_default=True,
+    help="With --limit: particles of each patient; four times as many halve the error.",
+)
 @output_option(text="Where the metrics go, as JSON; the standard output if left out.")
 @with_verbosity
-def evaluate_command(*, file: str, model: str | None, label: str, columns: str | None, output: str) -> None:
+def evaluate_command(
+    *, file: str, model: str | None, label: str, columns: str | None, output: str, limit: bool, **how: Any
+) -> None:
     """Measure a model on labelled patients.
 
     They should be others than those that it was trained on. Rows of other labels are counted, and
     what the model calls them.
+
+    With --limit the file must be a generated cohort: the limit follows from the causal model that made it.
     """
     from asthma_ml.evaluation.metrics import evaluate_patients
     from asthma_ml.patients import read_patients, write_text
@@ -50,11 +86,30 @@ def evaluate_command(*, file: str, model: str | None, label: str, columns: str |
 
     model_path = model or shipped_model_path()
     refuse_overwriting([file, columns, model_path], [output])
-    metrics = evaluate_patients(load_model(model_path), read_patients(file, columns), label)
+    origin = _origin(file, limit, how)
+    classifier, patients = load_model(model_path), read_patients(file, columns)
+    metrics = evaluate_patients(classifier, patients, label)
+    if origin is not None:
+        from asthma_ml.evaluation.bayes_limit_beside_model import limit_beside_model
+
+        sizes = {"most_patients": how["limit_patients"], "n_particles": how["particles"]}
+        metrics["limit"] = limit_beside_model(classifier, patients, origin, label, **sizes, progress=shows_progress())
     write_text(json.dumps(metrics, indent=2) + "\n", output)
     for reason, n in metrics.pop("left_out").items():
         say(f"left out: {n} rows, {reason}")
     say(readable(metrics))
+
+
+def _origin(file: str, limit: bool, how: Mapping[str, Any]) -> Origin | None:
+    """How the file was generated, asked before any work is done; None without --limit."""
+    if not limit:
+        without = [f"--{name}" for name in ("preset", "seed") if how[name] is not None]
+        if without:
+            raise click.UsageError(f"{' and '.join(without)} only mean something with --limit.")
+        return None
+    from asthma_ml.evaluation.bayes_limit_beside_model import cohort_origin
+
+    return cohort_origin(file, how["preset"], how["seed"])
 
 
 def readable(metrics: Mapping[str, Any]) -> str:

@@ -25,6 +25,7 @@ from asthma_ml.cohort.enrolment import enrol, preset_model
 from asthma_ml.cohort.noise import BLOCK_SIZE
 from asthma_ml.cohort.patient_tables import observed_table, truth_columns, truth_table
 from asthma_ml.cohort.presets import Preset
+from asthma_ml.cohort.structural_equations import equations_in
 from asthma_ml.cohort.table_columns import with_text
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.variables import ID, TRUTH_PREFIX, data_dictionary
@@ -104,7 +105,7 @@ class PatientStream:
         self.with_truth = with_truth or any(name.startswith(TRUTH_PREFIX) for name in self._asked_for())
         self.accepted = self.examined = 0
         self._blocks = self._enrolled = 0
-        self._visible = (*data_dictionary().keys() - {ID}, *clinic.SHOWN_BY)
+        self._visible = (*data_dictionary().keys() - {ID}, *(equation.name for equation in equations_in(clinic)))
 
     def _asked_for(self) -> tuple[str, ...]:
         return self.where.names if self.where is not None else ()

@@ -75,13 +75,43 @@ def evaluate_model(model: PhenotypeClassifier, X: pd.DataFrame, y: ArrayLike, *,
     """
     codes = _codes(model.classes_, np.asarray(y))
     encoded = model.encode(X)
-    probability = model.predict_proba(encoded)
     return {
         "n_patients": len(codes),
         "class_counts": {str(name): int((codes == k).sum()) for k, name in enumerate(model.classes_)},
-        **_with_intervals(_metrics(len(model.classes_)), codes, probability, seed),
+        **score_probabilities(model.classes_, y, model.predict_proba(encoded), seed=seed),
         "decisions": _decisions(model.predict_set(encoded), codes),
     }
+
+
+def score_probabilities(
+    classes: ArrayLike, y: ArrayLike, probability: NDArray[Any], *, seed: int = 0
+) -> dict[str, dict[str, float]]:
+    """Measure probabilities, whoever gave them, on labelled patients.
+
+    Parameters
+    ----------
+    classes : array-like of shape (n_classes,)
+        Classes, in the order of the columns of `probability`.
+    y : array-like of shape (n_patients,)
+        Labels, all of them among the classes.
+    probability : ndarray of shape (n_patients, n_classes)
+        Rows sum to 1.
+    seed : int
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    dict
+        `auc`, `log_loss`, `brier`, `accuracy`, `calibration_slope` and `calibration_intercept`, each with
+        `value`, `lower` and `upper`.
+
+    Raises
+    ------
+    UnusableInputError
+        As `evaluate_model`.
+    """
+    codes = _codes(np.asarray(classes), np.asarray(y))
+    return _with_intervals(_metrics(probability.shape[1]), codes, probability, seed)
 
 
 def evaluate_patients(

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
-from click.testing import Result
+import pytest
+from click.testing import CliRunner, Result
 
+from asthma_ml.cli import commands
 from asthma_ml.cli.evaluate import readable
 
 
@@ -59,3 +61,72 @@ def test_a_summary_is_flat_aligned_and_leaves_tables_out() -> None:
         "auc              0.871 (0.800 to 0.900)",
         "decisions.share  0.500",
     ]
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cohort file with its schema beside it."""
+    path = tmp_path_factory.mktemp("generated") / "other.csv"
+    call = ["generate", "--patients", "120", "--seed", "9", "-o", str(path)]
+    assert CliRunner().invoke(commands, call).exit_code == 0
+    return path
+
+
+def limited(clinic: Path, file: Path, *more: object) -> tuple[object, ...]:
+    sizes = ("--limit", "--limit-patients", 40, "--particles", 60)
+    return ("evaluate", file, "--model", clinic / "model.aml", *sizes, *more)
+
+
+def test_limit_stands_beside_the_model(clinic: Path, generated: Path, run: Callable[..., Result]) -> None:
+    result = run(*limited(clinic, generated))
+    assert result.exit_code == 0, result.stderr
+    limit = json.loads(result.stdout)["limit"]
+    assert limit["n_patients"] == 40
+    assert {"log_loss", "auc", "brier"} <= limit.keys() & limit["model"].keys()
+    difference = limit["model"]["log_loss"]["value"] - limit["log_loss"]["value"]
+    assert limit["log_loss_above_limit"]["value"] == pytest.approx(difference)
+    assert "limit.log_loss" in result.stderr
+    assert "limit.model.log_loss" in result.stderr
+
+
+def test_limit_needs_to_know_how_patients_were_generated(
+    clinic: Path, generated: Path, tmp_path: Path, run: Callable[..., Result]
+) -> None:
+    lonely = tmp_path / "lonely.csv"
+    lonely.write_bytes(generated.read_bytes())
+    refused = run(*limited(clinic, lonely))
+    assert refused.exit_code == 2
+    assert "lonely.schema.json is not beside it" in refused.stderr
+    assert run(*limited(clinic, lonely, "--preset", "severe_clinic", "--seed", 9)).exit_code == 0
+
+
+def test_limit_refuses_patients_of_another_preset(clinic: Path, generated: Path, run: Callable[..., Result]) -> None:
+    result = run(*limited(clinic, generated, "--preset", "sputum_study"))
+    assert result.exit_code == 2
+    assert "not the patients of preset sputum_study, seed 9" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"do": {"smoking_status": "never"}}, "generated with interventions"),
+        ({"where": "true_phenotype == 'th2_high'"}, "chosen by true_phenotype"),
+        ({"overrides": {"sex.female": 0.1}}, "coefficients that this version does not have"),
+        ({"preset": "our_clinic"}, "give --preset with its TOML file"),
+    ],
+)
+def test_limit_refuses_cohorts_that_it_does_not_know(
+    clinic: Path, generated: Path, tmp_path: Path, run: Callable[..., Result], change: dict[str, object], message: str
+) -> None:
+    (tmp_path / "other.csv").write_bytes(generated.read_bytes())
+    schema = json.loads(generated.with_suffix(".schema.json").read_text(encoding="utf-8")) | change
+    (tmp_path / "other.schema.json").write_text(json.dumps(schema), encoding="utf-8")
+    result = run(*limited(clinic, tmp_path / "other.csv"))
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_preset_without_limit_is_a_mistake(clinic: Path, generated: Path, run: Callable[..., Result]) -> None:
+    result = run("evaluate", generated, "--model", clinic / "model.aml", "--preset", "severe_clinic")
+    assert result.exit_code == 2
+    assert "only mean something with --limit" in result.stderr

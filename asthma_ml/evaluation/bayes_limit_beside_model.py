@@ -1,0 +1,234 @@
+"""The Bayes limit beside a model, on the patients of a generated cohort file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from asthma_ml.cohort.conditions import Condition
+from asthma_ml.cohort.generate import schema_path
+from asthma_ml.cohort.patient_stream import PatientStream
+from asthma_ml.cohort.presets import PRESETS, Preset, preset_named
+from asthma_ml.errors import UnusableInputError
+from asthma_ml.evaluation.bayes_limit import bayes_limit, limit_scores, probabilities
+from asthma_ml.evaluation.metrics import INTERVAL, N_BOOTSTRAP, score_probabilities
+from asthma_ml.training import labelled_patients
+from asthma_ml.variables import FOUR_CLASSES, ID, LABEL, TRUTH_PREFIX, data_dictionary
+
+if TYPE_CHECKING:
+    from asthma_ml.classifier import PhenotypeClassifier
+    from asthma_ml.patients import PatientTable
+
+_COMPARED = 64
+"""Patients generated again to see that a file is what its schema says."""
+SCORES = ("log_loss", "auc", "brier")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How the patients of a file were generated.
+
+    Attributes
+    ----------
+    preset : Preset
+        Who enrolled.
+    seed : int or None
+        Seed of the population, where known.
+    where : str or None
+        Condition that they met.
+    """
+
+    preset: Preset
+    seed: int | None = None
+    where: str | None = None
+
+
+def cohort_origin(path: str | Path, preset: str | None = None, seed: int | None = None) -> Origin:
+    """How a file of patients was generated, by its schema or by what the user says.
+
+    Parameters
+    ----------
+    path : path
+        The file; its schema lies beside it.
+    preset, seed : optional
+        They go before what the schema says.
+
+    Returns
+    -------
+    Origin
+        Of the patients.
+
+    Raises
+    ------
+    UnusableInputError
+        No schema and no preset; interventions; a condition on the truth or the label; a preset that is
+        unknown or has other coefficients by now.
+    """
+    schema = _schema(path)
+    if preset is None and schema is None:
+        raise UnusableInputError(
+            f"{path}: the limit is known for generated cohorts only, and {schema_path(path).name} is not beside it; "
+            "give --preset if it was generated"
+        )
+    schema = schema or {}
+    if schema.get("do"):
+        raise UnusableInputError(f"{path}: generated with interventions (do); the limit is known without them only")
+    where = schema.get("where")
+    _refuse_hidden_condition(path, where)
+    seed = seed if seed is not None else schema.get("seed")
+    return Origin(preset_named(preset) if preset else _preset_of(path, schema), seed, where)
+
+
+def _schema(path: str | Path) -> dict[str, Any] | None:
+    beside = schema_path(path)
+    if str(path) == "-" or not beside.is_file():
+        return None
+    try:
+        schema: dict[str, Any] = json.loads(beside.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UnusableInputError(f"{beside}: {error}") from error
+    return schema
+
+
+def _refuse_hidden_condition(path: str | Path, where: str | None) -> None:
+    if where is None:
+        return
+    hidden = [name for name in _names_in(where) if name == LABEL or name.startswith(TRUTH_PREFIX)]
+    if hidden:
+        raise UnusableInputError(
+            f"{path}: its patients were chosen by {', '.join(hidden)}, which the limit may not know; "
+            "generate them without that condition"
+        )
+
+
+def _names_in(where: str) -> tuple[str, ...]:
+    known = pd.Index(where.replace("(", " ").replace(")", " ").replace(".", " ").split())
+    truth = [word for word in known if word.startswith(TRUTH_PREFIX)]
+    return Condition(where, [*data_dictionary(), *truth]).names
+
+
+def _preset_of(path: str | Path, schema: dict[str, Any]) -> Preset:
+    preset = PRESETS.get(schema.get("preset", ""))
+    if preset is None or dict(preset.overrides) != schema.get("overrides", {}):
+        raise UnusableInputError(
+            f"{path}: generated under preset {schema.get('preset')!r} with coefficients that this version does not "
+            "have under that name; give --preset with its TOML file"
+        )
+    return preset
+
+
+def refuse_other_patients(table: pd.DataFrame, origin: Origin) -> None:
+    """Refuse patients who are not those that the preset and seed give.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns of the data dictionary.
+    origin : Origin
+        How they are said to have been generated.
+
+    Raises
+    ------
+    UnusableInputError
+        The same `patient_id` with other values: another preset, seed or version, or an edited file.
+    """
+    if origin.seed is None or ID not in table:
+        return
+    stream = PatientStream(_COMPARED, origin.seed, origin.preset, where=origin.where, with_truth=False)
+    again = pd.concat([observed for observed, _ in stream]).set_index(ID)
+    known = table.set_index(ID)
+    both = again.index.intersection(known.index)
+    again, known = again.loc[both], known.loc[both]
+    shared = [str(name) for name in again if name in known]
+    differs = [name for name in shared if not _same(again[name], known[name])]
+    if differs:
+        raise UnusableInputError(
+            f"these are not the patients of preset {origin.preset.name}, seed {origin.seed}, in this version: "
+            f"{', '.join(differs[:3])} differ; the limit would be that of others"
+        )
+
+
+def _same(mine: pd.Series[Any], theirs: pd.Series[Any]) -> bool:
+    gaps = mine.isna().to_numpy()
+    if not np.array_equal(gaps, theirs.isna().to_numpy()):
+        return False
+    if pd.api.types.is_numeric_dtype(mine):
+        return np.allclose(mine.to_numpy(dtype=float)[~gaps], theirs.to_numpy(dtype=float)[~gaps], atol=1e-6)
+    return bool((mine[~gaps].astype(str).to_numpy() == theirs[~gaps].astype(str).to_numpy()).all())
+
+
+def limit_beside_model(
+    model: PhenotypeClassifier,
+    patients: PatientTable,
+    origin: Origin,
+    label: str = LABEL,
+    *,
+    most_patients: int = 2000,
+    n_particles: int = 2000,
+    seed: int = 0,
+    progress: bool = False,
+) -> dict[str, Any]:
+    """Scores of the limit and of a model on the same generated patients.
+
+    Parameters
+    ----------
+    model : PhenotypeClassifier
+        Fitted.
+    patients : PatientTable
+        A generated cohort, as read by `read_patients`.
+    origin : Origin
+        How it was generated.
+    label : str
+        Column that holds the class.
+    most_patients : int
+        The first so many patients with a class of the model are measured on.
+    n_particles, seed, progress
+        As in `bayes_limit`.
+
+    Returns
+    -------
+    dict
+        `n_patients`; for the limit what `limit_scores` returns; the scores of the `model` on the same patients;
+        and `log_loss_above_limit`, how much is left to learn. Each score has `value`, `lower` and `upper`.
+
+    Raises
+    ------
+    UnusableInputError
+        Classes that the causal model does not know, patients of another origin, or too few of a class.
+    """
+    classes = tuple(str(name) for name in model.classes_)
+    strangers = [name for name in classes if name not in FOUR_CLASSES]
+    if strangers:
+        raise UnusableInputError(f"the limit is known for {', '.join(FOUR_CLASSES)}, not for {', '.join(strangers)}")
+    refuse_other_patients(patients.values, origin)
+    labelled = labelled_patients(patients, label, classes)
+    rows = slice(0, most_patients)
+    table, labels = patients.values.iloc[labelled.rows[rows]], labelled.labels.to_numpy()[rows]
+    limit = bayes_limit(table, origin.preset, n_particles, seed, classes, progress=progress)
+    theirs = model.predict_proba(model.encode(labelled.features.iloc[rows]))
+    scores = score_probabilities(classes, labels, theirs)
+    above = _losses(theirs, labels, classes) - _losses(probabilities(limit), labels, classes)
+    return {
+        "n_patients": len(table),
+        **limit_scores(limit, labels),
+        "model": {name: scores[name] for name in SCORES},
+        "log_loss_above_limit": _mean(above),
+    }
+
+
+def _losses(probability: Any, labels: Any, classes: tuple[str, ...]) -> Any:
+    place = np.array([classes.index(name) for name in labels])
+    return -np.log(np.maximum(probability[np.arange(len(place)), place], 1e-15))
+
+
+def _mean(difference: Any) -> dict[str, float]:
+    """Mean difference over the same patients, with its bootstrap interval."""
+    rng = np.random.default_rng(0)
+    means = difference[rng.integers(0, len(difference), (N_BOOTSTRAP, len(difference)))].mean(axis=1)
+    lower, upper = np.percentile(means, INTERVAL)
+    return {"value": float(difference.mean()), "lower": float(lower), "upper": float(upper)}
