@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.variables import ID, LABEL, OUTPUT_PREFIX, TRUTH_PREFIX, TWO_CLASSES, data_dictionary
+from asthma_ml.variables import FOUR_CLASSES, ID, LABEL, OUTPUT_PREFIX, TRUTH_PREFIX, TWO_CLASSES, data_dictionary
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -141,7 +141,8 @@ def train_classifier(
     -------
     TrainedClassifier
         The model fitted on all labelled rows; its metrics are cross-validated, and its card says what
-        it calls the patients who were left out for another label.
+        it calls the patients who were left out for another label. Where those are patients of other
+        granulocyte classes, it learns to recognise them, see `PhenotypeClassifier.fit_companion`.
 
     Raises
     ------
@@ -159,9 +160,26 @@ def train_classifier(
     model = PhenotypeClassifier(random_state=seed)
     metrics = _cross_validated(model, labelled, held_together, seed)
     model.fit(labelled.features, labelled.labels.to_numpy(), groups=held_together)
+    recognised = _fit_companion(model, labelled)
     others = calls_by_label(model, labelled.other_features, labelled.other_labels)
-    card = _card(labelled, label, metrics, seed) | {"groups": groups, "other_labels": others}
+    card = _card(labelled, label, metrics, seed) | {
+        "groups": groups,
+        "other_labels": others,
+        "recognises_patients_of": recognised,
+    }
     return TrainedClassifier(model, labelled, metrics, card)
+
+
+def _fit_companion(model: PhenotypeClassifier, labelled: LabelledPatients) -> list[str]:
+    """Teach the model the granulocyte classes that it does not name and enough patients have; returns them."""
+    counts = labelled.other_labels.value_counts()
+    foreign = [name for name in FOUR_CLASSES if counts.get(name, 0) >= 2 * N_FOLDS]
+    if not foreign or not set(labelled.class_counts) <= set(FOUR_CLASSES):
+        return []
+    of_them = labelled.other_labels.isin(foreign)
+    features = pd.concat([labelled.features, labelled.other_features[of_them]], ignore_index=True)
+    model.fit_companion(features, pd.concat([labelled.labels, labelled.other_labels[of_them]]).to_numpy())
+    return foreign
 
 
 def _labels(patients: PatientTable, label: str) -> pd.Series[str]:

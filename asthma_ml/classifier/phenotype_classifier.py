@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import expit, softmax
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.utils import Tags, check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
@@ -27,6 +27,9 @@ from asthma_ml.classifier.prediction_sets import (
 )
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.variables import TWO_CLASSES, data_dictionary
+
+_TREES_OF_A_COMPANION = 5
+"""With 5 it recognises as many patients of other classes as with 200."""
 
 
 class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
@@ -90,6 +93,8 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         One minus the held-out probability of the own class, sorted, of the patients of each class.
     venn_abers_grids_ : list of n_classes ndarrays of shape (3, n_points)
         Probability, lower and upper end.
+    companion_ : PhenotypeClassifier or None
+        What tells patients of other classes from those of this model, see `fit_companion`.
     feature_range_ : ndarray of shape (2, n_features)
         Smallest and largest training value as encoded, NaN for a feature that was never measured.
     n_patients_ : int
@@ -183,7 +188,57 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
             self.trees_ = self._fit_trees(patients.X, patients.codes, patients.weight)
         self._calibrate(patients, margins)
         self.feature_importances_ = self._importances(patients)
+        self.companion_: PhenotypeClassifier | None = None
         return self
+
+    def fit_companion(self, X: ArrayLike | pd.DataFrame, y: ArrayLike) -> Self:
+        """Learn to recognise patients of classes that this classifier does not name.
+
+        Parameters
+        ----------
+        X : {array-like, DataFrame} of shape (n_patients, n_features)
+            Features as in `fit`, of patients of the classes of this classifier and of others.
+        y : array-like of shape (n_patients,)
+            Their classes.
+
+        Returns
+        -------
+        PhenotypeClassifier
+            This classifier. Its predictions stay as they are; `predict_foreign` has something to say.
+
+        Raises
+        ------
+        UnusableInputError
+            If `y` lacks a class of this classifier or has no other.
+        """
+        check_is_fitted(self)
+        companion = clone(self).set_params(n_trees=_TREES_OF_A_COMPANION).fit(X, y)
+        if not set(self.classes_) < set(companion.classes_):
+            raise UnusableInputError("a companion needs patients of every class of the classifier, and of others")
+        self.companion_ = companion
+        return self
+
+    def predict_foreign(self, X: ArrayLike | pd.DataFrame) -> np.ndarray:
+        """Name the class of patients who are most likely of none that this classifier names.
+
+        Parameters
+        ----------
+        X : {array-like, DataFrame} of shape (n_patients, n_features)
+            Features as in `fit`.
+
+        Returns
+        -------
+        ndarray of object of shape (n_patients,)
+            The most probable class to the companion; None where it is a class of this classifier, and
+            throughout where there is no companion.
+        """
+        check_is_fitted(self)
+        if self.companion_ is None:
+            return np.full(len(self._check_features(X)), None)
+        likeliest = self.companion_.predict(X)
+        foreign = likeliest.astype(object)
+        foreign[np.isin(likeliest, self.classes_.astype(likeliest.dtype))] = None
+        return np.asarray(foreign)
 
     def decision_function(self, X: ArrayLike | pd.DataFrame) -> np.ndarray:
         """Return calibrated margins.
