@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.utils import Tags, check_consistent_length
+from sklearn.utils import Tags, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
@@ -27,6 +27,8 @@ from asthma_ml.classifier.prediction_sets import (
 )
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.variables import TWO_CLASSES, data_dictionary
+
+_MOST_PATIENTS_FOR_IMPORTANCES = 10_000
 
 _TREES_OF_A_COMPANION = 5
 """With 5 it recognises as many patients of other classes as with 200."""
@@ -189,6 +191,52 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         self._calibrate(patients, margins)
         self.feature_importances_ = self._importances(patients)
         self.companion_: PhenotypeClassifier | None = None
+        return self
+
+    def recalibrate(self, X: ArrayLike | pd.DataFrame, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit calibration, prediction sets and intervals anew to other patients; both parts stay as they are.
+
+        Two numbers are learned, which a hundred patients of a hospital suffice for: how sure the
+        probabilities are, and how frequent the classes.
+
+        Parameters
+        ----------
+        X : {array-like, DataFrame} of shape (n_patients, n_features)
+            Features as in `fit`, of patients that the classifier was not fitted on.
+        y : array-like of shape (n_patients,)
+            Classes of this classifier.
+        sample_weight : array-like of shape (n_patients,), default=None
+            Weights.
+
+        Returns
+        -------
+        PhenotypeClassifier
+            This classifier.
+
+        Raises
+        ------
+        UnusableInputError
+            If `y` lacks a class of this classifier or has another, or a class fewer patients than there
+            are folds.
+        """
+        check_is_fitted(self)
+        features, labels = self._check_features(X), column_or_1d(y)
+        check_consistent_length(features, labels)
+        weight = _check_sample_weight(sample_weight, features, dtype=np.float64, ensure_non_negative=True)
+        features, labels, weight = features[weight > 0], labels[weight > 0], weight[weight > 0]
+        found, codes = np.unique(labels, return_inverse=True)
+        if found.tolist() != self.classes_.tolist() or np.bincount(codes).min() < self.n_folds:
+            raise UnusableInputError(
+                f"recalibration needs {self.n_folds} patients or more of each of "
+                f"{', '.join(map(str, self.classes_))} and of no other class"
+            )
+        patients = distinct_patients(features, codes, weight)
+        now = calibrate(self._margins(patients.X), self.calibration_slope_, self.calibration_intercept_)
+        change = fit_calibration(now[None], patients.codes, patients.weight)
+        changed = calibrate(now[None], change.slope, change.intercept)
+        slope, intercept = change.slope[0] * self.calibration_slope_, change.slope[0] * self.calibration_intercept_
+        self._set_calibration(LinearCalibration(slope, intercept + change.intercept, change.fitted))
+        self._set_sets_and_intervals(patients, changed)
         return self
 
     def fit_companion(self, X: ArrayLike | pd.DataFrame, y: ArrayLike) -> Self:
@@ -470,6 +518,10 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
             return
         self._set_calibration(fit_calibration(margins, patients.codes, patients.weight))
         calibrated = calibrate(margins, self.calibration_slope_, self.calibration_intercept_)
+        self._set_sets_and_intervals(patients, calibrated)
+
+    def _set_sets_and_intervals(self, patients: DistinctPatients, calibrated: np.ndarray) -> None:
+        n_classes = len(self.classes_)
         probability = _probability(calibrated[:, 0] if n_classes == 2 else calibrated)
         of_class = [patients.codes == k for k in range(n_classes)]
         self.conformal_scores_ = [np.sort(1.0 - probability[own, k]) for k, own in enumerate(of_class)]
@@ -479,12 +531,14 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
 
     def _importances(self, patients: DistinctPatients) -> np.ndarray:
         """Shares of the features in both parts, each part counted by how far it moves the margins."""
-        linear = np.average(np.abs(self.linear_.contributions(patients.X)), axis=0, weights=patients.weight)
+        few = slice(None, None, -(-len(patients.X) // _MOST_PATIENTS_FOR_IMPORTANCES))
+        X, weight = patients.X[few], patients.weight[few]
+        linear = np.average(np.abs(self.linear_.contributions(X)), axis=0, weights=weight)
         gain = np.zeros(self.n_features_in_)
         for nodes in (tree.nodes for trees in self.trees_._predictors for tree in trees):
             asks = nodes["is_leaf"] == 0
             np.add.at(gain, nodes["feature_idx"][asks], nodes["gain"][asks])
-        spread = _margins_of_parts(self.linear_, self.trees_, patients.X).std(axis=1).mean(axis=1)
+        spread = _margins_of_parts(self.linear_, self.trees_, X).std(axis=1).mean(axis=1)
         shares = [_shares(linear.sum(axis=1)), _shares(gain)]
         return _shares(np.dot(self.calibration_slope_ * spread, shares))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +15,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from asthma_ml.classifier import PhenotypeClassifier
 from asthma_ml.classifier.calibration import fit_calibration
 from asthma_ml.errors import UnusableInputError
+from asthma_ml.explanation import explain
 from tests.synthetic_patients import fitted_classifier, synthetic_patients
 
 
@@ -153,6 +156,42 @@ class TestDirections:
         assert fitted_classifier(4).trees_.monotonic_cst is None
         assert PhenotypeClassifier(n_trees=2, directions=None).fit(X, y).trees_.monotonic_cst is None
         assert PhenotypeClassifier(n_trees=2).fit(X, y == "th2_high").trees_.monotonic_cst is None
+
+
+class TestRecalibration:
+    """In another hospital three in four patients of one class are referred elsewhere."""
+
+    model = PhenotypeClassifier(n_trees=20).fit(*synthetic_patients(600, seed=1))
+
+    @staticmethod
+    def hospital(n: int, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
+        X, y = synthetic_patients(n, seed=seed)
+        stay = (y == "th2_high") | (np.arange(n) % 4 == 0)
+        return X[stay], y[stay]
+
+    def test_a_hundred_patients_put_the_probabilities_right_and_change_no_order(self):
+        X, y = self.hospital(5000, seed=3)
+        own = copy.deepcopy(self.model).recalibrate(*self.hospital(160, seed=2))
+        before, after = self.model.decision_function(X), own.decision_function(X)
+        np.testing.assert_array_equal(np.argsort(before, kind="stable"), np.argsort(after, kind="stable"))
+        off = [abs(np.mean(1 / (1 + np.exp(-margins))) - np.mean(y == "th2_high")) for margins in (before, after)]
+        assert off[0] > 0.1
+        assert off[1] < 0.04
+        sets = own.predict_set(X)
+        for k, name in enumerate(own.classes_):
+            assert sets[y == name, k].mean() == pytest.approx(0.9, abs=0.1)
+
+    def test_its_own_patients_change_little_and_explanations_still_add_up(self):
+        own = copy.deepcopy(self.model).recalibrate(*synthetic_patients(3000, seed=4))
+        X, _ = synthetic_patients(200, seed=5)
+        assert np.abs(own.predict_proba(X) - self.model.predict_proba(X)).max() < 0.12
+        explain(own, X)
+
+    def test_it_needs_both_classes_and_no_other(self):
+        X, y = synthetic_patients(100)
+        for labels in (np.full(100, "th2_high"), np.where(np.arange(100) < 10, "mixed_granulocytic", y)):
+            with pytest.raises(UnusableInputError, match="recalibration needs 5 patients or more of each"):
+                copy.deepcopy(self.model).recalibrate(X, labels)
 
 
 class TestCompanion:
