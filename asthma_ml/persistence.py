@@ -28,7 +28,7 @@ from asthma_ml.errors import AsthmaMLError, ModelFileError, UnusableInputError
 from asthma_ml.patients import write_bytes, write_text
 from asthma_ml.variables import data_dictionary
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 SELF_TEST_TOLERANCE = 1e-9
 """Largest difference of a probability between writing and loading."""
 
@@ -57,6 +57,8 @@ _REVIEWED = {
     "RandomStateNode": {"numpy.random.mtrand.RandomState"},
     "LossNode": {"sklearn._loss._loss.CyHalfBinomialLoss", "sklearn._loss._loss.CyHalfMultinomialLoss"},
     "ObjectNode": {
+        "asthma_ml.classifier.linear_part.LinearPart",
+        "asthma_ml.classifier.normal_scores.NormalScores",
         "asthma_ml.classifier.phenotype_classifier.PhenotypeClassifier",
         "sklearn._loss.link.Interval",
         "sklearn._loss.link.LogitLink",
@@ -71,6 +73,8 @@ _REVIEWED = {
 }
 # The part of it that skops does not trust by itself.
 _TRUSTED = [
+    "asthma_ml.classifier.linear_part.LinearPart",
+    "asthma_ml.classifier.normal_scores.NormalScores",
     "asthma_ml.classifier.phenotype_classifier.PhenotypeClassifier",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
 ]

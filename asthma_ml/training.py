@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.variables import ID, LABEL, OUTPUT_PREFIX, TRUTH_PREFIX, TWO_CLASSES, data_dictionary
+from asthma_ml.variables import FOUR_CLASSES, ID, LABEL, OUTPUT_PREFIX, TRUTH_PREFIX, TWO_CLASSES, data_dictionary
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -141,7 +142,8 @@ def train_classifier(
     -------
     TrainedClassifier
         The model fitted on all labelled rows; its metrics are cross-validated, and its card says what
-        it calls the patients who were left out for another label.
+        it calls the patients who were left out for another label. Where those are patients of other
+        granulocyte classes, it learns to recognise them, see `PhenotypeClassifier.fit_companion`.
 
     Raises
     ------
@@ -159,9 +161,68 @@ def train_classifier(
     model = PhenotypeClassifier(random_state=seed)
     metrics = _cross_validated(model, labelled, held_together, seed)
     model.fit(labelled.features, labelled.labels.to_numpy(), groups=held_together)
+    recognised = _fit_companion(model, labelled)
     others = calls_by_label(model, labelled.other_features, labelled.other_labels)
-    card = _card(labelled, label, metrics, seed) | {"groups": groups, "other_labels": others}
+    card = _card(labelled, label, metrics, seed) | {
+        "groups": groups,
+        "other_labels": others,
+        "recognises_patients_of": recognised,
+    }
     return TrainedClassifier(model, labelled, metrics, card)
+
+
+def recalibrate_classifier(
+    model: PhenotypeClassifier, patients: PatientTable, label: str = LABEL, *, seed: int = 0
+) -> TrainedClassifier:
+    """Fit the calibration of a classifier anew to the patients of a hospital.
+
+    Parameters
+    ----------
+    model : PhenotypeClassifier
+        Fitted; it is changed.
+    patients : PatientTable
+        As read by `read_patients`; none of them may be among those that the model was fitted on.
+    label : str
+        Column that holds the class.
+    seed : int
+        Seed of the folds.
+
+    Returns
+    -------
+    TrainedClassifier
+        The model; its metrics are cross-validated, and ``log_loss_before`` is that of the model as it came.
+
+    Raises
+    ------
+    UnusableInputError
+        If the table holds truth or prediction columns, or too few patients of a class.
+    """
+    from sklearn.metrics import log_loss
+
+    _refuse_leaks(patients)
+    classes = [str(name) for name in model.classes_]
+    labelled = labelled_patients(patients, label, classes)
+    X, y = model.encode(labelled.features), labelled.labels.to_numpy()
+    probabilities = model.predict_proba(X)
+    before = float(log_loss(y, probabilities, labels=classes))
+    for seen, held_out in _folds(labelled, _held_together(patients, labelled, None), seed):
+        probabilities[held_out] = deepcopy(model).recalibrate(X.iloc[seen], y[seen]).predict_proba(X.iloc[held_out])
+    metrics = {"folds": N_FOLDS, **_metrics(labelled, probabilities), "log_loss_before": before}
+    model.recalibrate(X, y)
+    card = _card(labelled, label, metrics, seed) | {"recalibrated_on": labelled.class_counts}
+    return TrainedClassifier(model, labelled, metrics, card)
+
+
+def _fit_companion(model: PhenotypeClassifier, labelled: LabelledPatients) -> list[str]:
+    """Teach the model the granulocyte classes that it does not name and enough patients have; returns them."""
+    counts = labelled.other_labels.value_counts()
+    foreign = [name for name in FOUR_CLASSES if counts.get(name, 0) >= 2 * N_FOLDS]
+    if not foreign or not set(labelled.class_counts) <= set(FOUR_CLASSES):
+        return []
+    of_them = labelled.other_labels.isin(foreign)
+    features = pd.concat([labelled.features, labelled.other_features[of_them]], ignore_index=True)
+    model.fit_companion(features, pd.concat([labelled.labels, labelled.other_labels[of_them]]).to_numpy())
+    return foreign
 
 
 def _labels(patients: PatientTable, label: str) -> pd.Series[str]:
@@ -222,18 +283,24 @@ def _cross_validated(
     model: PhenotypeClassifier, labelled: LabelledPatients, held_together: NDArray[Any] | None, seed: int
 ) -> dict[str, float]:
     """Metrics on patients that the fitted fold has not seen."""
-    from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
     from sklearn.model_selection import cross_val_predict
 
     y = labelled.labels.to_numpy(dtype=object)
     folds = _folds(labelled, held_together, seed)
     given = {} if held_together is None else {"groups": held_together}
     probabilities = cross_val_predict(model, labelled.features, y, cv=folds, method="predict_proba", params=given)
+    return {"folds": len(folds), **_metrics(labelled, probabilities)}
+
+
+def _metrics(labelled: LabelledPatients, probabilities: NDArray[Any]) -> dict[str, float]:
+    """How good held-out probabilities are."""
+    from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
+
+    y = labelled.labels.to_numpy(dtype=object)
     names = sorted(labelled.class_counts)
     two = len(names) == 2
     predicted = [names[i] for i in probabilities.argmax(axis=1)]
     return {
-        "folds": len(folds),
         "auc": float(roc_auc_score(y, probabilities[:, 1] if two else probabilities, multi_class="ovr")),
         "balanced_accuracy": float(balanced_accuracy_score(y, predicted)),
         "log_loss": float(log_loss(y, probabilities, labels=names)),

@@ -67,6 +67,13 @@ class TestRoundTrip:
         np.testing.assert_array_equal(explain(loaded, X).features, explain(model, X).features)
         assert loaded.get_params() == model.get_params()
 
+    def test_a_companion_comes_along(self, tmp_path):
+        X, y = synthetic_patients(200, n_classes=4)
+        two = np.isin(y, ["th2_high", "neutrophilic_th2_low"])
+        model = PhenotypeClassifier(n_trees=2).fit(X[two], y[two]).fit_companion(X, y)
+        save_model(model, tmp_path / "model.aml")
+        np.testing.assert_array_equal(load_model(tmp_path / "model.aml").predict_foreign(X), model.predict_foreign(X))
+
     @pytest.mark.parametrize("random_state", [None, 7, np.random.RandomState(3)], ids=["none", "int", "RandomState"])
     def test_models_with_other_settings_come_back(self, tmp_path, random_state):
         X, y = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 3)), columns=list("abc")), np.arange(60) % 3
@@ -212,7 +219,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("changes", "message"),
         [
-            ({"format_version": 99}, "has model format 99, this version reads 1"),
+            ({"format_version": 99}, "has model format 99, this version reads 2"),
             ({"format": "another"}, "no asthma_ml model file"),
             ({"estimator_sha256": "0" * 64}, "does not match its checksum"),
             ({"data_dictionary": []}, "unit or levels of age_years, .* have changed"),

@@ -151,3 +151,18 @@ def test_the_card_says_what_the_model_calls_patients_of_no_class(observed: pd.Da
     for name, share in trained.card["other_labels"]["mixed_granulocytic"]["called"].items():
         assert share == pytest.approx((table["aml_phenotype"] == name).mean())
     assert train_classifier(read_patients(observed), classes=FOUR_CLASSES).card["other_labels"] == {}
+
+
+def test_mixed_and_paucigranulocytic_patients_are_recognised_where_the_file_has_some(observed: pd.DataFrame) -> None:
+    """Nobody is called Th2-high who is most likely of a class that the model does not name."""
+    trained = train_classifier(read_patients(observed))
+    assert set(trained.card["recognises_patients_of"]) == set(FOUR_CLASSES) - set(TWO_CLASSES)
+    fresh = generate_cohort(n_patients=600, seed=14).observed
+    table = predict_table(trained.model, fresh, explain="none")
+    called, named = table["aml_status"] == "ok", fresh["phenotype"].isin(TWO_CLASSES)
+    only_two = train_classifier(read_patients(observed[observed["phenotype"].isin(TWO_CLASSES)]))
+    assert only_two.card["recognises_patients_of"] == []
+    called_before = predict_table(only_two.model, fresh, explain="none")["aml_status"] == "ok"
+    assert called[~named].mean() < 0.75 * called_before[~named].mean()
+    assert called[named].mean() > called[~named].mean()
+    assert table["aml_reasons"].str.contains("ost like (?:mixed|pauci)granulocytic|ost like mixed granulocytic").any()

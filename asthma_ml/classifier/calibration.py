@@ -1,25 +1,30 @@
-"""Calibration of margins by a linear map, so that what explains the margin explains the log-odds."""
+"""Calibration of margins by a linear map, so that what explains the margins explains the log-odds.
+
+The margins of the parts of the classifier are weighed against each other by the same fit: an ensemble
+whose weights come from patients that its parts have not seen.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
+from scipy.optimize import minimize
+from scipy.special import log_softmax, softmax
 
 
 @dataclass(frozen=True, slots=True)
 class LinearCalibration:
-    """Log-odds as a linear map of margins: ``calibrated = slope @ margin + intercept``.
+    """Log-odds as a sum of margins: ``calibrated = sum of slope[i] * margins[i] + intercept``.
 
     Attributes
     ----------
-    slope : ndarray of shape (n_margins, n_margins)
-        One margin in the two-class task, one a class otherwise.
+    slope : ndarray of shape (n_parts,)
+        Weight of each part, not negative: no part is ever turned upside down.
     intercept : ndarray of shape (n_margins,)
         On the scale of log-odds.
     fitted : bool
-        False where it is the identity because it could not be fitted.
+        False where it is the mean of the parts because it could not be fitted.
     """
 
     slope: np.ndarray
@@ -27,9 +32,9 @@ class LinearCalibration:
     fitted: bool
 
 
-def identity_calibration(n_margins: int) -> LinearCalibration:
-    """Return the calibration that leaves margins as they are."""
-    return LinearCalibration(np.eye(n_margins), np.zeros(n_margins), fitted=False)
+def mean_of_parts(n_parts: int, n_margins: int) -> LinearCalibration:
+    """Return the calibration that takes the mean of the parts as it is."""
+    return LinearCalibration(np.full(n_parts, 1.0 / n_parts), np.zeros(n_margins), fitted=False)
 
 
 def fit_calibration(margins: np.ndarray, codes: np.ndarray, weight: np.ndarray) -> LinearCalibration:
@@ -37,8 +42,8 @@ def fit_calibration(margins: np.ndarray, codes: np.ndarray, weight: np.ndarray) 
 
     Parameters
     ----------
-    margins : ndarray of shape (n_patients, n_margins)
-        Out-of-fold margins.
+    margins : ndarray of shape (n_parts, n_patients, n_margins)
+        Out-of-fold margins of each part; one margin with two classes, one a class with more.
     codes : ndarray of shape (n_patients,)
         Place of the class of each patient.
     weight : ndarray of shape (n_patients,)
@@ -47,48 +52,61 @@ def fit_calibration(margins: np.ndarray, codes: np.ndarray, weight: np.ndarray) 
     Returns
     -------
     LinearCalibration
-        Platt's sigmoid with two classes, multinomial logistic regression with more, both with a weak
-        ridge that keeps separable margins finite; the identity where margins rank no better than
-        chance, because a slope that is not positive would turn the model upside down.
+        The likeliest slopes that are not negative, with a weak ridge that keeps separable margins
+        finite; the mean of the parts where no part ranks better than chance.
 
     References
     ----------
-    Platt J, Advances in Large Margin Classifiers, 1999; 61-74.
+    Platt J, Advances in Large Margin Classifiers, 1999; 61-74. Breiman L, Mach Learn, 1996;24:49-64.
     """
-    regression = LogisticRegression(C=1.0, tol=1e-6, max_iter=1000)
-    regression.fit(margins, codes, sample_weight=weight)
-    slope, intercept = regression.coef_, regression.intercept_
-    if not np.all(_gain_of_each_margin(slope) > 0):
-        return identity_calibration(margins.shape[1])
-    return LinearCalibration(slope, intercept, fitted=True)
+    n_parts, _, n_margins = margins.shape
+    # The margin of the first of two classes is zero.
+    by_class = np.concatenate([np.zeros_like(margins), margins], axis=2) if n_margins == 1 else margins
+    free = by_class.shape[2] - 1
+
+    def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+        slope, intercept = parameters[:n_parts], np.r_[0.0, parameters[n_parts:]]
+        total = np.tensordot(slope, by_class, axes=1) + intercept
+        surprise = -log_softmax(total, axis=1)[np.arange(len(codes)), codes]
+        error = softmax(total, axis=1)
+        error[np.arange(len(codes)), codes] -= 1.0
+        error *= weight[:, None]
+        gradient = np.r_[np.tensordot(by_class, error, axes=2) + slope, error.sum(axis=0)[1:]]
+        return float(weight @ surprise + 0.5 * slope @ slope), gradient
+
+    bounds = [(0.0, None)] * n_parts + [(None, None)] * free
+    found = minimize(
+        loss,
+        np.r_[np.full(n_parts, 1.0 / n_parts), np.zeros(free)],
+        jac=True,
+        bounds=bounds,
+        method="L-BFGS-B",
+        options={"ftol": 1e-13, "gtol": 1e-7 * weight.sum(), "maxiter": 500},
+    ).x
+    slope, intercept = found[:n_parts], found[n_parts:]
+    if not np.any(slope > 0):
+        return mean_of_parts(n_parts, n_margins)
+    return LinearCalibration(slope, intercept if n_margins == 1 else np.r_[0.0, intercept], fitted=True)
 
 
 def calibrate(margins: np.ndarray, slope: np.ndarray, intercept: np.ndarray) -> np.ndarray:
-    """Apply the linear map to the last axis of margins.
+    """Apply the linear map to the margins of all parts.
 
     Parameters
     ----------
-    margins : ndarray of shape (..., n_margins)
+    margins : ndarray of shape (n_parts, ..., n_margins)
         Margins, or their Shapley values with an `intercept` of zero.
-    slope : ndarray of shape (n_margins, n_margins)
-        Linear part.
+    slope : ndarray of shape (n_parts,)
+        Weight of each part.
     intercept : ndarray of shape (n_margins,)
         Constant part.
 
     Returns
     -------
     ndarray of shape (..., n_margins)
-        A row does not depend on the rows beside it, to the last bit, as it could through a matrix product.
+        A row does not depend on the rows beside it, to the last bit.
     """
-    calibrated: np.ndarray = np.zeros_like(margins) + intercept
-    for j in range(margins.shape[-1]):
-        calibrated += margins[..., j : j + 1] * slope[:, j]
+    calibrated: np.ndarray = np.zeros(margins.shape[1:]) + intercept
+    for part, weight in zip(margins, slope, strict=True):
+        calibrated += weight * part
     return calibrated
-
-
-def _gain_of_each_margin(slope: np.ndarray) -> np.ndarray:
-    """What a margin adds to the log-odds of its own class against the mean of the others."""
-    n_margins = len(slope)
-    own = np.diag(slope)
-    others = (slope.sum(axis=0) - own) / max(n_margins - 1, 1)
-    return np.asarray(own - others)

@@ -8,16 +8,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import expit, softmax
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.utils import Tags, check_consistent_length
+from sklearn.utils import Tags, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
-from asthma_ml.classifier.calibration import LinearCalibration, calibrate, fit_calibration, identity_calibration
+from asthma_ml.classifier.calibration import LinearCalibration, calibrate, fit_calibration, mean_of_parts
 from asthma_ml.classifier.distinct_patients import DistinctPatients, distinct_patients
 from asthma_ml.classifier.encoding import align_features, encode_features, refuse_forbidden_features
+from asthma_ml.classifier.linear_part import LinearPart
 from asthma_ml.classifier.prediction_sets import (
     conformal_sets,
     conformal_thresholds,
@@ -26,6 +27,11 @@ from asthma_ml.classifier.prediction_sets import (
 )
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.variables import TWO_CLASSES, data_dictionary
+
+_MOST_PATIENTS_FOR_IMPORTANCES = 10_000
+
+_TREES_OF_A_COMPANION = 5
+"""With 5 it recognises as many patients of other classes as with 200."""
 
 
 class Assessment(NamedTuple):
@@ -51,10 +57,13 @@ class Assessment(NamedTuple):
 
 
 class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
-    """Boosted shallow trees on what a clinic measures, calibrated, with sets and intervals.
+    """A regression and boosted shallow trees on what a clinic measures, calibrated, with sets and intervals.
 
-    A scikit-learn classifier throughout. Tests that were not done stay missing: the trees learn a
-    branch for them. Research software, not a medical device.
+    A scikit-learn classifier throughout. The margins are a weighted sum of two parts. The linear part is
+    a logistic regression on normal scores that reads tests which were not done off those that were; it
+    learns fast and carries a small cohort. The trees act on the columns as they are, with a branch for
+    tests that were not done, and add what is not linear. How much each part counts is fitted on patients
+    that neither has seen. Research software, not a medical device.
 
     Parameters
     ----------
@@ -68,6 +77,8 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         Smallest number of patients in a leaf.
     l2_regularization : float, default=1.0
         Penalty on the values of the leaves.
+    linear_penalty : float, default=10.0
+        Penalty on the squared coefficients of the linear part, whose scores have unit variance.
     directions : {"biology"} or None, default="biology"
         With ``"biology"`` and the two classes of the mission, a column whose sign biology knows (the data
         dictionary's ``points_to``) can only move the prediction that way.
@@ -88,19 +99,26 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         Number of features.
     feature_names_in_ : ndarray of shape (n_features,)
         Their names, where `X` had names.
+    linear_ : LinearPart
+        Fitted on all patients.
     trees_ : HistGradientBoostingClassifier
         Fitted on all patients; classes are places in `classes_`.
-    calibration_slope_ : ndarray of shape (n_margins, n_margins)
-        Linear part of the calibration, one margin with two classes.
+    calibration_slope_ : ndarray of shape (2,)
+        How much the margins of the linear part and those of the trees count.
     calibration_intercept_ : ndarray of shape (n_margins,)
-        Constant part.
+        Constant part; one margin with two classes.
     is_calibrated_ : bool
         False where a class has fewer patients than there are folds, or where held-out margins rank no
-        better than chance: probabilities are then those of the trees.
+        better than chance: the margins are then the mean of both parts.
+    feature_importances_ : ndarray of shape (n_features,)
+        Share of each feature in what moves the margins of the training patients; of the trees' part, the
+        share in what their questions gain.
     conformal_scores_ : list of n_classes ndarrays
         One minus the held-out probability of the own class, sorted, of the patients of each class.
     venn_abers_grids_ : list of n_classes ndarrays of shape (3, n_points)
         Probability, lower and upper end.
+    companion_ : PhenotypeClassifier or None
+        What tells patients of other classes from those of this model, see `fit_companion`.
     feature_range_ : ndarray of shape (2, n_features)
         Smallest and largest training value as encoded, NaN for a feature that was never measured.
     n_patients_ : int
@@ -128,6 +146,7 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         max_depth: int | None = 3,
         min_samples_leaf: int = 20,
         l2_regularization: float = 1.0,
+        linear_penalty: float = 10.0,
         directions: str | None = "biology",
         n_folds: int = 5,
         confidence: float = 0.9,
@@ -139,6 +158,7 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         self.max_depth = max_depth
         self.min_samples_leaf = min_samples_leaf
         self.l2_regularization = l2_regularization
+        self.linear_penalty = linear_penalty
         self.directions = directions
         self.n_folds = n_folds
         self.confidence = confidence
@@ -152,7 +172,7 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         sample_weight: ArrayLike | None = None,
         groups: ArrayLike | None = None,
     ) -> Self:
-        """Fit trees, calibration, prediction sets and intervals.
+        """Fit both parts, calibration, prediction sets and intervals.
 
         Parameters
         ----------
@@ -185,10 +205,110 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         patients = distinct_patients(X, codes, weight, grouped)
         self.n_distinct_patients_ = len(patients.codes)
         with threadpool_limits(self.n_threads, user_api="openmp"):
-            margins = self._out_of_fold_margins(patients)
+            scores = LinearPart().fit_scores(patients.X, patients.weight, self._is_category(), self._directions())
+            completed = scores.completed(patients.X)
+            margins = self._out_of_fold_margins(patients, scores, completed)
+            self.linear_ = scores.with_coefficients(completed, patients.codes, patients.weight, self.linear_penalty)
             self.trees_ = self._fit_trees(patients.X, patients.codes, patients.weight)
         self._calibrate(patients, margins)
+        self.feature_importances_ = self._importances(patients)
+        self.companion_: PhenotypeClassifier | None = None
         return self
+
+    def recalibrate(self, X: ArrayLike | pd.DataFrame, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit calibration, prediction sets and intervals anew to other patients; both parts stay as they are.
+
+        Two numbers are learned, which a hundred patients of a hospital suffice for: how sure the
+        probabilities are, and how frequent the classes.
+
+        Parameters
+        ----------
+        X : {array-like, DataFrame} of shape (n_patients, n_features)
+            Features as in `fit`, of patients that the classifier was not fitted on.
+        y : array-like of shape (n_patients,)
+            Classes of this classifier.
+        sample_weight : array-like of shape (n_patients,), default=None
+            Weights.
+
+        Returns
+        -------
+        PhenotypeClassifier
+            This classifier.
+
+        Raises
+        ------
+        UnusableInputError
+            If `y` lacks a class of this classifier or has another, or a class fewer patients than there
+            are folds.
+        """
+        check_is_fitted(self)
+        features, labels = self._check_features(X), column_or_1d(y)
+        check_consistent_length(features, labels)
+        weight = _check_sample_weight(sample_weight, features, dtype=np.float64, ensure_non_negative=True)
+        features, labels, weight = features[weight > 0], labels[weight > 0], weight[weight > 0]
+        found, codes = np.unique(labels, return_inverse=True)
+        if found.tolist() != self.classes_.tolist() or np.bincount(codes).min() < self.n_folds:
+            raise UnusableInputError(
+                f"recalibration needs {self.n_folds} patients or more of each of "
+                f"{', '.join(map(str, self.classes_))} and of no other class"
+            )
+        patients = distinct_patients(features, codes, weight)
+        now = calibrate(self._margins(patients.X), self.calibration_slope_, self.calibration_intercept_)
+        change = fit_calibration(now[None], patients.codes, patients.weight)
+        changed = calibrate(now[None], change.slope, change.intercept)
+        slope, intercept = change.slope[0] * self.calibration_slope_, change.slope[0] * self.calibration_intercept_
+        self._set_calibration(LinearCalibration(slope, intercept + change.intercept, change.fitted))
+        self._set_sets_and_intervals(patients, changed)
+        return self
+
+    def fit_companion(self, X: ArrayLike | pd.DataFrame, y: ArrayLike) -> Self:
+        """Learn to recognise patients of classes that this classifier does not name.
+
+        Parameters
+        ----------
+        X : {array-like, DataFrame} of shape (n_patients, n_features)
+            Features as in `fit`, of patients of the classes of this classifier and of others.
+        y : array-like of shape (n_patients,)
+            Their classes.
+
+        Returns
+        -------
+        PhenotypeClassifier
+            This classifier. Its predictions stay as they are; `predict_foreign` has something to say.
+
+        Raises
+        ------
+        UnusableInputError
+            If `y` lacks a class of this classifier or has no other.
+        """
+        check_is_fitted(self)
+        companion = clone(self).set_params(n_trees=_TREES_OF_A_COMPANION).fit(X, y)
+        if not set(self.classes_) < set(companion.classes_):
+            raise UnusableInputError("a companion needs patients of every class of the classifier, and of others")
+        self.companion_ = companion
+        return self
+
+    def predict_foreign(self, X: ArrayLike | pd.DataFrame) -> np.ndarray:
+        """Name the class of patients who are most likely of none that this classifier names.
+
+        Parameters
+        ----------
+        X : {array-like, DataFrame} of shape (n_patients, n_features)
+            Features as in `fit`.
+
+        Returns
+        -------
+        ndarray of object of shape (n_patients,)
+            The most probable class to the companion; None where it is a class of this classifier, and
+            throughout where there is no companion.
+        """
+        check_is_fitted(self)
+        if self.companion_ is None:
+            return np.full(len(self._check_features(X)), None)
+        likeliest = self.companion_.predict(X)
+        foreign = likeliest.astype(object)
+        foreign[np.isin(likeliest, self.classes_.astype(likeliest.dtype))] = None
+        return np.asarray(foreign)
 
     def decision_function(self, X: ArrayLike | pd.DataFrame) -> np.ndarray:
         """Return calibrated margins.
@@ -317,16 +437,6 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         return encode_features(align_features(table, names))
 
     @property
-    def feature_importances_(self) -> np.ndarray:
-        """Share of each feature in what all questions of the trees gain, of shape (n_features,)."""
-        check_is_fitted(self)
-        gain = np.zeros(self.n_features_in_)
-        for nodes in (tree.nodes for trees in self.trees_._predictors for tree in trees):
-            asks = nodes["is_leaf"] == 0
-            np.add.at(gain, nodes["feature_idx"][asks], nodes["gain"][asks])
-        return np.asarray(gain / gain.sum() if gain.any() else gain)
-
-    @property
     def uncalibrated_classes(self) -> tuple[Any, ...]:
         """Classes with too few patients to be ruled out at `confidence`."""
         check_is_fitted(self)
@@ -343,6 +453,7 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
             f'directions={self.directions!r}: allowed are "biology" and None': self.directions not in ("biology", None),
             f"n_folds={self.n_folds!r}: must be at least 2": self.n_folds < 2,
             f"confidence={self.confidence!r}: must lie between 0 and 1": not 0 < self.confidence < 1,
+            f"linear_penalty={self.linear_penalty!r}: must be positive": not self.linear_penalty > 0,
         }
         if found := [text for text, holds in problems.items() if holds]:
             raise UnusableInputError("; ".join(found))
@@ -413,8 +524,16 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         towards = str(self.classes_[1])
         return [dictionary[name].direction(towards) if name in dictionary else 0 for name in names]
 
-    def _out_of_fold_margins(self, patients: DistinctPatients) -> np.ndarray | None:
-        """Margins from trees that have not seen the patient's group; None where a class cannot fill the folds."""
+    def _is_category(self) -> np.ndarray:
+        """Which features hold places of levels."""
+        names = getattr(self, "feature_names_in_", np.full(self.n_features_in_, None))
+        dictionary = data_dictionary()
+        return np.array([name in dictionary and dictionary[name].kind == "category" for name in names])
+
+    def _out_of_fold_margins(
+        self, patients: DistinctPatients, scores: LinearPart, completed: np.ndarray
+    ) -> np.ndarray | None:
+        """Margins of both parts, fitted without the patient's group; None where a class cannot fill the folds."""
         if np.bincount(patients.codes).min() < self.n_folds:
             return None
         folds = patients.folds(self.n_folds)
@@ -422,28 +541,46 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
             return None
         margins: list[np.ndarray] = []
         for fold in range(folds.max() + 1):
-            seen = folds != fold
-            trees = self._fit_trees(patients.X[seen], patients.codes[seen], patients.weight[seen])
-            margins.append(_as_columns(trees.decision_function(patients.X[~seen])))
+            seen, codes, weight = folds != fold, *(of[folds != fold] for of in (patients.codes, patients.weight))
+            linear = scores.with_coefficients(completed[seen], codes, weight, self.linear_penalty)
+            trees = self._fit_trees(patients.X[seen], codes, weight)
+            margins.append(_margins_of_parts(linear, trees, patients.X[~seen]))
         back = np.argsort(np.argsort(folds, kind="stable"), kind="stable")
-        return np.concatenate(margins)[back]
+        return np.concatenate(margins, axis=1)[:, back]
 
     def _calibrate(self, patients: DistinctPatients, margins: np.ndarray | None) -> None:
         """Set calibration, conformal scores and intervals from held-out margins."""
         n_classes = len(self.classes_)
         if margins is None:
-            self._set_calibration(identity_calibration(1 if n_classes == 2 else n_classes))
+            self._set_calibration(mean_of_parts(2, 1 if n_classes == 2 else n_classes))
             self.conformal_scores_ = [np.empty(0)] * n_classes
             self.venn_abers_grids_ = [np.empty((3, 0))] * n_classes
             return
         self._set_calibration(fit_calibration(margins, patients.codes, patients.weight))
         calibrated = calibrate(margins, self.calibration_slope_, self.calibration_intercept_)
+        self._set_sets_and_intervals(patients, calibrated)
+
+    def _set_sets_and_intervals(self, patients: DistinctPatients, calibrated: np.ndarray) -> None:
+        n_classes = len(self.classes_)
         probability = _probability(calibrated[:, 0] if n_classes == 2 else calibrated)
         of_class = [patients.codes == k for k in range(n_classes)]
         self.conformal_scores_ = [np.sort(1.0 - probability[own, k]) for k, own in enumerate(of_class)]
         self.venn_abers_grids_ = [
             venn_abers_grid(probability[:, k], own, patients.weight) for k, own in enumerate(of_class)
         ]
+
+    def _importances(self, patients: DistinctPatients) -> np.ndarray:
+        """Shares of the features in both parts, each part counted by how far it moves the margins."""
+        few = slice(None, None, -(-len(patients.X) // _MOST_PATIENTS_FOR_IMPORTANCES))
+        X, weight = patients.X[few], patients.weight[few]
+        linear = np.average(np.abs(self.linear_.contributions(X)), axis=0, weights=weight)
+        gain = np.zeros(self.n_features_in_)
+        for nodes in (tree.nodes for trees in self.trees_._predictors for tree in trees):
+            asks = nodes["is_leaf"] == 0
+            np.add.at(gain, nodes["feature_idx"][asks], nodes["gain"][asks])
+        spread = _margins_of_parts(self.linear_, self.trees_, X).std(axis=1).mean(axis=1)
+        shares = [_shares(linear.sum(axis=1)), _shares(gain)]
+        return _shares(np.dot(self.calibration_slope_ * spread, shares))
 
     def _set_calibration(self, calibration: LinearCalibration) -> None:
         self.calibration_slope_ = calibration.slope
@@ -452,9 +589,9 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
 
     def _margins(self, X: np.ndarray) -> np.ndarray:
         if len(X) == 0:
-            return np.empty((0, len(self.calibration_intercept_)))
+            return np.empty((2, 0, len(self.calibration_intercept_)))
         with threadpool_limits(self.n_threads, user_api="openmp"):
-            return _as_columns(self.trees_.decision_function(X))
+            return _margins_of_parts(self.linear_, self.trees_, X)
 
 
 def _each_fold_leaves_every_class(folds: np.ndarray, codes: np.ndarray) -> bool:
@@ -477,9 +614,15 @@ def _unweighted_where_possible(
     return X, codes, weight
 
 
-def _as_columns(margins: np.ndarray) -> np.ndarray:
-    """Margins as a matrix, also where scikit-learn gives one number a patient."""
-    return margins.reshape(len(margins), -1)
+def _margins_of_parts(linear: LinearPart, trees: HistGradientBoostingClassifier, X: np.ndarray) -> np.ndarray:
+    """Margins of the linear part and of the trees, of shape (2, n_patients, n_margins)."""
+    # scikit-learn gives one number a patient where there are two classes.
+    return np.stack([linear.margins(X), trees.decision_function(X).reshape(len(X), -1)])
+
+
+def _shares(sizes: np.ndarray) -> np.ndarray:
+    """Sizes as shares of their sum."""
+    return np.asarray(sizes / sizes.sum() if sizes.any() else sizes)
 
 
 def _probability(margins: np.ndarray) -> np.ndarray:

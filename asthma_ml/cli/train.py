@@ -31,6 +31,7 @@ CLASSES = {"two": TWO_CLASSES, "four": FOUR_CLASSES}
         "train cohort.csv --label phenotype -o model.aml",
         "train cohort.csv --classes four -o four_classes.aml",
         "train cohort.csv --groups site -o model.aml",
+        "train our_patients.csv --recalibrate-only model.aml -o our_model.aml",
     ),
 )
 @patients_argument
@@ -48,11 +49,26 @@ CLASSES = {"two": TWO_CLASSES, "four": FOUR_CLASSES}
     metavar="COLUMN",
     help="Column, such as site, whose rows of one value are held out together. Rows of one patient always are.",
 )
+@click.option(
+    "--recalibrate-only",
+    "recalibrated",
+    metavar="MODEL",
+    type=click.Path(dir_okay=False),
+    help="Keep what MODEL has learned and fit only its calibration to these patients; a hundred or so suffice.",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of model and folds.")
 @output_option(MODEL_SUFFIXES, required=True, text="Model file, .aml; its card is written beside it.")
 @with_verbosity
 def train_command(
-    *, file: str, label: str, columns: str | None, classes: str, groups: str | None, seed: int, output: str
+    *,
+    file: str,
+    label: str,
+    columns: str | None,
+    classes: str,
+    groups: str | None,
+    recalibrated: str | None,
+    seed: int,
+    output: str,
 ) -> None:
     """Train a classifier on labelled patients.
 
@@ -60,18 +76,27 @@ def train_command(
     them.
     """
     from asthma_ml.patients import read_patients
-    from asthma_ml.persistence import card_path, save_model_with_card
-    from asthma_ml.training import train_classifier
+    from asthma_ml.persistence import card_path, load_model, save_model_with_card
+    from asthma_ml.training import recalibrate_classifier, train_classifier
 
-    refuse_overwriting([file, columns], [output, card_path(output)])
+    if groups is not None and recalibrated is not None:
+        raise click.UsageError(
+            "--groups is of no use to --recalibrate-only, which fits nothing that could be held out."
+        )
+    refuse_overwriting([file, columns, recalibrated], [output, card_path(output)])
     patients = read_patients(file, columns)
     say_repeated_patients(patients)
-    trained = train_classifier(patients, label, CLASSES[classes], groups=groups, seed=seed)
+    if recalibrated is None:
+        trained = train_classifier(patients, label, CLASSES[classes], groups=groups, seed=seed)
+    else:
+        trained = recalibrate_classifier(load_model(recalibrated), patients, label, seed=seed)
     save_model_with_card(trained.model, output, card=trained.card)
     for reason, n in trained.patients.left_out.items():
         say(f"left out: {n} rows, {reason}")
-    for line in others_called(trained.card["other_labels"]):
+    for line in others_called(trained.card.get("other_labels", {})):
         say(line)
+    if recalibrated is not None:
+        say(f"log-loss of {recalibrated} as it was: {trained.metrics['log_loss_before']:.3f}")
     say("trained on " + ", ".join(f"{n} {name}" for name, n in trained.patients.class_counts.items()))
     for name in ("auc", "balanced_accuracy", "log_loss"):
         click.echo(f"{name:<18} {trained.metrics[name]:.3f}  (cross-validated, {trained.metrics['folds']} folds)")

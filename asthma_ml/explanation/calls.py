@@ -101,8 +101,9 @@ def judge_calls(model: PhenotypeClassifier, encoded: pd.DataFrame, invalid: np.n
     -------
     Calls
         A patient is called where a marker of inflammation was measured, no value lies outside the range
-        of the training patients, the most probable class alone is in the prediction set, and its
-        probability is at least `MINIMUM_PROBABILITY`.
+        of the training patients, the most probable class alone is in the prediction set, its
+        probability is at least `MINIMUM_PROBABILITY`, and the patient is not more likely of a class
+        that the model does not name.
     """
     assessed = model.assess(encoded)
     return Calls(
@@ -110,7 +111,13 @@ def judge_calls(model: PhenotypeClassifier, encoded: pd.DataFrame, invalid: np.n
         **assessed._asdict(),
         invalid=np.zeros(len(encoded), dtype=bool) if invalid is None else invalid,
         out_of_range=_out_of_range(model, encoded),
-        abstained=joined([_without_markers(encoded), _undecided(model, assessed.probability, assessed.in_set)]),
+        abstained=joined(
+            [
+                _without_markers(encoded),
+                _undecided(model, assessed.probability, assessed.in_set),
+                _of_another_class(model, encoded),
+            ]
+        ),
     )
 
 
@@ -159,6 +166,15 @@ def _without_markers(encoded: pd.DataFrame) -> np.ndarray:
     ]
     none_measured = encoded[markers].isna().all(axis=1).to_numpy(dtype=bool)
     return np.where(none_measured, "no marker of inflammation measured", "").astype(object)
+
+
+def _of_another_class(model: PhenotypeClassifier, encoded: pd.DataFrame) -> np.ndarray:
+    """Name the disease that a patient has more likely than any that the model names."""
+    phrases = [
+        "" if name is None else f"most like {plain_name(name)} disease, which this model does not name"
+        for name in model.predict_foreign(encoded)
+    ]
+    return np.array(phrases, dtype=object)
 
 
 def _undecided(model: PhenotypeClassifier, probability: np.ndarray, in_set: np.ndarray) -> np.ndarray:

@@ -241,7 +241,7 @@ def explain_calls(
     """
     probability = calls.probability
     explained = explained_classes(model, probability)
-    contributions, base_margins = margin_contributions(model.trees_, encoded.to_numpy())
+    contributions, base_margins = _contributions_of_parts(model, encoded.to_numpy())
     features, base = _log_odds_contributions(model, encoded, explained, contributions, base_margins)
     log_odds = class_log_odds(_class_margins(calls.decision), explained)
     _check_additivity(base + features.sum(axis=1), log_odds)
@@ -294,6 +294,13 @@ def explained_classes(model: PhenotypeClassifier, probability: np.ndarray) -> np
     return np.full(len(probability), place)
 
 
+def _contributions_of_parts(model: PhenotypeClassifier, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Shapley values and base margins of the linear part and of the trees, stacked."""
+    of_trees, base_of_trees = margin_contributions(model.trees_, X)
+    of_linear = model.linear_.contributions(X)
+    return np.stack([of_linear, of_trees]), np.stack([model.linear_.base_, base_of_trees])
+
+
 def _log_odds_contributions(
     model: PhenotypeClassifier,
     encoded: pd.DataFrame,
@@ -304,7 +311,7 @@ def _log_odds_contributions(
     """Through the calibration and on to the log-odds of the explained class: contributions and base."""
     slope, intercept = model.calibration_slope_, model.calibration_intercept_
     by_class = calibrate(contributions, slope, np.zeros_like(intercept))
-    base = calibrate(base_margins[None], slope, intercept)
+    base = calibrate(base_margins[:, None], slope, intercept)
     if len(model.classes_) == 2:
         by_class = np.concatenate([np.zeros_like(by_class), by_class], axis=2)
         base = _class_margins(base[:, 0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +13,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from asthma_ml.classifier import PhenotypeClassifier
+from asthma_ml.classifier.calibration import fit_calibration
 from asthma_ml.errors import UnusableInputError
+from asthma_ml.explanation import explain
 from tests.synthetic_patients import fitted_classifier, synthetic_patients
 
 
@@ -154,6 +158,89 @@ class TestDirections:
         assert PhenotypeClassifier(n_trees=2).fit(X, y == "th2_high").trees_.monotonic_cst is None
 
 
+class TestRecalibration:
+    """In another hospital three in four patients of one class are referred elsewhere."""
+
+    model = PhenotypeClassifier(n_trees=20).fit(*synthetic_patients(600, seed=1))
+
+    @staticmethod
+    def hospital(n: int, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
+        X, y = synthetic_patients(n, seed=seed)
+        stay = (y == "th2_high") | (np.arange(n) % 4 == 0)
+        return X[stay], y[stay]
+
+    def test_a_hundred_patients_put_the_probabilities_right_and_change_no_order(self):
+        X, y = self.hospital(5000, seed=3)
+        own = copy.deepcopy(self.model).recalibrate(*self.hospital(160, seed=2))
+        before, after = self.model.decision_function(X), own.decision_function(X)
+        np.testing.assert_array_equal(np.argsort(before, kind="stable"), np.argsort(after, kind="stable"))
+        off = [abs(np.mean(1 / (1 + np.exp(-margins))) - np.mean(y == "th2_high")) for margins in (before, after)]
+        assert off[0] > 0.1
+        assert off[1] < 0.04
+        sets = own.predict_set(X)
+        for k, name in enumerate(own.classes_):
+            assert sets[y == name, k].mean() == pytest.approx(0.9, abs=0.1)
+
+    def test_its_own_patients_change_little_and_explanations_still_add_up(self):
+        own = copy.deepcopy(self.model).recalibrate(*synthetic_patients(3000, seed=4))
+        X, _ = synthetic_patients(200, seed=5)
+        assert np.abs(own.predict_proba(X) - self.model.predict_proba(X)).max() < 0.12
+        explain(own, X)
+
+    def test_it_needs_both_classes_and_no_other(self):
+        X, y = synthetic_patients(100)
+        for labels in (np.full(100, "th2_high"), np.where(np.arange(100) < 10, "mixed_granulocytic", y)):
+            with pytest.raises(UnusableInputError, match="recalibration needs 5 patients or more of each"):
+                copy.deepcopy(self.model).recalibrate(X, labels)
+
+
+class TestCompanion:
+    X, y = synthetic_patients(800, n_classes=4)
+    two = np.isin(y, ["th2_high", "neutrophilic_th2_low"])
+
+    def test_it_recognises_patients_of_classes_that_the_classifier_does_not_name(self):
+        alone = PhenotypeClassifier(n_trees=20).fit(self.X[self.two], self.y[self.two])
+        fresh, y = synthetic_patients(2000, seed=1, n_classes=4)
+        assert set(alone.predict_foreign(fresh)) == {None}
+        before = alone.predict_proba(fresh)
+        foreign = alone.fit_companion(self.X, self.y).predict_foreign(fresh)
+        np.testing.assert_array_equal(alone.predict_proba(fresh), before)
+        assert set(foreign) == {None, "mixed_granulocytic", "paucigranulocytic"}
+        recognised = foreign != None  # noqa: E711
+        two = np.isin(y, alone.classes_)
+        assert recognised[~two].mean() > 0.6
+        assert recognised[two].mean() < 0.45
+
+    def test_fitting_again_forgets_it(self):
+        model = PhenotypeClassifier(n_trees=2).fit(self.X[self.two], self.y[self.two]).fit_companion(self.X, self.y)
+        assert model.fit(self.X[self.two], self.y[self.two]).companion_ is None
+
+    def test_it_needs_other_classes_and_all_of_the_classifier(self):
+        model = PhenotypeClassifier(n_trees=2).fit(self.X[self.two], self.y[self.two])
+        for rows in (self.two, self.y != "th2_high"):
+            with pytest.raises(UnusableInputError, match="a companion needs"):
+                model.fit_companion(self.X[rows], self.y[rows])
+
+
+class TestLinearPart:
+    def test_a_small_cohort_is_learned_better_with_it_than_by_trees_alone(self):
+        fresh, y = synthetic_patients(5000, seed=2)
+        for seed in (3, 4, 5):
+            model = PhenotypeClassifier().fit(*synthetic_patients(150, seed=seed))
+            slope, intercept = fit_calibration_of_trees(model, fresh, y)
+            margins = model.trees_.decision_function(model.encode(fresh).to_numpy())
+            trees_at_their_best = np.logaddexp(0, np.where(y == "th2_high", -1, 1) * (slope * margins + intercept))
+            own = np.logaddexp(0, np.where(y == "th2_high", -1, 1) * model.decision_function(fresh))
+            assert own.mean() < trees_at_their_best.mean()
+
+
+def fit_calibration_of_trees(model, X, y):
+    """The calibration that flatters the trees most: fitted on the very patients they are measured on."""
+    margins = model.trees_.decision_function(model.encode(X).to_numpy())[None, :, None]
+    best = fit_calibration(margins, (y == "th2_high").astype(int), np.ones(len(y)))
+    return best.slope[0], best.intercept[0]
+
+
 class TestTrust:
     @pytest.mark.parametrize("n_classes", [2, 4])
     def test_sets_hold_the_class_of_nine_in_ten_fresh_patients_of_every_class(self, n_classes):
@@ -215,6 +302,7 @@ class TestTrust:
     ("parameters", "message"),
     [
         ({"directions": "up"}, "directions='up': allowed are \"biology\" and None"),
+        ({"linear_penalty": 0.0}, "linear_penalty=0.0: must be positive"),
         ({"n_folds": 1, "confidence": 1.0}, "n_folds=1.*; confidence=1.0"),
     ],
 )

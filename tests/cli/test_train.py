@@ -109,3 +109,16 @@ def test_what_becomes_of_other_patients_and_of_repeated_ones_is_said(
         r"of \d+ paucigranulocytic the model calls \d+% neutrophilic_th2_low, \d+% th2_high", result.stderr
     )
     assert "other_labels.paucigranulocytic.called.th2_high" in run("inspect", tmp_path / "model.aml").stdout
+
+
+def test_a_model_is_recalibrated_to_other_patients(clinic: Path, tmp_path: Path, run: Callable[..., Result]) -> None:
+    cohort = pd.read_csv(clinic / "cohort.csv", dtype=str)
+    cohort[(cohort["phenotype"] == "th2_high") | (cohort.index % 2 == 0)].to_csv(tmp_path / "ours.csv", index=False)
+    given = ("train", tmp_path / "ours.csv", "--recalibrate-only", clinic / "model.aml")
+    result = run(*given, "-o", tmp_path / "ours.aml")
+    assert result.exit_code == 0, result.stderr
+    assert "as it was" in result.stderr
+    assert "log_loss" in result.stdout
+    assert "recalibrated_on" in run("inspect", tmp_path / "ours.aml").stdout
+    assert run(*given, "-o", clinic / "model.aml").exit_code == 2
+    assert run(*given, "--groups", "site", "-o", tmp_path / "theirs.aml").exit_code == 2

@@ -1,0 +1,172 @@
+"""How what was measured tells of what was not: the joint normal distribution of all scores.
+
+What a test that was not done would have shown is, on average, linear in the scores of the tests that
+were. So is then whatever is linear in the scores of all tests: with coefficients b, covariance S and
+measured scores O, the expectation of ``b @ z`` given ``z_O`` has the coefficients
+``solve(S_OO, (S @ b)_O)``, which belong to measured columns alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+_SHRINKAGE = 60.0
+"""Patients that the prior of independent scores is worth. Hardly matters between 20 and 150."""
+
+_MOST_PATIENTS = 5000
+_STEPS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class JointNormal:
+    """Mean and covariance of scores.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (n_scores,)
+        Mean.
+    covariance : ndarray of shape (n_scores, n_scores)
+        Positive definite.
+    """
+
+    mean: np.ndarray
+    covariance: np.ndarray
+
+    def completed(self, scores: np.ndarray) -> np.ndarray:
+        """Fill gaps with what is expected given the measured scores of the same patient.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (n_patients, n_scores)
+            NaN where not measured.
+
+        Returns
+        -------
+        ndarray of shape (n_patients, n_scores)
+            Measured scores as they are.
+        """
+        whole = scores.copy()
+        for measured, rows in _by_pattern(~np.isnan(scores)):
+            expected, _ = self._given(measured, scores[rows][:, measured])
+            whole[np.ix_(rows, ~measured)] = expected
+        return whole
+
+    def measured_coefficients(self, measured: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+        """Coefficients on measured scores alone of what is linear in all scores.
+
+        Parameters
+        ----------
+        measured : ndarray of bool of shape (n_patterns, n_scores)
+            Which scores there are.
+        coefficients : ndarray of shape (n_scores, n_margins)
+            Coefficients on the centred scores of a patient with all tests.
+
+        Returns
+        -------
+        ndarray of shape (n_patterns, n_scores, n_margins)
+            Coefficients on centred scores; zero where not measured.
+        """
+        carried = self.covariance @ coefficients
+        found = np.zeros((*measured.shape, coefficients.shape[1]))
+        for i, known in enumerate(measured):
+            found[i, known] = np.linalg.solve(self.covariance[known][:, known], carried[known])
+        return found
+
+    def _given(self, measured: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Expectation and covariance of what was not measured."""
+        across = self.covariance[measured][:, ~measured]
+        slopes = np.linalg.solve(self.covariance[measured][:, measured], across)
+        left = self.covariance[~measured][:, ~measured] - across.T @ slopes
+        return self.mean[~measured] + (scores - self.mean[measured]) @ slopes, left
+
+
+def fit_joint_normal(scores: np.ndarray, weight: np.ndarray) -> JointNormal:
+    """Fit mean and covariance to patients of whom each lacks some tests.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_patients, n_scores)
+        Scores of unit variance, NaN where not measured.
+    weight : ndarray of shape (n_patients,)
+        Weights.
+
+    Returns
+    -------
+    JointNormal
+        Available-case covariance, shrunk towards independence, improved by three steps of the EM
+        algorithm on at most 5,000 patients, who decide nothing about the classes.
+
+    References
+    ----------
+    Little RJA, Rubin DB, Statistical Analysis with Missing Data, 2002, chapter 11.
+    """
+    fitted = _available_cases(scores, weight)
+    few = slice(None, None, -(-len(scores) // _MOST_PATIENTS) or 1)
+    for _ in range(_STEPS):
+        fitted = _em_step(fitted, scores[few], weight[few])
+    return fitted
+
+
+def patterns(measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the different rows of a table of what was measured, and the number of the one each row is.
+
+    Parameters
+    ----------
+    measured : ndarray of bool of shape (n_patients, n_scores)
+        Which scores each patient has.
+
+    Returns
+    -------
+    different : ndarray of bool of shape (n_patterns, n_scores)
+        Sorted.
+    number : ndarray of int of shape (n_patients,)
+        ``different[number]`` is `measured`.
+    """
+    if measured.shape[1] == 0:
+        return measured[:1], np.zeros(len(measured), dtype=np.intp)
+    packed, number = np.unique(np.packbits(measured, axis=1), axis=0, return_inverse=True)
+    different = np.unpackbits(packed, axis=1, count=measured.shape[1]).astype(bool)
+    return different, number.reshape(-1)
+
+
+def _by_pattern(measured: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Each pattern that lacks something, with its rows."""
+    different, number = patterns(measured)
+    order = np.argsort(number, kind="stable")
+    ends = np.searchsorted(number[order], np.arange(len(different) + 1))
+    for i, pattern in enumerate(different):
+        if not pattern.all():
+            yield pattern, order[ends[i] : ends[i + 1]]
+
+
+def _available_cases(scores: np.ndarray, weight: np.ndarray) -> JointNormal:
+    """Every pair of scores from the patients who have both, shrunk, then made positive definite."""
+    known = ~np.isnan(scores)
+    of_score = weight @ known
+    mean = (weight @ np.where(known, scores, 0.0)) / of_score
+    centred = np.where(known, scores - mean, 0.0)
+    n_pairs = (known * weight[:, None]).T @ known
+    covariance = ((centred * weight[:, None]).T @ centred) / (n_pairs + _SHRINKAGE)
+    np.fill_diagonal(covariance, 1.0)
+    size, axis = np.linalg.eigh(covariance)
+    covariance = (axis * np.maximum(size, 0.02)) @ axis.T
+    spread = np.sqrt(np.diag(covariance))
+    return JointNormal(mean, covariance / np.outer(spread, spread))
+
+
+def _em_step(fitted: JointNormal, scores: np.ndarray, weight: np.ndarray) -> JointNormal:
+    """One step of the EM algorithm, the prior counted in."""
+    n_scores = scores.shape[1]
+    whole, unseen = scores.copy(), np.zeros((n_scores, n_scores))
+    for measured, rows in _by_pattern(~np.isnan(scores)):
+        gaps = np.flatnonzero(~measured)
+        expected, left = fitted._given(measured, scores[rows][:, measured])
+        whole[np.ix_(rows, gaps)] = expected
+        unseen[np.ix_(gaps, gaps)] += weight[rows].sum() * left
+    mean = weight @ whole / weight.sum()
+    centred = whole - mean
+    scatter = (centred * weight[:, None]).T @ centred + unseen + _SHRINKAGE * np.eye(n_scores)
+    return JointNormal(mean, scatter / (weight.sum() + _SHRINKAGE))

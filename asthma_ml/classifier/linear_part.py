@@ -1,0 +1,148 @@
+"""The linear part of the classifier: logistic regression on normal scores, gaps read off what was measured."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.linear_model import LogisticRegression
+
+from asthma_ml.classifier.joint_normal import JointNormal, fit_joint_normal, patterns
+from asthma_ml.classifier.normal_scores import NormalScores
+
+_BLOCK = 65_536
+
+
+class LinearPart(BaseEstimator):
+    """Margins that are linear in the normal scores of a patient's measured columns.
+
+    The margin of a patient is what the regression on the scores of all tests expects given those that
+    were done. It is ``base_`` plus one coefficient for each measured score times the distance of the
+    score from its mean. A test that was not done contributes nothing; what it is expected to show is
+    credited to the columns it was read off.
+
+    Attributes
+    ----------
+    scores_ : NormalScores
+        Of each column.
+    mean_, covariance_ : ndarray
+        Joint normal distribution of the scores.
+    direction_ : ndarray of int of shape (n_scores,)
+        1 or -1 where a score may move a single margin only that way, else 0.
+    coefficients_ : ndarray of shape (n_scores, n_margins)
+        On centred scores, all measured.
+    base_ : ndarray of shape (n_margins,)
+        Margins of the mean patient, and of one of whom nothing is known.
+    n_features_ : int
+        Columns.
+    """
+
+    def fit_scores(
+        self, X: np.ndarray, weight: np.ndarray, is_category: np.ndarray, direction: list[int] | None
+    ) -> Self:
+        """Learn scores and their joint distribution, for which classes do not matter.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_patients, n_features)
+            Encoded features.
+        weight : ndarray of shape (n_patients,)
+            Weights.
+        is_category : ndarray of bool of shape (n_features,)
+            Columns whose numbers are places of levels.
+        direction : list of n_features ints or None
+            Known signs of the columns.
+
+        Returns
+        -------
+        LinearPart
+            This object.
+        """
+        self.n_features_ = X.shape[1]
+        self.scores_ = NormalScores().fit(X, weight, is_category)
+        joint = fit_joint_normal(self.scores_.transform(X), weight)
+        self.mean_, self.covariance_ = joint.mean, joint.covariance
+        signs = np.zeros(self.n_features_, dtype=np.int64) if direction is None else np.array(direction)
+        self.direction_ = signs[self.scores_.source_]
+        return self
+
+    def completed(self, X: np.ndarray) -> np.ndarray:
+        """Return the centred scores of patients, gaps filled with what is expected, of shape (n_patients, n_scores)."""
+        joint = JointNormal(self.mean_, self.covariance_)
+        return np.asarray(joint.completed(self.scores_.transform(X)) - self.mean_)
+
+    def with_coefficients(
+        self, completed: np.ndarray, codes: np.ndarray, weight: np.ndarray, penalty: float
+    ) -> LinearPart:
+        """Fit the regression.
+
+        Parameters
+        ----------
+        completed : ndarray of shape (n_patients, n_scores)
+            From `completed`.
+        codes : ndarray of shape (n_patients,)
+            Place of the class of each patient.
+        weight : ndarray of shape (n_patients,)
+            Weights.
+        penalty : float
+            Penalty on squared coefficients.
+
+        Returns
+        -------
+        LinearPart
+            A new one, which shares the scores.
+        """
+        regression = LogisticRegression(C=1.0 / penalty, tol=1e-5, max_iter=1000)
+        # Without any score it still needs a column to learn how frequent the classes are.
+        given = completed if completed.shape[1] else np.zeros((len(completed), 1))
+        regression.fit(given, codes, sample_weight=weight)
+        fitted = copy(self)
+        fitted.coefficients_ = regression.coef_[:, : completed.shape[1]].T.copy()
+        fitted.base_ = regression.intercept_
+        return fitted
+
+    def contributions(self, X: np.ndarray) -> np.ndarray:
+        """Return what each column adds to the margins.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_patients, n_features)
+            Encoded features.
+
+        Returns
+        -------
+        ndarray of shape (n_patients, n_features, n_margins)
+            Exact Shapley values of a function that is linear once it is known which tests were done,
+            against the mean patient: with ``base_`` they add to the margins.
+        """
+        scores = self.scores_.transform(X)
+        measured, number = patterns(~np.isnan(scores))
+        coefficients = self._measured_coefficients(measured)
+        centred = np.nan_to_num(scores - self.mean_)
+        added = np.zeros((len(X), self.n_features_, len(self.base_)))
+        for j, column in enumerate(self.scores_.source_):
+            added[:, column] += centred[:, j, None] * coefficients[number, j]
+        return added
+
+    def margins(self, X: np.ndarray) -> np.ndarray:
+        """Return margins, of shape (n_patients, n_margins).
+
+        A row does not depend on the rows beside it, to the last bit.
+        """
+        margins = np.empty((len(X), len(self.base_)))
+        for start in range(0, len(X), _BLOCK):
+            added = self.contributions(X[start : start + _BLOCK])
+            total = np.zeros_like(added[:, 0]) + self.base_
+            for column in np.unique(self.scores_.source_):
+                total += added[:, column]
+            margins[start : start + _BLOCK] = total
+        return margins
+
+    def _measured_coefficients(self, measured: np.ndarray) -> np.ndarray:
+        """Coefficients of each pattern of tests, none against a known direction."""
+        joint = JointNormal(self.mean_, self.covariance_)
+        found = joint.measured_coefficients(measured, self.coefficients_)
+        against = found * self.direction_[:, None] < 0
+        return np.where(against, 0.0, found)

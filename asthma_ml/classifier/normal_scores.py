@@ -1,0 +1,106 @@
+"""From what a clinic measures to normal scores: every column on one scale, whatever its unit and skew."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+from scipy.special import ndtri
+from sklearn.base import BaseEstimator
+
+_MOST_KNOTS = 64
+
+
+class NormalScores(BaseEstimator):
+    """One or more scores of each column, piecewise linear in its values and of unit variance.
+
+    A number becomes the normal quantile of its rank (van der Waerden's score; ties share the middle of
+    their ranks), held constant outside the range of the training patients. A category becomes one
+    indicator of each level but the most frequent. A column without two different values has no score.
+
+    Attributes
+    ----------
+    source_ : ndarray of int of shape (n_scores,)
+        Column of each score.
+    starts_ : ndarray of int of shape (n_scores + 1,)
+        Where the knots of each score begin.
+    knots_, values_ : ndarray of shape (n_knots,)
+        Values of the columns and the scores they have.
+
+    References
+    ----------
+    van der Waerden BL, Indag Math, 1952;14:453-458.
+
+    Examples
+    --------
+    >>> feno = np.array([[12.0], [25.0], [60.0], [np.nan]])
+    >>> NormalScores().fit(feno, np.ones(4), np.array([False])).transform(feno).ravel().round(2) + 0.0
+    array([-1.22,  0.  ,  1.22,   nan])
+    """
+
+    def fit(self, X: np.ndarray, weight: np.ndarray, is_category: np.ndarray) -> Self:
+        """Learn the scores.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_patients, n_features)
+            Encoded features, NaN where not measured.
+        weight : ndarray of shape (n_patients,)
+            Weights.
+        is_category : ndarray of bool of shape (n_features,)
+            Columns whose numbers are places of levels.
+
+        Returns
+        -------
+        NormalScores
+            This object.
+        """
+        pieces: list[tuple[int, np.ndarray, np.ndarray]] = []
+        for column in range(X.shape[1]):
+            known = np.isfinite(X[:, column])
+            levels, place = np.unique(X[known, column].astype(np.float64), return_inverse=True)
+            if len(levels) > 1:
+                share = np.bincount(place, weights=weight[known]) / weight[known].sum()
+                scored = _indicators(levels, share) if is_category[column] else [_ranked(levels, share)]
+                pieces += [(column, knots, values) for knots, values in scored]
+        self.source_ = np.array([column for column, _, _ in pieces], dtype=np.int64)
+        self.starts_ = np.cumsum([0, *(len(knots) for _, knots, _ in pieces)], dtype=np.int64)
+        self.knots_ = np.concatenate([np.empty(0), *(knots for _, knots, _ in pieces)])
+        self.values_ = np.concatenate([np.empty(0), *(values for _, _, values in pieces)])
+        return self
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """Return the scores of patients.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_patients, n_features)
+            Encoded features.
+
+        Returns
+        -------
+        ndarray of shape (n_patients, n_scores)
+            NaN where not measured.
+        """
+        scores = np.empty((len(X), len(self.source_)))
+        for j, column in enumerate(self.source_):
+            piece = slice(self.starts_[j], self.starts_[j + 1])
+            # NaN in, NaN out.
+            scores[:, j] = np.interp(X[:, column], self.knots_[piece], self.values_[piece])
+        return scores
+
+
+def _ranked(levels: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Knots and scores of a number."""
+    scores = ndtri(np.cumsum(share) - share / 2)
+    scores /= np.sqrt(np.dot(share, scores**2) - np.dot(share, scores) ** 2)
+    wanted = np.searchsorted(np.cumsum(share), np.linspace(0, 1, _MOST_KNOTS)[1:-1])
+    kept = np.unique(np.r_[0, wanted, len(levels) - 1].clip(0, len(levels) - 1))
+    return levels[kept], scores[kept]
+
+
+def _indicators(levels: np.ndarray, share: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Knots and scores of each level but the most frequent: a hat on the level, zero on its neighbours."""
+    others = np.delete(np.arange(len(levels)), share.argmax())
+    hat = np.array([0.0, 1.0, 0.0])
+    return [(levels[k] + np.array([-1.0, 0.0, 1.0]), hat / np.sqrt(share[k] * (1 - share[k]))) for k in others]
