@@ -264,7 +264,9 @@ def observed_table(values: Columns, dictionary: DataDictionary) -> pd.DataFrame:
         One column for each observed variable but `patient_id`, texts as categories; NaN where no test was done.
     """
     limits = {name: values[equation.name] for name, equation in DETECTION_LIMITS.items()}
-    columns = {name: written_down(values[name], v, limits.get(name)) for name, v in dictionary.items() if name in values}
+    columns = {
+        name: written_down(values[name], v, limits.get(name)) for name, v in dictionary.items() if name in values
+    }
     hundreds, fives = values["eosinophils_reported_in_hundreds"] == 1, values["remembers_round_numbers"] == 1
     columns |= {name: np.where(hundreds, _in_steps(columns[name], 100.0), columns[name]) for name in COUNTS}
     columns |= {name: np.where(fives, _in_steps_but_none(columns[name], 5.0), columns[name]) for name in REMEMBERED}

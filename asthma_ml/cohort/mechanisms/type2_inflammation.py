@@ -328,6 +328,7 @@ def total_ige_ku_l(
     atopy,
     smoking_status,
     age_years,
+    bmi_kg_m2,
     biologic,
     *,
     median=Coefficient(85.0, "kU/L", source="IMM026", evidence="derived"),
@@ -335,6 +336,7 @@ def total_ige_ku_l(
     atopic=Coefficient(0.70, "ln"),
     smoker=Coefficient(0.15, "ln"),
     per_decade=Coefficient(-0.08, "ln per decade"),
+    bmi=Coefficient(0.08, "ln per 6 kg/m2"),
     anti_ige=Coefficient(3.5, "ratio"),
     anti_il4r=Coefficient(0.6, "ratio"),
     log_sd=Coefficient(1.10, "ln", source="IMM026", evidence="derived"),
@@ -342,7 +344,7 @@ def total_ige_ku_l(
     """Total serum IgE [kU/L]; free and bound together, so anti-IgE raises it."""
     change = by_level(biologic, none=1.0, anti_ige=anti_ige, anti_il5=1.0, anti_il4r=anti_il4r, anti_tslp=0.9)
     lift = per_sd * il4_drive + atopic * atopy + smoker * (smoking_status == "current")
-    lift = lift + per_decade * (age_years - 50) / 10
+    lift = lift + per_decade * (age_years - 50) / 10 + bmi * (bmi_kg_m2 - 29) / 6
     return LogNormal(median * np.exp(lift) * change, log_sd)
 
 
