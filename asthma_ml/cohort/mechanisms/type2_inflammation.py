@@ -14,8 +14,8 @@ from asthma_ml.cohort.distributions import Bernoulli, LogitNormal, LogNormal, No
 from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
 
 EOSINOPHIL_VARIATION = Coefficient(0.36, "ln within person")
-FENO_VARIATION = Coefficient(0.42, "ln within person")
-SPUTUM_VARIATION = Coefficient(1.32, "logit within person", source="HET022,HET023,HET024", evidence="derived")
+FENO_VARIATION = Coefficient(0.43, "ln within person")
+SPUTUM_VARIATION = Coefficient(1.30, "logit within person", source="HET022,HET023,HET024", evidence="derived")
 
 
 @structural_equation
@@ -308,7 +308,7 @@ def feno_suppression_pct(
     full_inhaled_suppression,
     *,
     constitutive_share=Coefficient(0.33, "activity", source="IMM028", evidence="derived"),
-    regression_to_mean=Coefficient(21.0, "%", source="ADH008", evidence="derived"),
+    regression_to_mean=Coefficient(20.6, "%", source="ADH008", evidence="derived"),
     sd=Coefficient(23.0, "%", source="ADH007,ADH008", evidence="derived"),
 ):
     """Fall of FeNO after a week of observed inhaled steroid [% of baseline].
