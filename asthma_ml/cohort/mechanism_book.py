@@ -236,7 +236,7 @@ def _knobs(model: CausalModel) -> str:
         "| --- | --- | ---: | --- | --- |",
     ]
     for knob, addresses in KNOBS.items():
-        for address in addresses:
+        for address in (address for address in addresses if address in defaults):
             number, equation = defaults[address], model.equations[address.partition(".")[0]]
             cells = (knob, f"`{address}`", f"{number:g}", number.unit, f"[{equation.title}](#{equation.name})")
             lines.append(f"| {' | '.join(cells)} |")

@@ -132,8 +132,8 @@ INDEPENDENCES = {
 DEPENDENCES = {
     "the two pollutants go together": ("pm25_ug_m3", "no2_ug_m3", ()),
     "ancestry ties unlinked loci": ("il4ra_rs1801275", "hsd3b1_rs1047303", ()),
-    "allergy and polyps go together": ("nasal_polyps", "atopy", ()),
-    "missed doses are answered with a higher step": ("treatment_step", "inhaled_adherence", ()),
+    "polyps and FeNO go together": ("nasal_polyps", "feno_ppb", ()),
+    "missed doses look severe": ("perceived_severity", "erratic_adherence", ()),
     "looking severe is a collider: without one reason, another": (
         "exacerbation_proneness",
         "airway_remodeling",
