@@ -137,13 +137,13 @@ def not_considered(classes: Iterable[object]) -> str:
     Examples
     --------
     >>> not_considered(["neutrophilic_th2_low", "th2_high"])
-    'mixed and paucigranulocytic disease not considered'
+    'mixed and paucigranulocytic disease cannot be named'
     """
     names = {str(name) for name in classes}
     others = [name for name in FOUR_CLASSES if name not in names]
     if not others or not names < set(FOUR_CLASSES):
         return ""
-    return f"{listed([plain_name(name).removesuffix(' granulocytic') for name in others])} disease not considered"
+    return f"{listed([plain_name(name).removesuffix(' granulocytic') for name in others])} disease cannot be named"
 
 
 def _out_of_range(model: PhenotypeClassifier, encoded: pd.DataFrame) -> np.ndarray:

@@ -56,8 +56,8 @@ def test_no_patients_give_no_calls():
 @pytest.mark.parametrize(
     ("classes", "said"),
     [
-        (TWO_CLASSES, "mixed and paucigranulocytic disease not considered"),
-        (FOUR_CLASSES[:3], "paucigranulocytic disease not considered"),
+        (TWO_CLASSES, "mixed and paucigranulocytic disease cannot be named"),
+        (FOUR_CLASSES[:3], "paucigranulocytic disease cannot be named"),
         (FOUR_CLASSES, ""),
         (("a", "b"), ""),
     ],

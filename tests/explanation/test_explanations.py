@@ -159,7 +159,7 @@ class TestSentence:
         assert "lood eosinophils 640 cells/uL (+" in sentence
         assert "Poor adherence goes with higher FeNO and more eosinophils" in sentence
         assert "anti-IL-5 treatment goes with fewer eosinophils" in sentence
-        assert "Mixed and paucigranulocytic disease not considered." in sentence
+        assert "Mixed and paucigranulocytic disease cannot be named." in sentence
         assert sentence.endswith("SHAP explains the model, not the disease.")
 
     def test_it_never_contradicts_the_table_of_predictions(self):

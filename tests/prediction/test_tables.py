@@ -209,7 +209,7 @@ class TestReasons:
 
     def test_without_explanation_there_is_still_a_sentence(self):
         assert re.fullmatch(
-            r"Th2-high with probability 0\.\d\d; mixed and paucigranulocytic disease not considered\.",
+            r"Th2-high with probability 0\.\d\d; mixed and paucigranulocytic disease cannot be named\.",
             predicted("none")["aml_reasons"],
         )
 
@@ -232,7 +232,7 @@ class TestReasons:
         pd.testing.assert_series_equal(leans, ok & against & (table["aml_phenotype"] == "th2_high"), check_names=False)
 
     def test_models_of_four_classes_consider_all(self):
-        assert not predict_table(fitted_classifier(4), clinic())["aml_reasons"].str.contains("not considered").any()
+        assert not predict_table(fitted_classifier(4), clinic())["aml_reasons"].str.contains("cannot be named").any()
 
 
 class TestOtherLabels:
