@@ -27,7 +27,7 @@ demo: $(VENV)/.run
 	$(BIN)/asthma-ml demo -o $(OUT)
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
