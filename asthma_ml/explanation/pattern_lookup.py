@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from asthma_ml.explanation.pattern_tables import DECISIONS, PATTERNS, Branches, Decisions, PatternTables
+from asthma_ml.explanation.pattern_tables import PATTERNS, Branches, Decisions, PatternTables
 
-MANY_PATIENTS = 50_000
-"""From this number on machine code is worth the second that it takes to load."""
+MANY_LOOKUPS = 100_000_000
+"""Patients times branches from which on machine code is worth the second that it takes to load."""
 
 _BLOCK = 8_192
 _Add = Callable[[PatternTables, np.ndarray, int, np.ndarray], None]
@@ -30,7 +30,8 @@ def look_up(tables: PatternTables, X: np.ndarray) -> np.ndarray:
     ndarray of shape (n_patients, n_players, n_margins)
         The same to the last bit whatever the number of patients.
     """
-    return _summed(tables, X, add_compiled if len(X) >= MANY_PATIENTS else add)
+    many = len(X) * len(tables.decision) >= MANY_LOOKUPS
+    return _summed(tables, X, add_compiled if many else add)
 
 
 def _summed(tables: PatternTables, X: np.ndarray, add_block: _Add) -> np.ndarray:
@@ -124,7 +125,8 @@ def _goes_right(decisions: Decisions, columns: np.ndarray) -> np.ndarray:
 
 def _patterns(right: np.ndarray, decision: np.ndarray) -> np.ndarray:
     """Pattern of each patient in one branch."""
-    pattern = right[decision[0]].copy()
-    for j in range(1, DECISIONS):
-        pattern |= right[decision[j]] << np.uint8(j)
+    pattern = right[decision[-1]].copy()
+    for which in decision[-2::-1]:
+        pattern += pattern  # numpy doubles faster than it shifts
+        pattern |= right[which]
     return np.asarray(pattern, dtype=np.intp)
