@@ -160,11 +160,12 @@ def pattern_tables(branches: Branches, frequency: np.ndarray, group: np.ndarray)
     player = group[branches.decisions.feature[branches.decision]]
     known = _known_decisions(player)
     worth = np.take_along_axis(_worth_of_knowing(branches.leaf, frequency), known[:, :, None], axis=1)
-    values = np.einsum("js,bsp->bjp", _shapley_weights(), worth)
-    credited = (_first_with_same_player(player) == np.arange(DECISIONS)) & values.any(axis=2)
+    first = _first_with_same_player(player) == np.arange(DECISIONS)
+    # Rounding would leave the others something that is not quite nothing.
+    values = np.where(first[:, :, None], np.einsum("js,bsp->bjp", _shapley_weights(), worth), 0.0)
     base = branches.constant.copy()
     np.add.at(base, branches.margin, (frequency * branches.leaf).sum(axis=1))
-    place = np.where(credited, branches.margin[:, None] * n_players + player, -1)
+    place = np.where(values.any(axis=2), branches.margin[:, None] * n_players + player, -1)
     return PatternTables(branches.decisions, branches.decision, place, np.ascontiguousarray(values), base, n_players)
 
 
