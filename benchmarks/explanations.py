@@ -26,7 +26,7 @@ from asthma_ml.explanation import explain, explanations, pattern_lookup
 from asthma_ml.explanation.tree_shap import _by_shap, _shap, margin_contributions
 from asthma_ml.variables import FOUR_CLASSES, TWO_CLASSES
 
-N_BACKGROUND = 100
+N_BACKGROUND, COPIES = 100, 10
 
 
 @contextmanager
@@ -62,12 +62,14 @@ def explain_by_shap(model, table) -> None:
 def contenders(model, table, seen, n_few: int) -> dict[str, tuple[int, Callable[[], object]]]:
     """What is timed, and of how many patients."""
     trees, X, background = model.trees_, model.encode(table).to_numpy(), model.encode(seen).to_numpy()
-    n, few, none = len(X), X[:n_few], float("inf")
+    n, few, many, none = len(X), X[:n_few], np.tile(X, (COPIES, 1)), float("inf")
     return {
         "shap, path-dependent": (n, lambda: _by_shap(trees, X)[0]),
         "tables, numpy": (n, lambda: ours(trees, X, none)),
         "tables, numba": (n, lambda: ours(trees, X, 0)),
-        "tables, numba, 2 threads": (n, lambda: on_two_threads(trees, X)),
+        "tables, numpy, in copies": (n * COPIES, lambda: ours(trees, many, none)),
+        "tables, numba, in copies": (n * COPIES, lambda: ours(trees, many, 0)),
+        "tables, numba, in copies, 2 threads": (n * COPIES, lambda: on_two_threads(trees, many)),
         "shap, interventional, 100": (n_few, lambda: interventional_by_shap(trees, few, background[:N_BACKGROUND])),
         "tables, numpy, interventional, 100": (n, lambda: ours(trees, X, none, background=background[:N_BACKGROUND])),
         "tables, numba, interventional, 100": (n, lambda: ours(trees, X, 0, background=background[:N_BACKGROUND])),
@@ -87,10 +89,20 @@ def timed(task: Callable[[], object]) -> tuple[float, float]:
 
 
 def differences(model, table, seen) -> None:
-    trees, X, background = model.trees_, model.encode(table).to_numpy()[:200], model.encode(seen).to_numpy()[:100]
-    path = np.abs(margin_contributions(trees, X)[0] - _by_shap(trees, X)[0]).max()
-    against = margin_contributions(trees, X, background=background)[0] - interventional_by_shap(trees, X, background)
-    print(f"largest difference to shap: path-dependent {path:.1e}, interventional {np.abs(against).max():.1e}")
+    """How far shap is from the tables, and both from adding up to the margins."""
+    trees, X, background = model.trees_, model.encode(table).to_numpy()[:400], model.encode(seen).to_numpy()[:100]
+    margins = trees.decision_function(X).reshape(len(X), -1)
+    found = {
+        "path-dependent": (margin_contributions(trees, X), _by_shap(trees, X)[0]),
+        f"interventional, {N_BACKGROUND}": (
+            margin_contributions(trees, X, background=background[:N_BACKGROUND]),
+            interventional_by_shap(trees, X, background[:N_BACKGROUND]),
+        ),
+    }
+    for what, ((tables, base), by_shap) in found.items():
+        apart, off = np.abs(tables - by_shap), [np.abs(of.sum(axis=1) + base - margins) for of in (tables, by_shap)]
+        print(f"{what}: apart by up to {apart.max():.1e}, by more than 1e-6 in {(apart > 1e-6).any(axis=(1, 2)).sum()}")
+        print(f"  of {len(X)} patients; sums off by up to {off[0].max():.1e} (tables), {off[1].max():.1e} (shap)")
 
 
 def main() -> None:

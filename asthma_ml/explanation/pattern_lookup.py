@@ -60,8 +60,8 @@ def frequencies_of_patients(branches: Branches, X: np.ndarray) -> np.ndarray:
     counts = np.zeros((len(branches.decision), PATTERNS))
     for start in range(0, len(X), _BLOCK):
         right = _goes_right(branches.decisions, _columns(X[start : start + _BLOCK]))
-        for branch, decision in enumerate(branches.decision):
-            counts[branch] += np.bincount(_patterns(right, decision), minlength=PATTERNS)
+        for count, pattern in zip(counts, _patterns(right, branches.decision), strict=True):
+            count += np.bincount(pattern, minlength=PATTERNS)
     return counts / len(X)
 
 
@@ -82,12 +82,13 @@ def add(tables: PatternTables, columns: np.ndarray, start: int, summed: np.ndarr
     right = _goes_right(tables.decisions, columns)
     block = summed[:, start : start + columns.shape[1]]
     credit = np.empty(columns.shape[1])
-    for decision, players, values in zip(tables.decision, tables.player.tolist(), tables.values, strict=True):
-        pattern = _patterns(right, decision)
+    patterns = _patterns(right, tables.decision)
+    for pattern, players, values in zip(patterns, tables.player.tolist(), tables.values, strict=True):
+        place = pattern.astype(np.intp)
         for player, value in zip(players, values, strict=True):
             if player >= 0:
                 # Without a mode numpy buffers the output.
-                value.take(pattern, out=credit, mode="clip")
+                value.take(place, out=credit, mode="clip")
                 block[player] += credit
 
 
@@ -124,9 +125,9 @@ def _goes_right(decisions: Decisions, columns: np.ndarray) -> np.ndarray:
 
 
 def _patterns(right: np.ndarray, decision: np.ndarray) -> np.ndarray:
-    """Pattern of each patient in one branch."""
-    pattern = right[decision[-1]].copy()
-    for which in decision[-2::-1]:
-        pattern += pattern  # numpy doubles faster than it shifts
-        pattern |= right[which]
-    return np.asarray(pattern, dtype=np.intp)
+    """Pattern of each patient in each branch, of shape (n_branches, n_patients)."""
+    patterns = right[decision[:, -1]]
+    for which in decision[:, -2::-1].T:
+        patterns += patterns  # numpy doubles faster than it shifts
+        patterns |= right[which]
+    return np.asarray(patterns)

@@ -121,7 +121,8 @@ def branches_of(trees: HistGradientBoostingClassifier) -> Branches | None:
     stages = trees._predictors
     n_margins = len(stages[0])
     tables = [tree.nodes for stage in stages for tree in stage]
-    nodes = np.concatenate(tables)
+    # Joining bytes spares numpy from comparing the fields of each table, which takes longer than all the rest.
+    nodes = np.frombuffer(b"".join(table.tobytes() for table in tables), dtype=tables[0].dtype)
     first = np.concatenate([[0], np.cumsum([len(table) for table in tables])[:-1]])
     heap = _heap(nodes, first)
     if not nodes["is_leaf"][heap[:, _FIRST_LEAF:]].all() or nodes["is_categorical"].any():
@@ -217,7 +218,7 @@ def _worth_of_knowing(leaf: np.ndarray, frequency: np.ndarray) -> np.ndarray:
     known, pattern = _PATTERN[:, None], _PATTERN
     worth = np.zeros((len(leaf), PATTERNS, PATTERNS))
     for other in range(PATTERNS):
-        worth += leaf[:, (pattern & known) | (other & ~known)] * frequency[:, other, None, None]
+        worth += leaf.take((pattern & known) | (other & ~known), axis=1) * frequency[:, other, None, None]
     return worth
 
 
