@@ -60,8 +60,8 @@ def frequencies_of_patients(branches: Branches, X: np.ndarray) -> np.ndarray:
     counts = np.zeros((len(branches.decision), PATTERNS))
     for start in range(0, len(X), _BLOCK):
         right = _goes_right(branches.decisions, _columns(X[start : start + _BLOCK]))
-        for count, pattern in zip(counts, _patterns(right, branches.decision), strict=True):
-            count += np.bincount(pattern, minlength=PATTERNS)
+        for branch, pattern in enumerate(_patterns(right, branches.decision)):
+            counts[branch] += np.bincount(pattern, minlength=PATTERNS)
     return counts / len(X)
 
 
