@@ -65,13 +65,15 @@ def margin_weights(base: np.ndarray, margins: np.ndarray, explained: np.ndarray)
     >>> margin_weights(np.zeros(2), np.array([[0.0, 1.5]]), np.array([1]))
     array([[-1.,  1.]])
     """
+    own = np.zeros_like(margins)
+    np.put_along_axis(own, explained[:, None], 1.0, axis=1)
+    if margins.shape[1] == 2:
+        return np.asarray(2.0 * own - 1.0)
     points, weights = np.polynomial.legendre.leggauss(_QUADRATURE_POINTS)
     mean_weight = np.zeros_like(margins)
     for point, weight in zip((points + 1) / 2, weights / 2, strict=True):
         on_path = base + point * (margins - base)
         mean_weight += weight * softmax(_without(on_path, explained), axis=1)
-    own = np.zeros_like(margins)
-    np.put_along_axis(own, explained[:, None], 1.0, axis=1)
     return np.asarray(own - mean_weight)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,8 @@ from asthma_ml.variables import FACTORS, TWO_CLASSES, data_dictionary
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+Players = Literal["features", "factors"]
+
 ADDITIVITY_TOLERANCE = 1e-6
 """Largest difference [log-odds] allowed between the sum of the contributions and the log-odds."""
 
@@ -34,7 +36,8 @@ class Explanation:
     features : DataFrame of shape (n_patients, n_features)
         Shapley value of each feature [log-odds].
     factors : DataFrame of shape (n_patients, 6)
-        Signed sums over the features of each documented factor [log-odds].
+        Of each documented factor, the signed sum over its features, or its own Shapley value where factors
+        were the players [log-odds].
     base : ndarray of shape (n_patients,)
         Where the contributions start [log-odds].
     log_odds : ndarray of shape (n_patients,)
@@ -185,7 +188,7 @@ class Explanation:
         return patient_figure(self, i)
 
 
-def explain(model: PhenotypeClassifier, X: pd.DataFrame | PatientTable) -> Explanation:
+def explain(model: PhenotypeClassifier, X: pd.DataFrame | PatientTable, players: Players = "features") -> Explanation:
     """Explain the predictions of a classifier.
 
     Parameters
@@ -194,6 +197,10 @@ def explain(model: PhenotypeClassifier, X: pd.DataFrame | PatientTable) -> Expla
         Fitted on a table with column names.
     X : DataFrame or PatientTable of n_patients rows
         Columns in any order; features that are missing count as not measured.
+    players : {"features", "factors"}, default="features"
+        Whose Shapley values the factors are. With ``"features"`` a factor is the sum of its features. With
+        ``"factors"`` the features of a factor become known together, so that what they do only in company
+        with another factor is shared by factors, however many features each has.
 
     Returns
     -------
@@ -203,18 +210,25 @@ def explain(model: PhenotypeClassifier, X: pd.DataFrame | PatientTable) -> Expla
     Raises
     ------
     UnusableInputError
-        If the model was fitted without column names, or `X` is no table or has no feature of the model.
+        If the model was fitted without column names, `X` is no table or has no feature of the model, or
+        `players` is neither of the two or factors and trees ask more than three questions in a row.
     AsthmaMLError
         If contributions do not add up to the log-odds.
     """
+    if players not in get_args(Players):
+        raise UnusableInputError(f"players={players!r}: allowed are {', '.join(get_args(Players))}")
     patients, invalid = _table(X)
     encoded = model.encode(patients)
     refuse_without_features(patients.columns, list(encoded.columns), patients.columns)
-    return explain_calls(model, patients, encoded, judge_calls(model, encoded, invalid))
+    return explain_calls(model, patients, encoded, judge_calls(model, encoded, invalid), players)
 
 
 def explain_calls(
-    model: PhenotypeClassifier, patients: pd.DataFrame, encoded: pd.DataFrame, calls: Calls
+    model: PhenotypeClassifier,
+    patients: pd.DataFrame,
+    encoded: pd.DataFrame,
+    calls: Calls,
+    players: Players = "features",
 ) -> Explanation:
     """Explain predictions that were made already.
 
@@ -228,6 +242,8 @@ def explain_calls(
         What ``model.encode`` made of it.
     calls : Calls
         What `judge_calls` made of that.
+    players : {"features", "factors"}, default="features"
+        As in `explain`.
 
     Returns
     -------
@@ -236,19 +252,27 @@ def explain_calls(
 
     Raises
     ------
+    UnusableInputError
+        If factors are the players and trees ask more than three questions in a row.
     AsthmaMLError
         If contributions do not add up to the log-odds.
     """
     probability = calls.probability
     explained = explained_classes(model, probability)
-    contributions, base_margins = _contributions_of_parts(model, encoded.to_numpy())
-    features, base = _log_odds_contributions(model, encoded, explained, contributions, base_margins)
+    of_linear, of_trees, base_margins = _contributions_of_parts(model, encoded.to_numpy())
+    features, base = _log_odds_contributions(model, explained, np.stack([of_linear, of_trees]), base_margins)
     log_odds = class_log_odds(_class_margins(calls.decision), explained)
     _check_additivity(base + features.sum(axis=1), log_odds)
     table = pd.DataFrame(features, index=patients.index, columns=encoded.columns)
+    factors = _by_factor(table)
+    if players == "factors":
+        of_parts = _contributions_of_factors(model, encoded, of_linear)
+        values, _ = _log_odds_contributions(model, explained, of_parts, base_margins)
+        _check_additivity(base + values.sum(axis=1), log_odds)
+        factors = pd.DataFrame(values, index=patients.index, columns=list(FACTORS))
     return Explanation(
         features=table,
-        factors=_by_factor(table),
+        factors=factors,
         base=base,
         log_odds=log_odds,
         explained_class=model.classes_[explained],
@@ -294,19 +318,25 @@ def explained_classes(model: PhenotypeClassifier, probability: np.ndarray) -> np
     return np.full(len(probability), place)
 
 
-def _contributions_of_parts(model: PhenotypeClassifier, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Shapley values and base margins of the linear part and of the trees, stacked."""
+def _contributions_of_parts(model: PhenotypeClassifier, X: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Shapley values of features in the linear part and in the trees, and the base margins of both."""
     of_trees, base_of_trees = margin_contributions(model.trees_, X)
-    of_linear = model.linear_.contributions(X)
-    return np.stack([of_linear, of_trees]), np.stack([model.linear_.base_, base_of_trees])
+    return model.linear_.contributions(X), of_trees, np.stack([model.linear_.base_, base_of_trees])
+
+
+def _contributions_of_factors(model: PhenotypeClassifier, encoded: pd.DataFrame, of_linear: np.ndarray) -> np.ndarray:
+    """Shapley values of all factors in both parts; the linear part has nothing that factors could share."""
+    of_parts = np.zeros((2, len(encoded), len(FACTORS), of_linear.shape[2]))
+    factor = _factor_of_features(encoded)
+    for k in range(len(FACTORS)):
+        of_parts[0, :, k] = of_linear[:, factor == k].sum(axis=1)
+    found, group = np.unique(factor, return_inverse=True)
+    of_parts[1][:, found], _ = margin_contributions(model.trees_, encoded.to_numpy(), groups=group)
+    return of_parts
 
 
 def _log_odds_contributions(
-    model: PhenotypeClassifier,
-    encoded: pd.DataFrame,
-    explained: np.ndarray,
-    contributions: np.ndarray,
-    base_margins: np.ndarray,
+    model: PhenotypeClassifier, explained: np.ndarray, contributions: np.ndarray, base_margins: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Through the calibration and on to the log-odds of the explained class: contributions and base."""
     slope, intercept = model.calibration_slope_, model.calibration_intercept_
@@ -316,7 +346,7 @@ def _log_odds_contributions(
         by_class = np.concatenate([np.zeros_like(by_class), by_class], axis=2)
         base = _class_margins(base[:, 0])
     weights = margin_weights(base[0], base + by_class.sum(axis=1), explained)
-    base_log_odds = class_log_odds(np.repeat(base, len(encoded), axis=0), explained)
+    base_log_odds = class_log_odds(np.repeat(base, len(explained), axis=0), explained)
     return np.einsum("nfk,nk->nf", by_class, weights), base_log_odds
 
 
@@ -332,11 +362,15 @@ def _class_margins(decision: np.ndarray) -> np.ndarray:
 
 def _by_factor(features: pd.DataFrame) -> pd.DataFrame:
     """Signed sums over the features of each documented factor."""
-    factor_of = data_dictionary().factor_of
-    factors = np.array([factor_of(str(name)) for name in features.columns])
-    values = features.to_numpy()
-    sums = {factor: values[:, factors == factor].sum(axis=1) for factor in FACTORS}
+    factor, values = _factor_of_features(features), features.to_numpy()
+    sums = {name: values[:, factor == k].sum(axis=1) for k, name in enumerate(FACTORS)}
     return pd.DataFrame(sums, index=features.index)
+
+
+def _factor_of_features(table: pd.DataFrame) -> np.ndarray:
+    """Place in `FACTORS` of each column."""
+    factor_of = data_dictionary().factor_of
+    return np.array([FACTORS.index(factor_of(str(name))) for name in table.columns], dtype=np.int64)
 
 
 def _check_additivity(total: np.ndarray, log_odds: np.ndarray) -> None:
@@ -344,5 +378,5 @@ def _check_additivity(total: np.ndarray, log_odds: np.ndarray) -> None:
     if not error <= ADDITIVITY_TOLERANCE:
         raise AsthmaMLError(
             f"explanations do not add up: off by {error:.2g} log-odds, allowed {ADDITIVITY_TOLERANCE:g}; "
-            "this version of shap does not fit this version of scikit-learn"
+            "the explanation does not fit this version of scikit-learn"
         )

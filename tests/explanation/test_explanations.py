@@ -46,6 +46,28 @@ def test_a_factor_is_the_signed_sum_of_its_features(explained):
     np.testing.assert_allclose(explanation.factors["adherence"], of_adherence, atol=1e-12)
 
 
+def test_factors_as_players_add_up_too_and_leave_the_features_alone(explained):
+    by_feature, by_factor = explain(*explained), explain(*explained, players="factors")
+    assert tuple(by_factor.factors.columns) == FACTORS
+    np.testing.assert_allclose(by_factor.base + by_factor.factors.sum(axis=1), by_factor.log_odds, atol=1e-9)
+    pd.testing.assert_frame_equal(by_factor.features, by_feature.features)
+    apart = (by_factor.factors - by_feature.factors).abs().to_numpy().max()
+    assert 1e-3 < apart < 1
+
+
+def test_factors_as_players_are_their_sums_where_nothing_interacts():
+    X, y = synthetic_patients(300)
+    model = PhenotypeClassifier(n_trees=20, max_depth=1).fit(X, y)
+    by_feature, by_factor = explain(model, X), explain(model, X, players="factors")
+    np.testing.assert_allclose(by_factor.factors, by_feature.factors, atol=1e-12)
+
+
+def test_players_that_there_are_not_are_refused():
+    X, _ = synthetic_patients(10)
+    with pytest.raises(UnusableInputError, match="players='genes': allowed are features, factors"):
+        explain(fitted_classifier(), X, players="genes")
+
+
 def test_two_classes_explain_th2_high_and_more_explain_the_prediction():
     X, _ = synthetic_patients()
     assert set(explain(fitted_classifier(), X).explained_class) == {"th2_high"}
@@ -133,7 +155,9 @@ def test_the_program_stops_where_contributions_do_not_add_up(monkeypatch):
 
     correct = explanations.margin_contributions
     monkeypatch.setattr(explanations, "margin_contributions", a_little_off)
-    with pytest.raises(AsthmaMLError, match=r"do not add up: off by .* this version of shap"):
+    with pytest.raises(
+        AsthmaMLError, match=r"do not add up: off by .* the explanation does not fit this version of scikit-learn"
+    ):
         explain(fitted_classifier(), synthetic_patients(10)[0])
 
 

@@ -1,4 +1,4 @@
-"""Shapley values of the trees, checked against their definition: every order in which features can become known."""
+"""Shapley values of the trees, checked against shap and against their definition: every order of becoming known."""
 
 from __future__ import annotations
 
@@ -7,15 +7,21 @@ from math import factorial
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from asthma_ml.explanation.tree_shap import margin_contributions
+from asthma_ml.errors import UnusableInputError
+from asthma_ml.explanation.tree_shap import _by_shap, margin_contributions
+from tests.explanation.fitted_trees import N_FEATURES, fitted_trees, margins, numbers
 
-N_FEATURES = 4
+EACH_ALONE = np.arange(N_FEATURES)
+PAIRED = np.array([1, 0, 1, 0])
+PATIENTS = np.vstack([numbers(1, 4), np.full(N_FEATURES, np.nan), np.zeros(N_FEATURES)]).astype(np.float32)
 
 
-def expected_margin(trees: HistGradientBoostingClassifier, row: np.ndarray, known: frozenset[int], k: int) -> float:
-    """Margin when some features are known and the tree's own patients stand in for the others."""
+def worth_to_trained_trees(trees, row, known, k):
+    """Margin when some features are known and each tree's own patients stand in for the others."""
 
     def below(nodes: np.ndarray, i: int) -> float:
         node = nodes[i]
@@ -32,36 +38,105 @@ def expected_margin(trees: HistGradientBoostingClassifier, row: np.ndarray, know
     return float(trees._baseline_prediction[0, k]) + sum(below(stage[k].nodes, 0) for stage in trees._predictors)
 
 
-def shapley_by_definition(trees: HistGradientBoostingClassifier, row: np.ndarray, k: int) -> np.ndarray:
-    values = np.zeros(N_FEATURES)
-    for feature in range(N_FEATURES):
-        others = [other for other in range(N_FEATURES) if other != feature]
-        for size in range(N_FEATURES):
-            weight = factorial(size) * factorial(N_FEATURES - size - 1) / factorial(N_FEATURES)
-            for known in map(frozenset, combinations(others, size)):
-                gain = expected_margin(trees, row, known | {feature}, k) - expected_margin(trees, row, known, k)
-                values[feature] += weight * gain
+def worth_against(background):
+    """Mean margin of background patients who are given what is known of a patient."""
+
+    def worth(trees, row, known, k):
+        mixed = background.copy()
+        mixed[:, sorted(known)] = row[sorted(known)]
+        return margins(trees, mixed)[:, k].mean()
+
+    return worth
+
+
+def shapley_by_definition(worth, trees, row, k, group):
+    n_players = group.max() + 1
+
+    def worth_of(players):
+        return worth(trees, row, {f for f in range(N_FEATURES) if group[f] in players}, k)
+
+    values = np.zeros(n_players)
+    for player in range(n_players):
+        others = [other for other in range(n_players) if other != player]
+        for size in range(n_players):
+            weight = factorial(size) * factorial(n_players - size - 1) / factorial(n_players)
+            for known in map(set, combinations(others, size)):
+                values[player] += weight * (worth_of(known | {player}) - worth_of(known))
     return values
 
 
-@pytest.mark.parametrize("n_classes", [2, 3])
-def test_they_are_shapley_values_also_where_a_test_is_missing(n_classes):
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(300, N_FEATURES)).round(1).astype(np.float32)
-    y = np.digitize(X[:, 0] + X[:, 1] * X[:, 2] + rng.normal(scale=0.3, size=300), [0, 1][: n_classes - 1])
-    X[rng.random(X.shape) < 0.2] = np.nan
-    trees = HistGradientBoostingClassifier(max_iter=4, max_depth=3, categorical_features=None).fit(X, y)
-    patients = np.vstack([X[:4], np.full(N_FEATURES, np.nan)]).astype(np.float32)
-    contributions, base = margin_contributions(trees, patients)
-    n_margins = 1 if n_classes == 2 else n_classes
-    assert contributions.shape == (5, N_FEATURES, n_margins)
-    for k in range(n_margins):
-        assert base[k] == pytest.approx(expected_margin(trees, patients[0], frozenset(), k))
-        for i, patient in enumerate(patients):
-            np.testing.assert_allclose(contributions[i, :, k], shapley_by_definition(trees, patient, k), atol=1e-10)
+@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize("group", [EACH_ALONE, PAIRED], ids=["features", "factors"])
+@pytest.mark.parametrize("interventional", [False, True], ids=["path-dependent", "interventional"])
+def test_they_are_shapley_values_by_definition(n_classes, group, interventional):
+    trees, X = fitted_trees(n_classes=n_classes)
+    background = X[:30] if interventional else None
+    worth = worth_against(X[:30]) if interventional else worth_to_trained_trees
+    contributions, base = margin_contributions(trees, PATIENTS, groups=group, background=background)
+    assert contributions.shape == (len(PATIENTS), group.max() + 1, 1 if n_classes == 2 else n_classes)
+    for k in range(len(base)):
+        assert base[k] == pytest.approx(worth(trees, PATIENTS[0], set(), k))
+        for i, patient in enumerate(PATIENTS):
+            expected = shapley_by_definition(worth, trees, patient, k, group)
+            np.testing.assert_allclose(contributions[i, :, k], expected, atol=1e-10)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 3), st.sampled_from([2, 3, 4]), st.sampled_from([0.0, 0.2, 0.7]))
+def test_shap_finds_the_same(seed, max_depth, n_classes, gaps):
+    trees, X = fitted_trees(seed, n_classes, max_depth, gaps)
+    patients = np.vstack([X, numbers(seed + 7, 50, gaps=0.5)])
+    (ours, base), (theirs, their_base) = margin_contributions(trees, patients), _by_shap(trees, patients)
+    np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    np.testing.assert_allclose(base, their_base, atol=1e-6)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10_000), st.booleans(), st.sampled_from([EACH_ALONE, PAIRED]))
+def test_they_add_up_to_the_margins(seed, interventional, group):
+    trees, X = fitted_trees(seed)
+    contributions, base = margin_contributions(trees, X, groups=group, background=X if interventional else None)
+    np.testing.assert_allclose(base + contributions.sum(axis=1), margins(trees, X), atol=1e-12)
+
+
+def test_against_all_training_patients_the_base_is_their_mean_margin():
+    trees, X = fitted_trees(n_classes=4)
+    contributions, base = margin_contributions(trees, X, background=X)
+    np.testing.assert_allclose(base, margins(trees, X).mean(axis=0), atol=1e-12)
+    np.testing.assert_allclose(contributions.mean(axis=0).sum(axis=0), 0, atol=1e-12)
+
+
+def test_a_patient_can_be_exactly_on_a_threshold_of_64_bit():
+    threshold = 0.1 + 0.2  # between two numbers of 32 bit
+    X = np.repeat([[threshold], [np.nextafter(threshold, 1)]], 50, axis=0)
+    trees = HistGradientBoostingClassifier(max_iter=1, min_samples_leaf=5).fit(X, np.arange(100) >= 50)
+    trees._predictors[0][0].nodes["num_threshold"][0] = threshold
+    contributions, base = margin_contributions(trees, X)
+    np.testing.assert_allclose(base + contributions.sum(axis=1), margins(trees, X), atol=1e-12)
+    assert contributions[0, 0, 0] == -contributions[-1, 0, 0] != 0
+
+
+def test_a_split_between_measured_and_missing_is_followed():
+    X = np.where(np.arange(100) < 50, 1.0, np.nan)[:, None]
+    trees = HistGradientBoostingClassifier(max_iter=1, min_samples_leaf=5).fit(X, np.arange(100) < 50)
+    assert np.isinf(trees._predictors[0][0].nodes["num_threshold"][0])
+    contributions, _ = margin_contributions(trees, np.array([[1.0], [np.inf], [np.nan]]))
+    assert contributions[0] == contributions[1] == -contributions[2] > 0
+
+
+def test_deeper_trees_are_left_to_shap_which_knows_no_groups():
+    trees, X = fitted_trees(max_depth=None)
+    contributions, base = margin_contributions(trees, X)
+    np.testing.assert_allclose(base + contributions.sum(axis=1), margins(trees, X), atol=1e-9)
+    np.testing.assert_array_equal(contributions, _by_shap(trees, X)[0])
+    for asked in ({"groups": PAIRED}, {"background": X}):
+        with pytest.raises(UnusableInputError, match="fit with max_depth=3"):
+            margin_contributions(trees, X, **asked)
 
 
 def test_trees_that_never_split_explain_nothing():
     X = np.random.default_rng(0).normal(size=(30, 2)).astype(np.float32)
-    trees = HistGradientBoostingClassifier(max_iter=3, categorical_features=None).fit(X, np.arange(30) % 2)
-    assert not margin_contributions(trees, X)[0].any()
+    trees = HistGradientBoostingClassifier(max_iter=3, categorical_features=None).fit(X, np.arange(30) % 3 > 0)
+    contributions, base = margin_contributions(trees, X)
+    assert not contributions.any()
+    np.testing.assert_allclose(np.repeat(base[None], 30, axis=0), margins(trees, X), atol=1e-12)

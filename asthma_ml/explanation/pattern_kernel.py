@@ -1,0 +1,89 @@
+"""The compiled part of looking up Shapley values.
+
+Importing this module imports numba, so only `pattern_lookup` does it, when there are enough patients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+_BLOCK = 512
+
+_Questions = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]
+_Tables = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
+
+
+def _compiled(function: Callable[..., None]) -> Callable[..., None]:
+    """Machine code that lets other threads run, kept on disk if there is a folder to keep it in.
+
+    Never with ``fastmath``, which takes gaps for numbers.
+    """
+    how: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+    compiled: Callable[..., None]
+    try:
+        compiled = numba.njit(cache=True, **how)(function)
+    except RuntimeError:
+        compiled = numba.njit(**how)(function)
+    return compiled
+
+
+@_compiled
+def add_credits(
+    columns: NDArray[np.float64], start: int, questions: _Questions, tables: _Tables, summed: NDArray[np.float64]
+) -> None:
+    """Add what the tables credit to each player.
+
+    Parameters
+    ----------
+    columns : ndarray of shape (n_features, n_patients)
+        Features of some patients.
+    start : int
+        Place of the first of them in `summed`.
+    questions : tuple of 3 ndarrays of shape (n_decisions,)
+        Feature, threshold, and whether a gap goes right.
+    tables : tuple of ndarrays of shape (n_branches, 4), (n_branches, 4) and (n_branches, 4, 16)
+        Decision, player and value by pattern.
+    summed : ndarray of shape (n_margins * n_players, all patients)
+        Added to.
+    """
+    decision, player, values = tables
+    right = np.empty((len(questions[0]), _BLOCK), dtype=np.uint8)
+    pattern = np.empty(_BLOCK, dtype=np.uint8)
+    n_patients = columns.shape[1]
+    for first in range(0, n_patients, _BLOCK):
+        n = min(_BLOCK, n_patients - first)
+        _ask(columns, first, n, questions, right)
+        for branch in range(len(decision)):
+            root, child = right[decision[branch, 0]], right[decision[branch, 1]]
+            left, other = right[decision[branch, 2]], right[decision[branch, 3]]
+            for i in range(n):
+                pattern[i] = root[i] | (child[i] << 1) | (left[i] << 2) | (other[i] << 3)
+            for j in range(4):
+                if player[branch, j] >= 0:
+                    to = summed[player[branch, j], start + first : start + first + n]
+                    _add(values[branch, j], pattern, to)
+
+
+@_compiled
+def _ask(columns: Any, first: int, n: int, questions: Any, right: Any) -> None:
+    feature, threshold, missing_right = questions
+    for k in range(len(feature)):
+        column, cut, out = columns[feature[k], first : first + n], threshold[k], right[k]
+        # A gap compares as false either way.
+        if missing_right[k]:
+            for i in range(n):
+                out[i] = not column[i] <= cut
+        else:
+            for i in range(n):
+                out[i] = column[i] > cut
+
+
+@_compiled
+def _add(value: Any, pattern: Any, to: Any) -> None:
+    for i in range(len(to)):
+        to[i] += value[pattern[i]]

@@ -1,0 +1,36 @@
+"""Small boosted trees on rounded numbers with gaps, so that thresholds fall on values that patients have."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+N_FEATURES = 4
+
+
+def numbers(seed: int, n_patients: int = 300, gaps: float = 0.2) -> np.ndarray:
+    """Four columns; the last is a flag, which is asked about again and again."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_patients, N_FEATURES)).round(1)
+    X[:, -1] = X[:, -1] > 0
+    X[rng.random(X.shape) < gaps] = np.nan
+    return X.astype(np.float32)
+
+
+def fitted_trees(
+    seed: int = 0, n_classes: int = 2, max_depth: int | None = 3, gaps: float = 0.2, n_trees: int = 4
+) -> tuple[HistGradientBoostingClassifier, np.ndarray]:
+    """Trees, and the patients they were fitted to. Whether a test was done says something of the class."""
+    rng, X = np.random.default_rng(seed + 1), numbers(seed, gaps=gaps)
+    drive = np.where(np.isnan(X[:, 0]), 0.6, X[:, 0]) + np.nan_to_num(X[:, 1] * X[:, 2]) + np.nan_to_num(X[:, 3])
+    cuts = np.quantile(drive, np.arange(1, n_classes) / n_classes)
+    y = np.digitize(drive + rng.normal(scale=0.3, size=len(X)), cuts)
+    trees = HistGradientBoostingClassifier(
+        max_iter=n_trees, max_depth=max_depth, min_samples_leaf=5, categorical_features=None
+    )
+    return trees.fit(X, y), X
+
+
+def margins(trees: HistGradientBoostingClassifier, X: np.ndarray) -> np.ndarray:
+    """Margins as scikit-learn computes them, of shape (n_patients, n_margins)."""
+    return trees.decision_function(X).reshape(len(X), -1)
