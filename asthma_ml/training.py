@@ -103,7 +103,9 @@ def labelled_patients(
     if not kept.any():
         raise UnusableInputError(f"{patients.source}: no usable row has {label} in {', '.join(classes)}")
     found = [name for name in data_dictionary().features if name in patients.values.columns]
-    features = [name for name in found if label not in (name, *patients.columns[name].sources)]
+    # A column map may read the label, and with other levels a feature, from one column under another name.
+    answers = {label, *(patients.columns[label].sources if label in patients.columns else ())}
+    features = [name for name in found if answers.isdisjoint((name, *patients.columns[name].sources))]
     return LabelledPatients(
         features=patients.values.loc[kept, features].reset_index(drop=True),
         labels=labels[kept].reset_index(drop=True),
@@ -241,7 +243,7 @@ def _refuse_leaks(patients: PatientTable) -> None:
     leaks = [name for name in patients.raw.columns if str(name).startswith((TRUTH_PREFIX, OUTPUT_PREFIX))]
     if leaks:
         raise UnusableInputError(
-            f"{patients.source}: {first_names(leaks)} tell the answer; "
+            f"{patients.source}: {first_names(leaks)} would tell the answer; "
             f"remove the columns that begin with {TRUTH_PREFIX} or {OUTPUT_PREFIX} before training"
         )
 

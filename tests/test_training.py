@@ -8,7 +8,7 @@ import pytest
 
 from asthma_ml.cohort import generate_cohort
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.patients import PatientTable, read_patients
+from asthma_ml.patients import ColumnMap, PatientTable, read_patients
 from asthma_ml.prediction import predict_table
 from asthma_ml.training import labelled_patients, train_classifier
 from asthma_ml.variables import FOUR_CLASSES, TWO_CLASSES
@@ -41,6 +41,15 @@ def test_a_feature_that_serves_as_label_is_no_longer_a_feature(observed: pd.Data
     labelled = labelled_patients(read_patients(observed), label="smoking_status", classes=("never", "former"))
     assert set(labelled.labels) == {"never", "former"}
     assert "smoking_status" not in labelled.features.columns
+
+
+def test_a_feature_read_from_the_label_s_column_by_another_name_tells_nothing(observed: pd.DataFrame) -> None:
+    is_high = {label: float(label == "th2_high") for label in FOUR_CLASSES}
+    columns = {"phenotype": {"from": "Diagnosis"}, "nasal_polyps": {"from": "Diagnosis", "levels": is_high}}
+    own = observed.rename(columns={"phenotype": "Diagnosis"})
+    patients = read_patients(own, ColumnMap.from_mapping({"columns": columns}))
+    assert "nasal_polyps" in patients.values
+    assert "nasal_polyps" not in labelled_patients(patients).features
 
 
 def test_a_hospital_s_own_label_column_will_do(observed: pd.DataFrame) -> None:

@@ -79,6 +79,8 @@ def predict_command(*, file: str, model: str | None, columns: str | None, output
         if journal is not None:
             say(f"{output}: not finished{kept(journal.rows)}")
         raise
+    for warning in predicted.warnings:
+        say(f"warning: {warning}")
     if predicted.n_repeated:
         say(f"warning: {predicted.n_repeated} rows share their {ID} with another row")
     say_missing_features(predicted.missing_features)

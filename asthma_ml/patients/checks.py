@@ -96,7 +96,7 @@ def check_units(values: pd.DataFrame, stated_units: Collection[str] = ()) -> lis
     Examples
     --------
     >>> check_units(pd.DataFrame({"fev1_fvc_ratio": [0.7, 66.0]}))[0].message
-    'that fits % and not ratio, unlike the rest of the column'
+    'fit for % and not for ratio, unlike the rest of the column'
     """
     findings: list[Finding] = []
     dictionary = data_dictionary()
@@ -106,7 +106,7 @@ def check_units(values: pd.DataFrame, stated_units: Collection[str] = ()) -> lis
             rows = np.flatnonzero(fits & left)
             left &= ~fits
             if rows.size:
-                message = f"that fits {unit} and not {dictionary[name].unit}, unlike the rest of the column"
+                message = f"fit for {unit} and not for {dictionary[name].unit}, unlike the rest of the column"
                 findings.append(Finding(name, "unit", "error", message, rows))
     return findings
 

@@ -145,6 +145,8 @@ def _in_companion_units(names: Sequence[str], matched: Mapping[str, MappedColumn
 
 def _guesses(names: Sequence[str], matched: Mapping[str, MappedColumn]) -> Iterator[str]:
     used = {source for column in matched.values() for source in column.sources}
+    for variable in data_dictionary().values():
+        used.update(*(likely_companions(names, variable.name, companion) for companion in variable.companions))
     for name in [name for name in names if name not in used and variable_called(name) is None][:_MOST_NAMES]:
         target = nearest_variable(name)
         if target and target not in matched and not name.startswith((TRUTH_PREFIX, OUTPUT_PREFIX)):

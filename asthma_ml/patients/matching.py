@@ -25,6 +25,9 @@ _COMPANION_NAMES = {
 _MOST_COMPARED = 100
 _ALIKE = 0.85
 _UNIT_IN_NAME = re.compile(r"(.+?)\s*[\(\[]\s*([^()\[\]]+?)\s*[\)\]]\s*", re.DOTALL)
+# Telling a unit from a name takes time that grows with the square of its length.
+_LONGEST_NAME = 200
+_LAST_WORD = re.compile(r"(.+?)[\s_,]+([^\s_,()\[\]]+)\s*", re.DOTALL)
 
 
 def match_columns(
@@ -62,7 +65,8 @@ def match_columns(
     'read `eos` as blood_eosinophils_cells_ul'
     """
     _refuse_absent(names, column_map, source)
-    stated = {target: column for target, column in column_map.columns.items() if column.sources}
+    stated = {target: _in_named_unit(column) for target, column in column_map.columns.items() if column.sources}
+    _refuse_without_companions(stated, column_map)
     taken = {name for column in stated.values() for name in column.sources}.union(column_map.ignore)
     by_name, findings = _match_by_name([name for name in names if name not in taken], stated)
     unnamed = {target: column_map.columns.get(target, MappedColumn(target)) for target in by_name}
@@ -87,11 +91,15 @@ def variable_called(name: str) -> str | None:
     --------
     >>> variable_called("Age"), variable_called("LOINC:711-2"), variable_called("Eosinophils (10^9/L)")
     ('age_years', 'blood_eosinophils_cells_ul', 'blood_eosinophils_cells_ul')
+    >>> variable_called("IgE ng/mL"), variable_called("IgE peanut")
+    ('total_ige_ku_l', None)
     """
-    plain = plain_name(name)
-    target = plain if plain in data_dictionary() else _by_plain_alias().get(plain.removeprefix("loinc:"))
-    if target is None and (parts := _UNIT_IN_NAME.fullmatch(name)):
+    target = _by_plain_name(name)
+    if target is None and (parts := _split(_UNIT_IN_NAME, name)):
         target = variable_called(parts[1])
+    elif target is None and (parts := _split(_LAST_WORD, name)):
+        before = _by_plain_name(parts[1])
+        target = before if before and find_unit(parts[2], data_dictionary()[before]) else None
     return target
 
 
@@ -108,15 +116,26 @@ def nearest_variable(name: str, cutoff: float = 0.6) -> str:
 
 
 def unit_in_name(name: str) -> str | None:
-    """Return the unit that stands in brackets behind a column name, as the dictionary spells it.
+    """Return the unit that stands behind a column name, in brackets or not, as the dictionary spells it.
 
     Examples
     --------
     >>> unit_in_name("FEV1_pp (L)")
     'L'
     """
-    parts, target = _UNIT_IN_NAME.fullmatch(name), variable_called(name)
-    return find_unit(parts[2], data_dictionary()[target]) if parts and target else None
+    target = variable_called(name)
+    return _unit_behind(name, target) if target else None
+
+
+def _unit_behind(name: str, target: str) -> str | None:
+    """The unit of a variable that stands behind a column name; the variable's own name is no unit."""
+    parts = _split(_UNIT_IN_NAME, name) or (None if _by_plain_name(name) else _split(_LAST_WORD, name))
+    return find_unit(parts[2], data_dictionary()[target]) if parts else None
+
+
+def _split(pattern: re.Pattern[str], name: str) -> re.Match[str] | None:
+    """A column name and what stands behind it, by one of two patterns."""
+    return pattern.fullmatch(name) if len(name) <= _LONGEST_NAME else None
 
 
 def likely_companions(names: Iterable[str], target: str, companion: str) -> list[str]:
@@ -151,11 +170,21 @@ def _by_plain_alias() -> dict[str, str]:
     return {plain_name(alias): name for alias, name in data_dictionary().by_alias().items()}
 
 
+def _by_plain_name(name: str) -> str | None:
+    plain = plain_name(name)
+    return plain if plain in data_dictionary() else _by_plain_alias().get(plain.removeprefix("loinc:"))
+
+
 def _with_source(column: MappedColumn, name: str) -> MappedColumn:
-    """The column as it was found; a unit in its name counts where the map states none."""
-    parts = _UNIT_IN_NAME.fullmatch(name)
-    named = find_unit(parts[2], data_dictionary()[column.target]) if parts and column.unit is None else column.unit
-    return replace(column, sources=(name,), unit=named)
+    """The column as it was found."""
+    return _in_named_unit(replace(column, sources=(name,)))
+
+
+def _in_named_unit(column: MappedColumn) -> MappedColumn:
+    """The column with the unit that its name states, where the map states none."""
+    if column.unit is not None or len(column.sources) != 1:
+        return column
+    return replace(column, unit=_unit_behind(column.sources[0], column.target))
 
 
 def _lacks_companion(column: MappedColumn) -> bool:
@@ -163,9 +192,26 @@ def _lacks_companion(column: MappedColumn) -> bool:
     return any(unit and unit == column.unit and name not in column.companions for name, unit in needed.items())
 
 
-def _without_companion(column: MappedColumn) -> Finding:
+def _refuse_without_companions(stated: Mapping[str, MappedColumn], column_map: ColumnMap) -> None:
+    """Refuse a map whose column bears a unit in its name that is converted with other columns, which are not named."""
+    refuse(
+        [
+            f"[columns.{target}] {shown(column.sources[0])} is in {column.unit} by its name: add `with` "
+            f'{_companions_needed(column)} and `unit = "{column.unit}"`, or state the unit that it is in'
+            for target, column in stated.items()
+            if _lacks_companion(column)
+        ],
+        column_map.source,
+    )
+
+
+def _companions_needed(column: MappedColumn) -> str:
     needed = data_dictionary()[column.target].companions
-    given = " and ".join(f'{name} = "COLUMN"' for name, unit in needed.items() if unit == column.unit)
+    return " and ".join(f'{name} = "COLUMN"' for name, unit in needed.items() if unit == column.unit)
+
+
+def _without_companion(column: MappedColumn) -> Finding:
+    given = _companions_needed(column)
     message = f"not read: {shown(column.sources[0])} is in {column.unit}, which a column map converts `with` {given}"
     return Finding(column.target, "conversion", "warning", message)
 
@@ -198,7 +244,7 @@ def _without_strange_units(names: Iterable[str]) -> tuple[list[str], list[Findin
     free: list[str] = []
     findings: list[Finding] = []
     for name in names:
-        parts, target = _UNIT_IN_NAME.fullmatch(name), variable_called(name)
+        parts, target = _split(_UNIT_IN_NAME, name), variable_called(name)
         if parts and target and find_unit(parts[2], data_dictionary()[target]) is None:
             message = f"not read: {shown(name)} names no unit of it; state the unit in a column map"
             findings.append(Finding(target, "unit_in_name", "warning", message))

@@ -27,6 +27,7 @@ from asthma_ml.patients.column_map import ColumnMap, MappedColumn
 from asthma_ml.patients.matching import match_columns
 from asthma_ml.patients.parsing import CellParser, Reading
 from asthma_ml.patients.plain_files import Told, begins_with, blocks, plain_file
+from asthma_ml.patients.problems import Finding
 from asthma_ml.patients.reading import (
     ReadPatients,
     as_column_map,
@@ -254,6 +255,8 @@ class PatientFile:
         Rows that break a hard limit, where they are counted.
     errors : ErrorCounts
         Why.
+    findings : tuple of Finding
+        What is worth knowing about the file and its columns as a whole.
     layout : Layout
         Reads the parts.
     sha256 : str
@@ -296,6 +299,7 @@ class PatientFile:
         self.column_map = as_column_map(columns)
         self.n_patients = self.n_invalid = 0
         self.errors = ErrorCounts()
+        self.findings: tuple[Finding, ...] = ()
         self._told = told
         with ExitStack() as opened:
             self._file = opened.enter_context(plain_file(source, self.name, folder))
@@ -328,7 +332,8 @@ class PatientFile:
         refusal: UnusableInputError | None = None
         matched: dict[str, MappedColumn] = {}
         try:
-            matched, _ = match_columns(self.names, self.column_map, self.name)
+            matched, found = match_columns(self.names, self.column_map, self.name)
+            self.findings = (*self._rows.findings, *found)
         except UnusableInputError as error:
             refusal = error
         self.given_schema, self.empty = self._rows.given_schema, self._rows.empty
@@ -385,8 +390,9 @@ class _TextRows:
         self._file, self._name, self._chunk_rows, self._told = file, name, chunk_rows, told
         self.sha256 = _checksum(file)
         self._start = len(codecs.BOM_UTF8) if begins_with(file, codecs.BOM_UTF8) else 0
-        self._codec, _ = find_encoding(lambda: blocks(file, self._start), name)
+        self._codec, findings = find_encoding(lambda: blocks(file, self._start), name)
         self._dialect = read_header(self._beginning(), name, known)
+        self.findings = (*findings, *self._dialect.findings)
         self.names = self._dialect.names
         self.given_schema = None
         self.empty = pd.DataFrame(columns=self.names, dtype="str")
@@ -495,6 +501,7 @@ class _ParquetRows:
             frame = self.format().frame(self._no_rows)
         self.empty = given_table(frame, name).frame
         self.names = [str(column) for column in self.empty.columns]
+        self.findings: tuple[Finding, ...] = ()
 
     def format(self) -> ParquetFormat:
         import pyarrow as pa

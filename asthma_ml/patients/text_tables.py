@@ -244,7 +244,7 @@ class Dialect:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """A warning where the header does not come first."""
-        message = f"{self.lines_before} lines before the header are not part of the table"
+        message = f"what stands before the header on line {self.line} is not part of the table"
         return (Finding("", "preamble", "warning", message),) if self.lines_before else ()
 
     @property

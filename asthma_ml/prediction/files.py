@@ -11,7 +11,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib.metadata import version
 from itertools import islice
@@ -49,6 +49,8 @@ class PredictedFile:
         Features that the model uses and the file has no column for, the one that counts most first.
     n_resumed : int
         Rows that an earlier run had written.
+    warnings : list of str
+        What is worth knowing about how the file and its columns were read.
     """
 
     n_patients: int
@@ -56,6 +58,7 @@ class PredictedFile:
     n_repeated: int
     missing_features: list[str]
     n_resumed: int = 0
+    warnings: list[str] = field(default_factory=list)
 
 
 class Sink(Protocol):
@@ -158,7 +161,8 @@ def predict_file(
         sink.finish(_packer(form) if not direct else None)
     statuses = dict(sink.counts.most_common())
     missing = missing_features(fitted, patients.layout.columns)
-    return PredictedFile(patients.n_patients, statuses, patients.n_repeated, missing, n_resumed)
+    warnings = [f"{found.column}: {found.message}".removeprefix(": ") for found in patients.findings]
+    return PredictedFile(patients.n_patients, statuses, patients.n_repeated, missing, n_resumed, warnings)
 
 
 def _refuse_impossible(explain: str, chunk_rows: int, jobs: int, output: str | os.PathLike[str], resume: bool) -> None:
@@ -332,7 +336,8 @@ def _workers(writer: BlockWriter, jobs: int) -> Iterator[Results]:
         yield lambda pieces: _in_order(pool, pieces, jobs)
     except BrokenProcessPool as error:
         raise AsthmaMLError(
-            "a process that predicts has ended, perhaps for want of memory; try fewer jobs or smaller chunks"
+            "a process that predicts has ended, perhaps for want of memory; try fewer jobs or smaller chunks; "
+            "what was written to a file is kept, go on with --resume"
         ) from error
     except BaseException:
         pool.shutdown(wait=False, kill_workers=True)

@@ -50,6 +50,19 @@ def test_a_pipe_gives_the_same_table(hospital: Path, clinic: Path, run: Callable
     assert piped == by_name
 
 
+def test_how_the_file_was_read_is_said(clinic: Path, tmp_path: Path, run: Callable[..., Result]) -> None:
+    export = tmp_path / "export.csv"
+    export.write_text("Ward 3\npatient_id;FeNO;fev1_fvc_ratjo;note\n1;38,5;0,7;Müller\n", encoding="latin-1")
+    result = run("predict", export, "--model", clinic / "model.aml", "-o", tmp_path / "out.csv")
+    assert result.exit_code == 0, result.stderr
+    assert [line for line in result.stderr.splitlines() if line.startswith("warning: ")] == [
+        "warning: not UTF-8 from line 3 on; read as Latin-1, so check letters with accents",
+        "warning: what stands before the header on line 2 is not part of the table",
+        "warning: feno_ppb: read `FeNO` as feno_ppb",
+        "warning: fev1_fvc_ratio: not read: is `fev1_fvc_ratjo` meant? A column map could say so",
+    ]
+
+
 def test_strict_refuses_rows_and_writes_nothing(
     hospital: Path, clinic: Path, tmp_path: Path, run: Callable[..., Result]
 ) -> None:

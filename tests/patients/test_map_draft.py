@@ -61,3 +61,9 @@ def test_a_table_of_strange_names_gives_an_empty_map(table: pd.DataFrame) -> Non
 @pytest.mark.parametrize("path", ["examples/omop_export.csv", "data/synthetic/example_patients.csv"])
 def test_drafts_of_shipped_tables_load(path: str) -> None:
     ColumnMap.from_mapping(tomllib.loads(draft_map(ROOT / path)))
+
+
+def test_a_leukocyte_count_is_not_taken_for_eosinophils() -> None:
+    draft = draft_map(pd.DataFrame({"patient_id": ["1"], "WBC": ["7"], "IgE ng/mL": ["240"]}))
+    assert "WBC" not in draft
+    assert 'from = "IgE ng/mL"\nunit = "ng/mL"' in draft

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from time import process_time
+
 import pandas as pd
 import pytest
 
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.patients import read_patients
+from asthma_ml.patients import ColumnMap, read_patients
 from asthma_ml.patients.matching import plain_name, variable_called
 from asthma_ml.variables import data_dictionary
 
@@ -34,12 +36,43 @@ def test_every_name_alias_and_loinc_code_is_found() -> None:
         ("LOINC:711-2", "blood_eosinophils_cells_ul", "300", 300.0),
         ("26499-4", "blood_neutrophils_cells_ul", "4700", 4700.0),
         ("Total IgE (ng/mL)", "total_ige_ku_l", "240", 100.0),
+        ("Total IgE ng/mL", "total_ige_ku_l", "240", 100.0),
+        ("EOS_10^9/L", "blood_eosinophils_cells_ul", "0.3", 300.0),
     ],
 )
 def test_a_header_may_state_the_unit_or_a_code(header: str, name: str, cell: str, value: float) -> None:
     patients = read_patients(pd.DataFrame({header: [cell]}))
     assert patients.values[name].tolist() == [value]
     assert [problem.rule for problem in patients.problems] == ["alias"]
+
+
+def test_the_unit_in_a_name_counts_though_a_map_names_the_column() -> None:
+    column_map = ColumnMap.from_mapping({"columns": {"total_ige_ku_l": {"from": "Allergy lab (ng/mL)"}}})
+    patients = read_patients(pd.DataFrame({"Allergy lab (ng/mL)": ["240"]}), column_map)
+    assert patients.values["total_ige_ku_l"].tolist() == [100.0]
+
+
+def test_the_unit_that_a_map_states_counts_more_than_the_one_in_the_name() -> None:
+    column_map = ColumnMap.from_mapping({"columns": {"total_ige_ku_l": {"from": "IgE (ng/mL)", "unit": "kU/L"}}})
+    patients = read_patients(pd.DataFrame({"IgE (ng/mL)": ["240"]}), column_map)
+    assert patients.values["total_ige_ku_l"].tolist() == [240.0]
+
+
+def test_a_mapped_column_in_percent_by_its_name_asks_for_the_leukocytes() -> None:
+    column_map = ColumnMap.from_mapping({"columns": {"blood_eosinophils_cells_ul": {"from": "Differential (%)"}}})
+    with pytest.raises(UnusableInputError, match=r'in % by its name: add `with` leukocytes = "COLUMN"'):
+        read_patients(pd.DataFrame({"Differential (%)": ["3"]}), column_map)
+
+
+def test_a_last_word_that_is_no_unit_keeps_its_column_from_being_read() -> None:
+    patients = read_patients(pd.DataFrame({"patient_id": ["1"], "IgE peanut": ["25"], "EOS previous": ["300"]}))
+    assert list(patients.values) == ["patient_id"]
+
+
+def test_a_name_of_a_hundred_thousand_spaces_is_no_reason_to_wait() -> None:
+    began = process_time()
+    assert variable_called("age" + " " * 100_000 + "(x") is None
+    assert process_time() - began < 1
 
 
 def test_a_unit_that_the_variable_does_not_have_is_not_guessed_at() -> None:

@@ -18,7 +18,9 @@ def test_the_title_is_left_out_and_lines_keep_their_numbers() -> None:
     assert list(table.frame) == ["patient_id", "FeNO"]
     assert (table.lines.tolist(), table.decimal_comma) == ([5], True)
     assert table.layout == "UTF-8 text, semicolon between cells, header on line 4"
-    assert [finding.message for finding in table.findings] == ["3 lines before the header are not part of the table"]
+    assert [finding.message for finding in table.findings] == [
+        "what stands before the header on line 4 is not part of the table"
+    ]
 
 
 def test_a_header_that_comes_first_stays_the_header() -> None:

@@ -106,7 +106,7 @@ def test_single_values_of_another_unit_are_named_by_line() -> None:
         (4, "fev1_fvc_ratio", "unit"),
         (5, "fev1_pct_predicted", "unit"),
     ]
-    assert "fits 10^9/L and not cells/uL" in patients.problems[0].message
+    assert "fit for 10^9/L and not for cells/uL" in patients.problems[0].message
     assert patients.invalid.tolist() == [False, True, True, True]
     assert patients.values.isna().sum().sum() == 3
 
