@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from asthma_ml.cli.evaluation_tables import TABULATED, evaluation_tables
 from asthma_ml.cli.options import (
+    FIGURE_SUFFIXES,
+    RESEARCH_NOTE,
     columns_option,
     examples,
     label_option,
@@ -19,6 +22,7 @@ from asthma_ml.cli.options import (
     say,
     shows_progress,
     with_verbosity,
+    writable,
 )
 
 if TYPE_CHECKING:
@@ -33,6 +37,7 @@ _LONGEST_LIST = 4
     epilog=examples(
         "evaluate other_cohort.csv --model model.aml",
         "evaluate other_cohort.csv --model model.aml -o metrics.json",
+        "evaluate other_cohort.csv --model model.aml --plot decision_curves.svg -o metrics.json",
         "evaluate other_cohort.csv --model model.aml --limit --limit-patients 500",
     ),
 )
@@ -67,15 +72,30 @@ _LONGEST_LIST = 4
     show_default=True,
     help="With --limit: particles of each patient; four times as many halve the error.",
 )
+@click.option(
+    "--plot",
+    metavar="FILE",
+    callback=writable(FIGURE_SUFFIXES, standard_output=False),
+    help="Decision curves of the model and the reference rules: .png or .svg.",
+)
 @output_option(text="Where the metrics go, as JSON; the standard output if left out.")
 @with_verbosity
 def evaluate_command(
-    *, file: str, model: str | None, label: str, columns: str | None, output: str, limit: bool, **how: Any
+    *,
+    file: str,
+    model: str | None,
+    label: str,
+    columns: str | None,
+    output: str,
+    plot: str | None,
+    limit: bool,
+    **how: Any,
 ) -> None:
     """Measure a model on labelled patients.
 
     They should be others than those that it was trained on. Rows of other labels are counted, and
-    what the model calls them.
+    what the model calls them. Beside the model stand the rules that clinics use already: cuts of blood
+    eosinophils and FeNO, GINA, UKSAR, ISAR, SARP and ORACLE.
 
     With --limit the file must be a generated cohort: the limit follows from the causal model that made it.
     """
@@ -85,7 +105,8 @@ def evaluate_command(
     from asthma_ml.shipped import shipped_model_path
 
     model_path = model or shipped_model_path()
-    refuse_overwriting([file, columns, model_path], [output])
+    plot: str | None = how["plot"]
+    refuse_overwriting([file, columns, model_path], [output, *filter(None, [plot])])
     origin = _origin(file, limit, how)
     classifier, patients = load_model(model_path), read_patients(file, columns)
     metrics = evaluate_patients(classifier, patients, label)
@@ -94,10 +115,26 @@ def evaluate_command(
 
         sizes = {"most_patients": how["limit_patients"], "n_particles": how["particles"]}
         metrics["limit"] = limit_beside_model(classifier, patients, origin, label, **sizes, progress=shows_progress())
+    if plot:
+        draw_decision_curves(metrics, plot)
     write_text(json.dumps(metrics, indent=2) + "\n", output)
     for reason, n in metrics.pop("left_out").items():
         say(f"left out: {n} rows, {reason}")
     say(readable(metrics))
+    for table in evaluation_tables(metrics):
+        say(f"\n{table}")
+    say(f"\n{RESEARCH_NOTE}")
+
+
+def draw_decision_curves(metrics: Mapping[str, Any], path: str) -> None:
+    """Write the decision curves, which only a model that knows Th2-high has."""
+    from asthma_ml.cli.explain import write_figure
+    from asthma_ml.errors import UnusableInputError
+    from asthma_ml.evaluation.decision_curve_plot import decision_curve_figure
+
+    if "reference_rules" not in metrics:
+        raise UnusableInputError("--plot: decision curves need a model with the class th2_high")
+    write_figure(decision_curve_figure(metrics["reference_rules"]), path)
 
 
 def _origin(file: str, limit: bool, how: Mapping[str, Any]) -> Origin | None:
@@ -114,7 +151,7 @@ def _origin(file: str, limit: bool, how: Mapping[str, Any]) -> Origin | None:
 
 def readable(metrics: Mapping[str, Any]) -> str:
     """Metrics or a card as aligned lines; tables inside are left out."""
-    lines = list(_flat(metrics))
+    lines = list(_flat({name: value for name, value in metrics.items() if name not in TABULATED}))
     width = max((len(name) for name, _ in lines), default=0)
     return "\n".join(f"{name:<{width}}  {value}" for name, value in lines)
 

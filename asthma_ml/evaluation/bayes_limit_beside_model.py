@@ -16,7 +16,8 @@ from asthma_ml.cohort.patient_stream import PatientStream
 from asthma_ml.cohort.presets import PRESETS, Preset, preset_named
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.evaluation.bayes_limit import bayes_limit, limit_scores, probabilities
-from asthma_ml.evaluation.metrics import INTERVAL, N_BOOTSTRAP, score_probabilities
+from asthma_ml.evaluation.intervals import INTERVAL, N_BOOTSTRAP
+from asthma_ml.evaluation.metrics import score_probabilities
 from asthma_ml.training import labelled_patients
 from asthma_ml.variables import FOUR_CLASSES, ID, LABEL, TRUTH_PREFIX, data_dictionary
 

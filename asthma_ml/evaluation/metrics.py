@@ -13,12 +13,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logit
-from scipy.stats import binomtest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 
 from asthma_ml.classifier import first_names
 from asthma_ml.errors import UnusableInputError
+from asthma_ml.evaluation.intervals import INTERVAL, N_BOOTSTRAP, share
+from asthma_ml.evaluation.reference_rules import beside_reference_rules
 from asthma_ml.explanation import judge_calls
 from asthma_ml.prediction import calls_by_label, refuse_table_without_features
 from asthma_ml.training import LabelledPatients, labelled_patients
@@ -30,11 +31,10 @@ if TYPE_CHECKING:
 
 Metric: TypeAlias = Callable[[NDArray[Any], NDArray[Any]], float]
 
+TH2_HIGH = "th2_high"
+
 FEWEST_OF_A_CLASS = 10
 """Patients of each class below which an interval over resampled patients says nothing."""
-
-N_BOOTSTRAP = 200
-INTERVAL = (2.5, 97.5)
 
 
 def evaluate_model(model: PhenotypeClassifier, X: pd.DataFrame, y: ArrayLike, *, seed: int = 0) -> dict[str, Any]:
@@ -45,7 +45,8 @@ def evaluate_model(model: PhenotypeClassifier, X: pd.DataFrame, y: ArrayLike, *,
     model : PhenotypeClassifier
         Fitted.
     X : DataFrame of shape (n_patients, n_columns)
-        Patients that were not trained on; columns the model knows are picked by name.
+        Patients that were not trained on; columns the model knows are picked by name. A column `site`
+        is used for subgroups only.
     y : array-like of shape (n_patients,)
         Their labels, all of them classes of the model.
     seed : int
@@ -57,7 +58,8 @@ def evaluate_model(model: PhenotypeClassifier, X: pd.DataFrame, y: ArrayLike, *,
         `n_patients`, `class_counts`; `auc`, `log_loss`, `brier`, `accuracy`, `calibration_slope` and
         `calibration_intercept`, each with `value`, `lower` and `upper`; and `decisions`: the share of
         patients with a single-class prediction set, the accuracy among them, and the share of sets
-        that hold the true class.
+        that hold the true class. Of a model that knows Th2-high also `reference_rules`, see
+        `beside_reference_rules`.
 
     Raises
     ------
@@ -74,13 +76,19 @@ def evaluate_model(model: PhenotypeClassifier, X: pd.DataFrame, y: ArrayLike, *,
     True
     """
     codes = _codes(model.classes_, np.asarray(y))
-    encoded = model.encode(X)
-    return {
+    assessed = model.assess(model.encode(X))
+    metrics = {
         "n_patients": len(codes),
         "class_counts": {str(name): int((codes == k).sum()) for k, name in enumerate(model.classes_)},
-        **score_probabilities(model.classes_, y, model.predict_proba(encoded), seed=seed),
-        "decisions": _decisions(model.predict_set(encoded), codes),
+        **score_probabilities(model.classes_, y, assessed.probability, seed=seed),
+        "decisions": _decisions(assessed.in_set, codes),
     }
+    names = [str(name) for name in model.classes_]
+    if TH2_HIGH in names:
+        of_class = names.index(TH2_HIGH)
+        probability = assessed.probability[:, of_class]
+        metrics["reference_rules"] = beside_reference_rules(X, codes == of_class, probability, seed=seed)
+    return metrics
 
 
 def score_probabilities(
@@ -161,14 +169,9 @@ def _called(model: PhenotypeClassifier, labelled: LabelledPatients) -> dict[str,
     called = judge_calls(model, model.encode(features)).called
     names = [str(name) for name in model.classes_ if (called == name).any()]
     return {
-        "share": _share(np.array([name is not None for name in called])),
-        "predictive_value": {name: _share(labels[called == name] == name) for name in names},
+        "share": share(np.array([name is not None for name in called])),
+        "predictive_value": {name: share(labels[called == name] == name) for name in names},
     }
-
-
-def _share(holds: NDArray[np.bool_]) -> dict[str, float]:
-    interval = binomtest(int(holds.sum()), len(holds)).proportion_ci(method="wilson")
-    return {"value": float(holds.mean()), "lower": float(interval.low), "upper": float(interval.high)}
 
 
 def _metrics(n_classes: int) -> Mapping[str, Metric]:

@@ -130,3 +130,27 @@ def test_preset_without_limit_is_a_mistake(clinic: Path, generated: Path, run: C
     result = run("evaluate", generated, "--model", clinic / "model.aml", "--preset", "severe_clinic")
     assert result.exit_code == 2
     assert "only mean something with --limit" in result.stderr
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg"])
+def test_reference_rules_stand_beside_the_model(
+    clinic: Path, tmp_path: Path, run: Callable[..., Result], suffix: str
+) -> None:
+    figure, output = tmp_path / f"curves.{suffix}", tmp_path / "metrics.json"
+    call = ("evaluate", clinic / "cohort.csv", "--model", clinic / "model.aml", "--plot", figure, "-o", output)
+    result = run(*call)
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(output.read_text(encoding="utf-8"))["reference_rules"]
+    assert {"gina_type2", "isar_gradient"} <= {rule["rule"] for rule in found["rules"]}
+    assert "gina_type2" in result.stderr
+    assert "not a medical device" in result.stderr
+    assert figure.read_bytes()[:4] == (b"\x89PNG" if suffix == "png" else b"<?xm")
+
+
+def test_a_figure_of_another_kind_is_refused_before_any_work(
+    clinic: Path, tmp_path: Path, run: Callable[..., Result]
+) -> None:
+    call = ("evaluate", clinic / "cohort.csv", "--model", clinic / "model.aml", "--plot", tmp_path / "curves.bmp")
+    result = run(*call)
+    assert result.exit_code == 2
+    assert "should end in .png or .svg" in result.stderr
