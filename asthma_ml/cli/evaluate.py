@@ -105,7 +105,6 @@ def evaluate_command(
     from asthma_ml.shipped import shipped_model_path
 
     model_path = model or shipped_model_path()
-    plot: str | None = how["plot"]
     refuse_overwriting([file, columns, model_path], [output, *filter(None, [plot])])
     origin = _origin(file, limit, how)
     classifier, patients = load_model(model_path), read_patients(file, columns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 _SHOWN_THRESHOLDS = (0.3, 0.5, 0.7)
@@ -37,8 +37,43 @@ def _net_benefit(curves: Mapping[str, Any]) -> str:
     return _aligned(f"Net benefit of treating for type-2 inflammation, {curves['n']} patients", head, rows)
 
 
+def _subgroups(rows: Sequence[Mapping[str, Any]]) -> str:
+    classes = [name for name in rows[0]["coverage"] if name != "all"]
+    lines = [
+        [
+            row["characteristic"],
+            row["subgroup"],
+            str(row["n"]),
+            *(_figure(row.get(name)) for name in ("in_the_large", "slope", "intercept")),
+            *(_figure(row["coverage"][name]) for name in classes),
+        ]
+        for row in rows
+    ]
+    head = ["", "subgroup", "n", "in the large", "slope", "intercept", *(f"sets holding {name}" for name in classes)]
+    return _aligned("Calibration and coverage by subgroup (- not judged: too few patients)", head, lines)
+
+
+def _kinds(rows: Sequence[Mapping[str, Any]]) -> str:
+    names = ("not_called", "several_classes_in_set", "undecided", "recognised")
+    lines = [[row["kind"], str(row["n"]), *(_figure(row[name]) for name in names)] for row in rows]
+    head = ["label", "n", "not called", "several in the set", "either of the two", "recognised as another class"]
+    return _aligned("Patients left undecided, by label", head, lines)
+
+
+def _risk_coverage(found: Mapping[str, Any]) -> str:
+    rows = [
+        [name.replace("_", " "), *(f"{value:.2f}" for value in curve["accuracy"]["value"])]
+        for name, curve in found.items()
+    ]
+    shares = next(iter(found.values()))["share_called"]
+    title = "Accuracy when the surest so many are called"
+    return _aligned(title, ["patients", *(f"{part:.0%}" for part in shares)], rows)
+
+
 def _figure(value: Mapping[str, float] | None) -> str:
-    return "-" if value is None else f"{value['value']:.2f} ({value['lower']:.2f} to {value['upper']:.2f})"
+    if value is None or "value" not in value:
+        return "-"
+    return f"{value['value']:.2f} ({value['lower']:.2f} to {value['upper']:.2f})"
 
 
 def _aligned(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -47,6 +82,11 @@ def _aligned(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     return "\n".join([title, *(f"  {line.rstrip()}" for line in lines)])
 
 
-_TABLES = {"reference_rules": _rules}
+_TABLES: Mapping[str, Callable[[Any], str]] = {
+    "reference_rules": _rules,
+    "subgroups": _subgroups,
+    "kinds": _kinds,
+    "risk_coverage": _risk_coverage,
+}
 TABULATED = tuple(_TABLES)
 """Parts of the metrics that have a table of their own."""
