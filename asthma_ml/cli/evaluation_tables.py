@@ -70,6 +70,39 @@ def _risk_coverage(found: Mapping[str, Any]) -> str:
     return _aligned(title, ["patients", *(f"{part:.0%}" for part in shares)], rows)
 
 
+def _adherence_gate(found: Mapping[str, Any]) -> str:
+    names = ("sensitivity", "specificity", "ppv", "sensitivity_where_known", "specificity_where_known")
+    rows = [
+        [
+            target.replace("_", " "),
+            str(judged["n"]),
+            str(judged["n_with"]),
+            *(_figure(judged[name]) for name in names),
+            _figure(judged["suppression_test"]["auc"]),
+        ]
+        for target, judged in found.items()
+        if target != "published"
+    ]
+    head = ["truth", "n", "with it", *(name.replace("_", " ") for name in names), "AUC of FeNO suppression"]
+    physician, test = (found["published"][name] for name in ("physician_sensitivity", "suppression_test_auc"))
+    beside = (
+        f"  published: physicians find {physician['percent']:g} % ({physician['evidence']}); "
+        f"AUC of the suppression test {_figure(test)} ({test['evidence']})"
+    )
+    return _aligned("Adherence gate: check_first as a test", head, rows) + f"\n{beside}"
+
+
+def _steroid_masking(found: Mapping[str, Any]) -> str:
+    names = ("flips", "calls_changed", "right_as_treated", "right_in_twin")
+    rows = [
+        [twin.replace("_", " "), row["label"], str(row["n"]), *(_figure(row.get(name)) for name in names)]
+        for twin, of_twin in found.items()
+        for row in of_twin
+    ]
+    head = ["twin", "label", "n", *(name.replace("_", " ") for name in names)]
+    return _aligned("Patients on oral steroids beside their twins without", head, rows)
+
+
 def _figure(value: Mapping[str, float] | None) -> str:
     if value is None or "value" not in value:
         return "-"
@@ -87,6 +120,8 @@ _TABLES: Mapping[str, Callable[[Any], str]] = {
     "subgroups": _subgroups,
     "kinds": _kinds,
     "risk_coverage": _risk_coverage,
+    "adherence_gate": _adherence_gate,
+    "steroid_masking": _steroid_masking,
 }
 TABULATED = tuple(_TABLES)
 """Parts of the metrics that have a table of their own."""

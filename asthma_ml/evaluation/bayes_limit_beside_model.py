@@ -42,11 +42,14 @@ class Origin:
         Seed of the population, where known.
     where : str or None
         Condition that they met.
+    n_patients : int or None
+        How many were generated, where known.
     """
 
     preset: Preset
     seed: int | None = None
     where: str | None = None
+    n_patients: int | None = None
 
 
 def cohort_origin(path: str | Path, preset: str | None = None, seed: int | None = None) -> Origin:
@@ -73,8 +76,8 @@ def cohort_origin(path: str | Path, preset: str | None = None, seed: int | None 
     schema = _schema(path)
     if preset is None and schema is None:
         raise UnusableInputError(
-            f"{path}: the limit is known for generated cohorts only, and {schema_path(path).name} is not beside it; "
-            "give --preset if it was generated"
+            f"{path}: limit and twins are known for generated cohorts only, and {schema_path(path).name} "
+            "is not beside it; give --preset if it was generated"
         )
     schema = schema or {}
     if schema.get("do"):
@@ -82,7 +85,8 @@ def cohort_origin(path: str | Path, preset: str | None = None, seed: int | None 
     where = schema.get("where")
     _refuse_hidden_condition(path, where)
     seed = seed if seed is not None else schema.get("seed")
-    return Origin(preset_named(preset) if preset else _preset_of(path, schema), seed, where)
+    named = preset_named(preset) if preset else _preset_of(path, schema)
+    return Origin(named, seed, where, schema.get("patients"))
 
 
 def _schema(path: str | Path) -> dict[str, Any] | None:

@@ -154,3 +154,41 @@ def test_a_figure_of_another_kind_is_refused_before_any_work(
     result = run(*call)
     assert result.exit_code == 2
     assert "should end in .png or .svg" in result.stderr
+
+
+def test_the_gate_is_judged_on_the_truth(clinic: Path, run: Callable[..., Result]) -> None:
+    call = ("evaluate", clinic / "cohort.csv", "--model", clinic / "model.aml", "--truth", clinic / "truth.csv")
+    result = run(*call)
+    assert result.exit_code == 0, result.stderr
+    gate = json.loads(result.stdout)["adherence_gate"]
+    truth = pd.read_csv(clinic / "truth.csv")["true_resistance"].value_counts()
+    assert gate["apparent_resistance"]["n_with"] == truth["apparent"]
+    assert gate["untaken_inhaled_steroid"]["n"] == 300
+    assert "physicians find 15 %" in result.stderr
+
+
+def test_the_truth_of_other_patients_is_refused(clinic: Path, generated: Path, run: Callable[..., Result]) -> None:
+    result = run("evaluate", generated, "--model", clinic / "model.aml", "--truth", clinic / "truth.csv")
+    assert result.exit_code == 2
+    assert "120 of 120 patients are not in it" in result.stderr
+
+
+def test_twins_without_oral_steroids_are_counted(clinic: Path, generated: Path, run: Callable[..., Result]) -> None:
+    result = run("evaluate", generated, "--model", clinic / "model.aml", "--twins")
+    assert result.exit_code == 0, result.stderr
+    masked = json.loads(result.stdout)["steroid_masking"]
+    on_steroids = (pd.read_csv(generated)["ocs_dose_mg_day"] > 0).sum()
+    assert {rows[0]["n"] for rows in masked.values()} == {on_steroids}
+    assert "never prescribed" in result.stderr
+
+
+def test_some_patients_of_a_cohort_keep_their_own_twins(
+    clinic: Path, generated: Path, tmp_path: Path, run: Callable[..., Result]
+) -> None:
+    last = pd.read_csv(generated, dtype=str).tail(70)
+    last.to_csv(tmp_path / "other.csv", index=False)
+    (tmp_path / "other.schema.json").write_bytes(generated.with_suffix(".schema.json").read_bytes())
+    result = run("evaluate", tmp_path / "other.csv", "--model", clinic / "model.aml", "--twins")
+    assert result.exit_code == 0, result.stderr
+    on_steroids = (last["ocs_dose_mg_day"].astype(float) > 0).sum()
+    assert json.loads(result.stdout)["steroid_masking"]["never_prescribed"][0]["n"] == on_steroids
