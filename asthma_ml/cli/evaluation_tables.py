@@ -50,7 +50,18 @@ def _subgroups(rows: Sequence[Mapping[str, Any]]) -> str:
         for row in rows
     ]
     head = ["", "subgroup", "n", "in the large", "slope", "intercept", *(f"sets holding {name}" for name in classes)]
-    return _aligned("Calibration and coverage by subgroup (- not judged: too few patients)", head, lines)
+    table = _aligned("Calibration and coverage by subgroup (- not judged: too few patients)", head, lines)
+    judged = [row for row in rows if row["judged"] and row["subgroup"] != "all"]
+    off = sum(not _holds(row["in_the_large"], 0.0) for row in judged)
+    tilted = sum(not _holds(row["slope"], 1.0) for row in judged)
+    return (
+        f"{table}\n  of {len(judged)} judged subgroups {off} have an interval in the large without 0 and {tilted} "
+        "one of the slope without 1;\n  of a calibrated model about one in twenty does by chance"
+    )
+
+
+def _holds(figure: Mapping[str, float], value: float) -> bool:
+    return figure["lower"] <= value <= figure["upper"]
 
 
 def _kinds(rows: Sequence[Mapping[str, Any]]) -> str:

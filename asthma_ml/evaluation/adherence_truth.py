@@ -23,6 +23,9 @@ from asthma_ml.variables import ID
 RESISTANCE, INTAKE = "true_resistance", "true_inhaled_adherence"
 APPARENT, RESISTANT = "apparent", "resistant"
 PHYSICIAN, SUPPRESSION_TEST = "ADH020", "ADH009"
+INTAKE_CUTS = {"untaken_inhaled_steroid": LOWEST_GOOD_ADHERENCE, "less_than_half_taken": 0.5}
+"""True share of the prescribed doses below which intake is poor; the suppression test was studied with the second."""
+
 FEWEST_TESTED = 10
 """Patients with the condition, and without, below which the suppression test is not judged."""
 
@@ -45,7 +48,8 @@ def judge_adherence_gate(patients: pd.DataFrame, truth: pd.DataFrame, *, seed: i
     dict
         `apparent_resistance`: `check_first` as a test for apparent among apparent and resistant patients. Apparent
         resistance is more than what the gate can see: also too low a prescription and oral steroid not taken.
-        `untaken_inhaled_steroid`: the same for a true intake below four fifths, among all patients. Each has `n`,
+        `untaken_inhaled_steroid` and `less_than_half_taken`: the same for a true intake below four fifths and below
+        half, among all patients. Each has `n`,
         `n_with`, `gates` (patients with and without the condition at each gate), `sensitivity`, `specificity`,
         `ppv` (of check_first), `share_with_among_clear`, `sensitivity_where_known` and `specificity_where_known`
         (gate unknown left out), None where there is no patient to count; and `suppression_test`: `n` tested from
@@ -77,7 +81,8 @@ def judge_adherence_gate(patients: pd.DataFrame, truth: pd.DataFrame, *, seed: i
     }
     if INTAKE in true:
         intake = pd.to_numeric(true[INTAKE]).to_numpy(dtype=float)
-        found["untaken_inhaled_steroid"] = _judged(gate, intake < LOWEST_GOOD_ADHERENCE, fall, seed)
+        for target, cut in INTAKE_CUTS.items():
+            found[target] = _judged(gate, intake < cut, fall, seed)
     return found | {"published": _published()}
 
 

@@ -11,7 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from asthma_ml.cli import commands
-from asthma_ml.cli.evaluate import readable
+from asthma_ml.cli.evaluate import draw_decision_curves, readable
+from asthma_ml.cli.evaluation_tables import evaluation_tables
+from asthma_ml.errors import UnusableInputError
 
 
 def test_metrics_are_json_and_a_summary_for_people(clinic: Path, tmp_path: Path, run: Callable[..., Result]) -> None:
@@ -192,3 +194,23 @@ def test_some_patients_of_a_cohort_keep_their_own_twins(
     assert result.exit_code == 0, result.stderr
     on_steroids = (last["ocs_dose_mg_day"].astype(float) > 0).sum()
     assert json.loads(result.stdout)["steroid_masking"]["never_prescribed"][0]["n"] == on_steroids
+
+
+def test_a_model_of_other_classes_has_no_decision_curves(tmp_path: Path) -> None:
+    with pytest.raises(UnusableInputError, match="need a model with the class th2_high"):
+        draw_decision_curves({"auc": 0.8}, str(tmp_path / "curves.png"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_subgroups_off_are_counted_beside_what_chance_gives() -> None:
+    def row(subgroup: str, large: float, slope: float) -> dict[str, object]:
+        figures = {
+            name: {"value": value, "lower": value - 0.2, "upper": value + 0.2}
+            for name, value in (("in_the_large", large), ("slope", slope), ("intercept", 0.0))
+        }
+        return {"characteristic": "sex", "subgroup": subgroup, "n": 90, "judged": True, "coverage": {}} | figures
+
+    small = {"characteristic": "sex", "subgroup": "not recorded", "n": 3, "judged": False, "coverage": {}}
+    (text,) = evaluation_tables({"subgroups": [row("female", 0.0, 1.0), row("male", 0.5, 1.1), small]})
+    assert "of 2 judged subgroups 1 have an interval in the large without 0 and 0 one" in text
+    assert text.splitlines()[4].split()[-3:] == ["-", "-", "-"]

@@ -82,8 +82,14 @@ def test_the_gate_finds_more_than_physicians_and_is_no_oracle(generated):
 
 def test_the_suppression_test_discriminates_as_published(generated):
     published = generated["published"]["suppression_test_auc"]
-    found = generated["untaken_inhaled_steroid"]["suppression_test"]["auc"]
+    found = generated["less_than_half_taken"]["suppression_test"]["auc"]
     assert published["lower"] < found["value"] < published["upper"]
+
+
+def test_a_gap_of_half_the_doses_is_easier_to_see_than_of_a_fifth(generated):
+    half, fifth = (generated[name] for name in ("less_than_half_taken", "untaken_inhaled_steroid"))
+    assert half["n_with"] < fifth["n_with"]
+    assert half["suppression_test"]["auc"]["value"] > fifth["suppression_test"]["auc"]["value"]
 
 
 def test_a_fall_from_a_low_baseline_does_not_count():

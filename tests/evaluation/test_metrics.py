@@ -61,6 +61,15 @@ def test_four_classes_are_measured_as_well():
     assert 0.7 < metrics["auc"]["value"] < 0.95
 
 
+def test_a_model_of_other_classes_is_judged_without_the_rules_for_th2_high():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"feno_ppb": rng.lognormal(3.3, 0.8, 400)})
+    y = np.where(X["feno_ppb"] * rng.lognormal(0, 0.5, 400) > 28, "responder", "none")
+    metrics = evaluate_model(PhenotypeClassifier(n_trees=10).fit(X, y), X, y)
+    assert "reference_rules" not in metrics
+    assert [row["subgroup"] for row in metrics["subgroups"]] == ["all"]
+
+
 def test_labels_that_the_model_does_not_know_are_refused(model):
     X, y = generate_cohort(200, seed=3).training_data(FOUR_CLASSES)
     with pytest.raises(UnusableInputError, match="mixed_granulocytic, paucigranulocytic; it knows"):
