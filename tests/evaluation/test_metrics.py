@@ -21,7 +21,8 @@ def model():
 
 @pytest.fixture(scope="module")
 def others():
-    return generate_cohort(1_500, seed=2).training_data()
+    """Enough for a slope to within 0.1: of 1,500 patients of ten seeds it lay between 0.74 and 1.01."""
+    return generate_cohort(4_000, seed=2).training_data()
 
 
 def test_a_model_is_measured_with_its_uncertainty(model, others):
