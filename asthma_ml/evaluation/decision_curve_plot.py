@@ -59,7 +59,8 @@ def decision_curve_figure(reference_rules: Mapping[str, Any]) -> Figure:
 
 
 def _draw_panel(axes: Axes, curves: Mapping[str, Any], title: str) -> None:
-    for name, style in STYLES.items():
+    drawn = {name: style for name, style in STYLES.items() if name in curves["net_benefit"]}
+    for name, style in drawn.items():
         look = {"linewidth": 1.2, "markersize": 4, "markevery": 2, "label": name.replace("_", " "), **style}
         axes.plot(curves["thresholds"], curves["net_benefit"][name], **look)
     highest = max(max(curve) for curve in curves["net_benefit"].values())

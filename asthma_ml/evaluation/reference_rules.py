@@ -141,7 +141,8 @@ def beside_reference_rules(
         fewer than `FEWEST_TO_JUDGE` with or without the condition; and if judged `auc`, `sensitivity` and
         `specificity` at its `cut`, and on the same patients `model_auc`, `auc_difference` (model less rule)
         and `model_sensitivity` at the rule's specificity. `decision_curves` over all patients and
-        `decision_curves_where_all_rules_answer`, see `decision_curves`.
+        `decision_curves_where_all_rules_answer` (None where there are no such patients), see `decision_curves`;
+        a rule that answers nobody is in neither.
 
     Examples
     --------
@@ -153,8 +154,9 @@ def beside_reference_rules(
     """
     known = table.reindex(columns=list(data_dictionary())).reset_index(drop=True)
     scores = {rule.name: rule.score(known).to_numpy(dtype=float) for rule in REFERENCE_RULES}
-    treats = {rule.name: scores[rule.name] >= rule.cut for rule in REFERENCE_RULES}
-    answered = np.all([~np.isnan(score) for score in scores.values()], axis=0)
+    answers = {name: ~np.isnan(score) for name, score in scores.items() if not np.isnan(score).all()}
+    treats = {rule.name: scores[rule.name] >= rule.cut for rule in REFERENCE_RULES if rule.name in answers}
+    answered = np.logical_and.reduce(list(answers.values())) if answers else np.zeros(len(positive), dtype=bool)
     where_all = {name: treated[answered] for name, treated in treats.items()}
     return {
         "rules": [_judged(rule, scores[rule.name], positive, probability, seed) for rule in REFERENCE_RULES],

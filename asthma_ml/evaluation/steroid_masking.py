@@ -67,7 +67,7 @@ def steroid_masking(
     Raises
     ------
     UnusableInputError
-        As `generate_cohort`; also where nobody takes oral steroids.
+        As `generate_cohort`; also where nobody takes oral steroids, or `ids` are not all in the cohort.
 
     Examples
     --------
@@ -78,9 +78,9 @@ def steroid_masking(
     (['never_prescribed', 'prescribed_and_not_taken'], 'all')
     """
     treated = _patients(n_patients, seed, preset, where, {})
-    treated = treated[treated["ocs_dose_mg_day"] > 0]
     if ids is not None:
-        treated = treated[treated.index.isin(list(ids))]
+        treated = _only(treated, ids)
+    treated = treated[treated["ocs_dose_mg_day"] > 0]
     if treated.empty:
         raise UnusableInputError("none of these patients takes oral steroids; nothing is masked")
     found = {}
@@ -123,6 +123,16 @@ def masking_of_file(model: PhenotypeClassifier, patients: PatientTable, origin: 
 
 def _patients(n_patients: int, seed: int, preset: str | Preset, where: str | None, do: Interventions) -> pd.DataFrame:
     return generate_cohort(n_patients, seed, preset, do, where=where).observed.set_index(ID)
+
+
+def _only(patients: pd.DataFrame, ids: Collection[str]) -> pd.DataFrame:
+    chosen = patients[patients.index.isin(list(ids))]
+    if len(chosen) < len(set(ids)):
+        raise UnusableInputError(
+            f"{len(set(ids)) - len(chosen)} of {len(set(ids))} patients are not among the first {len(patients)} of "
+            "this cohort; put its schema beside the file, which says how many there are"
+        )
+    return chosen
 
 
 def _changes(model: PhenotypeClassifier, treated: pd.DataFrame, twins: pd.DataFrame) -> list[dict[str, Any]]:

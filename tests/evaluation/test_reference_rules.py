@@ -101,7 +101,16 @@ def test_a_rule_whose_columns_are_nowhere_is_not_judged(judged):
     assert sarp["n"] == 0
     assert not sarp["judged"]
     assert "auc" not in sarp
-    assert judged[2]["decision_curves_where_all_rules_answer"] is None
+    for curves in ("decision_curves", "decision_curves_where_all_rules_answer"):
+        assert "sarp_tree" not in judged[2][curves]["net_benefit"]
+
+
+def test_without_any_marker_only_the_model_and_the_two_extremes_are_left():
+    positive = np.repeat([True, False], 20)
+    found = beside_reference_rules(pd.DataFrame({"age_years": np.full(40, 50.0)}), positive, positive * 0.9)
+    assert set(found["decision_curves"]["net_benefit"]) == {"model", "treat_all", "treat_none"}
+    assert found["decision_curves_where_all_rules_answer"] is None
+    assert len(decision_curve_figure(found).axes) == 1
 
 
 def test_net_benefit_by_hand():
@@ -129,13 +138,14 @@ def test_the_figure_tells_every_strategy_by_more_than_colour(judged):
     looks = [(style.get("linestyle", "-"), style.get("marker", "")) for style in STYLES.values()]
     assert len(set(looks)) == len(looks)
     figure = decision_curve_figure(judged[2])
-    (axes,) = figure.axes
-    assert axes.get_title(loc="left").startswith("All 100 patients")
-    assert len(axes.lines) == len(STYLES)
+    all_patients, where_all = figure.axes
+    assert all_patients.get_title(loc="left").startswith("All 100 patients")
+    assert where_all.get_title(loc="left").startswith(f"The {judged[0].notna().all(axis=1).sum()} patients")
+    assert len(all_patients.lines) == len(STYLES) - len({"isar_gradient", "sarp_tree"})
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png")
     assert drawn.getvalue().startswith(b"\x89PNG")
 
 
-def test_every_strategy_of_the_figure_is_one_of_the_curves(judged):
-    assert set(STYLES) <= set(judged[2]["decision_curves"]["net_benefit"])
+def test_every_strategy_of_the_figure_exists():
+    assert set(STYLES) <= {"model", "treat_all", "treat_none", *RULES}

@@ -56,3 +56,9 @@ def test_only_the_patients_asked_for_are_counted(by_blood_count, masked):
 def test_without_a_patient_on_oral_steroids_there_is_nothing_to_count(by_blood_count):
     with pytest.raises(UnusableInputError, match="none of these patients takes oral steroids"):
         steroid_masking(by_blood_count, 50, seed=2, where="ocs_dose_mg_day == 0")
+
+
+def test_patients_who_are_not_in_the_cohort_are_refused_rather_than_left_out(by_blood_count):
+    ids = generate_cohort(100, seed=2).observed["patient_id"].tolist()
+    with pytest.raises(UnusableInputError, match="50 of 100 patients are not among the first 50"):
+        steroid_masking(by_blood_count, 50, seed=2, ids=ids)
