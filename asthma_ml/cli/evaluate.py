@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from asthma_ml.cli.evaluation_tables import TABULATED, evaluation_tables
 from asthma_ml.cli.options import (
+    FIGURE_SUFFIXES,
+    RESEARCH_NOTE,
     columns_option,
     examples,
     label_option,
@@ -19,10 +22,12 @@ from asthma_ml.cli.options import (
     say,
     shows_progress,
     with_verbosity,
+    writable,
 )
 
 if TYPE_CHECKING:
     from asthma_ml.evaluation.bayes_limit_beside_model import Origin
+    from asthma_ml.patients import PatientTable
 
 _INTERVAL = {"value", "lower", "upper"}
 _LONGEST_LIST = 4
@@ -33,6 +38,8 @@ _LONGEST_LIST = 4
     epilog=examples(
         "evaluate other_cohort.csv --model model.aml",
         "evaluate other_cohort.csv --model model.aml -o metrics.json",
+        "evaluate other_cohort.csv --model model.aml --plot decision_curves.svg -o metrics.json",
+        "evaluate other_cohort.csv --model model.aml --truth other_truth.csv --twins",
         "evaluate other_cohort.csv --model model.aml --limit --limit-patients 500",
     ),
 )
@@ -41,6 +48,17 @@ _LONGEST_LIST = 4
 @label_option
 @columns_option
 @click.option(
+    "--truth",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False),
+    help="The truth of a generated cohort: also judge the adherence gate on it.",
+)
+@click.option(
+    "--twins",
+    is_flag=True,
+    help="Also count the predictions that change in the same patients without oral steroids; generated cohorts only.",
+)
+@click.option(
     "--limit",
     is_flag=True,
     help="Also compute the Bayes limit, which no classifier can beat; generated cohorts only. Takes minutes.",
@@ -48,10 +66,12 @@ _LONGEST_LIST = 4
 @click.option(
     "--preset",
     metavar="NAME|FILE.toml",
-    help="With --limit: how FILE was generated, where the schema beside it does not say so.",
+    help="With --limit or --twins: how FILE was generated, where the schema beside it does not say so.",
 )
 @click.option(
-    "--seed", type=click.IntRange(min=0), help="With --limit: seed of FILE, to check that it is what it says."
+    "--seed",
+    type=click.IntRange(min=0),
+    help="With --limit or --twins: seed of FILE, to check that it is what it says.",
 )
 @click.option(
     "--limit-patients",
@@ -67,17 +87,36 @@ _LONGEST_LIST = 4
     show_default=True,
     help="With --limit: particles of each patient; four times as many halve the error.",
 )
+@click.option(
+    "--plot",
+    metavar="FILE",
+    callback=writable(FIGURE_SUFFIXES, standard_output=False),
+    help="Decision curves of the model and the reference rules: .png or .svg.",
+)
 @output_option(text="Where the metrics go, as JSON; the standard output if left out.")
 @with_verbosity
 def evaluate_command(
-    *, file: str, model: str | None, label: str, columns: str | None, output: str, limit: bool, **how: Any
+    *,
+    file: str,
+    model: str | None,
+    label: str,
+    columns: str | None,
+    output: str,
+    plot: str | None,
+    truth: str | None,
+    limit: bool,
+    twins: bool,
+    **how: Any,
 ) -> None:
     """Measure a model on labelled patients.
 
     They should be others than those that it was trained on. Rows of other labels are counted, and
-    what the model calls them.
+    what the model calls them. Beside the model stand the rules that clinics use already: cuts of blood
+    eosinophils and FeNO, GINA, UKSAR, ISAR, SARP and ORACLE.
 
-    With --limit the file must be a generated cohort: the limit follows from the causal model that made it.
+    With --limit or --twins the file must be a generated cohort: the limit and the twins follow from the
+    causal model that made it. With --truth its adherence gate is judged: how many of those who only look
+    resistant it sends to a check first.
     """
     from asthma_ml.evaluation.metrics import evaluate_patients
     from asthma_ml.patients import read_patients, write_text
@@ -85,27 +124,56 @@ def evaluate_command(
     from asthma_ml.shipped import shipped_model_path
 
     model_path = model or shipped_model_path()
-    refuse_overwriting([file, columns, model_path], [output])
-    origin = _origin(file, limit, how)
+    refuse_overwriting([file, columns, model_path, truth], [output, *filter(None, [plot])])
+    origin = _origin(file, limit or twins, how)
     classifier, patients = load_model(model_path), read_patients(file, columns)
     metrics = evaluate_patients(classifier, patients, label)
-    if origin is not None:
+    if truth:
+        metrics["adherence_gate"] = _gate_on_truth(patients, truth)
+    if origin is not None and limit:
         from asthma_ml.evaluation.bayes_limit_beside_model import limit_beside_model
 
         sizes = {"most_patients": how["limit_patients"], "n_particles": how["particles"]}
         metrics["limit"] = limit_beside_model(classifier, patients, origin, label, **sizes, progress=shows_progress())
+    if origin is not None and twins:
+        from asthma_ml.evaluation.steroid_masking import masking_of_file
+
+        metrics["steroid_masking"] = masking_of_file(classifier, patients, origin)
+    if plot:
+        draw_decision_curves(metrics, plot)
     write_text(json.dumps(metrics, indent=2) + "\n", output)
     for reason, n in metrics.pop("left_out").items():
         say(f"left out: {n} rows, {reason}")
     say(readable(metrics))
+    for table in evaluation_tables(metrics):
+        say(f"\n{table}")
+    say(f"\n{RESEARCH_NOTE}")
 
 
-def _origin(file: str, limit: bool, how: Mapping[str, Any]) -> Origin | None:
-    """How the file was generated, asked before any work is done; None without --limit."""
-    if not limit:
+def _gate_on_truth(patients: PatientTable, truth: str) -> dict[str, Any]:
+    from asthma_ml.evaluation.adherence_truth import judge_adherence_gate
+    from asthma_ml.patients import read_patients
+
+    return judge_adherence_gate(patients.values, read_patients(truth).raw)
+
+
+def draw_decision_curves(metrics: Mapping[str, Any], path: str) -> None:
+    """Write the decision curves, which only a model that knows Th2-high has."""
+    from asthma_ml.cli.explain import write_figure
+    from asthma_ml.errors import UnusableInputError
+    from asthma_ml.evaluation.decision_curve_plot import decision_curve_figure
+
+    if "reference_rules" not in metrics:
+        raise UnusableInputError("--plot: decision curves need a model with the class th2_high")
+    write_figure(decision_curve_figure(metrics["reference_rules"]), path)
+
+
+def _origin(file: str, asked: bool, how: Mapping[str, Any]) -> Origin | None:
+    """How the file was generated, asked before any work is done; None where nobody asked for its causal model."""
+    if not asked:
         without = [f"--{name}" for name in ("preset", "seed") if how[name] is not None]
         if without:
-            raise click.UsageError(f"{' and '.join(without)} only mean something with --limit.")
+            raise click.UsageError(f"{' and '.join(without)} only mean something with --limit or --twins.")
         return None
     from asthma_ml.evaluation.bayes_limit_beside_model import cohort_origin
 
@@ -114,7 +182,7 @@ def _origin(file: str, limit: bool, how: Mapping[str, Any]) -> Origin | None:
 
 def readable(metrics: Mapping[str, Any]) -> str:
     """Metrics or a card as aligned lines; tables inside are left out."""
-    lines = list(_flat(metrics))
+    lines = list(_flat({name: value for name, value in metrics.items() if name not in TABULATED}))
     width = max((len(name) for name, _ in lines), default=0)
     return "\n".join(f"{name:<{width}}  {value}" for name, value in lines)
 

@@ -16,7 +16,8 @@ from asthma_ml.cohort.patient_stream import PatientStream
 from asthma_ml.cohort.presets import PRESETS, Preset, preset_named
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.evaluation.bayes_limit import bayes_limit, limit_scores, probabilities
-from asthma_ml.evaluation.metrics import INTERVAL, N_BOOTSTRAP, score_probabilities
+from asthma_ml.evaluation.intervals import INTERVAL, N_BOOTSTRAP
+from asthma_ml.evaluation.metrics import score_probabilities
 from asthma_ml.training import labelled_patients
 from asthma_ml.variables import FOUR_CLASSES, ID, LABEL, TRUTH_PREFIX, data_dictionary
 
@@ -41,11 +42,14 @@ class Origin:
         Seed of the population, where known.
     where : str or None
         Condition that they met.
+    n_patients : int or None
+        How many were generated, where known.
     """
 
     preset: Preset
     seed: int | None = None
     where: str | None = None
+    n_patients: int | None = None
 
 
 def cohort_origin(path: str | Path, preset: str | None = None, seed: int | None = None) -> Origin:
@@ -72,8 +76,8 @@ def cohort_origin(path: str | Path, preset: str | None = None, seed: int | None 
     schema = _schema(path)
     if preset is None and schema is None:
         raise UnusableInputError(
-            f"{path}: the limit is known for generated cohorts only, and {schema_path(path).name} is not beside it; "
-            "give --preset if it was generated"
+            f"{path}: limit and twins are known for generated cohorts only, and {schema_path(path).name} "
+            "is not beside it; give --preset if it was generated"
         )
     schema = schema or {}
     if schema.get("do"):
@@ -81,7 +85,8 @@ def cohort_origin(path: str | Path, preset: str | None = None, seed: int | None 
     where = schema.get("where")
     _refuse_hidden_condition(path, where)
     seed = seed if seed is not None else schema.get("seed")
-    return Origin(preset_named(preset) if preset else _preset_of(path, schema), seed, where)
+    named = preset_named(preset) if preset else _preset_of(path, schema)
+    return Origin(named, seed, where, schema.get("patients"))
 
 
 def _schema(path: str | Path) -> dict[str, Any] | None:

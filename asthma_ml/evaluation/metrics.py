@@ -13,16 +13,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logit
-from scipy.stats import binomtest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 
 from asthma_ml.classifier import first_names
 from asthma_ml.errors import UnusableInputError
+from asthma_ml.evaluation.intervals import INTERVAL, N_BOOTSTRAP, share
+from asthma_ml.evaluation.kinds_of_patient import risk_coverage, undecided_by_kind
+from asthma_ml.evaluation.reference_rules import beside_reference_rules
+from asthma_ml.evaluation.subgroups import judge_subgroups
 from asthma_ml.explanation import judge_calls
 from asthma_ml.prediction import calls_by_label, refuse_table_without_features
 from asthma_ml.training import LabelledPatients, labelled_patients
-from asthma_ml.variables import LABEL
+from asthma_ml.variables import LABEL, SITE
 
 if TYPE_CHECKING:
     from asthma_ml.classifier import PhenotypeClassifier
@@ -30,11 +33,10 @@ if TYPE_CHECKING:
 
 Metric: TypeAlias = Callable[[NDArray[Any], NDArray[Any]], float]
 
+TH2_HIGH = "th2_high"
+
 FEWEST_OF_A_CLASS = 10
 """Patients of each class below which an interval over resampled patients says nothing."""
-
-N_BOOTSTRAP = 200
-INTERVAL = (2.5, 97.5)
 
 
 def evaluate_model(model: PhenotypeClassifier, X: pd.DataFrame, y: ArrayLike, *, seed: int = 0) -> dict[str, Any]:
@@ -45,7 +47,8 @@ def evaluate_model(model: PhenotypeClassifier, X: pd.DataFrame, y: ArrayLike, *,
     model : PhenotypeClassifier
         Fitted.
     X : DataFrame of shape (n_patients, n_columns)
-        Patients that were not trained on; columns the model knows are picked by name.
+        Patients that were not trained on; columns the model knows are picked by name. A column `site`
+        is used for subgroups only.
     y : array-like of shape (n_patients,)
         Their labels, all of them classes of the model.
     seed : int
@@ -57,7 +60,8 @@ def evaluate_model(model: PhenotypeClassifier, X: pd.DataFrame, y: ArrayLike, *,
         `n_patients`, `class_counts`; `auc`, `log_loss`, `brier`, `accuracy`, `calibration_slope` and
         `calibration_intercept`, each with `value`, `lower` and `upper`; and `decisions`: the share of
         patients with a single-class prediction set, the accuracy among them, and the share of sets
-        that hold the true class.
+        that hold the true class; `subgroups`, see `judge_subgroups`, of Th2-high or else of the last class.
+        Of a model that knows Th2-high also `reference_rules`, see `beside_reference_rules`.
 
     Raises
     ------
@@ -74,13 +78,20 @@ def evaluate_model(model: PhenotypeClassifier, X: pd.DataFrame, y: ArrayLike, *,
     True
     """
     codes = _codes(model.classes_, np.asarray(y))
-    encoded = model.encode(X)
-    return {
+    assessed = model.assess(model.encode(X))
+    metrics = {
         "n_patients": len(codes),
         "class_counts": {str(name): int((codes == k).sum()) for k, name in enumerate(model.classes_)},
-        **score_probabilities(model.classes_, y, model.predict_proba(encoded), seed=seed),
-        "decisions": _decisions(model.predict_set(encoded), codes),
+        **score_probabilities(model.classes_, y, assessed.probability, seed=seed),
+        "decisions": _decisions(assessed.in_set, codes),
     }
+    names = [str(name) for name in model.classes_]
+    of_class = names.index(TH2_HIGH) if TH2_HIGH in names else len(names) - 1
+    metrics["subgroups"] = judge_subgroups(X, codes, assessed.probability, assessed.in_set, names, of_class)
+    if TH2_HIGH in names:
+        probability = assessed.probability[:, of_class]
+        metrics["reference_rules"] = beside_reference_rules(X, codes == of_class, probability, seed=seed)
+    return metrics
 
 
 def score_probabilities(
@@ -136,8 +147,9 @@ def evaluate_patients(
         What `evaluate_model` returns for the rows of a class of the model; `left_out`, why rows are not
         among them; `called`, over all labelled rows, the share that is called, and for each class the
         predictive value of its call, the share of those so called who are of the class (Wilson
-        intervals); `other_labels`, what the model calls the patients of other labels, see
-        `calls_by_label`.
+        intervals); `kinds`, see `undecided_by_kind`; `risk_coverage`, see there, of `classes_of_the_model` and of
+        `all_labelled`, where a patient of another label is never right; `other_labels`, what the model calls
+        the patients of other labels, see `calls_by_label`.
 
     Raises
     ------
@@ -146,29 +158,45 @@ def evaluate_patients(
     """
     refuse_table_without_features(model, patients)
     labelled = labelled_patients(patients, label, [str(name) for name in model.classes_])
+    features = _with_site(labelled, patients)
     return {
-        **evaluate_model(model, labelled.features, labelled.labels.to_numpy(), seed=seed),
+        **evaluate_model(model, features, labelled.labels.to_numpy(), seed=seed),
         "left_out": dict(labelled.left_out),
-        "called": _called(model, labelled),
+        **_of_every_kind(model, labelled),
         "other_labels": calls_by_label(model, labelled.other_features, labelled.other_labels),
     }
 
 
-def _called(model: PhenotypeClassifier, labelled: LabelledPatients) -> dict[str, Any]:
-    """Share of calls and what a call is worth, over the classes of the model and the other labels."""
-    features = pd.concat([labelled.features, labelled.other_features], ignore_index=True)
+def _with_site(labelled: LabelledPatients, patients: PatientTable) -> pd.DataFrame:
+    """Features with the site beside them, which no model may learn from."""
+    if SITE not in patients.values:
+        return labelled.features
+    return labelled.features.assign(**{SITE: patients.values[SITE].to_numpy()[labelled.rows]})
+
+
+def _of_every_kind(model: PhenotypeClassifier, labelled: LabelledPatients) -> dict[str, Any]:
+    """What the model decides over its own classes and the other labels."""
+    encoded = model.encode(pd.concat([labelled.features, labelled.other_features], ignore_index=True))
     labels = pd.concat([labelled.labels, labelled.other_labels], ignore_index=True).astype(str).to_numpy()
-    called = judge_calls(model, model.encode(features)).called
-    names = [str(name) for name in model.classes_ if (called == name).any()]
+    calls = judge_calls(model, encoded)
+    confidence, right = calls.probability.max(axis=1), calls.most_probable.astype(str) == labels
+    n_own = len(labelled.labels)
     return {
-        "share": _share(np.array([name is not None for name in called])),
-        "predictive_value": {name: _share(labels[called == name] == name) for name in names},
+        "called": _called(calls.called, labels, [str(name) for name in model.classes_]),
+        "kinds": undecided_by_kind(calls, model.predict_foreign(encoded), labels),
+        "risk_coverage": {
+            "classes_of_the_model": risk_coverage(confidence[:n_own], right[:n_own]),
+            "all_labelled": risk_coverage(confidence, right),
+        },
     }
 
 
-def _share(holds: NDArray[np.bool_]) -> dict[str, float]:
-    interval = binomtest(int(holds.sum()), len(holds)).proportion_ci(method="wilson")
-    return {"value": float(holds.mean()), "lower": float(interval.low), "upper": float(interval.high)}
+def _called(called: NDArray[Any], labels: NDArray[Any], classes: list[str]) -> dict[str, Any]:
+    """Share of calls and what a call is worth."""
+    return {
+        "share": share(np.array([name is not None for name in called])),
+        "predictive_value": {name: share(labels[called == name] == name) for name in classes if (called == name).any()},
+    }
 
 
 def _metrics(n_classes: int) -> Mapping[str, Metric]:

@@ -1,4 +1,4 @@
-"""Published rules that sort patients, as functions of a table: the ISAR gradient, the SARP tree, Th2-high."""
+"""Published rules that sort patients, as functions of a table: ISAR gradient, SARP tree, ORACLE grid, Th2-high."""
 
 from __future__ import annotations
 
@@ -85,6 +85,40 @@ def sarp_group(table: pd.DataFrame) -> pd.Series[float]:
         [preserved & (onset >= 40), preserved & (best >= 108), preserved, best >= 65], [3.0, 1.0, 2.0, 4.0], 5.0
     )
     return pd.Series(group, index=table.index).where(before.notna() & best.notna() & onset.notna())
+
+
+ORACLE_CELLS = ((0.65, 0.66, 0.86), (0.81, 0.88, 1.16), (1.12, 1.12, 2.29))
+"""Attack rate relative to the trials' mean; rows by blood eosinophils, columns by FeNO (IMM038 to IMM046)."""
+ORACLE_EOSINOPHILS, ORACLE_FENO = (150.0, 300.0), (25.0, 50.0)
+
+
+def oracle_rate_ratio(table: pd.DataFrame) -> pd.Series[float]:
+    """Attack rate relative to the trials' mean, by the ORACLE grid of blood eosinophils and FeNO.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Patients with blood eosinophils [cells/uL] and FeNO [ppb].
+
+    Returns
+    -------
+    Series of shape (n_patients,)
+        Rate ratio; missing where one of the two is.
+
+    References
+    ----------
+    IMM038 to IMM046; Couillard 2022, 10.1136/thoraxjnl-2021-217325.
+
+    Examples
+    --------
+    >>> oracle_rate_ratio(pd.DataFrame({"blood_eosinophils_cells_ul": [300, 149], "feno_ppb": [50, 25]})).tolist()
+    [2.29, 0.66]
+    """
+    eosinophils, feno = table["blood_eosinophils_cells_ul"], table["feno_ppb"]
+    row, column = np.digitize(eosinophils, ORACLE_EOSINOPHILS), np.digitize(feno, ORACLE_FENO)
+    known = eosinophils.notna() & feno.notna()
+    ratio = np.array(ORACLE_CELLS)[row, column]
+    return pd.Series(ratio, index=table.index).where(known)
 
 
 def sputum_type2_high(table: pd.DataFrame) -> pd.Series[float]:

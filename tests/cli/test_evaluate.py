@@ -11,7 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from asthma_ml.cli import commands
-from asthma_ml.cli.evaluate import readable
+from asthma_ml.cli.evaluate import draw_decision_curves, readable
+from asthma_ml.cli.evaluation_tables import evaluation_tables
+from asthma_ml.errors import UnusableInputError
 
 
 def test_metrics_are_json_and_a_summary_for_people(clinic: Path, tmp_path: Path, run: Callable[..., Result]) -> None:
@@ -130,3 +132,85 @@ def test_preset_without_limit_is_a_mistake(clinic: Path, generated: Path, run: C
     result = run("evaluate", generated, "--model", clinic / "model.aml", "--preset", "severe_clinic")
     assert result.exit_code == 2
     assert "only mean something with --limit" in result.stderr
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg"])
+def test_reference_rules_stand_beside_the_model(
+    clinic: Path, tmp_path: Path, run: Callable[..., Result], suffix: str
+) -> None:
+    figure, output = tmp_path / f"curves.{suffix}", tmp_path / "metrics.json"
+    call = ("evaluate", clinic / "cohort.csv", "--model", clinic / "model.aml", "--plot", figure, "-o", output)
+    result = run(*call)
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(output.read_text(encoding="utf-8"))["reference_rules"]
+    assert {"gina_type2", "isar_gradient"} <= {rule["rule"] for rule in found["rules"]}
+    assert "gina_type2" in result.stderr
+    assert "not a medical device" in result.stderr
+    assert figure.read_bytes()[:4] == (b"\x89PNG" if suffix == "png" else b"<?xm")
+
+
+def test_a_figure_of_another_kind_is_refused_before_any_work(
+    clinic: Path, tmp_path: Path, run: Callable[..., Result]
+) -> None:
+    call = ("evaluate", clinic / "cohort.csv", "--model", clinic / "model.aml", "--plot", tmp_path / "curves.bmp")
+    result = run(*call)
+    assert result.exit_code == 2
+    assert "should end in .png or .svg" in result.stderr
+
+
+def test_the_gate_is_judged_on_the_truth(clinic: Path, run: Callable[..., Result]) -> None:
+    call = ("evaluate", clinic / "cohort.csv", "--model", clinic / "model.aml", "--truth", clinic / "truth.csv")
+    result = run(*call)
+    assert result.exit_code == 0, result.stderr
+    gate = json.loads(result.stdout)["adherence_gate"]
+    truth = pd.read_csv(clinic / "truth.csv")["true_resistance"].value_counts()
+    assert gate["apparent_resistance"]["n_with"] == truth["apparent"]
+    assert gate["untaken_inhaled_steroid"]["n"] == 300
+    assert "physicians find 15 %" in result.stderr
+
+
+def test_the_truth_of_other_patients_is_refused(clinic: Path, generated: Path, run: Callable[..., Result]) -> None:
+    result = run("evaluate", generated, "--model", clinic / "model.aml", "--truth", clinic / "truth.csv")
+    assert result.exit_code == 2
+    assert "120 of 120 patients are not in it" in result.stderr
+
+
+def test_twins_without_oral_steroids_are_counted(clinic: Path, generated: Path, run: Callable[..., Result]) -> None:
+    result = run("evaluate", generated, "--model", clinic / "model.aml", "--twins")
+    assert result.exit_code == 0, result.stderr
+    masked = json.loads(result.stdout)["steroid_masking"]
+    on_steroids = (pd.read_csv(generated)["ocs_dose_mg_day"] > 0).sum()
+    assert {rows[0]["n"] for rows in masked.values()} == {on_steroids}
+    assert "never prescribed" in result.stderr
+
+
+def test_some_patients_of_a_cohort_keep_their_own_twins(
+    clinic: Path, generated: Path, tmp_path: Path, run: Callable[..., Result]
+) -> None:
+    last = pd.read_csv(generated, dtype=str).tail(70)
+    last.to_csv(tmp_path / "other.csv", index=False)
+    (tmp_path / "other.schema.json").write_bytes(generated.with_suffix(".schema.json").read_bytes())
+    result = run("evaluate", tmp_path / "other.csv", "--model", clinic / "model.aml", "--twins")
+    assert result.exit_code == 0, result.stderr
+    on_steroids = (last["ocs_dose_mg_day"].astype(float) > 0).sum()
+    assert json.loads(result.stdout)["steroid_masking"]["never_prescribed"][0]["n"] == on_steroids
+
+
+def test_a_model_of_other_classes_has_no_decision_curves(tmp_path: Path) -> None:
+    with pytest.raises(UnusableInputError, match="need a model with the class th2_high"):
+        draw_decision_curves({"auc": 0.8}, str(tmp_path / "curves.png"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_subgroups_off_are_counted_beside_what_chance_gives() -> None:
+    def row(subgroup: str, large: float, slope: float) -> dict[str, object]:
+        figures = {
+            name: {"value": value, "lower": value - 0.2, "upper": value + 0.2}
+            for name, value in (("in_the_large", large), ("slope", slope), ("intercept", 0.0))
+        }
+        return {"characteristic": "sex", "subgroup": subgroup, "n": 90, "judged": True, "coverage": {}} | figures
+
+    small = {"characteristic": "sex", "subgroup": "not recorded", "n": 3, "judged": False, "coverage": {}}
+    (text,) = evaluation_tables({"subgroups": [row("female", 0.0, 1.0), row("male", 0.5, 1.1), small]})
+    assert "of 2 judged subgroups 1 have an interval in the large without 0 and 0 one" in text
+    assert text.splitlines()[4].split()[-3:] == ["-", "-", "-"]

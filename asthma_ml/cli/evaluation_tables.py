@@ -1,0 +1,138 @@
+"""What `evaluate` measures beside the model's own figures, as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+_SHOWN_THRESHOLDS = (0.3, 0.5, 0.7)
+
+
+def evaluation_tables(metrics: Mapping[str, Any]) -> Iterator[str]:
+    """Yield each table that the metrics hold, as aligned lines under a title."""
+    for name, tabulate in _TABLES.items():
+        if metrics.get(name):
+            yield tabulate(metrics[name])
+
+
+def _rules(found: Mapping[str, Any]) -> str:
+    rows = [
+        [
+            rule["rule"],
+            str(rule["n"]),
+            str(rule["unanswered"]),
+            *(_figure(rule.get(name)) for name in ("auc", "model_auc", "sensitivity", "specificity")),
+        ]
+        for rule in found["rules"]
+    ]
+    head = ["rule", "n", "unanswered", "AUC", "AUC of the model", "sensitivity", "specificity"]
+    title = "Reference rules for Th2-high, and the model on the same patients (- not judged: too few patients)"
+    return f"{_aligned(title, head, rows)}\n\n{_net_benefit(found['decision_curves'])}"
+
+
+def _net_benefit(curves: Mapping[str, Any]) -> str:
+    places = [curves["thresholds"].index(threshold) for threshold in _SHOWN_THRESHOLDS]
+    rows = [[name, *(f"{curve[i]:.3f}" for i in places)] for name, curve in curves["net_benefit"].items()]
+    head = ["strategy", *(f"at {threshold}" for threshold in _SHOWN_THRESHOLDS)]
+    return _aligned(f"Net benefit of treating for type-2 inflammation, {curves['n']} patients", head, rows)
+
+
+def _subgroups(rows: Sequence[Mapping[str, Any]]) -> str:
+    classes = [name for name in rows[0]["coverage"] if name != "all"]
+    lines = [
+        [
+            row["characteristic"],
+            row["subgroup"],
+            str(row["n"]),
+            *(_figure(row.get(name)) for name in ("in_the_large", "slope", "intercept")),
+            *(_figure(row["coverage"][name]) for name in classes),
+        ]
+        for row in rows
+    ]
+    head = ["", "subgroup", "n", "in the large", "slope", "intercept", *(f"sets holding {name}" for name in classes)]
+    table = _aligned("Calibration and coverage by subgroup (- not judged: too few patients)", head, lines)
+    judged = [row for row in rows if row["judged"] and row["subgroup"] != "all"]
+    off = sum(not _holds(row["in_the_large"], 0.0) for row in judged)
+    tilted = sum(not _holds(row["slope"], 1.0) for row in judged)
+    return (
+        f"{table}\n  of {len(judged)} judged subgroups {off} have an interval in the large without 0 and {tilted} "
+        "one of the slope without 1;\n  of a calibrated model about one in twenty does by chance"
+    )
+
+
+def _holds(figure: Mapping[str, float], value: float) -> bool:
+    return figure["lower"] <= value <= figure["upper"]
+
+
+def _kinds(rows: Sequence[Mapping[str, Any]]) -> str:
+    names = ("not_called", "several_classes_in_set", "undecided", "recognised")
+    lines = [[row["kind"], str(row["n"]), *(_figure(row[name]) for name in names)] for row in rows]
+    head = ["label", "n", "not called", "several in the set", "either of the two", "recognised as another class"]
+    return _aligned("Patients left undecided, by label", head, lines)
+
+
+def _risk_coverage(found: Mapping[str, Any]) -> str:
+    rows = [
+        [name.replace("_", " "), *(f"{value:.2f}" for value in curve["accuracy"]["value"])]
+        for name, curve in found.items()
+    ]
+    shares = next(iter(found.values()))["share_called"]
+    title = "Accuracy when the surest so many are called"
+    return _aligned(title, ["patients", *(f"{part:.0%}" for part in shares)], rows)
+
+
+def _adherence_gate(found: Mapping[str, Any]) -> str:
+    names = ("sensitivity", "specificity", "ppv", "sensitivity_where_known", "specificity_where_known")
+    rows = [
+        [
+            target.replace("_", " "),
+            str(judged["n"]),
+            str(judged["n_with"]),
+            *(_figure(judged[name]) for name in names),
+            _figure(judged["suppression_test"]["auc"]),
+        ]
+        for target, judged in found.items()
+        if target != "published"
+    ]
+    head = ["truth", "n", "with it", *(name.replace("_", " ") for name in names), "AUC of FeNO suppression"]
+    physician, test = (found["published"][name] for name in ("physician_sensitivity", "suppression_test_auc"))
+    beside = (
+        f"  published: physicians find {physician['percent']:g} % ({physician['evidence']}); "
+        f"AUC of the suppression test {_figure(test)} ({test['evidence']})"
+    )
+    return _aligned("Adherence gate: check_first as a test", head, rows) + f"\n{beside}"
+
+
+def _steroid_masking(found: Mapping[str, Any]) -> str:
+    names = ("flips", "calls_changed", "right_as_treated", "right_in_twin")
+    rows = [
+        [twin.replace("_", " "), row["label"], str(row["n"]), *(_figure(row.get(name)) for name in names)]
+        for twin, of_twin in found.items()
+        for row in of_twin
+    ]
+    head = ["twin", "label", "n", *(name.replace("_", " ") for name in names)]
+    return _aligned("Patients on oral steroids beside their twins without", head, rows)
+
+
+def _figure(value: Mapping[str, float] | None) -> str:
+    if value is None or "value" not in value:
+        return "-"
+    return f"{value['value']:.2f} ({value['lower']:.2f} to {value['upper']:.2f})"
+
+
+def _aligned(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(cell) for cell in column) for column in zip(head, *rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (head, *rows)]
+    return "\n".join([title, *(f"  {line.rstrip()}" for line in lines)])
+
+
+_TABLES: Mapping[str, Callable[[Any], str]] = {
+    "reference_rules": _rules,
+    "subgroups": _subgroups,
+    "kinds": _kinds,
+    "risk_coverage": _risk_coverage,
+    "adherence_gate": _adherence_gate,
+    "steroid_masking": _steroid_masking,
+}
+TABULATED = tuple(_TABLES)
+"""Parts of the metrics that have a table of their own."""
