@@ -16,7 +16,7 @@ from asthma_ml.variables import FOUR_CLASSES, TWO_CLASSES
 
 @pytest.fixture(scope="module")
 def model():
-    return PhenotypeClassifier(n_trees=60).fit(*generate_cohort(1_500, seed=1).training_data())
+    return PhenotypeClassifier(n_trees=60).fit(*generate_cohort(4_000, seed=1).training_data())
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,7 @@ def drawn(figure) -> np.ndarray:
 def test_a_figure_has_ink_and_leaves_no_trace(explanation, draw):
     import matplotlib.pyplot as plt
 
+    mpl.get_backend()  # chosen at its first use, whoever asks
     settings = mpl.rcParams.copy()
     image = drawn(draw(explanation))
     assert np.mean(image[..., :3].min(axis=2) < 0.5) > 0.01
