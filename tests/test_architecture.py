@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "asthma_ml"
 FLOORS = (
-    {"errors"},
+    {"errors", "machine_code"},
     {"evidence", "variables"},
     {"patients"},
     {"classifier", "cohort"},

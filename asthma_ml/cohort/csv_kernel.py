@@ -6,14 +6,13 @@ Importing this module imports numba, so only `csv_rows` does it, when there is e
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from asthma_ml.cohort.csv_rows import STEP, TEXT, WHOLE
+from asthma_ml.machine_code import compiled
 
 UNWRITABLE = -1
 _LARGEST = 1e9
@@ -22,18 +21,7 @@ _PAIRS = np.array([[ord(digit) for digit in f"{number:02d}"] for number in range
 _NEWLINE, _MINUS, _POINT, _ZERO = map(ord, "\n-.0")
 
 
-def _compiled(function: Callable[..., int]) -> Callable[..., int]:
-    """Machine code that lets other threads run, kept on disk if there is a folder to keep it in."""
-    how: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
-    compiled: Callable[..., int]
-    try:
-        compiled = numba.njit(cache=True, **how)(function)
-    except RuntimeError:
-        compiled = numba.njit(**how)(function)
-    return compiled
-
-
-@_compiled
+@compiled
 def write_rows(
     cells: NDArray[np.float64],
     n_rows: int,
@@ -91,7 +79,7 @@ def write_rows(
     return at
 
 
-@_compiled
+@compiled
 def _put_text(out: Any, at: int, text: Any, ends: Any, number: int) -> int:
     """Copy whole steps, which is one instruction each; what is too much will be written over."""
     begin: int = ends[number]
@@ -106,7 +94,7 @@ def _put_text(out: Any, at: int, text: Any, ends: Any, number: int) -> int:
     return at + length
 
 
-@_compiled
+@compiled
 def _put_number(out: Any, at: int, number: float, kind: int) -> int:
     size = abs(number)
     if size >= _LARGEST:
@@ -125,7 +113,7 @@ def _put_number(out: Any, at: int, number: float, kind: int) -> int:
     return _put_millionths(out, at, np.uint64(millionths)) if millionths else at
 
 
-@_compiled
+@compiled
 def _put_millionths(out: Any, at: int, millionths: Any) -> int:
     """A point and the decimals without the zeros at their end."""
     out[at] = _POINT
@@ -139,7 +127,7 @@ def _put_millionths(out: Any, at: int, millionths: Any) -> int:
     return at
 
 
-@_compiled
+@compiled
 def _put_whole(out: Any, at: int, number: Any) -> int:
     end = at + _width(number)
     place = end
@@ -152,14 +140,14 @@ def _put_whole(out: Any, at: int, number: Any) -> int:
     return end
 
 
-@_compiled
+@compiled
 def _put_pair(out: Any, at: int, number: Any) -> int:
     out[at] = _PAIRS[number, 0]
     out[at + 1] = _PAIRS[number, 1]
     return at + 2
 
 
-@_compiled
+@compiled
 def _width(number: Any) -> int:
     if number < _HUNDRED:
         return 1 if number < np.uint64(10) else 2

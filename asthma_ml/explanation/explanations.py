@@ -328,8 +328,7 @@ def _contributions_of_factors(model: PhenotypeClassifier, encoded: pd.DataFrame,
     """Shapley values of all factors in both parts; the linear part has nothing that factors could share."""
     of_parts = np.zeros((2, len(encoded), len(FACTORS), of_linear.shape[2]))
     factor = _factor_of_features(encoded)
-    for k in range(len(FACTORS)):
-        of_parts[0, :, k] = of_linear[:, factor == k].sum(axis=1)
+    of_parts[0] = _summed_by_factor(of_linear, factor)
     found, group = np.unique(factor, return_inverse=True)
     of_parts[1][:, found], _ = margin_contributions(model.trees_, encoded.to_numpy(), groups=group)
     return of_parts
@@ -362,9 +361,13 @@ def _class_margins(decision: np.ndarray) -> np.ndarray:
 
 def _by_factor(features: pd.DataFrame) -> pd.DataFrame:
     """Signed sums over the features of each documented factor."""
-    factor, values = _factor_of_features(features), features.to_numpy()
-    sums = {name: values[:, factor == k].sum(axis=1) for k, name in enumerate(FACTORS)}
-    return pd.DataFrame(sums, index=features.index)
+    sums = _summed_by_factor(features.to_numpy(), _factor_of_features(features))
+    return pd.DataFrame(sums, index=features.index, columns=list(FACTORS))
+
+
+def _summed_by_factor(values: np.ndarray, factor: np.ndarray) -> np.ndarray:
+    """Sums over the second axis, one for each documented factor."""
+    return np.stack([values[:, factor == k].sum(axis=1) for k in range(len(FACTORS))], axis=1)
 
 
 def _factor_of_features(table: pd.DataFrame) -> np.ndarray:

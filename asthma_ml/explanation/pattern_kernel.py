@@ -5,12 +5,12 @@ Importing this module imports numba, so only `pattern_lookup` does it, when ther
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from asthma_ml.machine_code import compiled
 
 _BLOCK = 512
 
@@ -18,21 +18,7 @@ _Questions = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]
 _Tables = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 
 
-def _compiled(function: Callable[..., None]) -> Callable[..., None]:
-    """Machine code that lets other threads run, kept on disk if there is a folder to keep it in.
-
-    Never with ``fastmath``, which takes gaps for numbers.
-    """
-    how: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
-    compiled: Callable[..., None]
-    try:
-        compiled = numba.njit(cache=True, **how)(function)
-    except RuntimeError:
-        compiled = numba.njit(**how)(function)
-    return compiled
-
-
-@_compiled
+@compiled
 def add_credits(
     columns: NDArray[np.float64], start: int, questions: _Questions, tables: _Tables, summed: NDArray[np.float64]
 ) -> None:
@@ -69,7 +55,7 @@ def add_credits(
                     _add(values[branch, j], pattern, to)
 
 
-@_compiled
+@compiled
 def _ask(columns: Any, first: int, n: int, questions: Any, right: Any) -> None:
     feature, threshold, missing_right = questions
     for k in range(len(feature)):
@@ -83,7 +69,7 @@ def _ask(columns: Any, first: int, n: int, questions: Any, right: Any) -> None:
                 out[i] = column[i] > cut
 
 
-@_compiled
+@compiled
 def _add(value: Any, pattern: Any, to: Any) -> None:
     for i in range(len(to)):
         to[i] += value[pattern[i]]

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 
+from asthma_ml import machine_code
 from asthma_ml.explanation import pattern_kernel, pattern_lookup
 from asthma_ml.explanation.pattern_lookup import frequencies_of_patients, look_up
 from asthma_ml.explanation.pattern_tables import branches_of, frequencies_of_training_patients, pattern_tables
@@ -51,14 +52,14 @@ def test_neither_memory_layout_nor_precision_of_the_table_matters():
 
 
 def test_it_compiles_where_machine_code_cannot_be_kept(monkeypatch):
-    njit = pattern_kernel.numba.njit
+    njit = machine_code.numba.njit
 
     def njit_without_folder(*, cache=False, **how):
         if cache:
             raise RuntimeError("cannot cache function: no locator available")
         return njit(**how)
 
-    monkeypatch.setattr(pattern_kernel.numba, "njit", njit_without_folder)
+    monkeypatch.setattr(machine_code.numba, "njit", njit_without_folder)
     fresh = importlib.util.module_from_spec(importlib.util.spec_from_file_location("fresh", pattern_kernel.__file__))
     fresh.__spec__.loader.exec_module(fresh)
     X = numbers(5)
