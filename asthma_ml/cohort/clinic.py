@@ -8,10 +8,9 @@ have shown (MNAR). Each equation names its kind.
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from asthma_ml.cohort.causal_model import Columns
-from asthma_ml.cohort.distributions import Bernoulli, Values
+from asthma_ml.cohort.distributions import Bernoulli, Values, expit
 from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
 from asthma_ml.variables import DataDictionary, Variable
 
@@ -274,7 +273,9 @@ def observed_table(values: Columns, dictionary: DataDictionary) -> pd.DataFrame:
     rest = 100 - columns["sputum_eosinophils_pct"]
     columns["sputum_neutrophils_pct"] = np.minimum(columns["sputum_neutrophils_pct"], rest)
     for test, names in SHOWN_BY.items():
-        columns |= {name: _shown_where(values[test] == 1, columns[name]) for name in names}
+        not_done = values[test] != 1
+        for name in names:
+            columns[name] = _hidden_where(not_done, columns[name])
     return pd.DataFrame(columns, copy=False)
 
 
@@ -288,10 +289,12 @@ def _in_steps_but_none(numbers: NDArray[np.float64], step: float) -> NDArray[np.
     return np.where(coarse > 0, coarse, numbers)
 
 
-def _shown_where(done: NDArray[np.bool_], column: Values) -> Values:
+def _hidden_where(not_done: NDArray[np.bool_], column: Values) -> Values:
+    """Numbers are hidden in place: they are the clinic's own copy."""
     if isinstance(column, pd.Categorical):
-        return pd.Categorical.from_codes(np.where(done, column.codes, -1), dtype=column.dtype)
-    return np.where(done, column, np.nan)
+        return pd.Categorical.from_codes(np.where(not_done, -1, column.codes), dtype=column.dtype)
+    np.copyto(column, np.nan, where=not_done)
+    return column
 
 
 def usual_detection_limit(name: str) -> float:
@@ -309,9 +312,20 @@ def written_down(values: Values, variable: Variable, detection_limit: float | ND
     """Values of one variable as a clinic reports them: within range, in steps, not below detection."""
     if isinstance(values, pd.Categorical):
         return values
-    numbers = np.asarray(values, dtype=float)
+    numbers = np.array(values, dtype=float)
     if detection_limit is not None:
-        numbers = np.maximum(numbers, detection_limit)
+        np.maximum(numbers, detection_limit, out=numbers)
     if variable.resolution:
-        numbers = np.round(np.round(numbers / variable.resolution) * variable.resolution, 6)
-    return numbers if variable.limits is None else np.clip(numbers, *variable.limits)
+        _round_to_steps(numbers, variable.resolution)
+    return numbers if variable.limits is None else np.clip(numbers, *variable.limits, out=numbers)
+
+
+def _round_to_steps(numbers: NDArray[np.float64], step: float) -> None:
+    """Round in place, to what the step's decimals say and no digit more: 0.3, and not 0.30000000000000004."""
+    numbers /= step
+    np.rint(numbers, out=numbers)
+    parts_of_one = round(1 / step)
+    if parts_of_one * step == 1:
+        numbers /= parts_of_one
+    else:
+        numbers *= step

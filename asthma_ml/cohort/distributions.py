@@ -171,7 +171,7 @@ class LogitNormal(_Number):
         return np.asarray((np.asarray(x) - self.lower) / (np.asarray(self.whole) - self.lower))
 
     def from_noise(self, z: Floats) -> Floats:
-        share = special.expit(self.logit_mean + self.logit_sd * z)
+        share = expit(self.logit_mean + self.logit_sd * z)
         return np.asarray(self.lower + (np.asarray(self.whole) - self.lower) * share)
 
     def to_noise(self, x: Floats, position: float = 0.5) -> Floats:
@@ -262,6 +262,14 @@ class Binomial(_Count):
 
     trials: int
     p: Parameter
+
+    def from_uniform(self, u: Floats) -> Floats:
+        if self.trials != 2:
+            return super().from_uniform(u)
+        none, at_most_one = np.square(1 - np.asarray(self.p)), 1 - np.square(self.p)
+        alleles = np.asarray(u > none, dtype=float)
+        alleles += u > at_most_one
+        return alleles
 
     def _ceiling(self) -> float:
         return float(self.trials)
@@ -406,6 +414,20 @@ def as_text(category: pd.Categorical) -> Any:
     texts = pa.array(list(category.categories), pa.large_string()).take(codes)
     text: Any = pd.StringDtype(na_value=np.nan)
     return text.__from_arrow__(texts)
+
+
+def expit(log_odds: Parameter) -> Floats:
+    """The share of some log-odds; three times as fast as scipy's, where numpy's exponential is vectorised.
+
+    Examples
+    --------
+    >>> expit(np.array([0.0, -1e6]))
+    array([0.5, 0. ])
+    """
+    with np.errstate(over="ignore"):
+        share = np.exp(-np.asarray(log_odds, dtype=float))
+    share += 1.0
+    return np.asarray(np.reciprocal(share))
 
 
 def by_level(category: pd.Categorical, /, **numbers: float) -> Floats:

@@ -79,14 +79,59 @@ def enrol(
     at once. Of each block only the `first` people are looked at. With `wanted`, only these
     variables and their causes are sure to be there.
     """
-    do, before = do or {}, do if select_anew else None
+    before = do if select_anew else None
     found = [_block(model, Noise(seed, block, max(first, 0)), preset, before) for block in blocks]
     numbers = np.concatenate([noise.people for noise, _ in found])
     if not len(numbers):
         return None
-    noise = RememberedNoise(seed, people=numbers)
-    later = wanted if select_anew or not do else None
-    values = model.simulate(noise, given=_stacked([columns for _, columns in found]), do=before, wanted=later)
+    known = _stacked([columns for _, columns in found])
+    return enrolled_people(model, seed, numbers, do, select_anew=select_anew, known=known, wanted=wanted)
+
+
+def enrolled_people(
+    model: CausalModel,
+    seed: int,
+    numbers: NDArray[np.int64],
+    do: Interventions | None = None,
+    *,
+    select_anew: bool = False,
+    known: Columns | None = None,
+    wanted: Iterable[str] | None = None,
+) -> Enrolled:
+    """The variables of people of whom it is known that they enrol.
+
+    Parameters
+    ----------
+    model : CausalModel
+        With the coefficients of the preset.
+    seed : int
+        Seed of the population.
+    numbers : ndarray of int of shape (n_patients,)
+        Their numbers in it.
+    do : mapping of str to value, optional
+        Interventions.
+    select_anew : bool
+        Whether they enrol under the interventions, or as they are.
+    known : dict of str to array of shape (n_patients,), optional
+        Variables that were computed already.
+    wanted : iterable of str, optional
+        Variables that are sure to be there, with their causes. All by default.
+
+    Returns
+    -------
+    Enrolled
+        Their values under the interventions, and their noise.
+
+    Examples
+    --------
+    >>> model = severe_asthma_model()
+    >>> float(enrolled_people(model, 1, np.array([7]), {"age_years": 50.0}).values["age_years"][0])
+    50.0
+    """
+    do, before = do or {}, do if select_anew else None
+    twins_follow = wanted is None or (do and not select_anew)
+    noise = RememberedNoise(seed, people=numbers) if twins_follow else Noise(seed, people=numbers)
+    values = model.simulate(noise, given=known, do=before, wanted=None if twins_follow else wanted)
     if do and not select_anew:
         values = model.twin(values, noise, do)
     return Enrolled(numbers, noise, values, do)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tqdm import tqdm
 from asthma_ml.cohort.causal_model import Interventions
 from asthma_ml.cohort.cohort_files import table_file
 from asthma_ml.cohort.enrolment import severe_asthma_model
+from asthma_ml.cohort.hidden_truth import HiddenTruth
 from asthma_ml.cohort.patient_stream import PatientStream
 from asthma_ml.cohort.patient_tables import truth_columns, whole_columns
 from asthma_ml.cohort.presets import DEFAULT_PRESET, Preset, preset_named
@@ -26,14 +28,14 @@ from asthma_ml.cohort.screening import ENROLLED
 from asthma_ml.cohort.table_columns import GrowingTable
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients import write_text
-from asthma_ml.variables import LABEL, TWO_CLASSES, data_dictionary
+from asthma_ml.variables import ID, LABEL, TWO_CLASSES, data_dictionary
 
 __all__ = ["ENROLLED", "Cohort", "generate_cohort", "schema_path", "severe_asthma_model", "write_cohort"]
 
 NOTICE = "Synthetic patients from a causal model. Research software, no medical device."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cohort:
     """A table of synthetic patients with its hidden truth.
 
@@ -42,14 +44,20 @@ class Cohort:
     observed : DataFrame
         What a clinic would see, one patient a row; numbers, text levels, NaN where not measured.
     truth : DataFrame
-        What it cannot see, joined by `patient_id`; every other column begins with ``true_``.
+        What it cannot see, joined by `patient_id`; every other column begins with ``true_``. It is
+        computed when it is first asked for.
     schema : dict
         The data dictionary and how the cohort was made.
     """
 
     observed: pd.DataFrame
-    truth: pd.DataFrame
     schema: dict[str, Any]
+    hidden: HiddenTruth = field(repr=False)
+
+    @cached_property
+    def truth(self) -> pd.DataFrame:
+        """What the clinic cannot see."""
+        return self.hidden.table()
 
     def training_data(self, classes: tuple[str, ...] = TWO_CLASSES) -> tuple[pd.DataFrame, pd.Series]:
         """Feature columns and label of the patients whose label is one of `classes`.
@@ -65,7 +73,8 @@ class Cohort:
 
     def write(self, path: str | Path, truth: str | Path | None = None) -> None:
         """Write the observed table, its schema beside it and, where asked, the truth."""
-        _write([(self.observed, self.truth)], lambda: self.schema, path, truth, len(self.observed))
+        hidden = self.observed[[ID]] if truth is None else self.truth
+        _write([(self.observed, hidden)], lambda: self.schema, path, truth, len(self.observed))
 
 
 def schema_path(path: str | Path) -> Path:
@@ -133,12 +142,13 @@ def generate_cohort(
     >>> bool(old.observed["age_years"].min() >= 65), old.schema["acceptance_rate"] < 1
     (True, True)
     """
-    stream = _stream(n_patients, seed, preset, do, where=where, select_anew=select_anew, jobs=jobs)
-    observed, truth = GrowingTable(n_patients), GrowingTable(n_patients)
-    for seen, hidden in _shown(stream, progress):
-        observed.append(seen)
-        truth.append(hidden)
-    return Cohort(observed.frame(), truth.frame(), _schema(stream))
+    stream = _stream(n_patients, seed, preset, do, where=where, select_anew=select_anew, jobs=jobs, with_truth=False)
+    table = GrowingTable(n_patients)
+    for seen, _ in _shown(stream, progress):
+        table.append(seen)
+    observed = table.frame()
+    hidden = HiddenTruth(observed[ID], seed, stream.preset, stream.do or {}, select_anew, jobs)
+    return Cohort(observed, _schema(stream), hidden)
 
 
 def write_cohort(

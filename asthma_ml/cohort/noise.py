@@ -65,7 +65,8 @@ class Noise:
 
     def __getitem__(self, name: str) -> Floats:
         """Standard normal noise of a variable."""
-        return np.asarray(special.ndtri(self.uniform(name)))
+        noise = Noise.uniform(self, name)
+        return np.asarray(special.ndtri(noise, out=noise))
 
     def uniform(self, name: str) -> Floats:
         """The same noise as a number between 0 and 1: the probability of less noise."""

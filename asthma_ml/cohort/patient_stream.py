@@ -27,12 +27,15 @@ from asthma_ml.cohort.patient_tables import observed_table, truth_columns, truth
 from asthma_ml.cohort.presets import Preset
 from asthma_ml.cohort.structural_equations import equations_in
 from asthma_ml.cohort.table_columns import with_text
+from asthma_ml.cohort.working_memory import keep_freed_memory
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.variables import ID, TRUTH_PREFIX, data_dictionary
 
 PATIENCE = 64
 """Blocks of the population without a single patient after which the search is given up."""
 MOST_BLOCKS_AT_ONCE = 32
+MOST_PATIENTS_AT_ONCE = 2 * BLOCK_SIZE
+"""About as many as are computed together: fewer spend their time between the calls of numpy."""
 
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
@@ -111,8 +114,9 @@ class PatientStream:
         return self.where.names if self.where is not None else ()
 
     def __iter__(self) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+        keep_freed_memory()
         self.accepted = self.examined = self._blocks = self._enrolled = 0
-        with closing(_in_order(self._search, self._block_ranges(), self.jobs)) as results:
+        with closing(in_order(self._search, self._block_ranges(), self.jobs)) as results:
             while self.accepted < self.n_patients:
                 found = next(results)
                 taken = self._meeting_condition(found)[: self.n_patients - self.accepted]
@@ -161,12 +165,12 @@ class PatientStream:
             start = stop
 
     def _blocks_at_once(self, start: int) -> int:
-        """As many blocks as are still needed, at most about one block full of patients."""
+        """As many blocks as are still needed, at most about those of `MOST_PATIENTS_AT_ONCE`."""
         if not self._blocks:
             return 1
         per_block = max(self.accepted, 1) / self._blocks
         needed = ceil((self.n_patients - per_block * start) / per_block / self.jobs)
-        most = min(BLOCK_SIZE * self._blocks // max(self._enrolled, 1), MOST_BLOCKS_AT_ONCE)
+        most = min(MOST_PATIENTS_AT_ONCE * self._blocks // max(self._enrolled, 1), MOST_BLOCKS_AT_ONCE)
         until_giving_up = PATIENCE - start if start < PATIENCE else most
         return max(min(needed, most, until_giving_up), 1)
 
@@ -195,8 +199,14 @@ def _rows(table: pd.DataFrame, taken: NDArray[np.int64]) -> pd.DataFrame:
     return table if len(taken) == len(table) else table.iloc[taken]
 
 
-def _in_order(work: Callable[[_Task], _Result], tasks: Iterator[_Task], jobs: int) -> Generator[_Result, None, None]:
-    """Results in the order of the tasks, the next ones being worked on meanwhile."""
+def in_order(work: Callable[[_Task], _Result], tasks: Iterator[_Task], jobs: int) -> Generator[_Result, None, None]:
+    """Results in the order of the tasks, the next ones being worked on meanwhile.
+
+    Examples
+    --------
+    >>> list(in_order(abs, iter([-3, 2]), jobs=2))
+    [3, 2]
+    """
     if jobs == 1:
         yield from map(work, tasks)
         return

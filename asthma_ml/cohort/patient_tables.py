@@ -109,6 +109,18 @@ def _with_rows(column: Floats, rows: NDArray[np.int64], moved: Floats) -> Floats
     return column
 
 
+def people_of(ids: pd.Series[str]) -> NDArray[np.int64]:
+    """The numbers in the population of patients by their identifiers.
+
+    Examples
+    --------
+    >>> people_of(pd.Series(["P01-00000007", "P01-00000012"]))
+    array([ 7, 12])
+    """
+    digits = pc.list_element(pc.split_pattern(pa.array(ids).cast(pa.string()), "-"), 1)
+    return np.asarray(pc.cast(digits, pa.int64()))
+
+
 def _patient_ids(seed: int, numbers: NDArray[np.int64]) -> pd.Series[str]:
     digits = pc.utf8_lpad(pc.cast(pa.array(numbers), pa.string()), 8, "0")
     return pd.Series(pd.array(pc.binary_join_element_wise(f"P{seed:02d}-", digits, ""), dtype="str"), name=ID)

@@ -5,9 +5,8 @@ lung function; among those selected, whoever lacks one reason tends to have anot
 """
 
 import numpy as np
-from scipy.special import expit
 
-from asthma_ml.cohort.distributions import Bernoulli, by_level
+from asthma_ml.cohort.distributions import Bernoulli, by_level, expit
 from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
 
 

@@ -5,9 +5,8 @@ Poor adherence leaves the airway untreated, so it looks Th2-high, badly controll
 """
 
 import numpy as np
-from scipy.special import expit
 
-from asthma_ml.cohort.distributions import Bernoulli, Categorical, LogitNormal, TruncatedNormal
+from asthma_ml.cohort.distributions import Bernoulli, Categorical, LogitNormal, TruncatedNormal, expit
 from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
 
 

@@ -7,9 +7,8 @@ do to the markers is written in type-2 inflammation. No anti-IL-17 exists here: 
 """
 
 import numpy as np
-from scipy.special import expit
 
-from asthma_ml.cohort.distributions import Categorical, by_level
+from asthma_ml.cohort.distributions import Categorical, by_level, expit
 from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
 
 
@@ -61,17 +60,19 @@ def attacks_prevented_by_biologic(
     anti_ige_atopy=Coefficient(0.40, "logit"),
 ):
     """Share of severe attacks that the biologic in use prevents [0-1], none without one."""
-    eosinophils = np.log(usual_blood_eosinophils / 300)
-    il13 = np.log(il13_activity_on_steroid) + 0.5
-    none = np.zeros_like(eosinophils)
-    share = np.stack(
-        [
-            none,
-            expit(anti_ige + anti_ige_il13 * il13 + anti_ige_atopy * atopy),
-            expit(anti_il5 + anti_il5_eosinophils * eosinophils),
-            expit(anti_il4r + anti_il4r_eosinophils * eosinophils + anti_il4r_il13 * il13),
-            expit(anti_tslp + anti_tslp_eosinophils * eosinophils),
-        ]
+    usual = {"anti_ige": anti_ige, "anti_il5": anti_il5, "anti_il4r": anti_il4r, "anti_tslp": anti_tslp}
+    eosinophils = by_level(
+        biologic,
+        none=0.0,
+        anti_ige=0.0,
+        anti_il5=anti_il5_eosinophils,
+        anti_il4r=anti_il4r_eosinophils,
+        anti_tslp=anti_tslp_eosinophils,
     )
-    drug = by_level(biologic, none=0, anti_ige=1, anti_il5=2, anti_il4r=3, anti_tslp=4).astype(int)
-    return share[drug, np.arange(len(drug))]
+    il13 = by_level(biologic, none=0.0, anti_ige=anti_ige_il13, anti_il5=0.0, anti_il4r=anti_il4r_il13, anti_tslp=0.0)
+    return expit(
+        by_level(biologic, none=-np.inf, **usual)
+        + eosinophils * np.log(usual_blood_eosinophils / 300)
+        + il13 * (np.log(il13_activity_on_steroid) + 0.5)
+        + np.where(biologic == "anti_ige", anti_ige_atopy * atopy, 0.0)
+    )

@@ -5,9 +5,8 @@ goes with allergy and 17q21; onset in adult life with eosinophils and polyps.
 """
 
 import numpy as np
-from scipy.special import expit
 
-from asthma_ml.cohort.distributions import Bernoulli, Categorical, LogNormal, Normal, TruncatedNormal
+from asthma_ml.cohort.distributions import Bernoulli, Categorical, LogNormal, Normal, TruncatedNormal, expit
 from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
 
 ADULT = 18.0

@@ -8,9 +8,8 @@ visit to visit around what is expected of them, so labels made from them flicker
 """
 
 import numpy as np
-from scipy.special import expit
 
-from asthma_ml.cohort.distributions import Bernoulli, LogitNormal, LogNormal, Normal, by_level
+from asthma_ml.cohort.distributions import Bernoulli, LogitNormal, LogNormal, Normal, by_level, expit
 from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
 
 EOSINOPHIL_VARIATION = Coefficient(0.36, "ln within person")
