@@ -26,27 +26,19 @@ import pandas as pd
 from asthma_ml.cohort import Noise, generate_cohort, severe_asthma_model, write_cohort
 from asthma_ml.cohort.cohort_files import MANY_ROWS, table_file
 from asthma_ml.cohort.noise import BLOCK_SIZE
+from asthma_ml.cohort.patient_stream import MOST_PATIENTS_AT_ONCE, visible_variables
 from asthma_ml.cohort.patient_tables import whole_columns
 
 PRESET = "population_asthma"
 """Everybody is in, so that a patient costs one row of the population and no rejection."""
 
 
-class CountedNoise(Noise):
-    """Remembers which streams were drawn."""
-
-    drawn: set[str] = set()  # noqa: RUF012
-
-    def uniform(self, name):
-        """Every kind of noise is made from it."""
-        self.drawn.add(name)
-        return super().uniform(name)
-
-
 def streams() -> int:
-    """Random numbers that one patient needs."""
-    severe_asthma_model().simulate(CountedNoise(1, 0, size=10))
-    return len(CountedNoise.drawn)
+    """Random numbers that the table of one patient needs."""
+    model = severe_asthma_model()
+    needed = model.with_ancestors(visible_variables())
+    values = model.simulate(Noise(1, size=10), wanted=needed)
+    return sum(hasattr(model.distribution(name, values), "from_noise") for name in needed)
 
 
 def bare_draws(n_patients: int, n_streams: int) -> None:
@@ -73,8 +65,8 @@ def only_to_csv(observed: pd.DataFrame, path: Path) -> None:
 def only_stream_to_csv(observed: pd.DataFrame, path: Path) -> None:
     """A block of patients at a time, as they come when they are generated."""
     with table_file(path, whole=whole_columns(), n_rows=MANY_ROWS) as append:
-        for start in range(0, len(observed), BLOCK_SIZE):
-            append(observed.iloc[start : start + BLOCK_SIZE])
+        for start in range(0, len(observed), MOST_PATIENTS_AT_ONCE):
+            append(observed.iloc[start : start + MOST_PATIENTS_AT_ONCE])
 
 
 def timed(task: Callable[[], object]) -> tuple[float, float]:
@@ -92,6 +84,7 @@ def contenders(n_patients: int, folder: Path) -> dict[str, Callable[[], object]]
         "the same on 2 threads": lambda: bare_draws_on_two_threads(n_patients, n_streams),
         "cohort in memory, 1 thread": lambda: generate_cohort(n_patients, preset=PRESET),
         "cohort in memory, 2 threads": lambda: generate_cohort(n_patients, preset=PRESET, jobs=2),
+        "cohort and its truth, 1 thread": lambda: generate_cohort(n_patients, preset=PRESET).truth,
         "frame and to_csv": lambda: frame_and_to_csv(n_patients, path),
         "streamed to CSV, 1 thread": lambda: write_cohort(path, n_patients, preset=PRESET),
         "streamed to CSV, 2 threads": lambda: write_cohort(path, n_patients, preset=PRESET, jobs=2),
@@ -140,7 +133,8 @@ def main() -> None:
         tasks = [(asked.patients, contenders(asked.patients, folder)), (20_000, selected(20_000))]
         if asked.peers:
             tasks += [
-                (n, {f"generate_cohort, {n:,}": lambda n=n: generate_cohort(n, preset=PRESET)}) for n in (1_000, 10**6)
+                (n, {f"cohort and its truth, {n:,}": lambda n=n: generate_cohort(n, preset=PRESET).truth})
+                for n in (1_000, 10**6)
             ]
         for repeat in range(asked.repeats):
             for n_patients, group in tasks:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from math import ceil
 from typing import TypeVar
@@ -108,7 +109,6 @@ class PatientStream:
         self.with_truth = with_truth or any(name.startswith(TRUTH_PREFIX) for name in self._asked_for())
         self.accepted = self.examined = 0
         self._blocks = self._enrolled = 0
-        self._visible = (*data_dictionary().keys() - {ID}, *(equation.name for equation in equations_in(clinic)))
 
     def _asked_for(self) -> tuple[str, ...]:
         return self.where.names if self.where is not None else ()
@@ -136,7 +136,7 @@ class PatientStream:
             self.do,
             select_anew=self.select_anew,
             first=self._first_needed(blocks),
-            wanted=None if self.with_truth else self._visible,
+            wanted=None if self.with_truth else visible_variables(),
         )
         if patients is None:
             return _Found(blocks, pd.DataFrame(), pd.DataFrame())
@@ -181,6 +181,18 @@ class PatientStream:
         if self.where is not None:
             who = f"of {self._enrolled:,} in {self.preset.name} meets {self.where.text!r}"
         raise UnusableInputError(f"nobody {who}: none in {PATIENCE * BLOCK_SIZE:,} people, where the search ends")
+
+
+@cache
+def visible_variables() -> tuple[str, ...]:
+    """Variables of the model that the observed table is made from.
+
+    Examples
+    --------
+    >>> "feno_ppb" in visible_variables(), "type2_drive" in visible_variables()
+    (True, False)
+    """
+    return (*data_dictionary().keys() - {ID}, *(equation.name for equation in equations_in(clinic)))
 
 
 def _refuse_outside_limits(do: Interventions) -> None:

@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import RepeatedStratifiedKFold
+from threadpoolctl import threadpool_limits
 
 from asthma_ml.cohort import generate_cohort
 from asthma_ml.cohort.clinic import usual_detection_limit, written_down
@@ -268,10 +269,11 @@ def _out_of_fold(X: pd.DataFrame, is_real: Floats, w: Floats, repeats: int, seed
     """How real each patient looks to models that have not seen it, over repeated folds."""
     score = np.zeros(len(X))
     folds = RepeatedStratifiedKFold(n_splits=_FOLDS, n_repeats=repeats, random_state=seed)
-    for train, test in folds.split(X, is_real):
-        model = HistGradientBoostingClassifier(max_depth=3, max_iter=60, random_state=seed)
-        model.fit(X.iloc[train], is_real[train], sample_weight=w[train])
-        score[test] += model.predict_proba(X.iloc[test])[:, 1] / repeats
+    model = HistGradientBoostingClassifier(max_depth=3, max_iter=60, random_state=seed)
+    with threadpool_limits(1, user_api="openmp"):
+        for train, test in folds.split(X, is_real):
+            model.fit(X.iloc[train], is_real[train], sample_weight=w[train])
+            score[test] += model.predict_proba(X.iloc[test])[:, 1] / repeats
     return score
 
 

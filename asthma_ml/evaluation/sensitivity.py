@@ -17,6 +17,7 @@ from joblib import Parallel, delayed
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from asthma_ml.cohort import Coefficient, generate_cohort, severe_asthma_model
@@ -239,7 +240,8 @@ def area(observed: pd.DataFrame, headline: Headline) -> float:
     # Few trees and folds: the same small model each time, a thousand times.
     model = HistGradientBoostingClassifier(max_depth=3, max_iter=40, max_bins=64, random_state=0)
     positive = headline.positive(table[headline.outcome])
-    probability = cross_val_predict(model, features, positive, cv=3, method="predict_proba")
+    with threadpool_limits(1, user_api="openmp"):
+        probability = cross_val_predict(model, features, positive, cv=3, method="predict_proba")
     return float(roc_auc_score(positive, probability[:, 1]))
 
 

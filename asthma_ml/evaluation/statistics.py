@@ -19,6 +19,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression, PoissonRegressor
 from sklearn.metrics import cohen_kappa_score, roc_auc_score, roc_curve
 from sklearn.model_selection import cross_val_predict
+from threadpoolctl import threadpool_limits
 
 from asthma_ml.errors import UnusableInputError
 
@@ -149,7 +150,8 @@ def _score(table: pd.DataFrame, names: Sequence[str], of: str) -> NDArray[Any]:
         return table[names[0]].to_numpy()
     features = pd.get_dummies(table[list(names)], dtype=float)
     model = HistGradientBoostingClassifier(max_depth=3, random_state=0)
-    probability = cross_val_predict(model, features, holds(table, of), cv=5, method="predict_proba")
+    with threadpool_limits(1, user_api="openmp"):
+        probability = cross_val_predict(model, features, holds(table, of), cv=5, method="predict_proba")
     return np.asarray(probability[:, 1])
 
 
