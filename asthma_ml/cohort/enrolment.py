@@ -22,6 +22,9 @@ from asthma_ml.errors import CausalModelError
 from asthma_ml.variables import ID, data_dictionary
 
 
+BLOCKS_AT_ONCE = 4
+
+
 @dataclass(frozen=True)
 class Enrolled:
     """People who enrolled from some blocks of the population, with all their variables.
@@ -80,7 +83,7 @@ def enrol(
     variables and their causes are sure to be there.
     """
     before = do if select_anew else None
-    found = [_block(model, Noise(seed, block, max(first, 0)), preset, before) for block in blocks]
+    found = [_found(model, Noise(seed, people=people), preset, before) for people in _crowds(blocks, first)]
     numbers = np.concatenate([noise.people for noise, _ in found])
     if not len(numbers):
         return None
@@ -137,7 +140,14 @@ def enrolled_people(
     return Enrolled(numbers, noise, values, do)
 
 
-def _block(model: CausalModel, noise: Noise, preset: Preset, do: Interventions | None) -> tuple[Noise, Columns]:
+def _crowds(blocks: Iterable[int], first: int) -> Iterator[NDArray[np.int64]]:
+    """The people of some blocks, as many at once as numpy needs to be busy and its caches can hold."""
+    people, starts = np.arange(max(first, 0)), [block * BLOCK_SIZE for block in blocks]
+    for k in range(0, len(starts), BLOCKS_AT_ONCE):
+        yield np.add.outer(starts[k : k + BLOCKS_AT_ONCE], people).ravel()
+
+
+def _found(model: CausalModel, noise: Noise, preset: Preset, do: Interventions | None) -> tuple[Noise, Columns]:
     if not preset.selects:
         return noise, {}
     noise, known = _screened(model, noise, do) if can_be_screened(model) and ENROLLED not in (do or {}) else (noise, {})
