@@ -21,7 +21,6 @@ from asthma_ml.cohort.structural_equations import equations_in
 from asthma_ml.errors import CausalModelError
 from asthma_ml.variables import ID, data_dictionary
 
-
 BLOCKS_AT_ONCE = 4
 
 
