@@ -26,7 +26,7 @@ import pandas as pd
 from asthma_ml.cohort import Noise, generate_cohort, severe_asthma_model, write_cohort
 from asthma_ml.cohort.cohort_files import MANY_ROWS, table_file
 from asthma_ml.cohort.noise import BLOCK_SIZE
-from asthma_ml.cohort.patient_stream import MOST_PATIENTS_AT_ONCE, visible_variables
+from asthma_ml.cohort.patient_stream import PATIENTS_AT_ONCE, visible_variables
 from asthma_ml.cohort.patient_tables import whole_columns
 
 PRESET = "population_asthma"
@@ -65,8 +65,8 @@ def only_to_csv(observed: pd.DataFrame, path: Path) -> None:
 def only_stream_to_csv(observed: pd.DataFrame, path: Path) -> None:
     """A block of patients at a time, as they come when they are generated."""
     with table_file(path, whole=whole_columns(), n_rows=MANY_ROWS) as append:
-        for start in range(0, len(observed), MOST_PATIENTS_AT_ONCE):
-            append(observed.iloc[start : start + MOST_PATIENTS_AT_ONCE])
+        for start in range(0, len(observed), PATIENTS_AT_ONCE):
+            append(observed.iloc[start : start + PATIENTS_AT_ONCE])
 
 
 def timed(task: Callable[[], object]) -> tuple[float, float]:

@@ -35,8 +35,9 @@ from asthma_ml.variables import ID, TRUTH_PREFIX, data_dictionary
 PATIENCE = 64
 """Blocks of the population without a single patient after which the search is given up."""
 MOST_BLOCKS_AT_ONCE = 32
-MOST_PATIENTS_AT_ONCE = 2 * BLOCK_SIZE
-"""About as many as are computed together: fewer spend their time between the calls of numpy."""
+PATIENTS_AT_ONCE, PATIENTS_AT_ONCE_OF_THREADS = 2 * BLOCK_SIZE, 4 * BLOCK_SIZE
+"""About as many as are computed together. Fewer spend their time between the calls of numpy, where
+threads have to wait for each other; more do not fit into the caches."""
 
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
@@ -165,12 +166,13 @@ class PatientStream:
             start = stop
 
     def _blocks_at_once(self, start: int) -> int:
-        """As many blocks as are still needed, at most about those of `MOST_PATIENTS_AT_ONCE`."""
+        """As many blocks as are still needed, at most about those of the patients to be computed together."""
         if not self._blocks:
             return 1
         per_block = max(self.accepted, 1) / self._blocks
         needed = ceil((self.n_patients - per_block * start) / per_block / self.jobs)
-        most = min(MOST_PATIENTS_AT_ONCE * self._blocks // max(self._enrolled, 1), MOST_BLOCKS_AT_ONCE)
+        at_once = PATIENTS_AT_ONCE if self.jobs == 1 else PATIENTS_AT_ONCE_OF_THREADS
+        most = min(at_once * self._blocks // max(self._enrolled, 1), MOST_BLOCKS_AT_ONCE)
         until_giving_up = PATIENCE - start if start < PATIENCE else most
         return max(min(needed, most, until_giving_up), 1)
 
