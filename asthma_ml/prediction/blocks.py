@@ -12,7 +12,7 @@ import pandas as pd
 
 from asthma_ml.classifier import PhenotypeClassifier
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.patients.streaming import Layout, Piece
+from asthma_ml.patients.pieces import Layout, Piece
 from asthma_ml.patients.text_tables import TextTable
 from asthma_ml.patients.writing import TableForm, csv_rows, frame_cells, write_row_groups
 from asthma_ml.prediction.tables import Explain, predicted_columns

@@ -24,7 +24,7 @@ from asthma_ml.classifier import PhenotypeClassifier, refuse_without_features
 from asthma_ml.errors import AsthmaMLError, RowsRefusedError, UnusableInputError
 from asthma_ml.patients import CHUNK_ROWS, ColumnMap, PatientFile
 from asthma_ml.patients.part_files import Journal, PartFile, read_journal
-from asthma_ml.patients.streaming import Piece
+from asthma_ml.patients.pieces import Piece
 from asthma_ml.patients.writing import TableForm, csv_header, packing, table_form, unwritable, write_all
 from asthma_ml.prediction.blocks import Block, BlockWriter, given_parquet_schema, packed_as_parquet
 from asthma_ml.prediction.tables import Explain, missing_features, refuse_output_columns
