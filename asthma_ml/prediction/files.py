@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -110,7 +111,7 @@ def predict_file(
     chunk_rows : int, default=10_000
         Rows that are held in memory at once, by each job.
     jobs : int, default=1
-        Processes that predict.
+        Processes that predict, this one among them.
     resume : bool, default=False
         Go on where a run of the same input, model and options was cut short; begin anew where there is
         nothing to go on with. The rows that were written lie beside `output`, ending in ``.part``.
@@ -324,16 +325,16 @@ Results: TypeAlias = Callable[[Iterator[Piece]], Iterator[Block]]
 
 @contextmanager
 def _workers(writer: BlockWriter, jobs: int) -> Iterator[Results]:
-    """What predicts parts, in order: this process, or several that end with it."""
+    """What predicts parts, in order: this process, alone or with others that end with it."""
     if jobs == 1:
         yield lambda pieces: map(writer, pieces)
         return
     from joblib.externals.loky import ProcessPoolExecutor
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
-    pool = ProcessPoolExecutor(jobs, initializer=_begin_work, initargs=(writer,))
+    pool = ProcessPoolExecutor(jobs - 1, initializer=_begin_work, initargs=(writer,))
     try:
-        yield lambda pieces: _in_order(pool, pieces, jobs)
+        yield lambda pieces: _in_order(pool, writer, pieces, 2 * (jobs - 1))
     except BrokenProcessPool as error:
         raise AsthmaMLError(
             "a process that predicts has ended, perhaps for want of memory; try fewer jobs or smaller chunks; "
@@ -345,14 +346,23 @@ def _workers(writer: BlockWriter, jobs: int) -> Iterator[Results]:
     pool.shutdown()
 
 
-def _in_order(pool: Any, pieces: Iterator[Piece], jobs: int) -> Iterator[Block]:
-    """Results in the order of the parts; the next ones are worked on meanwhile, and no more than a few wait."""
+def _in_order(pool: Any, writer: BlockWriter, pieces: Iterator[Piece], ahead: int) -> Iterator[Block]:
+    """Results in the order of the parts; this process takes one itself where it would wait for the others."""
+    waiting: deque[Future[Block]] = deque()
     with _interrupts_for_this_process_alone():
-        waiting = deque(pool.submit(_work, piece) for piece in islice(pieces, jobs + 1))
+        waiting.extend(pool.submit(_work, piece) for piece in islice(pieces, ahead))
     while waiting:
-        block = waiting.popleft().result()
-        waiting.extend(pool.submit(_work, piece) for piece in islice(pieces, 1))
-        yield block
+        if not waiting[0].done() and len(waiting) <= 2 * ahead:
+            waiting.extend(_finished(writer(piece)) for piece in islice(pieces, 1))
+        yield waiting.popleft().result()
+        lacking = ahead - sum(not result.done() for result in waiting)
+        waiting.extend(pool.submit(_work, piece) for piece in islice(pieces, max(lacking, 0)))
+
+
+def _finished(block: Block) -> Future[Block]:
+    result: Future[Block] = Future()
+    result.set_result(block)
+    return result
 
 
 @contextmanager
