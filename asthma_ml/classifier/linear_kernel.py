@@ -17,7 +17,9 @@ _BLOCK = 512
 
 
 @compiled
-def measured_coefficients(measured: NDArray[np.bool_], precision: _Floats, coefficients: _Floats) -> _Floats:
+def measured_coefficients(
+    measured: NDArray[np.bool_], precision: _Floats, coefficients: _Floats, direction: NDArray[np.int64]
+) -> _Floats:
     """Coefficients on measured scores alone, pattern by pattern.
 
     Parameters
@@ -28,11 +30,13 @@ def measured_coefficients(measured: NDArray[np.bool_], precision: _Floats, coeff
         Inverse of the covariance of the scores.
     coefficients : ndarray of shape (n_scores, n_margins)
         On all scores.
+    direction : ndarray of int of shape (n_scores,)
+        Known signs, or 0.
 
     Returns
     -------
     ndarray of shape (n_margins, n_scores, n_patterns)
-        Zero where not measured.
+        Zero where not measured or against a known direction.
     """
     n_patterns, n_scores = measured.shape
     n_margins = coefficients.shape[1]
@@ -50,20 +54,20 @@ def measured_coefficients(measured: NDArray[np.bool_], precision: _Floats, coeff
         for k in range(n_margins):
             on_measured[:] = coefficients[:, k]
             for i in range(len(gaps)):
-                on_measured -= precision[:, gaps[i]] * right[k, i]
+                _subtract(on_measured, right[k, i], precision[gaps[i]])
             for j in range(n_scores):
-                if measured[pattern, j]:
+                if measured[pattern, j] and on_measured[j] * direction[j] >= 0:
                     found[k, j, pattern] = on_measured[j]
     return found
 
 
 @compiled
 def _solve(matrix: Any, right: Any, n: int) -> None:
+    # What is below the diagonal is neither kept up nor needed.
     for i in range(n - 1):
         for row in range(i + 1, n):
-            share = matrix[row, i] / matrix[i, i]
-            for column in range(i + 1, n):
-                matrix[row, column] -= share * matrix[i, column]
+            share = matrix[i, row] / matrix[i, i]
+            _subtract(matrix[row, row:n], share, matrix[i, row:n])
             for k in range(len(right)):
                 right[k, row] -= share * right[k, i]
     for i in range(n - 1, -1, -1):
@@ -71,6 +75,12 @@ def _solve(matrix: Any, right: Any, n: int) -> None:
             right[k, i] /= matrix[i, i]
             for row in range(i):
                 right[k, row] -= matrix[row, i] * right[k, i]
+
+
+@compiled
+def _subtract(what: Any, times: float, these: Any) -> None:
+    for i in range(len(what)):
+        what[i] -= times * these[i]
 
 
 @compiled
@@ -97,7 +107,7 @@ def add_scores(
     scores : tuple of 6 ndarrays
         Source, starts, knots, values, slopes and mean of the scores.
     of_patterns : tuple of ndarrays of shape (n_margins, n_scores, n_patterns) and (n_margins, n_features, n_patterns)
-        Coefficients, and what is taken off what a column adds.
+        Coefficients, and what is taken off what a column adds; the latter may be empty.
     margins : ndarray of shape (n_margins, all patients)
         Added to.
     credit : tuple of ndarrays of shape (n_rows, all patients) and (n_kinds, n_margins, n_features)
@@ -109,7 +119,7 @@ def add_scores(
     coefficients, shift = of_patterns
     credited, rows = credit
     n_margins, n_patients = len(margins), len(number)
-    centred, total = np.empty(_BLOCK), np.empty(_BLOCK)
+    centred, total, place = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK, dtype=np.int32)
     first = 0
     while first < len(source):
         column = source[first]
@@ -125,10 +135,10 @@ def add_scores(
                     if k == 0 or last > first + 1:
                         piece = slice(starts[j], starts[j + 1])
                         curve = knots[piece], values[piece], slopes[piece]
-                        _score(columns[column, block : block + n], curve, mean[j], centred)
+                        _score(columns[column, block : block + n], curve, mean[j], place, centred)
                     _add_products(coefficients[k, j], of_patient, centred, total)
                 _add(total[:n], 1.0, margins[k, start + block : start + block + n])
-                for i in range(n if len(rows) else 0):
+                for i in range(n if len(shift) else 0):
                     total[i] -= shift[k, column, of_patient[i]]
                 for kind in range(len(rows)):
                     _add(total[:n], weight, credited[rows[kind, k, column], start + block : start + block + n])
@@ -136,21 +146,18 @@ def add_scores(
 
 
 @compiled
-def _score(column: Any, curve: Any, mean: float, centred: Any) -> None:
+def _score(column: Any, curve: Any, mean: float, place: Any, centred: Any) -> None:
     knots, values, slopes = curve
-    for i in range(len(column)):
-        x = column[i]
-        if np.isnan(x):
-            centred[i] = 0.0
-        else:
-            x = max(x, knots[0])
-            place, left = 0, len(knots)
-            while left > 1:
-                half = left // 2
-                if knots[place + half] <= x:
-                    place += half
-                left -= half
-            centred[i] = slopes[place] * (x - knots[place]) + values[place] - mean
+    n = len(column)
+    place[:n] = 0
+    # Comparing with each knot in turn is several times as fast as looking for one, whose branches are guessed wrong.
+    for knot in knots[1:]:
+        for i in range(n):
+            place[i] += knot <= column[i]
+    for i in range(n):
+        left, x = place[i], column[i] if column[i] > knots[0] else knots[0]
+        score = slopes[left] * (x - knots[left]) + values[left]
+        centred[i] = 0.0 if np.isnan(column[i]) else score - mean
 
 
 @compiled

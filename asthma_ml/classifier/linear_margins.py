@@ -91,8 +91,9 @@ class LinearMargins:
             block = slice(start, start + _BLOCK)
             measured, number = patterns(~np.isnan(X[block]))
             coefficients = self.measured_coefficients(measured[:, self.source], compiled)
-            shift = self._shift(coefficients, offset, X.shape[1])
-            base[:, block] += shift.sum(axis=1)[:, number]
+            shift = np.empty((0, 0, 0)) if offset is None else self._shift(coefficients, offset, X.shape[1])
+            if len(shift):
+                base[:, block] += shift.sum(axis=1)[:, number]
             add = _add_compiled if compiled else _add
             columns = np.array(X[block].T, dtype=np.float64, order="C")
             add(self, columns, start, number, (coefficients, shift), margins, credit, weight)
@@ -117,11 +118,10 @@ class LinearMargins:
         if compiled:
             from asthma_ml.classifier import linear_kernel
 
-            found = linear_kernel.measured_coefficients(measured, precision, self.coefficients)
-        else:
-            found = _measured_coefficients(measured, precision, self.coefficients)
-        found[found * self.direction[:, None] < 0] = 0.0
-        return found
+            found = linear_kernel.measured_coefficients(measured, precision, self.coefficients, self.direction)
+            return np.asarray(found)
+        found = _measured_coefficients(measured, precision, self.coefficients)
+        return np.where(found * self.direction[:, None] < 0, 0.0, found)
 
     def scores(self, X: np.ndarray) -> np.ndarray:
         """Return the normal scores of patients, of shape (n_patients, n_scores)."""
@@ -137,10 +137,10 @@ class LinearMargins:
         piece = slice(self.starts[j], self.starts[j + 1])
         return np.nan_to_num(piecewise_linear(values, self.knots[piece], self.values[piece]) - self.mean[j])
 
-    def _shift(self, coefficients: np.ndarray, offset: np.ndarray | None, n_features: int) -> np.ndarray:
+    def _shift(self, coefficients: np.ndarray, offset: np.ndarray, n_features: int) -> np.ndarray:
         """What each column of who stands in adds, of shape (n_margins, n_features, n_patterns)."""
         shift = np.zeros((len(self.base), n_features, coefficients.shape[2]))
-        for j, column in enumerate(() if offset is None else self.source):
+        for j, column in enumerate(self.source):
             shift[:, column] += coefficients[:, j] * offset[j]
         return shift
 
@@ -155,7 +155,7 @@ def _measured_coefficients(measured: np.ndarray, precision: np.ndarray, coeffici
         carried = _solved(precision[gaps[:, None], gaps[None]], coefficients.T[:, gaps])
         on_measured = np.repeat(coefficients.T[:, :, None], len(group), axis=2)
         for i in range(n):
-            on_measured -= precision[:, gaps[i]] * carried[:, i, None]
+            on_measured -= precision[gaps[i]].T * carried[:, i, None]
         found[:, :, group] = np.where(measured[group].T, on_measured, 0.0)
     return found
 
@@ -172,7 +172,7 @@ def _solved(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
     """
     n = len(matrix)
     for i in range(n - 1):
-        share = matrix[i + 1 :, i] / matrix[i, i]
+        share = matrix[i, i + 1 :] / matrix[i, i]
         matrix[i + 1 :, i + 1 :] -= share[:, None] * matrix[i, i + 1 :]
         right[:, i + 1 :] -= share * right[:, i, None]
     for i in range(n - 1, -1, -1):
@@ -200,9 +200,10 @@ def _add(
             total += coefficients[:, j].take(number, axis=1) * linear.centred_score(j, columns[column])
         margins[:, block] += total
         if credit is not None:
-            moved = weight * (total - shift[:, column].take(number, axis=1))
+            if len(shift):
+                total -= shift[:, column].take(number, axis=1)
             for rows in credit[1][:, :, column]:
-                credit[0][rows, block] += moved
+                credit[0][rows, block] += weight * total
 
 
 def _add_compiled(

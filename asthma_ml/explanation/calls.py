@@ -175,11 +175,12 @@ def _without_markers(encoded: pd.DataFrame) -> np.ndarray:
 
 def _of_another_class(model: Classifier, encoded: pd.DataFrame) -> np.ndarray:
     """Name the disease that a patient has more likely than any that the model names."""
-    phrases = [
-        "" if name is None else f"most like {plain_name(name)} disease, which this model does not name"
-        for name in model.predict_foreign(encoded)
-    ]
-    return np.array(phrases, dtype=object)
+    foreign = model.predict_foreign(encoded).tolist()
+    phrases = {
+        name: "" if name is None else f"most like {plain_name(name)} disease, which this model does not name"
+        for name in set(foreign)
+    }
+    return np.array([phrases[name] for name in foreign], dtype=object)
 
 
 def _undecided(model: Classifier, probability: np.ndarray, in_set: np.ndarray) -> np.ndarray:
@@ -192,13 +193,16 @@ def _undecided(model: Classifier, probability: np.ndarray, in_set: np.ndarray) -
     in_own_set = in_set[np.arange(len(in_set)), probability.argmax(axis=1)]
     named = text_of_patterns(in_set, lambda members: listed([plain_name(name) for name in model.classes_[members]]))
     doubt = "too close to even" if len(model.classes_) == 2 else "too low for a call"
+    unsure = largest < MINIMUM_PROBABILITY
+    named_doubt = np.full(len(in_set), "", dtype=object)
+    named_doubt[unsure] = [f"the probability of {p:.2f} is {doubt}" for p in largest[unsure].tolist()]
     return np.select(
-        [size == 0, size > 1, ~in_own_set, largest < MINIMUM_PROBABILITY],
+        [size == 0, size > 1, ~in_own_set, unsure],
         [
             f"unlike the training patients of every class {at}",
             named + f" cannot be told apart {at}",
             f"the most probable class is ruled out {at}",
-            np.array([f"the probability of {p:.2f} is {doubt}" for p in largest.tolist()], dtype=object),
+            named_doubt,
         ],
         "",
     )
