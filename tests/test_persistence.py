@@ -16,11 +16,12 @@ import sklearn
 import skops.io
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from asthma_ml import persistence
+from asthma_ml import model_archive, persistence
 from asthma_ml.classifier import PhenotypeClassifier
 from asthma_ml.errors import ModelFileError, UnusableInputError
 from asthma_ml.explanation import explain
-from asthma_ml.persistence import load_model, read_card, save_model, save_model_with_card
+from asthma_ml.model_archive import read_card
+from asthma_ml.persistence import load_model, save_model, save_model_with_card
 from tests.synthetic_patients import fitted_classifier, synthetic_patients
 
 
@@ -264,7 +265,7 @@ class TestRefusals:
             np.testing.assert_array_equal(found, expected)
 
     def test_a_file_that_would_fill_the_memory_is_refused(self, saved, monkeypatch):
-        monkeypatch.setattr(persistence, "_LARGEST_FILE", 1000)
+        monkeypatch.setattr(model_archive, "LARGEST_FILE", 1000)
         with pytest.raises(ModelFileError, match="is larger than"):
             load_model(saved)
 

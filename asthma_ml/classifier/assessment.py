@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, softmax
 
-from asthma_ml.classifier.prediction_sets import conformal_sets, conformal_thresholds, venn_abers_interval
+from asthma_ml.classifier.prediction_sets import conformal_sets, venn_abers_interval
 
 
 class Assessment(NamedTuple):
@@ -40,13 +40,33 @@ class Classifier(Protocol):
     The attributes and methods are those of `PhenotypeClassifier`.
     """
 
-    classes_: np.ndarray
-    confidence: float
-    conformal_scores_: Sequence[np.ndarray]
-    venn_abers_grids_: Sequence[np.ndarray]
-    feature_names_in_: np.ndarray
-    feature_range_: np.ndarray
-    feature_importances_: np.ndarray
+    @property
+    def classes_(self) -> np.ndarray:
+        """Classes, sorted."""
+
+    @property
+    def confidence(self) -> float:
+        """Share of the patients of each class whose set shall hold their class."""
+
+    @property
+    def conformal_thresholds(self) -> np.ndarray:
+        """How strange a patient of each class may look."""
+
+    @property
+    def venn_abers_grids_(self) -> Sequence[np.ndarray]:
+        """Intervals by probability."""
+
+    @property
+    def feature_names_in_(self) -> np.ndarray:
+        """Names of the features."""
+
+    @property
+    def feature_range_(self) -> np.ndarray:
+        """Smallest and largest training value of each feature."""
+
+    @property
+    def feature_importances_(self) -> np.ndarray:
+        """Share of each feature in what moves the margins."""
 
     @property
     def uncalibrated_classes(self) -> tuple[Any, ...]:
@@ -57,6 +77,9 @@ class Classifier(Protocol):
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Return calibrated margins."""
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return calibrated probabilities."""
 
     def assess(self, X: Any) -> Assessment:
         """Return margins, probabilities, sets and intervals."""
@@ -81,16 +104,14 @@ def assess_margins(model: Classifier, decision: np.ndarray) -> Assessment:
         A row does not depend on the rows beside it.
     """
     probability = probability_of_margins(decision)
-    thresholds = conformal_thresholds(model.conformal_scores_, model.confidence)
     ends = [venn_abers_interval(p, grid) for p, grid in zip(probability.T, model.venn_abers_grids_, strict=True)]
     low, high = (np.column_stack(end) for end in zip(*ends, strict=True))
-    return Assessment(decision, probability, conformal_sets(probability, thresholds), low, high)
+    return Assessment(decision, probability, conformal_sets(probability, model.conformal_thresholds), low, high)
 
 
-def uncalibrated_classes(model: Classifier) -> tuple[Any, ...]:
+def classes_without_threshold(model: Classifier) -> tuple[Any, ...]:
     """Return the classes with too few patients to be ruled out at ``model.confidence``."""
-    thresholds = conformal_thresholds(model.conformal_scores_, model.confidence)
-    return tuple(model.classes_[np.isinf(thresholds)].tolist())
+    return tuple(model.classes_[np.isinf(model.conformal_thresholds)].tolist())
 
 
 def foreign_classes(likeliest: np.ndarray, classes: np.ndarray) -> np.ndarray:

@@ -28,9 +28,9 @@ def encode_features(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame of shape (n_patients, n_features)
-        Same columns, rows and order; the table itself if it holds 32-bit numbers already. A category is the place of its level in the dictionary; a level
-        that the dictionary does not know is NaN, see `unknown_levels`. Numbers in the column of a
-        category are taken for places already.
+        Same columns, rows and order; the table itself if it holds 32-bit numbers already. A category is the
+        place of its level in the dictionary; a level that the dictionary does not know is NaN, see
+        `unknown_levels`. Numbers in the column of a category are taken for places already.
 
     Raises
     ------

@@ -135,7 +135,8 @@ class LinearMargins:
     def centred_score(self, j: int, values: np.ndarray) -> np.ndarray:
         """Return a score of patients from the values of its column; zero where not measured."""
         piece = slice(self.starts[j], self.starts[j + 1])
-        return np.nan_to_num(piecewise_linear(values, self.knots[piece], self.values[piece]) - self.mean[j])
+        score = piecewise_linear(values, self.knots[piece], self.values[piece])
+        return np.asarray(np.nan_to_num(score - self.mean[j]))
 
     def _shift(self, coefficients: np.ndarray, offset: np.ndarray, n_features: int) -> np.ndarray:
         """What each column of who stands in adds, of shape (n_margins, n_features, n_patterns)."""
@@ -196,7 +197,7 @@ def _add(
     block = slice(start, start + len(number))
     for column in np.unique(linear.source):
         total = np.zeros((len(margins), len(number)))
-        for j in np.flatnonzero(linear.source == column):
+        for j in np.flatnonzero(linear.source == column).tolist():
             total += coefficients[:, j].take(number, axis=1) * linear.centred_score(j, columns[column])
         margins[:, block] += total
         if credit is not None:

@@ -17,15 +17,15 @@ from threadpoolctl import threadpool_limits
 from asthma_ml.classifier.assessment import (
     Assessment,
     assess_margins,
+    classes_without_threshold,
     foreign_classes,
     probability_of_margins,
-    uncalibrated_classes,
 )
 from asthma_ml.classifier.calibration import LinearCalibration, calibrate, fit_calibration, mean_of_parts
 from asthma_ml.classifier.distinct_patients import DistinctPatients, distinct_patients
 from asthma_ml.classifier.encoding import align_features, encode_features, refuse_forbidden_features
 from asthma_ml.classifier.linear_part import LinearPart
-from asthma_ml.classifier.prediction_sets import venn_abers_grid
+from asthma_ml.classifier.prediction_sets import conformal_thresholds, venn_abers_grid
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.variables import TWO_CLASSES, data_dictionary
 
@@ -408,10 +408,16 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         return encode_features(align_features(table, names))
 
     @property
+    def conformal_thresholds(self) -> np.ndarray:
+        """How strange a patient of each class may look and still be counted to it at `confidence`."""
+        check_is_fitted(self)
+        return conformal_thresholds(self.conformal_scores_, self.confidence)
+
+    @property
     def uncalibrated_classes(self) -> tuple[Any, ...]:
         """Classes with too few patients to be ruled out at `confidence`."""
         check_is_fitted(self)
-        return uncalibrated_classes(self)
+        return classes_without_threshold(self)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -61,9 +61,9 @@ def explain_command(
 
     Prints one sentence per patient; with -o it draws figures too.
     """
+    from asthma_ml.compiled_files import load_predictor
     from asthma_ml.explanation import explain
     from asthma_ml.patients import read_patients
-    from asthma_ml.persistence import load_model
     from asthma_ml.prediction import refuse_table_without_features
     from asthma_ml.shipped import shipped_model_path
 
@@ -72,7 +72,7 @@ def explain_command(
     _refuse_unwritable(output, everyone=everyone)
     model_path = model or shipped_model_path()
     refuse_overwriting([file, columns, model_path], [output])
-    classifier = load_model(model_path)
+    classifier = load_predictor(model_path)
     patients = read_patients(file, columns)
     refuse_table_without_features(classifier, patients)
     rows = _rows(patients, patient)

@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from asthma_ml.explanation.attribution import explained_classes
 from asthma_ml.explanation.calls import MINIMUM_PROBABILITY, STATUSES, Calls, judge_calls, not_considered
-from asthma_ml.explanation.compiled_classifier import CompiledClassifier, compile  # noqa: A004
+from asthma_ml.explanation.compiled_classifier import (
+    CompiledClassifier,
+    compile,  # noqa: A004
+    compiled_where_possible,
+)
 from asthma_ml.explanation.explanations import ADDITIVITY_TOLERANCE, Explanation, explain, explain_encoded
 
 if TYPE_CHECKING:
@@ -21,6 +25,7 @@ __all__ = [
     "Explanation",
     "cohort_figure",
     "compile",
+    "compiled_where_possible",
     "explain",
     "explain_encoded",
     "explained_classes",

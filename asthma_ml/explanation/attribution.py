@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +13,8 @@ from asthma_ml.explanation.class_log_odds import class_log_odds, margin_weights
 from asthma_ml.variables import FACTORS, TWO_CLASSES, data_dictionary
 
 Players = Literal["features", "factors"]
+Credited = Literal["features", "factors", "pairs"]
+"""Whom contributions are credited to: features, factors, or pairs of factors."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,16 +27,13 @@ class Attribution:
         Margins, as ``decision_function`` returns them.
     base : ndarray of shape (n_patients, n_margins)
         Where contributions start.
-    features : ndarray of shape (n_margins, n_features, n_patients)
-        Shapley value of each feature.
-    factors : ndarray of shape (n_margins, 6, n_patients) or None
-        Shapley value of each factor, where factors were the players.
+    values : mapping of str to ndarray of shape (n_margins, n_players, n_patients)
+        For each kind of players that was asked for, what they move.
     """
 
     decision: np.ndarray
     base: np.ndarray
-    features: np.ndarray
-    factors: np.ndarray | None = None
+    values: Mapping[Credited, np.ndarray]
 
     def base_log_odds(self, explained: np.ndarray) -> np.ndarray:
         """Return where contributions to the log-odds of one class start, of shape (n_patients,)."""
@@ -43,21 +43,22 @@ class Attribution:
         """Return where they arrive, of shape (n_patients,)."""
         return class_log_odds(_of_classes(self.decision), explained)
 
-    def on_log_odds(self, values: np.ndarray, explained: np.ndarray) -> np.ndarray:
+    def on_log_odds(self, credited: Credited, explained: np.ndarray) -> np.ndarray:
         """Return what moves the log-odds of one class from what moves the margins.
 
         Parameters
         ----------
-        values : ndarray of shape (n_margins, ..., n_patients)
-            Contributions to margins.
+        credited : {"features", "factors", "pairs"}
+            Whose contributions.
         explained : ndarray of int of shape (n_patients,)
             Place of the class that is asked about.
 
         Returns
         -------
-        ndarray of shape (..., n_patients)
+        ndarray of shape (n_players, n_patients)
             Contributions to ``log(p / (1 - p))`` of that class.
         """
+        values = self.values[credited]
         weights = margin_weights(_of_classes(self.base), _of_classes(self.decision), explained)
         of_margins = weights[:, -len(values) :].T
         if len(values) == 1 and np.all(of_margins == 1.0):

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
 
-from asthma_ml.classifier import Assessment, align_features, encode_features
+from asthma_ml.classifier import Assessment, Classifier, align_features, encode_features
 from asthma_ml.classifier.assessment import (
     assess_margins,
+    classes_without_threshold,
     foreign_classes,
     probability_of_margins,
-    uncalibrated_classes,
 )
 from asthma_ml.classifier.joint_normal import JointNormal
 from asthma_ml.classifier.linear_margins import LinearMargins
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.explanation.attribution import Attribution, Players, calibrated, explained_classes, factor_of_features
+from asthma_ml.explanation.attribution import (
+    Attribution,
+    Credited,
+    Players,
+    calibrated,
+    explained_classes,
+    factor_of_features,
+)
 from asthma_ml.explanation.pattern_lookup import Sums, frequencies_of_patients, look_up
 from asthma_ml.explanation.pattern_tables import (
     Branches,
@@ -64,7 +71,7 @@ class CompiledClassifier:
     ----------
     classes_, feature_names_in_, feature_range_, feature_importances_, confidence
         As of `PhenotypeClassifier`.
-    conformal_scores_, venn_abers_grids_, calibration_slope_, calibration_intercept_
+    conformal_thresholds, venn_abers_grids_, calibration_slope_, calibration_intercept_
         As of `PhenotypeClassifier`.
     linear : LinearMargins
         The linear part.
@@ -88,7 +95,7 @@ class CompiledClassifier:
     feature_range_: np.ndarray
     feature_importances_: np.ndarray
     confidence: float
-    conformal_scores_: Sequence[np.ndarray]
+    conformal_thresholds: np.ndarray
     venn_abers_grids_: Sequence[np.ndarray]
     calibration_slope_: np.ndarray
     calibration_intercept_: np.ndarray
@@ -119,8 +126,7 @@ class CompiledClassifier:
         """
         features = self._features(X)
         of_linear, _ = self.linear.margins(features)
-        of_trees = self._tree_margins(look_up(self.branches, [margin_credits(self.branches)], features))
-        return self._decision(of_linear, of_trees)
+        return self._decision(of_linear, look_up(self.branches, [margin_credits(self.branches)], features))
 
     def predict_proba(self, X: pd.DataFrame | np.ndarray) -> np.ndarray:
         """Return calibrated probabilities, of shape (n_patients, n_classes)."""
@@ -143,7 +149,7 @@ class CompiledClassifier:
     @property
     def uncalibrated_classes(self) -> tuple[Any, ...]:
         """Classes with too few patients to be ruled out at `confidence`."""
-        return uncalibrated_classes(self)
+        return classes_without_threshold(self)
 
     def shapley_values(
         self, X: pd.DataFrame | np.ndarray, players: Players = "features", background: Background | None = None
@@ -166,13 +172,12 @@ class CompiledClassifier:
         base : ndarray of shape (n_patients,)
             With the values it adds to the log-odds.
         """
-        found = self.attribute(self._features(X), players, background)
+        found = self.attribute(self._features(X), [players], background)
         explained = explained_classes(self.classes_, probability_of_margins(found.decision))
-        values = found.features if found.factors is None else found.factors
-        return found.on_log_odds(values, explained).T, found.base_log_odds(explained)
+        return found.on_log_odds(players, explained).T, found.base_log_odds(explained)
 
     def attribute(
-        self, X: np.ndarray, players: Players = "features", background: Background | None = None
+        self, X: np.ndarray, credited: Sequence[Credited] = ("features",), background: Background | None = None
     ) -> Attribution:
         """Return margins and Shapley values at once: the trees and the linear part are asked once.
 
@@ -180,8 +185,10 @@ class CompiledClassifier:
         ----------
         X : ndarray of shape (n_patients, n_features)
             Encoded features.
-        players : {"features", "factors"}, default="features"
-            With ``"factors"``, their values beside those of the features.
+        credited : sequence of {"features", "factors", "pairs"}, default=("features",)
+            Shapley values of whom; of pairs of factors the Shapley interaction index, in the order of
+            ``numpy.triu_indices(6, 1)``. The linear part has none: once it is known which tests were done,
+            it is a sum.
         background : Background, default=None
             See `shapley_values`.
 
@@ -190,41 +197,17 @@ class CompiledClassifier:
         Attribution
             Of calibrated margins.
         """
-        frequency = self._frequency(background)
-        groups = [(np.arange(X.shape[1]), X.shape[1])]
-        if players == "factors":
-            groups.append((factor_of_features(self.feature_names_in_), len(FACTORS)))
-        of_trees = [shapley_credits(self.branches, frequency, *group) for group in groups]
-        found, sums = self._attributed(X, of_trees, [group for group, _ in groups], background)
-        return Attribution(*found, *(sums.of_kind(kind + 1) for kind in range(len(groups))))
-
-    def interactions(self, X: np.ndarray, background: Background | None = None) -> tuple[Attribution, np.ndarray]:
-        """Return the exact interactions of factors.
-
-        Parameters
-        ----------
-        X : ndarray of shape (n_patients, n_features)
-            Encoded features.
-        background : Background, default=None
-            See `shapley_values`.
-
-        Returns
-        -------
-        attribution : Attribution
-            As `attribute` returns it with factors as players.
-        pairs : ndarray of shape (n_margins, 15, n_patients)
-            Shapley interaction index of each pair of factors, in the order of ``numpy.triu_indices(6, 1)``.
-            The linear part has none: once it is known which tests were done, it is a sum.
-        """
-        frequency, factor = self._frequency(background), factor_of_features(self.feature_names_in_)
-        each = np.arange(X.shape[1])
-        of_trees = [
-            shapley_credits(self.branches, frequency, each, len(each)),
-            shapley_credits(self.branches, frequency, factor, len(FACTORS)),
-            interaction_credits(self.branches, frequency, factor, len(FACTORS)),
-        ]
-        found, sums = self._attributed(X, of_trees, [each, factor], background)
-        return Attribution(*found, sums.of_kind(1), sums.of_kind(2)), sums.of_kind(3)
+        slope, intercept = self.calibration_slope_, self.calibration_intercept_
+        group = {"features": np.arange(X.shape[1]), "factors": factor_of_features(self.feature_names_in_)}
+        sums = look_up(self.branches, [margin_credits(self.branches), *self._credits(credited, background)], X)
+        margin = np.arange(sums.n_margins)[:, None]
+        rows = [sums.place(i, margin, group[kind]) for i, kind in enumerate(credited, start=1) if kind in group]
+        offset = None if background is None else background.offset
+        of_linear, linear_base = self.linear.margins(X, (sums.rows, np.stack(rows)), slope[0], offset)
+        tree_base = expected_margins(self.branches, self._frequency(background))[:, None]
+        base = calibrated([linear_base, tree_base.repeat(len(X), axis=1)], slope, intercept)
+        values = {kind: sums.of_kind(i) for i, kind in enumerate(credited, start=1)}
+        return Attribution(self._decision(of_linear, sums), base, values)
 
     def background_of(self, X: np.ndarray) -> Background:
         """Return what has to be known of patients who stand in for what is not known of others.
@@ -245,27 +228,19 @@ class CompiledClassifier:
         completed = JointNormal(linear.mean, linear.covariance).completed(linear.scores(X))
         return Background(frequencies_of_patients(self.branches, X), (completed - linear.mean).mean(axis=0), len(X))
 
-    def _attributed(
-        self, X: np.ndarray, of_trees: list[Credits], groups: list[np.ndarray], background: Background | None
-    ) -> tuple[tuple[np.ndarray, np.ndarray], Sums]:
-        """Decision and base, and sums of the margins of the trees (first kind) and of all players."""
-        slope = self.calibration_slope_
-        sums = look_up(self.branches, [margin_credits(self.branches), *(each.times(slope[1]) for each in of_trees)], X)
-        margin = np.arange(sums.n_margins)[:, None]
-        rows = np.stack([sums.place(kind, margin, group) for kind, group in enumerate(groups, start=1)])
-        offset = None if background is None else background.offset
-        of_linear, linear_base = self.linear.margins(X, (sums.rows, rows), slope[0], offset)
-        tree_base = expected_margins(self.branches, self._frequency(background))
-        bases = [linear_base, np.repeat(tree_base[:, None], len(X), axis=1)]
-        base = calibrated(bases, slope, self.calibration_intercept_)
-        return (self._decision(of_linear, self._tree_margins(sums)), base), sums
+    def _credits(self, credited: Sequence[Credited], background: Background | None) -> Iterator[Credits]:
+        """Tables of the trees, calibrated."""
+        frequency, slope = self._frequency(background), self.calibration_slope_[1]
+        features = np.arange(len(self.feature_names_in_)), len(self.feature_names_in_)
+        factors = factor_of_features(self.feature_names_in_), len(FACTORS)
+        for kind in credited:
+            tables = interaction_credits if kind == "pairs" else shapley_credits
+            yield tables(self.branches, frequency, *(features if kind == "features" else factors)).times(slope)
 
-    def _decision(self, of_linear: np.ndarray, of_trees: np.ndarray) -> np.ndarray:
+    def _decision(self, of_linear: np.ndarray, sums: Sums) -> np.ndarray:
+        of_trees = sums.of_kind(0)[:, 0]
         decision = calibrated([of_linear, of_trees], self.calibration_slope_, self.calibration_intercept_)
         return decision[:, 0] if len(self.classes_) == 2 else decision
-
-    def _tree_margins(self, sums: Sums) -> np.ndarray:
-        return np.asarray(sums.of_kind(0)[:, 0])
 
     def _frequency(self, background: Background | None) -> np.ndarray:
         return frequencies_of_training_patients(self.branches) if background is None else background.frequency
@@ -317,6 +292,11 @@ def compile(  # noqa: A001 - the name of what it does; nobody wants the builtin 
         raise UnusableInputError(
             "trees of more than three questions in a row cannot be compiled; fit with max_depth=3, or explain by shap"
         )
+    return with_background(compiled, background)
+
+
+def with_background(compiled: CompiledClassifier, background: pd.DataFrame | None) -> CompiledClassifier:
+    """Store patients for interventional explanations, if there are any."""
     if background is None:
         return compiled
     return replace(compiled, background=compiled.background_of(compiled.encode(background).to_numpy()))
@@ -339,7 +319,7 @@ def compile_shallow(model: PhenotypeClassifier) -> CompiledClassifier | None:
         feature_range_=model.feature_range_,
         feature_importances_=model.feature_importances_,
         confidence=model.confidence,
-        conformal_scores_=model.conformal_scores_,
+        conformal_thresholds=model.conformal_thresholds,
         venn_abers_grids_=model.venn_abers_grids_,
         calibration_slope_=model.calibration_slope_,
         calibration_intercept_=model.calibration_intercept_,
@@ -347,3 +327,10 @@ def compile_shallow(model: PhenotypeClassifier) -> CompiledClassifier | None:
         branches=branches,
         companion_=companion,
     )
+
+
+def compiled_where_possible(model: Classifier) -> Classifier:
+    """Return a classifier compiled, or as it is where it cannot be."""
+    if isinstance(model, CompiledClassifier) or getattr(model, "feature_names_in_", None) is None:
+        return model
+    return compile_shallow(cast("PhenotypeClassifier", model)) or model

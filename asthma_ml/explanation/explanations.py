@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
-from asthma_ml.classifier import align_features, refuse_without_features
+from asthma_ml.classifier import Classifier, align_features, refuse_without_features
 from asthma_ml.errors import AsthmaMLError, UnusableInputError
 from asthma_ml.explanation.attribution import Players, explained_classes, factor_of_features, summed_by_factor
 from asthma_ml.explanation.calls import Calls, judge_calls, not_considered
@@ -20,9 +20,6 @@ from asthma_ml.variables import FACTORS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from asthma_ml.classifier import PhenotypeClassifier
-    from asthma_ml.explanation.compiled_classifier import CompiledClassifier
 
 ADDITIVITY_TOLERANCE = 1e-6
 """Largest difference [log-odds] allowed between the sum of the contributions and the log-odds."""
@@ -222,7 +219,7 @@ class Explanation:
 
 
 def explain(
-    model: PhenotypeClassifier | CompiledClassifier,
+    model: Classifier,
     X: pd.DataFrame | PatientTable,
     players: Players = "features",
     background: pd.DataFrame | Literal["stored"] | None = None,
@@ -270,7 +267,7 @@ def explain(
 
 
 def explain_encoded(
-    model: PhenotypeClassifier | CompiledClassifier,
+    model: Classifier,
     patients: pd.DataFrame,
     encoded: pd.DataFrame,
     invalid: np.ndarray | None = None,
@@ -305,15 +302,15 @@ def explain_encoded(
     if players not in get_args(Players):
         raise UnusableInputError(f"players={players!r}: allowed are {', '.join(get_args(Players))}")
     game = game_of(model, background)
-    found = game.attribute(encoded.to_numpy(), players)
+    found = game.attribute(encoded.to_numpy(), ["features", "factors"] if players == "factors" else ["features"])
     calls = judge_calls(game.model, encoded, invalid, found.decision)
     explained = explained_classes(calls.classes, calls.probability)
     base, log_odds = found.base_log_odds(explained), found.log_odds(explained)
-    features = found.on_log_odds(found.features, explained)
-    if found.factors is None:
-        factors = summed_by_factor(features, factor_of_features(encoded.columns))
+    features = found.on_log_odds("features", explained)
+    if players == "factors":
+        factors = found.on_log_odds("factors", explained)
     else:
-        factors = found.on_log_odds(found.factors, explained)
+        factors = summed_by_factor(features, factor_of_features(encoded.columns.to_numpy()))
     for values in (features, factors):
         _check_additivity(base + values.sum(axis=0), log_odds)
     return Explanation(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NoReturn, Protocol
+from typing import TYPE_CHECKING, Literal, NoReturn, Protocol, cast
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,8 @@ import pandas as pd
 from asthma_ml.classifier import Classifier
 from asthma_ml.classifier.assessment import probability_of_margins
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.explanation.attribution import Attribution, Players, calibrated, explained_classes
-from asthma_ml.explanation.compiled_classifier import Background, CompiledClassifier, compile_shallow
+from asthma_ml.explanation.attribution import Attribution, Credited, calibrated, explained_classes
+from asthma_ml.explanation.compiled_classifier import Background, CompiledClassifier, compiled_where_possible
 from asthma_ml.explanation.tree_shap import contributions_by_shap
 from asthma_ml.variables import FACTORS
 
@@ -27,11 +28,8 @@ class Game(Protocol):
     def model(self) -> Classifier:
         """What predicts."""
 
-    def attribute(self, X: np.ndarray, players: Players) -> Attribution:
+    def attribute(self, X: np.ndarray, credited: Sequence[Credited]) -> Attribution:
         """Return margins and Shapley values of encoded patients."""
-
-    def interactions(self, X: np.ndarray) -> tuple[Attribution, np.ndarray]:
-        """Return the same with factors as players, and the interaction of each pair of factors."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,13 +47,9 @@ class TableGame:
     model: CompiledClassifier
     background: Background | None = None
 
-    def attribute(self, X: np.ndarray, players: Players) -> Attribution:
+    def attribute(self, X: np.ndarray, credited: Sequence[Credited]) -> Attribution:
         """Return margins and Shapley values of encoded patients."""
-        return self.model.attribute(X, players, self.background)
-
-    def interactions(self, X: np.ndarray) -> tuple[Attribution, np.ndarray]:
-        """Return the same with factors as players, and the interaction of each pair of factors."""
-        return self.model.interactions(X, self.background)
+        return self.model.attribute(X, credited, self.background)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,25 +64,20 @@ class ShapGame:
 
     model: PhenotypeClassifier
 
-    def attribute(self, X: np.ndarray, players: Players) -> Attribution:
+    def attribute(self, X: np.ndarray, credited: Sequence[Credited]) -> Attribution:
         """Return margins and Shapley values of encoded patients."""
-        if players == "factors":
+        if set(credited) - {"features"}:
             _refuse_deep_trees()
         model, table = self.model, pd.DataFrame(X, columns=self.model.feature_names_in_)
         slope = model.calibration_slope_
         of_trees, tree_base = contributions_by_shap(model.trees_, X)
         moved = slope[0] * model.linear_.contributions(X) + slope[1] * of_trees
         base = calibrated([model.linear_.base_[:, None], tree_base[:, None]], slope, model.calibration_intercept_)
-        return Attribution(model.decision_function(table), base.repeat(len(X), axis=0), moved.transpose(2, 1, 0))
-
-    def interactions(self, X: np.ndarray) -> tuple[Attribution, np.ndarray]:
-        """Refuse."""
-        _refuse_deep_trees()
+        values: dict[Credited, np.ndarray] = {"features": moved.transpose(2, 1, 0)}
+        return Attribution(model.decision_function(table), base.repeat(len(X), axis=0), values)
 
 
-def game_of(
-    model: PhenotypeClassifier | CompiledClassifier, background: pd.DataFrame | Literal["stored"] | None = None
-) -> Game:
+def game_of(model: Classifier, background: pd.DataFrame | Literal["stored"] | None = None) -> Game:
     """Choose how a model is explained.
 
     Parameters
@@ -108,13 +97,12 @@ def game_of(
     UnusableInputError
         If a background is asked for that there is not, or of trees that ask more than three questions in a row.
     """
-    compiled = model if isinstance(model, CompiledClassifier) else compile_shallow(model)
-    if compiled is not None:
+    compiled = compiled_where_possible(model)
+    if isinstance(compiled, CompiledClassifier):
         return TableGame(compiled, _chosen(compiled, background))
     if background is not None:
         _refuse_deep_trees()
-    assert not isinstance(model, CompiledClassifier)
-    return ShapGame(model)
+    return ShapGame(cast("PhenotypeClassifier", model))
 
 
 def factor_interactions(game: Game, X: np.ndarray) -> np.ndarray:
@@ -132,14 +120,13 @@ def factor_interactions(game: Game, X: np.ndarray) -> np.ndarray:
     ndarray of shape (n_patients, 6, 6)
         Symmetric; rows add to the Shapley values of the factors.
     """
-    found, pairs = game.interactions(X)
+    found = game.attribute(X, ["factors", "pairs"])
     explained = explained_classes(game.model.classes_, probability_of_margins(found.decision))
     one, other = np.triu_indices(len(FACTORS), 1)
     shared = np.zeros((len(FACTORS), len(FACTORS), len(X)))
-    shared[one, other] = shared[other, one] = found.on_log_odds(pairs, explained) / 2
+    shared[one, other] = shared[other, one] = found.on_log_odds("pairs", explained) / 2
     alone = np.arange(len(FACTORS))
-    assert found.factors is not None
-    shared[alone, alone] = found.on_log_odds(found.factors, explained) - shared.sum(axis=1)
+    shared[alone, alone] = found.on_log_odds("factors", explained) - shared.sum(axis=1)
     return shared.transpose(2, 0, 1)
 
 

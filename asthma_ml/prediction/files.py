@@ -20,7 +20,7 @@ from typing import Any, Protocol, TypeAlias, get_args
 
 from tqdm import tqdm
 
-from asthma_ml.classifier import PhenotypeClassifier, refuse_without_features
+from asthma_ml.classifier import Classifier, refuse_without_features
 from asthma_ml.errors import AsthmaMLError, RowsRefusedError, UnusableInputError
 from asthma_ml.patients import CHUNK_ROWS, ColumnMap, PatientFile
 from asthma_ml.patients.part_files import Journal, PartFile, read_journal
@@ -75,7 +75,7 @@ class Sink(Protocol):
 
 
 def predict_file(
-    model: PhenotypeClassifier | str | os.PathLike[str],
+    model: Classifier | str | os.PathLike[str],
     source: str | os.PathLike[str],
     output: str | os.PathLike[str],
     columns: ColumnMap | str | os.PathLike[str] | None = None,
@@ -95,7 +95,7 @@ def predict_file(
 
     Parameters
     ----------
-    model : PhenotypeClassifier or path
+    model : PhenotypeClassifier, CompiledClassifier or path
         Fitted on a table with column names, or its file.
     source : path or "-"
         As for `read_patients`; `-` is standard input, which is copied to a temporary file.
@@ -182,15 +182,17 @@ def _is_direct(output: str | os.PathLike[str]) -> bool:
     )
 
 
-def _loaded(model: PhenotypeClassifier | str | os.PathLike[str]) -> tuple[PhenotypeClassifier, str]:
-    """A classifier and what tells it from others."""
-    if isinstance(model, PhenotypeClassifier):
+def _loaded(model: Classifier | str | os.PathLike[str]) -> tuple[Classifier, str]:
+    """A classifier, compiled where it can be, and what tells it from others."""
+    if not isinstance(model, str | os.PathLike):
         import joblib
 
-        return model, str(joblib.hash(model))
-    from asthma_ml.persistence import load_model
+        from asthma_ml.explanation import compiled_where_possible
 
-    return load_model(model), sha256(Path(model).read_bytes()).hexdigest()
+        return compiled_where_possible(model), str(joblib.hash(model))
+    from asthma_ml.compiled_files import load_predictor
+
+    return load_predictor(model), sha256(Path(model).read_bytes()).hexdigest()
 
 
 def _looked_through(
@@ -224,7 +226,7 @@ def _looked_through(
         )
 
 
-def _refuse_unpredictable(patients: PatientFile, model: PhenotypeClassifier, strict: bool) -> None:
+def _refuse_unpredictable(patients: PatientFile, model: Classifier, strict: bool) -> None:
     if strict and patients.n_invalid:
         raise RowsRefusedError(
             f"{patients.name}: {patients.n_invalid} of {patients.n_patients} rows cannot be used: "

@@ -18,7 +18,15 @@ from asthma_ml.classifier import (
     text_of_patterns,
 )
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.explanation import Calls, Explanation, explain_encoded, explained_classes, judge_calls, not_considered
+from asthma_ml.explanation import (
+    Calls,
+    Explanation,
+    compiled_where_possible,
+    explain_encoded,
+    explained_classes,
+    judge_calls,
+    not_considered,
+)
 from asthma_ml.explanation.sentences import LEANS_ON_THE_PRIOR, factor_phrase, masking_hints
 from asthma_ml.patients import PatientTable, read_patients
 from asthma_ml.patients.reading import ReadPatients
@@ -66,13 +74,11 @@ def predict_table(
     table = patients if isinstance(patients, PatientTable) else read_patients(patients)
     refuse_output_columns(table.raw.columns, table.source)
     refuse_table_without_features(model, table)
-    added = predicted_columns(model, table, explain)
+    added = predicted_columns(compiled_where_possible(model), table, explain)
     return pd.concat([table.raw, added.set_axis(table.raw.index)], axis=1)
 
 
-def predicted_columns(
-    model: Classifier, patients: PatientTable | ReadPatients, explain: Explain
-) -> pd.DataFrame:
+def predicted_columns(model: Classifier, patients: PatientTable | ReadPatients, explain: Explain) -> pd.DataFrame:
     """Return the columns that a prediction adds, of patients that were read.
 
     Parameters
