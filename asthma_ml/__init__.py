@@ -20,10 +20,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from asthma_ml.classifier import PhenotypeClassifier
     from asthma_ml.cohort import generate_cohort
+    from asthma_ml.compiled_files import load_compiled
     from asthma_ml.evaluation import evaluate_model
-    from asthma_ml.explanation import explain
+    from asthma_ml.explanation import CompiledClassifier, compile, explain  # noqa: A004
+    from asthma_ml.model_archive import read_card
     from asthma_ml.patients import ColumnMap, read_patients
-    from asthma_ml.persistence import load_model, read_card, save_model
+    from asthma_ml.persistence import load_model, save_model
     from asthma_ml.prediction import predict_file, predict_table
     from asthma_ml.shipped import shipped_model_path
     from asthma_ml.training import train_classifier
@@ -33,15 +35,18 @@ __version__ = "0.1.0"
 
 _MODULE_OF = {
     "ColumnMap": "patients",
+    "CompiledClassifier": "explanation",
     "PhenotypeClassifier": "classifier",
+    "compile": "explanation",
     "data_dictionary": "variables",
     "evaluate_model": "evaluation",
     "explain": "explanation",
     "generate_cohort": "cohort",
+    "load_compiled": "compiled_files",
     "load_model": "persistence",
     "predict_file": "prediction",
     "predict_table": "prediction",
-    "read_card": "persistence",
+    "read_card": "model_archive",
     "read_patients": "patients",
     "save_model": "persistence",
     "shipped_model_path": "shipped",
@@ -50,12 +55,15 @@ _MODULE_OF = {
 
 __all__ = [
     "ColumnMap",
+    "CompiledClassifier",
     "PhenotypeClassifier",
     "__version__",
+    "compile",
     "data_dictionary",
     "evaluate_model",
     "explain",
     "generate_cohort",
+    "load_compiled",
     "load_model",
     "predict_file",
     "predict_table",

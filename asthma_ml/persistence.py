@@ -1,17 +1,15 @@
-"""Model files: a zip archive of a readable card and the estimator, without pickle anywhere.
+"""Model files: a readable card, the estimator and its compiled form, without pickle anywhere.
 
-The estimator is stored by skops, which rebuilds objects from data. A file is loaded only if everything
-in it is on a reviewed list, it was made with the same minor version of scikit-learn, nothing in it was
-damaged, and it still predicts a few rows as it did when it was written.
+The estimator is stored by skops, which rebuilds objects from data. It is loaded only if everything in it
+is on a reviewed list, it was made with the same minor version of scikit-learn, nothing in it was damaged,
+and it still predicts a few rows as it did when it was written. Its compiled form is arrays and nothing else.
 """
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import platform
-import zipfile
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from importlib.metadata import version
@@ -24,23 +22,33 @@ from sklearn.utils.validation import check_is_fitted
 
 import asthma_ml
 from asthma_ml.classifier import PhenotypeClassifier, first_names
-from asthma_ml.errors import AsthmaMLError, ModelFileError, UnusableInputError
+from asthma_ml.compiled_files import COMPILED, compiled_member, load_compiled_member
+from asthma_ml.errors import ModelFileError, UnusableInputError
+from asthma_ml.explanation.compiled_classifier import compile_shallow, with_background
+from asthma_ml.model_archive import (
+    FORMAT,
+    FORMAT_VERSION,
+    card_text,
+    check_card,
+    first_line,
+    member,
+    open_archive,
+    packed,
+    probabilities,
+    self_test,
+    unpacked,
+    unzipped,
+    zipped,
+)
 from asthma_ml.patients import write_bytes, write_text
 from asthma_ml.variables import data_dictionary
-
-FORMAT_VERSION = 2
-SELF_TEST_TOLERANCE = 1e-9
-"""Largest difference of a probability between writing and loading."""
 
 INTENDED_USE = (
     "Research on which inflammation drives treatment-resistant severe asthma. Research software, not a "
     "medical device. SHAP explains the model, not the disease."
 )
 
-_FORMAT = "asthma_ml model"
-_CARD, _ESTIMATOR, _SCHEMA = "card.json", "estimator.skops", "schema.json"
-_LARGEST_FILE = 512 * 2**20
-_NO_DATE = (1980, 1, 1, 0, 0, 0)
+_ESTIMATOR, _SCHEMA = "estimator.skops", "schema.json"
 
 # What a fitted classifier consists of, by the way skops rebuilds it. Reviewed: none of it runs code
 # from the file. The list is tighter than what skops trusts by itself.
@@ -80,7 +88,12 @@ _TRUSTED = [
 ]
 
 
-def save_model(model: PhenotypeClassifier, path: str | os.PathLike[str], card: Mapping[str, Any] | None = None) -> None:
+def save_model(
+    model: PhenotypeClassifier,
+    path: str | os.PathLike[str],
+    card: Mapping[str, Any] | None = None,
+    background: pd.DataFrame | None = None,
+) -> None:
     """Write a fitted classifier, whole or not at all.
 
     Parameters
@@ -92,6 +105,9 @@ def save_model(model: PhenotypeClassifier, path: str | os.PathLike[str], card: M
     card : mapping of str, default=None
         What the card shall also say, such as metrics, seed and checksum of the training data; must fit
         into JSON. ``intended_use`` replaces the text that stands there otherwise.
+    background : DataFrame of shape (n_background, n_columns), default=None
+        Patients against whom `explain` can explain later, such as those who were learned from: what
+        `compile` keeps of them is stored.
 
     Raises
     ------
@@ -103,20 +119,24 @@ def save_model(model: PhenotypeClassifier, path: str | os.PathLike[str], card: M
 
     Notes
     -----
-    Holds no patient: the rows of the self-test are made up from the range of each feature. Fitting the
+    Holds no patient: the rows of the self-test are made up from the range of each feature, and of a
+    background frequencies and means are kept; give hundreds of patients rather than a few. Fitting the
     same classifier on the same patients gives the same bytes on the same versions.
     """
-    write_bytes(_checked_archive(model, path, card), path)
+    write_bytes(_checked_archive(model, path, card, background), path)
 
 
 def save_model_with_card(
-    model: PhenotypeClassifier, path: str | os.PathLike[str], card: Mapping[str, Any] | None = None
+    model: PhenotypeClassifier,
+    path: str | os.PathLike[str],
+    card: Mapping[str, Any] | None = None,
+    background: pd.DataFrame | None = None,
 ) -> Path:
     """Write a fitted classifier and its card beside it, both or neither.
 
     Parameters
     ----------
-    model, path, card
+    model, path, card, background
         As for `save_model`.
 
     Returns
@@ -129,9 +149,9 @@ def save_model_with_card(
     UnusableInputError, ModelFileError
         As for `save_model`; nothing has changed then.
     """
-    data, target = _checked_archive(model, path, card), card_path(path)
+    data, target = _checked_archive(model, path, card, background), card_path(path)
     before = target.read_bytes() if target.is_file() else None
-    write_text(_as_json(_unpack(data, str(path))[0]), target)
+    write_text(card_text(unpacked(data, str(path))[0]), target)
     try:
         write_bytes(data, path)
     except BaseException:
@@ -174,69 +194,59 @@ def load_model(path: str | os.PathLike[str]) -> PhenotypeClassifier:
         scikit-learn, a newer format or another data dictionary, holds anything that is not on the
         reviewed list, or fails its self-test. Nothing of the file has been run then.
     """
-    return _load(_read(path), str(path))
+    return _load(*open_archive(path), str(path))
 
 
-def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read the card of a model file without loading the model.
-
-    Parameters
-    ----------
-    path : path
-        Model file, of any version.
-
-    Returns
-    -------
-    dict
-        Versions, classes, features, parameters, training, data dictionary, self-test, and what the
-        caller of `save_model` added.
-
-    Raises
-    ------
-    ModelFileError
-        If the file is missing, damaged or no model file.
-    """
-    return _unpack(_read(path), str(path))[0]
-
-
-def _checked_archive(model: PhenotypeClassifier, path: str | os.PathLike[str], card: Mapping[str, Any] | None) -> bytes:
+def _checked_archive(
+    model: PhenotypeClassifier,
+    path: str | os.PathLike[str],
+    card: Mapping[str, Any] | None,
+    background: pd.DataFrame | None,
+) -> bytes:
     """The bytes of a model file, which have been loaded once already."""
     check_is_fitted(model)
     if getattr(model, "feature_names_in_", None) is None:
         raise UnusableInputError(
             "the model knows no column names, so that no table could be predicted from its file; fit it on a DataFrame"
         )
-    data = _archive(model, card or {})
-    _load(data, str(path))
+    data = _archive(model, card or {}, background)
+    written, members = unpacked(data, str(path))
+    _load(written, members, str(path))
+    if COMPILED in members:
+        load_compiled_member(written, members, str(path))
     return data
 
 
-def _archive(model: PhenotypeClassifier, additions: Mapping[str, Any]) -> bytes:
+def _archive(model: PhenotypeClassifier, additions: Mapping[str, Any], background: pd.DataFrame | None) -> bytes:
     """The bytes of a model file."""
     from skops.io import dumps
 
-    estimator = _reproducible(dumps(model))
-    written = _card_of(model, estimator)
+    members = {_ESTIMATOR: _reproducible(dumps(model))}
+    compiled = compile_shallow(model)
+    if compiled is not None:
+        members[COMPILED] = compiled_member(with_background(compiled, background))
+    written = _card_of(model, background) | {
+        f"{name.split('.')[0]}_sha256": sha256(content).hexdigest() for name, content in members.items()
+    }
     if taken := sorted(set(additions) & set(written) - {"intended_use"}):
         raise UnusableInputError(f"card: {first_names(taken)} are written by the program; choose other names")
     try:
-        text = _as_json(written | dict(additions))
+        return packed(written | dict(additions), members)
     except (TypeError, ValueError) as error:
         raise UnusableInputError(f"card: does not fit into JSON ({error})") from error
-    return _zipped({_CARD: text.encode(), _ESTIMATOR: estimator}, zipfile.ZIP_STORED)
 
 
-def _card_of(model: PhenotypeClassifier, estimator: bytes) -> dict[str, Any]:
+def _card_of(model: PhenotypeClassifier, background: pd.DataFrame | None) -> dict[str, Any]:
     """What the program itself says of a model."""
     rows = _self_test_rows(model)
     classes = model.classes_.tolist()
     return {
-        "format": _FORMAT,
+        "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "intended_use": INTENDED_USE,
         "versions": _versions(),
         "classes": classes,
-        "feature_names": _feature_names(model),
+        "feature_names": [str(name) for name in model.feature_names_in_],
         "parameters": {name: _as_plain(value) for name, value in model.get_params().items()},
         "training": {
             "n_patients": int(model.n_patients_),
@@ -247,19 +257,15 @@ def _card_of(model: PhenotypeClassifier, estimator: bytes) -> dict[str, Any]:
         "data_dictionary": data_dictionary().to_records(),
         "self_test": {
             "rows": [[None if np.isnan(value) else float(value) for value in row] for row in rows],
-            "probabilities": _probabilities(model, rows).tolist(),
+            "probabilities": probabilities(model, rows).tolist(),
         },
-        "estimator_sha256": sha256(estimator).hexdigest(),
+        "background": None if background is None else {"n_patients": len(background)},
     }
 
 
 def _versions() -> dict[str, str]:
     packages = {name: version(name) for name in ("scikit-learn", "numpy", "skops")}
     return {"asthma_ml": asthma_ml.__version__, "python": platform.python_version(), **packages}
-
-
-def _feature_names(model: PhenotypeClassifier) -> list[str]:
-    return [str(name) for name in model.feature_names_in_]
 
 
 def _as_plain(value: Any) -> Any:
@@ -276,23 +282,18 @@ def _self_test_rows(model: PhenotypeClassifier) -> np.ndarray:
     return np.array([low, high, (low + high) / 2, in_turn, np.full_like(low, np.nan)], dtype=np.float32)
 
 
-def _probabilities(model: PhenotypeClassifier, rows: np.ndarray) -> np.ndarray:
-    return model.predict_proba(pd.DataFrame(rows, columns=_feature_names(model)))
-
-
 def _reproducible(estimator: bytes) -> bytes:
     """The same skops file without memory addresses and dates, so that equal models are equal bytes."""
-    with zipfile.ZipFile(io.BytesIO(estimator)) as archive:
-        schema = json.loads(archive.read(_SCHEMA))
-        members: dict[str, bytes] = {}
-        for number, node in enumerate(_nodes(schema), start=1):
-            if "__id__" in node:
-                node["__id__"] = number
-            if "file" in node:
-                content = archive.read(node["file"])
-                node["file"] = f"{sha256(content).hexdigest()}.npy"
-                members[node["file"]] = content
-    return _zipped({**members, _SCHEMA: json.dumps(schema).encode()}, zipfile.ZIP_DEFLATED)
+    written, members = unzipped(estimator), {}
+    schema = json.loads(written[_SCHEMA])
+    for number, node in enumerate(_nodes(schema), start=1):
+        if "__id__" in node:
+            node["__id__"] = number
+        if "file" in node:
+            content = written[node["file"]]
+            node["file"] = f"{sha256(content).hexdigest()}.npy"
+            members[node["file"]] = content
+    return zipped({**members, _SCHEMA: json.dumps(schema).encode()})
 
 
 def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
@@ -306,81 +307,24 @@ def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
             waiting += reversed(list(node.values() if isinstance(node, dict) else node))
 
 
-def _zipped(members: Mapping[str, bytes], compression: int) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", compression) as archive:
-        for name, content in members.items():
-            archive.writestr(zipfile.ZipInfo(name, _NO_DATE), content, compression)
-    return buffer.getvalue()
-
-
-def _read(path: str | os.PathLike[str]) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise ModelFileError(f"{path}: cannot be read ({error.strerror or error})") from error
-
-
-def _load(data: bytes, source: str) -> PhenotypeClassifier:
-    """A model from the bytes of its file, after every check."""
-    card, estimator = _unpack(data, source)
-    _check_card(card, source)
-    if sha256(estimator).hexdigest() != card.get("estimator_sha256"):
-        raise ModelFileError(f"{source}: damaged, the estimator does not match its checksum; get the file again")
+def _load(card: dict[str, Any], members: Mapping[str, bytes], source: str) -> PhenotypeClassifier:
+    """A model from the members of its file, after every check."""
+    check_card(card, source)
+    _check_version(card, source)
+    estimator = member(members, _ESTIMATOR, card, source)
     _check_contents(estimator, source)
     model = _rebuilt(estimator, source)
-    _self_test(model, card, source)
+    self_test(model, card, source)
     return model
 
 
-def _unpack(data: bytes, source: str) -> tuple[dict[str, Any], bytes]:
-    """Card and estimator of a file that claims to be ours."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = {name: _member(archive, name) for name in (_CARD, _ESTIMATOR)}
-        card = json.loads(members[_CARD])
-        ours = card.get("format") == _FORMAT
-    except Exception as error:
-        raise ModelFileError(f"{source}: damaged or no asthma_ml model file ({_short(error)})") from error
-    if not ours:
-        raise ModelFileError(f"{source}: no asthma_ml model file")
-    return card, members[_ESTIMATOR]
-
-
-def _member(archive: zipfile.ZipFile, name: str) -> bytes:
-    if archive.getinfo(name).file_size > _LARGEST_FILE:
-        raise ModelFileError(f"{name} is larger than {_LARGEST_FILE // 2**20} MiB")
-    return archive.read(name)
-
-
-def _check_card(card: dict[str, Any], source: str) -> None:
-    """Versions and data dictionary of the card against those at hand."""
-    if card.get("format_version") != FORMAT_VERSION:
-        raise ModelFileError(
-            f"{source}: has model format {card.get('format_version')}, this version reads {FORMAT_VERSION}; "
-            "train the model again or use the version of asthma_ml that made it"
-        )
+def _check_version(card: Mapping[str, Any], source: str) -> None:
     made, here = str(card.get("versions", {}).get("scikit-learn")), version("scikit-learn")
     if _minor(made) != _minor(here):
         raise ModelFileError(
             f"{source}: made with scikit-learn {made}, installed is {here}; "
             f"train the model again or install scikit-learn {_minor(made)}"
         )
-    changed = _changed_variables(card)
-    if changed:
-        raise ModelFileError(
-            f"{source}: unit or levels of {first_names(changed)} have changed since it was made; train the model again"
-        )
-
-
-def _changed_variables(card: dict[str, Any]) -> list[str]:
-    """Features whose numbers would mean something else today."""
-
-    def meaning(records: list[dict[str, Any]]) -> dict[str, tuple[str, str, list[str]]]:
-        return {r["name"]: (r["kind"], r.get("unit", ""), list(r.get("levels", []))) for r in records}
-
-    then, now = meaning(card.get("data_dictionary", [])), meaning(data_dictionary().to_records())
-    return [name for name in card.get("feature_names") or [] if then.get(name) != now.get(name)]
 
 
 def _minor(number: str) -> str:
@@ -390,13 +334,10 @@ def _minor(number: str) -> str:
 def _check_contents(estimator: bytes, source: str) -> None:
     """Refuse whatever is not on the reviewed list, before anything is rebuilt."""
     try:
-        with zipfile.ZipFile(io.BytesIO(estimator)) as archive:
-            if sum(info.file_size for info in archive.infolist()) > _LARGEST_FILE:
-                raise ModelFileError(f"larger than {_LARGEST_FILE // 2**20} MiB")
-            nodes = [node for node in _nodes(json.loads(archive.read(_SCHEMA))) if "__class__" in node]
+        nodes = [node for node in _nodes(json.loads(unzipped(estimator)[_SCHEMA])) if "__class__" in node]
         strange = {name for node in nodes if (name := _type_name(node)) not in _REVIEWED.get(node["__loader__"], ())}
     except Exception as error:
-        raise ModelFileError(f"{source}: damaged, the estimator cannot be read ({_short(error)})") from error
+        raise ModelFileError(f"{source}: damaged, the estimator cannot be read ({first_line(error)})") from error
     if strange:
         raise ModelFileError(
             f"{source}: not loaded, it holds {first_names(sorted(strange))}, which no model file needs"
@@ -413,28 +354,7 @@ def _rebuilt(estimator: bytes, source: str) -> PhenotypeClassifier:
     try:
         model = loads(estimator, trusted=_TRUSTED)
     except Exception as error:
-        raise ModelFileError(f"{source}: the estimator cannot be rebuilt ({_short(error)})") from error
+        raise ModelFileError(f"{source}: the estimator cannot be rebuilt ({first_line(error)})") from error
     if not isinstance(model, PhenotypeClassifier):
         raise ModelFileError(f"{source}: holds no PhenotypeClassifier")
     return model
-
-
-def _self_test(model: PhenotypeClassifier, card: dict[str, Any], source: str) -> None:
-    """Predict the rows of the card again."""
-    try:
-        expected = np.array(card["self_test"]["probabilities"])
-        rows = np.array(card["self_test"]["rows"], dtype=np.float32)
-        same = np.allclose(_probabilities(model, rows), expected, rtol=0, atol=SELF_TEST_TOLERANCE)
-    except (AsthmaMLError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ModelFileError(f"{source}: the self-test cannot be run ({_short(error)})") from error
-    if not same:
-        raise ModelFileError(f"{source}: fails its self-test, it predicts otherwise than when it was written")
-
-
-def _short(error: Exception) -> str:
-    """First line of what went wrong."""
-    return (str(error) or type(error).__name__).splitlines()[0]
-
-
-def _as_json(card: Mapping[str, Any]) -> str:
-    return json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

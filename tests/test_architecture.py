@@ -12,7 +12,7 @@ FLOORS = (
     {"patients"},
     {"classifier", "cohort"},
     {"explanation"},
-    {"persistence", "prediction", "training", "shipped"},
+    {"compiled_files", "model_archive", "persistence", "prediction", "training", "shipped"},
     {"evaluation"},
     {"report"},
     {"cli"},

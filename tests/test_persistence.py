@@ -16,11 +16,13 @@ import sklearn
 import skops.io
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from asthma_ml import persistence
+from asthma_ml import model_archive, persistence
 from asthma_ml.classifier import PhenotypeClassifier
+from asthma_ml.compiled_files import COMPILED, load_compiled, load_predictor
 from asthma_ml.errors import ModelFileError, UnusableInputError
 from asthma_ml.explanation import explain
-from asthma_ml.persistence import load_model, read_card, save_model, save_model_with_card
+from asthma_ml.model_archive import open_archive, packed, read_card, unzipped
+from asthma_ml.persistence import load_model, save_model, save_model_with_card
 from tests.synthetic_patients import fitted_classifier, synthetic_patients
 
 
@@ -163,6 +165,82 @@ class TestCard:
         assert read_card(tmp_path / "model.aml")["intended_use"] == "Teaching."
 
 
+class TestCompiledPart:
+    def test_a_file_without_it_still_loads_and_is_said_to_have_none(self, saved):
+        """Files of older versions hold the estimator alone."""
+        expected = load_model(saved).predict_proba(synthetic_patients()[0])
+        rewrite(saved)  # keeps card and estimator only
+        np.testing.assert_array_equal(load_model(saved).predict_proba(synthetic_patients()[0]), expected)
+        with pytest.raises(ModelFileError, match=r"model\.aml: has no compiled part, .*; use load_model, or write it"):
+            load_compiled(saved)
+        assert isinstance(load_predictor(saved), PhenotypeClassifier)
+
+    def test_deeper_trees_have_none(self, tmp_path):
+        X, y = synthetic_patients(200)
+        save_model(PhenotypeClassifier(n_trees=3, max_depth=None).fit(X, y), tmp_path / "model.aml")
+        assert isinstance(load_predictor(tmp_path / "model.aml"), PhenotypeClassifier)
+
+    def test_the_version_of_scikit_learn_does_not_matter_to_it(self, saved, monkeypatch):
+        monkeypatch.setattr(persistence, "version", lambda package: "0.1")
+        with pytest.raises(ModelFileError, match="made with scikit-learn"):
+            load_model(saved)
+        X, _ = synthetic_patients(20)
+        np.testing.assert_array_equal(load_compiled(saved).predict_proba(X), fitted_classifier().predict_proba(X))
+
+    @pytest.mark.parametrize(
+        ("name", "spoil"),
+        [
+            ("linear/source", lambda array: array + 50),
+            ("branches/decision", lambda array: array - 1),
+            ("branches/margin", lambda array: array + 1),
+            ("branches/decisions/feature", lambda array: array * 1000),
+            ("linear/starts", lambda array: array[::-1]),
+            ("linear/mean", lambda array: array[1:]),
+        ],
+    )
+    def test_places_outside_are_refused_before_machine_code_follows_them(self, saved, name, spoil):
+        card, members = open_archive(saved)
+        arrays = {key: np.load(io.BytesIO(data)) for key, data in unzipped(members[COMPILED]).items()}
+        arrays[f"{name}.npy"] = spoil(arrays[f"{name}.npy"])
+        buffer = io.BytesIO()
+        np.savez(buffer, **{key.removesuffix(".npy"): array for key, array in arrays.items()})
+        members[COMPILED] = buffer.getvalue()
+        card["compiled_sha256"] = sha256(members[COMPILED]).hexdigest()
+        saved.write_bytes(packed(card, members))
+        with pytest.raises(ModelFileError, match=r"damaged, the compiled part cannot be read .*do not fit together"):
+            load_compiled(saved)
+
+    def test_no_pickle_is_read_in_it(self, saved):
+        card, members = open_archive(saved)
+        buffer = io.BytesIO()
+        np.savez(buffer, classes_=np.array([print], dtype=object))
+        members[COMPILED] = buffer.getvalue()
+        card["compiled_sha256"] = sha256(members[COMPILED]).hexdigest()
+        saved.write_bytes(packed(card, members))
+        with pytest.raises(ModelFileError, match="damaged, the compiled part cannot be read"):
+            load_compiled(saved)
+
+    def test_a_flipped_bit_never_goes_unnoticed(self, saved):
+        whole, rng = saved.read_bytes(), np.random.default_rng(1)
+        expected = load_compiled(saved).predict_proba(synthetic_patients()[0])
+        for place in rng.integers(0, len(whole), 40):
+            spoiled = bytearray(whole)
+            spoiled[place] ^= 1 << rng.integers(0, 8)
+            saved.write_bytes(spoiled)
+            try:
+                found = load_compiled(saved).predict_proba(synthetic_patients()[0])
+            except ModelFileError:
+                continue
+            np.testing.assert_array_equal(found, expected)
+
+    def test_one_that_predicts_otherwise_fails_its_self_test(self, saved):
+        card, members = open_archive(saved)
+        card["self_test"]["probabilities"][0] = [0.5, 0.5]
+        saved.write_bytes(packed(card, members))
+        with pytest.raises(ModelFileError, match="fails its self-test"):
+            load_compiled(saved)
+
+
 class TestRefusals:
     @pytest.mark.parametrize("dump", [pickle.dumps, lambda bomb: pickle.dumps([bomb, fitted_classifier()])])
     def test_a_pickle_that_calls_itself_a_model_is_not_run(self, tmp_path, dump):
@@ -264,7 +342,7 @@ class TestRefusals:
             np.testing.assert_array_equal(found, expected)
 
     def test_a_file_that_would_fill_the_memory_is_refused(self, saved, monkeypatch):
-        monkeypatch.setattr(persistence, "_LARGEST_FILE", 1000)
+        monkeypatch.setattr(model_archive, "LARGEST_FILE", 1000)
         with pytest.raises(ModelFileError, match="is larger than"):
             load_model(saved)
 

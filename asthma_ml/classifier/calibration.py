@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 
@@ -59,6 +58,8 @@ def fit_calibration(margins: np.ndarray, codes: np.ndarray, weight: np.ndarray) 
     ----------
     Platt J, Advances in Large Margin Classifiers, 1999; 61-74. Breiman L, Mach Learn, 1996;24:49-64.
     """
+    from scipy.optimize import minimize
+
     n_parts, _, n_margins = margins.shape
     # The margin of the first of two classes is zero.
     by_class = np.concatenate([np.zeros_like(margins), margins], axis=2) if n_margins == 1 else margins

@@ -28,9 +28,9 @@ def encode_features(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame of shape (n_patients, n_features)
-        Same columns, rows and order. A category is the place of its level in the dictionary; a level
-        that the dictionary does not know is NaN, see `unknown_levels`. Numbers in the column of a
-        category are taken for places already.
+        Same columns, rows and order; the table itself if it holds 32-bit numbers already. A category is the
+        place of its level in the dictionary; a level that the dictionary does not know is NaN, see
+        `unknown_levels`. Numbers in the column of a category are taken for places already.
 
     Raises
     ------
@@ -43,6 +43,8 @@ def encode_features(table: pd.DataFrame) -> pd.DataFrame:
     >>> encode_features(patients).to_numpy().tolist()
     [[1.0, 18.0], [0.0, 62.0]]
     """
+    if len(table.columns) and (table.dtypes == np.float32).all():
+        return table
     columns: list[np.ndarray] = []
     not_numeric: list[str] = []
     for name, column in table.items():
@@ -54,8 +56,9 @@ def encode_features(table: pd.DataFrame) -> pd.DataFrame:
         raise UnusableInputError(
             f"{first_names(not_numeric)}: text in a column of numbers; give numbers, leave empty what was not measured"
         )
-    matrix = np.column_stack(columns) if columns else np.empty(table.shape, dtype=np.float32)
-    return pd.DataFrame(matrix, index=table.index, columns=table.columns)
+    # Column by column in memory, as pandas keeps them and trees read them.
+    matrix = np.stack(columns) if columns else np.empty(table.shape[::-1], dtype=np.float32)
+    return pd.DataFrame(matrix.T, index=table.index, columns=table.columns)
 
 
 def unknown_levels(table: pd.DataFrame) -> dict[str, list[str]]:

@@ -54,27 +54,6 @@ class JointNormal:
             whole[np.ix_(rows, ~measured)] = expected
         return whole
 
-    def measured_coefficients(self, measured: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
-        """Coefficients on measured scores alone of what is linear in all scores.
-
-        Parameters
-        ----------
-        measured : ndarray of bool of shape (n_patterns, n_scores)
-            Which scores there are.
-        coefficients : ndarray of shape (n_scores, n_margins)
-            Coefficients on the centred scores of a patient with all tests.
-
-        Returns
-        -------
-        ndarray of shape (n_patterns, n_scores, n_margins)
-            Coefficients on centred scores; zero where not measured.
-        """
-        carried = self.covariance @ coefficients
-        found = np.zeros((*measured.shape, coefficients.shape[1]))
-        for i, known in enumerate(measured):
-            found[i, known] = np.linalg.solve(self.covariance[known][:, known], carried[known])
-        return found
-
     def _given(self, measured: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Expectation and covariance of what was not measured."""
         across = self.covariance[measured][:, ~measured]
@@ -127,9 +106,15 @@ def patterns(measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     if measured.shape[1] == 0:
         return measured[:1], np.zeros(len(measured), dtype=np.intp)
-    packed, number = np.unique(np.packbits(measured, axis=1), axis=0, return_inverse=True)
-    different = np.unpackbits(packed, axis=1, count=measured.shape[1]).astype(bool)
-    return different, number.reshape(-1)
+    packed = np.packbits(measured, axis=1)
+    if packed.shape[1] <= 8:
+        # One number a row is sorted many times faster than bytes are.
+        rows = np.zeros((len(packed), 8), dtype=np.uint8)
+        rows[:, : packed.shape[1]] = packed
+        _, first, number = np.unique(rows.view(">u8")[:, 0].astype(np.uint64), return_index=True, return_inverse=True)
+    else:
+        _, first, number = np.unique(packed, axis=0, return_index=True, return_inverse=True)
+    return measured[first], number.reshape(-1)
 
 
 def _by_pattern(measured: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -9,10 +9,9 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 
-from asthma_ml.classifier.joint_normal import JointNormal, fit_joint_normal, patterns
+from asthma_ml.classifier.joint_normal import JointNormal, fit_joint_normal
+from asthma_ml.classifier.linear_margins import LinearMargins
 from asthma_ml.classifier.normal_scores import NormalScores
-
-_BLOCK = 65_536
 
 
 class LinearPart(BaseEstimator):
@@ -117,32 +116,29 @@ class LinearPart(BaseEstimator):
             Exact Shapley values of a function that is linear once it is known which tests were done,
             against the mean patient: with ``base_`` they add to the margins.
         """
-        scores = self.scores_.transform(X)
-        measured, number = patterns(~np.isnan(scores))
-        coefficients = self._measured_coefficients(measured)
-        centred = np.nan_to_num(scores - self.mean_)
-        added = np.zeros((len(X), self.n_features_, len(self.base_)))
-        for j, column in enumerate(self.scores_.source_):
-            added[:, column] += centred[:, j, None] * coefficients[number, j]
-        return added
+        shape = len(self.base_), X.shape[1]
+        added = np.zeros((shape[0] * shape[1], len(X)))
+        self.as_arrays().margins(X, (added, np.arange(len(added)).reshape(1, *shape)))
+        return added.reshape(*shape, len(X)).transpose(2, 1, 0)
 
     def margins(self, X: np.ndarray) -> np.ndarray:
         """Return margins, of shape (n_patients, n_margins).
 
         A row does not depend on the rows beside it, to the last bit.
         """
-        margins = np.empty((len(X), len(self.base_)))
-        for start in range(0, len(X), _BLOCK):
-            added = self.contributions(X[start : start + _BLOCK])
-            total = np.zeros_like(added[:, 0]) + self.base_
-            for column in np.unique(self.scores_.source_):
-                total += added[:, column]
-            margins[start : start + _BLOCK] = total
-        return margins
+        return self.as_arrays().margins(X)[0].T
 
-    def _measured_coefficients(self, measured: np.ndarray) -> np.ndarray:
-        """Coefficients of each pattern of tests, none against a known direction."""
-        joint = JointNormal(self.mean_, self.covariance_)
-        found = joint.measured_coefficients(measured, self.coefficients_)
-        against = found * self.direction_[:, None] < 0
-        return np.where(against, 0.0, found)
+    def as_arrays(self) -> LinearMargins:
+        """Return what margins and contributions are computed from."""
+        scores = self.scores_
+        return LinearMargins(
+            source=scores.source_,
+            starts=scores.starts_,
+            knots=scores.knots_,
+            values=scores.values_,
+            mean=self.mean_,
+            covariance=self.covariance_,
+            direction=self.direction_,
+            coefficients=self.coefficients_,
+            base=self.base_,
+        )

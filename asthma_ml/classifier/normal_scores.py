@@ -8,6 +8,8 @@ import numpy as np
 from scipy.special import ndtri
 from sklearn.base import BaseEstimator
 
+from asthma_ml.classifier.piecewise_linear import of_columns
+
 _MOST_KNOTS = 64
 
 
@@ -82,12 +84,7 @@ class NormalScores(BaseEstimator):
         ndarray of shape (n_patients, n_scores)
             NaN where not measured.
         """
-        scores = np.empty((len(X), len(self.source_)))
-        for j, column in enumerate(self.source_):
-            piece = slice(self.starts_[j], self.starts_[j + 1])
-            # NaN in, NaN out.
-            scores[:, j] = np.interp(X[:, column], self.knots_[piece], self.values_[piece])
-        return scores
+        return of_columns(X, self.source_, self.starts_, self.knots_, self.values_)
 
 
 def _ranked(levels: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.utils import Tags, check_consistent_length, column_or_1d
@@ -15,16 +14,18 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
+from asthma_ml.classifier.assessment import (
+    Assessment,
+    assess_margins,
+    classes_without_threshold,
+    foreign_classes,
+    probability_of_margins,
+)
 from asthma_ml.classifier.calibration import LinearCalibration, calibrate, fit_calibration, mean_of_parts
 from asthma_ml.classifier.distinct_patients import DistinctPatients, distinct_patients
 from asthma_ml.classifier.encoding import align_features, encode_features, refuse_forbidden_features
 from asthma_ml.classifier.linear_part import LinearPart
-from asthma_ml.classifier.prediction_sets import (
-    conformal_sets,
-    conformal_thresholds,
-    venn_abers_grid,
-    venn_abers_interval,
-)
+from asthma_ml.classifier.prediction_sets import conformal_thresholds, venn_abers_grid
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.variables import TWO_CLASSES, data_dictionary
 
@@ -32,28 +33,6 @@ _MOST_PATIENTS_FOR_IMPORTANCES = 10_000
 
 _TREES_OF_A_COMPANION = 5
 """With 5 it recognises as many patients of other classes as with 200."""
-
-
-class Assessment(NamedTuple):
-    """Everything a classifier says of some patients.
-
-    Attributes
-    ----------
-    decision : ndarray of shape (n_patients,) or (n_patients, n_classes)
-        Calibrated margins.
-    probability : ndarray of shape (n_patients, n_classes)
-        Calibrated probabilities.
-    in_set : ndarray of bool of shape (n_patients, n_classes)
-        Classes that cannot be ruled out.
-    low, high : ndarray of shape (n_patients, n_classes)
-        Ends of the interval of each probability.
-    """
-
-    decision: np.ndarray
-    probability: np.ndarray
-    in_set: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
 
 
 class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
@@ -305,10 +284,7 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         if self.companion_ is None:
             return np.full(len(self._check_features(X)), None)
-        likeliest = self.companion_.predict(X)
-        foreign = likeliest.astype(object)
-        foreign[np.isin(likeliest, self.classes_.astype(likeliest.dtype))] = None
-        return np.asarray(foreign)
+        return foreign_classes(self.companion_.predict(X), self.classes_)
 
     def decision_function(self, X: ArrayLike | pd.DataFrame) -> np.ndarray:
         """Return calibrated margins.
@@ -342,7 +318,7 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_patients, n_classes)
             In the order of `classes_`.
         """
-        return _probability(self.decision_function(X))
+        return probability_of_margins(self.decision_function(X))
 
     def predict(self, X: ArrayLike | pd.DataFrame) -> np.ndarray:
         """Return the most probable class.
@@ -405,12 +381,7 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         Assessment
             What `decision_function`, `predict_proba`, `predict_set` and `predict_interval` return.
         """
-        decision = self.decision_function(X)
-        probability = _probability(decision)
-        thresholds = conformal_thresholds(self.conformal_scores_, self.confidence)
-        ends = [venn_abers_interval(p, grid) for p, grid in zip(probability.T, self.venn_abers_grids_, strict=True)]
-        low, high = (np.column_stack(end) for end in zip(*ends, strict=True))
-        return Assessment(decision, probability, conformal_sets(probability, thresholds), low, high)
+        return assess_margins(self, self.decision_function(X))
 
     def encode(self, table: pd.DataFrame) -> pd.DataFrame:
         """Pick the columns of this model from a table of patients, as the trees see them.
@@ -437,11 +408,16 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         return encode_features(align_features(table, names))
 
     @property
+    def conformal_thresholds(self) -> np.ndarray:
+        """How strange a patient of each class may look and still be counted to it at `confidence`."""
+        check_is_fitted(self)
+        return conformal_thresholds(self.conformal_scores_, self.confidence)
+
+    @property
     def uncalibrated_classes(self) -> tuple[Any, ...]:
         """Classes with too few patients to be ruled out at `confidence`."""
         check_is_fitted(self)
-        thresholds = conformal_thresholds(self.conformal_scores_, self.confidence)
-        return tuple(self.classes_[np.isinf(thresholds)].tolist())
+        return classes_without_threshold(self)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -562,7 +538,7 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
 
     def _set_sets_and_intervals(self, patients: DistinctPatients, calibrated: np.ndarray) -> None:
         n_classes = len(self.classes_)
-        probability = _probability(calibrated[:, 0] if n_classes == 2 else calibrated)
+        probability = probability_of_margins(calibrated[:, 0] if n_classes == 2 else calibrated)
         of_class = [patients.codes == k for k in range(n_classes)]
         self.conformal_scores_ = [np.sort(1.0 - probability[own, k]) for k, own in enumerate(of_class)]
         self.venn_abers_grids_ = [
@@ -623,10 +599,3 @@ def _margins_of_parts(linear: LinearPart, trees: HistGradientBoostingClassifier,
 def _shares(sizes: np.ndarray) -> np.ndarray:
     """Sizes as shares of their sum."""
     return np.asarray(sizes / sizes.sum() if sizes.any() else sizes)
-
-
-def _probability(margins: np.ndarray) -> np.ndarray:
-    """Probabilities of all classes; the two of the two-class task are each exact in their small tail."""
-    if margins.ndim == 1:
-        return np.column_stack([expit(-margins), expit(margins)])
-    return np.asarray(softmax(margins, axis=1))

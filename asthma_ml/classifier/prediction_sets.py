@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
-from scipy.optimize import isotonic_regression
 
 _LARGEST_GRID = 256
 
 
-def conformal_thresholds(scores: list[np.ndarray], confidence: float) -> np.ndarray:
+def conformal_thresholds(scores: Sequence[np.ndarray], confidence: float) -> np.ndarray:
     """Find how strange a patient may look and still be counted to a class.
 
     Parameters
     ----------
-    scores : list of n_classes ndarrays
+    scores : sequence of n_classes ndarrays
         One minus the out-of-fold probability of the own class, of the patients of each class.
     confidence : float
         Share of the patients of each class whose set shall hold their class.
@@ -118,6 +119,8 @@ def venn_abers_interval(probability: np.ndarray, grid: np.ndarray) -> tuple[np.n
 
 def _isotonic_with_one_more(total: np.ndarray, of_class: np.ndarray, place: int, is_class: float) -> float:
     """Isotonic value at a place after one more patient stands there."""
+    from scipy.optimize import isotonic_regression
+
     total, of_class = total.copy(), of_class.copy()
     total[place] += 1.0
     of_class[place] += is_class

@@ -118,7 +118,7 @@ def train_on(cohort: Cohort, model_path: Path, *, seed: int) -> TrainedClassifie
     from asthma_ml.training import train_classifier
 
     trained = train_classifier(read_patients(cohort.observed), seed=seed)
-    save_model_with_card(trained.model, model_path, card=trained.card)
+    save_model_with_card(trained.model, model_path, card=trained.card, background=trained.patients.features)
     return trained
 
 

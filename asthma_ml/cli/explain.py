@@ -7,7 +7,7 @@ import re
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import click
 import numpy as np
@@ -27,9 +27,11 @@ from asthma_ml.errors import UnusableInputError
 from asthma_ml.variables import ID
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
     from asthma_ml.explanation import Explanation
+    from asthma_ml.explanation.attribution import Players
     from asthma_ml.patients import PatientTable
 
 
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
         "explain patients.csv --patient P001",
         "explain patients.csv --patient P001 -o P001.png",
         "explain patients.csv --all -o explanations",
+        "explain patients.csv --all --players factors --background stored --values factors.csv",
+        "explain patients.csv --all --interactions interactions.csv",
     ),
 )
 @patients_argument
@@ -53,17 +57,41 @@ if TYPE_CHECKING:
     default="-",
     help="Figure (.png or .svg) of one patient, or a new folder; only sentences if left out.",
 )
+@click.option(
+    "--players",
+    type=click.Choice(["features", "factors"]),
+    default="features",
+    show_default=True,
+    help="Whose Shapley values: a factor is the sum of its features, or has its own.",
+)
+@click.option(
+    "--background",
+    metavar="FILE|stored",
+    help="Patients who stand in for what is not known: of a table, or those the model has stored.",
+)
+@click.option("--values", metavar="FILE", help="Write base, factors and features of each patient to a table.")
+@click.option("--interactions", metavar="FILE", help="Write what factors do alone, and in pairs, to a table.")
 @with_verbosity
 def explain_command(
-    *, file: str, patient: str | None, everyone: bool, model: str | None, columns: str | None, output: str
+    *,
+    file: str,
+    patient: str | None,
+    everyone: bool,
+    model: str | None,
+    columns: str | None,
+    output: str,
+    players: Players,
+    background: str | None,
+    values: str | None,
+    interactions: str | None,
 ) -> None:
     """Explain predictions in documented factors.
 
-    Prints one sentence per patient; with -o it draws figures too.
+    Prints one sentence per patient; with -o it draws figures too. Numbers are on the log-odds scale.
     """
+    from asthma_ml.compiled_files import load_predictor
     from asthma_ml.explanation import explain
-    from asthma_ml.patients import read_patients
-    from asthma_ml.persistence import load_model
+    from asthma_ml.patients import read_patients, write_table
     from asthma_ml.prediction import refuse_table_without_features
     from asthma_ml.shipped import shipped_model_path
 
@@ -71,20 +99,61 @@ def explain_command(
         raise click.UsageError("name one patient with --patient ID, or all with --all.")
     _refuse_unwritable(output, everyone=everyone)
     model_path = model or shipped_model_path()
-    refuse_overwriting([file, columns, model_path], [output])
-    classifier = load_model(model_path)
+    tables = [table for table in (values, interactions) if table is not None]
+    refuse_overwriting([file, columns, model_path, background], [output, *tables])
+    classifier = load_predictor(model_path)
     patients = read_patients(file, columns)
     refuse_table_without_features(classifier, patients)
     rows = _rows(patients, patient)
-    explanation = explain(classifier, patients.values.iloc[rows].reset_index(drop=True))
+    stand_in = _background(background, columns)
+    explanation = explain(classifier, patients.values.iloc[rows].reset_index(drop=True), players, stand_in)
     names = [str(patients.values[ID].iloc[row]) if ID in patients.values else str(patients.lines[row]) for row in rows]
     sentences = [f"{name}: {explanation.sentence(i)}" for i, name in enumerate(names)]
     if Path(output).suffix.lower() in FIGURE_SUFFIXES:
         write_figure(explanation.plot(0), output)
     elif output != "-":
         write_folder(explanation, names, sentences, Path(output))
+    for table, path in ((values_table, values), (interactions_table, interactions)):
+        if path is not None:
+            write_table(table(explanation, names), path)
     click.echo("\n".join(sentences))
     say(RESEARCH_NOTE)
+
+
+def values_table(explanation: Explanation, names: list[str]) -> pd.DataFrame:
+    """Base, log-odds, factors and features of each patient."""
+    import pandas as pd
+
+    known = {ID: names, "explained_class": explanation.explained_class}
+    ends = {"base": explanation.base, "log_odds": explanation.log_odds}
+    factors, features = explanation.factors.add_prefix("factor_"), explanation.features.add_prefix("shap_")
+    return pd.concat([pd.DataFrame(known | ends), factors, features], axis=1)
+
+
+def interactions_table(explanation: Explanation, names: list[str]) -> pd.DataFrame:
+    """One row for each patient: each factor alone, and each pair of factors once, both halves together."""
+    import pandas as pd
+
+    from asthma_ml.variables import FACTORS
+
+    found = explanation.interactions()
+    columns = {
+        name if i == j else f"{name}*{other}": found[:, i, j] * (1 if i == j else 2)
+        for i, name in enumerate(FACTORS)
+        for j, other in enumerate(FACTORS[i:], start=i)
+    }
+    known = {ID: names, "explained_class": explanation.explained_class, "base": explanation.base}
+    return pd.DataFrame(known | columns)
+
+
+def _background(background: str | None, columns: str | None) -> pd.DataFrame | Literal["stored"] | None:
+    """Who stands in for what is not known: the valid rows of a table."""
+    from asthma_ml.patients import read_patients
+
+    if background is None or background == "stored":
+        return cast('Literal["stored"] | None', background)
+    table = read_patients(background, columns)
+    return table.values[~table.invalid]
 
 
 def write_figure(figure: Figure, path: str | Path) -> None:

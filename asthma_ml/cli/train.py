@@ -90,7 +90,9 @@ def train_command(
         trained = train_classifier(patients, label, CLASSES[classes], groups=groups, seed=seed)
     else:
         trained = recalibrate_classifier(load_model(recalibrated), patients, label, seed=seed)
-    save_model_with_card(trained.model, output, card=trained.card)
+    # Against the patients that were learned from it can be explained later; a hundred of a hospital are too few.
+    background = trained.patients.features if recalibrated is None else None
+    save_model_with_card(trained.model, output, card=trained.card, background=background)
     for reason, n in trained.patients.left_out.items():
         say(f"left out: {n} rows, {reason}")
     for line in others_called(trained.card.get("other_labels", {})):

@@ -85,10 +85,13 @@ def validate_command(
 
 def refused_rows(patients: PatientTable) -> pd.DataFrame:
     """The rows with errors as they were given, behind their line and what is wrong with them."""
+    from asthma_ml.patients.problems import ROW
+
     errors: dict[int, list[str]] = {}
     for problem in patients.problems:
         if problem.severity == "error" and problem.line is not None:
-            errors.setdefault(problem.line, []).append(f"{problem.column}: {problem.message} ({problem.rule})")
+            where = ROW if problem.column == ROW else f"{problem.column}:"
+            errors.setdefault(problem.line, []).append(f"{where} {problem.message} ({problem.rule})")
     rows, lines = patients.raw[patients.invalid], patients.lines[patients.invalid].tolist()
     taken = [name for name in map(str, rows.columns) if name in (f"{OUTPUT_PREFIX}line", f"{OUTPUT_PREFIX}errors")]
     if taken:

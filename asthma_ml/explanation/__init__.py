@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from asthma_ml.explanation.attribution import explained_classes
 from asthma_ml.explanation.calls import MINIMUM_PROBABILITY, STATUSES, Calls, judge_calls, not_considered
-from asthma_ml.explanation.explanations import (
-    ADDITIVITY_TOLERANCE,
-    Explanation,
-    explain,
-    explain_calls,
-    explained_classes,
+from asthma_ml.explanation.compiled_classifier import (
+    CompiledClassifier,
+    compile,  # noqa: A004
+    compiled_where_possible,
 )
+from asthma_ml.explanation.explanations import ADDITIVITY_TOLERANCE, Explanation, explain, explain_encoded
 
 if TYPE_CHECKING:
     from asthma_ml.explanation.figures import cohort_figure
@@ -21,10 +21,13 @@ __all__ = [
     "MINIMUM_PROBABILITY",
     "STATUSES",
     "Calls",
+    "CompiledClassifier",
     "Explanation",
     "cohort_figure",
+    "compile",
+    "compiled_where_possible",
     "explain",
-    "explain_calls",
+    "explain_encoded",
     "explained_classes",
     "judge_calls",
     "not_considered",

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from asthma_ml.classifier import PhenotypeClassifier, first_names, joined, text_of_patterns
+from asthma_ml.classifier import Classifier, first_names, joined, text_of_patterns
+from asthma_ml.classifier.assessment import assess_margins
 from asthma_ml.explanation.sentences import listed, plain_name
 from asthma_ml.variables import FOUR_CLASSES, data_dictionary
 
@@ -85,17 +86,21 @@ class Calls:
         return joined([np.where(self.invalid, _BROKEN_LIMIT, ""), self.out_of_range, self.abstained])
 
 
-def judge_calls(model: PhenotypeClassifier, encoded: pd.DataFrame, invalid: np.ndarray | None = None) -> Calls:
+def judge_calls(
+    model: Classifier, encoded: pd.DataFrame, invalid: np.ndarray | None = None, decision: np.ndarray | None = None
+) -> Calls:
     """Predict patients and decide which predictions are calls.
 
     Parameters
     ----------
-    model : PhenotypeClassifier
+    model : Classifier
         Fitted on a table with column names.
     encoded : DataFrame of shape (n_patients, n_features)
         From ``model.encode``.
     invalid : ndarray of bool of shape (n_patients,), default=None
         Rows with an impossible value; none if left out.
+    decision : ndarray of shape (n_patients,) or (n_patients, n_classes), default=None
+        What ``model.decision_function`` makes of them, where that is known already.
 
     Returns
     -------
@@ -105,7 +110,7 @@ def judge_calls(model: PhenotypeClassifier, encoded: pd.DataFrame, invalid: np.n
         probability is at least `MINIMUM_PROBABILITY`, and the patient is not more likely of a class
         that the model does not name.
     """
-    assessed = model.assess(encoded)
+    assessed = model.assess(encoded) if decision is None else assess_margins(model, decision)
     return Calls(
         classes=model.classes_,
         **assessed._asdict(),
@@ -146,7 +151,7 @@ def not_considered(classes: Iterable[object]) -> str:
     return f"{listed([plain_name(name).removesuffix(' granulocytic') for name in others])} disease cannot be named"
 
 
-def _out_of_range(model: PhenotypeClassifier, encoded: pd.DataFrame) -> np.ndarray:
+def _out_of_range(model: Classifier, encoded: pd.DataFrame) -> np.ndarray:
     """Name the features whose values no training patient came near."""
     values = encoded.to_numpy()
     smallest, largest = model.feature_range_
@@ -168,16 +173,17 @@ def _without_markers(encoded: pd.DataFrame) -> np.ndarray:
     return np.where(none_measured, "no marker of inflammation measured", "").astype(object)
 
 
-def _of_another_class(model: PhenotypeClassifier, encoded: pd.DataFrame) -> np.ndarray:
+def _of_another_class(model: Classifier, encoded: pd.DataFrame) -> np.ndarray:
     """Name the disease that a patient has more likely than any that the model names."""
-    phrases = [
-        "" if name is None else f"most like {plain_name(name)} disease, which this model does not name"
-        for name in model.predict_foreign(encoded)
-    ]
-    return np.array(phrases, dtype=object)
+    foreign = model.predict_foreign(encoded).tolist()
+    phrases = {
+        name: "" if name is None else f"most like {plain_name(name)} disease, which this model does not name"
+        for name in set(foreign)
+    }
+    return np.array([phrases[name] for name in foreign], dtype=object)
 
 
-def _undecided(model: PhenotypeClassifier, probability: np.ndarray, in_set: np.ndarray) -> np.ndarray:
+def _undecided(model: Classifier, probability: np.ndarray, in_set: np.ndarray) -> np.ndarray:
     """Say why the most probable class cannot be called."""
     if model.uncalibrated_classes:
         few = listed([plain_name(name) for name in model.uncalibrated_classes])
@@ -187,13 +193,16 @@ def _undecided(model: PhenotypeClassifier, probability: np.ndarray, in_set: np.n
     in_own_set = in_set[np.arange(len(in_set)), probability.argmax(axis=1)]
     named = text_of_patterns(in_set, lambda members: listed([plain_name(name) for name in model.classes_[members]]))
     doubt = "too close to even" if len(model.classes_) == 2 else "too low for a call"
+    unsure = largest < MINIMUM_PROBABILITY
+    named_doubt = np.full(len(in_set), "", dtype=object)
+    named_doubt[unsure] = [f"the probability of {p:.2f} is {doubt}" for p in largest[unsure].tolist()]
     return np.select(
-        [size == 0, size > 1, ~in_own_set, largest < MINIMUM_PROBABILITY],
+        [size == 0, size > 1, ~in_own_set, unsure],
         [
             f"unlike the training patients of every class {at}",
             named + f" cannot be told apart {at}",
             f"the most probable class is ruled out {at}",
-            np.array([f"the probability of {p:.2f} is {doubt}" for p in largest.tolist()], dtype=object),
+            named_doubt,
         ],
         "",
     )

@@ -36,6 +36,8 @@ def class_log_odds(margins: np.ndarray, explained: np.ndarray) -> np.ndarray:
     array([0.])
     """
     own = np.take_along_axis(margins, explained[:, None], axis=1)[:, 0]
+    if margins.shape[1] == 2:
+        return np.asarray(own - np.take_along_axis(margins, 1 - explained[:, None], axis=1)[:, 0])
     return np.asarray(own - logsumexp(_without(margins, explained), axis=1))
 
 
@@ -44,7 +46,7 @@ def margin_weights(base: np.ndarray, margins: np.ndarray, explained: np.ndarray)
 
     Parameters
     ----------
-    base : ndarray of shape (n_classes,)
+    base : ndarray of shape (n_classes,) or (n_patients, n_classes)
         Margins the contributions start from.
     margins : ndarray of shape (n_patients, n_classes)
         Margins they arrive at.

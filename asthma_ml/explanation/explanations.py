@@ -8,20 +8,18 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
-from asthma_ml.classifier import PhenotypeClassifier, align_features, refuse_without_features
-from asthma_ml.classifier.calibration import calibrate
+from asthma_ml.classifier import Classifier, align_features, refuse_without_features
 from asthma_ml.errors import AsthmaMLError, UnusableInputError
+from asthma_ml.explanation.attribution import Players, explained_classes, factor_of_features, summed_by_factor
 from asthma_ml.explanation.calls import Calls, judge_calls, not_considered
-from asthma_ml.explanation.class_log_odds import class_log_odds, margin_weights
+from asthma_ml.explanation.games import Game, factor_interactions, game_of
 from asthma_ml.explanation.sentences import LEANS_ON_THE_PRIOR, finding, masking_hints, patient_sentence
-from asthma_ml.explanation.tree_shap import as_shap_explanation, margin_contributions
+from asthma_ml.explanation.tree_shap import as_shap_explanation
 from asthma_ml.patients import PatientTable
-from asthma_ml.variables import FACTORS, TWO_CLASSES, data_dictionary
+from asthma_ml.variables import FACTORS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-Players = Literal["features", "factors"]
 
 ADDITIVITY_TOLERANCE = 1e-6
 """Largest difference [log-odds] allowed between the sum of the contributions and the log-odds."""
@@ -55,6 +53,8 @@ class Explanation:
         Features as the trees saw them.
     patients : DataFrame of shape (n_patients, n_columns)
         The table that was explained, with its columns that are no features.
+    game : Game
+        What was explained, against which background.
     """
 
     features: pd.DataFrame
@@ -67,6 +67,7 @@ class Explanation:
     calls: Calls
     encoded: pd.DataFrame
     patients: pd.DataFrame
+    game: Game
 
     def __len__(self) -> int:
         return len(self.features)
@@ -111,6 +112,35 @@ class Explanation:
             The model's features as given, categories as text.
         """
         return align_features(self.patients.iloc[[i]], self.features.columns).iloc[0]
+
+    def interactions(self) -> np.ndarray:
+        """Return how much factors do only in company, pair by pair.
+
+        Returns
+        -------
+        ndarray of shape (n_patients, 6, 6)
+            SHAP interaction values of the factors [log-odds]: off the diagonal half the Shapley interaction
+            index of each pair, twice; on it, what a factor does by itself. A row adds up to the factor's
+            Shapley value with factors as players.
+
+        Raises
+        ------
+        UnusableInputError
+            If trees ask more than three questions in a row.
+
+        References
+        ----------
+        Lundberg SM, Nat Mach Intell, 2020;2:56-67. 10.1038/s42256-019-0138-9
+
+        Examples
+        --------
+        >>> import asthma_ml as aml
+        >>> model = aml.load_compiled(aml.shipped_model_path())
+        >>> patient = pd.DataFrame({"feno_ppb": [85.0], "ics_adherence_fraction": [0.3]})
+        >>> aml.explain(model, patient).interactions().shape
+        (1, 6, 6)
+        """
+        return factor_interactions(self.game, self.encoded.to_numpy())
 
     def to_shap(self) -> Any:
         """Return the same values for the plots of shap.
@@ -188,12 +218,17 @@ class Explanation:
         return patient_figure(self, i)
 
 
-def explain(model: PhenotypeClassifier, X: pd.DataFrame | PatientTable, players: Players = "features") -> Explanation:
+def explain(
+    model: Classifier,
+    X: pd.DataFrame | PatientTable,
+    players: Players = "features",
+    background: pd.DataFrame | Literal["stored"] | None = None,
+) -> Explanation:
     """Explain the predictions of a classifier.
 
     Parameters
     ----------
-    model : PhenotypeClassifier
+    model : PhenotypeClassifier or CompiledClassifier
         Fitted on a table with column names.
     X : DataFrame or PatientTable of n_patients rows
         Columns in any order; features that are missing count as not measured.
@@ -201,6 +236,11 @@ def explain(model: PhenotypeClassifier, X: pd.DataFrame | PatientTable, players:
         Whose Shapley values the factors are. With ``"features"`` a factor is the sum of its features. With
         ``"factors"`` the features of a factor become known together, so that what they do only in company
         with another factor is shared by factors, however many features each has.
+    background : DataFrame of shape (n_background, n_columns) or "stored", default=None
+        Who stands in for what is not known of a patient. By default the training patients of each tree,
+        question by question (path-dependent values). Patients of a table, or those whose frequencies a
+        compiled model has stored, stand in as they are, each with all their values (interventional values);
+        in the linear part they do so with the tests of the patient and the mean of their normal scores.
 
     Returns
     -------
@@ -210,77 +250,81 @@ def explain(model: PhenotypeClassifier, X: pd.DataFrame | PatientTable, players:
     Raises
     ------
     UnusableInputError
-        If the model was fitted without column names, `X` is no table or has no feature of the model, or
-        `players` is neither of the two or factors and trees ask more than three questions in a row.
+        If the model was fitted without column names, `X` is no table or has no feature of the model,
+        `players` is neither of the two, factors or a background are asked for and trees ask more than three
+        questions in a row, or a stored background is asked for and there is none.
     AsthmaMLError
         If contributions do not add up to the log-odds.
+
+    References
+    ----------
+    Lundberg SM, Nat Mach Intell, 2020;2:56-67. 10.1038/s42256-019-0138-9
     """
-    if players not in get_args(Players):
-        raise UnusableInputError(f"players={players!r}: allowed are {', '.join(get_args(Players))}")
     patients, invalid = _table(X)
     encoded = model.encode(patients)
     refuse_without_features(patients.columns, list(encoded.columns), patients.columns)
-    return explain_calls(model, patients, encoded, judge_calls(model, encoded, invalid), players)
+    return explain_encoded(model, patients, encoded, invalid, players, background)
 
 
-def explain_calls(
-    model: PhenotypeClassifier,
+def explain_encoded(
+    model: Classifier,
     patients: pd.DataFrame,
     encoded: pd.DataFrame,
-    calls: Calls,
+    invalid: np.ndarray | None = None,
     players: Players = "features",
+    background: pd.DataFrame | Literal["stored"] | None = None,
 ) -> Explanation:
-    """Explain predictions that were made already.
+    """Explain patients whose features were encoded already.
 
     Parameters
     ----------
-    model : PhenotypeClassifier
+    model : PhenotypeClassifier or CompiledClassifier
         Fitted on a table with column names.
     patients : DataFrame of shape (n_patients, n_columns)
-        The table that was predicted.
+        The table.
     encoded : DataFrame of shape (n_patients, n_features)
         What ``model.encode`` made of it.
-    calls : Calls
-        What `judge_calls` made of that.
-    players : {"features", "factors"}, default="features"
-        As in `explain`.
+    invalid : ndarray of bool of shape (n_patients,), default=None
+        Rows with an impossible value.
+    players, background
+        As for `explain`.
 
     Returns
     -------
     Explanation
-        As `explain` returns it.
+        Predictions, calls and explanation of one pass.
 
     Raises
     ------
-    UnusableInputError
-        If factors are the players and trees ask more than three questions in a row.
-    AsthmaMLError
-        If contributions do not add up to the log-odds.
+    UnusableInputError, AsthmaMLError
+        As `explain` does.
     """
-    probability = calls.probability
-    explained = explained_classes(model, probability)
-    of_linear, of_trees, base_margins = _contributions_of_parts(model, encoded.to_numpy())
-    features, base = _log_odds_contributions(model, explained, np.stack([of_linear, of_trees]), base_margins)
-    log_odds = class_log_odds(_class_margins(calls.decision), explained)
-    _check_additivity(base + features.sum(axis=1), log_odds)
-    table = pd.DataFrame(features, index=patients.index, columns=encoded.columns)
-    factors = _by_factor(table)
+    if players not in get_args(Players):
+        raise UnusableInputError(f"players={players!r}: allowed are {', '.join(get_args(Players))}")
+    game = game_of(model, background)
+    found = game.attribute(encoded.to_numpy(), ["features", "factors"] if players == "factors" else ["features"])
+    calls = judge_calls(game.model, encoded, invalid, found.decision)
+    explained = explained_classes(calls.classes, calls.probability)
+    base, log_odds = found.base_log_odds(explained), found.log_odds(explained)
+    features = found.on_log_odds("features", explained)
     if players == "factors":
-        of_parts = _contributions_of_factors(model, encoded, of_linear)
-        values, _ = _log_odds_contributions(model, explained, of_parts, base_margins)
-        _check_additivity(base + values.sum(axis=1), log_odds)
-        factors = pd.DataFrame(values, index=patients.index, columns=list(FACTORS))
+        factors = found.on_log_odds("factors", explained)
+    else:
+        factors = summed_by_factor(features, factor_of_features(encoded.columns.to_numpy()))
+    for values in (features, factors):
+        _check_additivity(base + values.sum(axis=0), log_odds)
     return Explanation(
-        features=table,
-        factors=factors,
+        features=pd.DataFrame(features.T, index=patients.index, columns=encoded.columns),
+        factors=pd.DataFrame(factors.T, index=patients.index, columns=list(FACTORS)),
         base=base,
         log_odds=log_odds,
-        explained_class=model.classes_[explained],
+        explained_class=calls.classes[explained],
         predicted_class=calls.most_probable,
-        probability=probability.max(axis=1, initial=0.0),
+        probability=calls.probability.max(axis=1, initial=0.0),
         calls=calls,
         encoded=encoded,
         patients=patients,
+        game=game,
     )
 
 
@@ -295,85 +339,9 @@ def _table(X: pd.DataFrame | PatientTable) -> tuple[pd.DataFrame, np.ndarray | N
     )
 
 
-def explained_classes(model: PhenotypeClassifier, probability: np.ndarray) -> np.ndarray:
-    """Return whose log-odds are explained for each patient.
-
-    Parameters
-    ----------
-    model : PhenotypeClassifier
-        Fitted.
-    probability : ndarray of shape (n_patients, n_classes)
-        Its probabilities.
-
-    Returns
-    -------
-    ndarray of int of shape (n_patients,)
-        Places in ``model.classes_``: ``th2_high`` between the two classes of the mission, the second
-        class between two others, the predicted class among more.
-    """
-    classes = model.classes_.tolist()
-    if len(classes) > 2:
-        return np.asarray(probability.argmax(axis=1))
-    place = classes.index(TWO_CLASSES[0]) if set(classes) == set(TWO_CLASSES) else 1
-    return np.full(len(probability), place)
-
-
-def _contributions_of_parts(model: PhenotypeClassifier, X: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Shapley values of features in the linear part and in the trees, and the base margins of both."""
-    of_trees, base_of_trees = margin_contributions(model.trees_, X)
-    return model.linear_.contributions(X), of_trees, np.stack([model.linear_.base_, base_of_trees])
-
-
-def _contributions_of_factors(model: PhenotypeClassifier, encoded: pd.DataFrame, of_linear: np.ndarray) -> np.ndarray:
-    """Shapley values of all factors in both parts; the linear part has nothing that factors could share."""
-    of_parts = np.zeros((2, len(encoded), len(FACTORS), of_linear.shape[2]))
-    factor = _factor_of_features(encoded)
-    of_parts[0] = _summed_by_factor(of_linear, factor)
-    found, group = np.unique(factor, return_inverse=True)
-    of_parts[1][:, found], _ = margin_contributions(model.trees_, encoded.to_numpy(), groups=group)
-    return of_parts
-
-
-def _log_odds_contributions(
-    model: PhenotypeClassifier, explained: np.ndarray, contributions: np.ndarray, base_margins: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Through the calibration and on to the log-odds of the explained class: contributions and base."""
-    slope, intercept = model.calibration_slope_, model.calibration_intercept_
-    by_class = calibrate(contributions, slope, np.zeros_like(intercept))
-    base = calibrate(base_margins[:, None], slope, intercept)
-    if len(model.classes_) == 2:
-        by_class = np.concatenate([np.zeros_like(by_class), by_class], axis=2)
-        base = _class_margins(base[:, 0])
-    weights = margin_weights(base[0], base + by_class.sum(axis=1), explained)
-    base_log_odds = class_log_odds(np.repeat(base, len(explained), axis=0), explained)
-    return np.einsum("nfk,nk->nf", by_class, weights), base_log_odds
-
-
 def _signs(predicted: np.ndarray, explained: np.ndarray) -> np.ndarray:
     """What turns contributions into pushes towards the predicted class."""
     return np.where(predicted == explained, 1.0, -1.0)
-
-
-def _class_margins(decision: np.ndarray) -> np.ndarray:
-    """One margin for each class, also where a single number tells two classes apart."""
-    return decision if decision.ndim == 2 else np.column_stack([np.zeros_like(decision), decision])
-
-
-def _by_factor(features: pd.DataFrame) -> pd.DataFrame:
-    """Signed sums over the features of each documented factor."""
-    sums = _summed_by_factor(features.to_numpy(), _factor_of_features(features))
-    return pd.DataFrame(sums, index=features.index, columns=list(FACTORS))
-
-
-def _summed_by_factor(values: np.ndarray, factor: np.ndarray) -> np.ndarray:
-    """Sums over the second axis, one for each documented factor."""
-    return np.stack([values[:, factor == k].sum(axis=1) for k in range(len(FACTORS))], axis=1)
-
-
-def _factor_of_features(table: pd.DataFrame) -> np.ndarray:
-    """Place in `FACTORS` of each column."""
-    factor_of = data_dictionary().factor_of
-    return np.array([FACTORS.index(factor_of(str(name))) for name in table.columns], dtype=np.int64)
 
 
 def _check_additivity(total: np.ndarray, log_odds: np.ndarray) -> None:

@@ -32,12 +32,12 @@ def add_credits(
         Place of the first of them in `summed`.
     questions : tuple of 3 ndarrays of shape (n_decisions,)
         Feature, threshold, and whether a gap goes right.
-    tables : tuple of ndarrays of shape (n_branches, 4), (n_branches, 4) and (n_branches, 4, 16)
-        Decision, player and value by pattern.
-    summed : ndarray of shape (n_margins * n_players, all patients)
+    tables : tuple of ndarrays of shape (n_branches, 4), (n_branches, n_credits) and (n_branches, n_credits, 16)
+        Decision, row of `summed` or -1, and value by pattern.
+    summed : ndarray of shape (n_rows, all patients)
         Added to.
     """
-    decision, player, values = tables
+    decision, place, values = tables
     right = np.empty((len(questions[0]), _BLOCK), dtype=np.uint8)
     pattern = np.empty(_BLOCK, dtype=np.uint8)
     n_patients = columns.shape[1]
@@ -49,10 +49,9 @@ def add_credits(
             left, other = right[decision[branch, 2]], right[decision[branch, 3]]
             for i in range(n):
                 pattern[i] = root[i] | (child[i] << 1) | (left[i] << 2) | (other[i] << 3)
-            for j in range(4):
-                if player[branch, j] >= 0:
-                    to = summed[player[branch, j], start + first : start + first + n]
-                    _add(values[branch, j], pattern, to)
+            for j in range(place.shape[1]):
+                if place[branch, j] >= 0:
+                    _add(values[branch, j], pattern, summed[place[branch, j], start + first : start + first + n])
 
 
 @compiled

@@ -2,44 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from asthma_ml.explanation.pattern_tables import PATTERNS, Branches, Decisions, PatternTables
+from asthma_ml.explanation.pattern_tables import PATTERNS, Branches, Credits, Decisions
+from asthma_ml.machine_code import Patience
 
-MANY_LOOKUPS = 100_000_000
-"""Patients times branches from which on machine code is worth the second that it takes to load."""
+PATIENCE = Patience(100_000_000)
+"""Patients times branches that take numpy as long as machine code takes to load."""
 
 _BLOCK = 8_192
-_Add = Callable[[PatternTables, np.ndarray, int, np.ndarray], None]
 
 
-def look_up(tables: PatternTables, X: np.ndarray) -> np.ndarray:
-    """Sum up what the tables credit to each player.
+@dataclass(frozen=True, slots=True, eq=False)
+class Sums:
+    """What is credited to players, added up for each patient, for several kinds of players at once.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n_rows, n_patients)
+        One row for each kind of player, margin and player.
+    n_margins : int
+        Margins.
+    n_players : tuple of int
+        Players of each kind.
+    """
+
+    rows: np.ndarray
+    n_margins: int
+    n_players: tuple[int, ...]
+
+    @classmethod
+    def of_nothing(cls, n_margins: int, n_players: Sequence[int], n_patients: int) -> Sums:
+        """Return sums of zero."""
+        return cls(np.zeros((n_margins * sum(n_players), n_patients)), n_margins, tuple(n_players))
+
+    def of_kind(self, kind: int) -> np.ndarray:
+        """Return a view of the sums of one kind of players, of shape (n_margins, n_players, n_patients)."""
+        start, n = self._start(kind), self.n_players[kind]
+        return self.rows[start : start + self.n_margins * n].reshape(self.n_margins, n, -1)
+
+    def place(self, kind: int, margin: np.ndarray, player: np.ndarray) -> np.ndarray:
+        """Return the row of players of one kind; -1 where the player is."""
+        return np.where(player < 0, -1, self._start(kind) + margin * self.n_players[kind] + player)
+
+    def _start(self, kind: int) -> int:
+        return self.n_margins * sum(self.n_players[:kind])
+
+
+def look_up(branches: Branches, credits_of_kinds: Sequence[Credits], X: np.ndarray) -> Sums:
+    """Sum up what the branches credit to each player.
 
     Parameters
     ----------
-    tables : PatternTables
-        From `pattern_tables`.
+    branches : Branches
+        Of all trees.
+    credits_of_kinds : sequence of Credits
+        From `pattern_tables`, one for each kind of players.
     X : ndarray of shape (n_patients, n_features)
         Features as the trees saw them.
 
     Returns
     -------
-    ndarray of shape (n_patients, n_players, n_margins)
+    Sums
         The same to the last bit whatever the number of patients.
     """
-    many = len(X) * len(tables.decision) >= MANY_LOOKUPS
-    return _summed(tables, X, add_compiled if many else add)
-
-
-def _summed(tables: PatternTables, X: np.ndarray, add_block: _Add) -> np.ndarray:
-    n_margins = len(tables.base)
-    summed = np.zeros((n_margins * tables.n_players, len(X)))
+    sums = Sums.of_nothing(len(branches.constant), [each.n_players for each in credits_of_kinds], len(X))
+    for kind, each in enumerate(credits_of_kinds):
+        sums.of_kind(kind)[:] = np.asarray(each.start)[..., None]
+    margin = branches.margin[:, None]
+    place = np.hstack([sums.place(kind, margin, each.player) for kind, each in enumerate(credits_of_kinds)])
+    values = np.concatenate([each.values for each in credits_of_kinds], axis=1)
+    add_block = add_compiled if PATIENCE.is_over(len(X) * len(place)) else add
     for start in range(0, len(X), _BLOCK):
-        add_block(tables, _columns(X[start : start + _BLOCK]), start, summed)
-    return summed.reshape(n_margins, tables.n_players, len(X)).transpose(2, 1, 0)
+        add_block(branches, (place, values), _columns(X[start : start + _BLOCK]), start, sums.rows)
+    return sums
 
 
 def frequencies_of_patients(branches: Branches, X: np.ndarray) -> np.ndarray:
@@ -65,45 +104,46 @@ def frequencies_of_patients(branches: Branches, X: np.ndarray) -> np.ndarray:
     return counts / len(X)
 
 
-def add(tables: PatternTables, columns: np.ndarray, start: int, summed: np.ndarray) -> None:
+def add(
+    branches: Branches, tables: tuple[np.ndarray, np.ndarray], columns: np.ndarray, start: int, summed: np.ndarray
+) -> None:
     """Add one block of patients in numpy.
 
     Parameters
     ----------
-    tables : PatternTables
-        From `pattern_tables`.
+    branches : Branches
+        Of all trees.
+    tables : tuple of ndarrays of shape (n_branches, n_credits) and (n_branches, n_credits, 16)
+        Row of `summed`, or -1, and value by pattern.
     columns : ndarray of float64 of shape (n_features, n_patients)
         The block.
     start : int
         Place of its first patient in `summed`.
-    summed : ndarray of shape (n_margins * n_players, all patients)
+    summed : ndarray of shape (n_rows, all patients)
         Added to.
     """
-    right = _goes_right(tables.decisions, columns)
+    right = _goes_right(branches.decisions, columns)
     block = summed[:, start : start + columns.shape[1]]
     credit = np.empty(columns.shape[1])
-    patterns = _patterns(right, tables.decision)
-    for pattern, players, values in zip(patterns, tables.player.tolist(), tables.values, strict=True):
+    patterns = _patterns(right, branches.decision)
+    for pattern, rows, values in zip(patterns, tables[0].tolist(), tables[1], strict=True):
         place = pattern.astype(np.intp)
-        for player, value in zip(players, values, strict=True):
-            if player >= 0:
+        for row, value in zip(rows, values, strict=True):
+            if row >= 0:
                 # Without a mode numpy buffers the output.
                 value.take(place, out=credit, mode="clip")
-                block[player] += credit
+                block[row] += credit
 
 
-def add_compiled(tables: PatternTables, columns: np.ndarray, start: int, summed: np.ndarray) -> None:
+def add_compiled(
+    branches: Branches, tables: tuple[np.ndarray, np.ndarray], columns: np.ndarray, start: int, summed: np.ndarray
+) -> None:
     """Do what `add` does in machine code."""
     from asthma_ml.explanation import pattern_kernel
 
-    asked = tables.decisions
-    pattern_kernel.add_credits(
-        columns,
-        start,
-        (asked.feature, asked.threshold, asked.missing_right),
-        (tables.decision, tables.player, tables.values),
-        summed,
-    )
+    asked = branches.decisions
+    questions = (asked.feature, asked.threshold, asked.missing_right)
+    pattern_kernel.add_credits(columns, start, questions, (branches.decision, *tables), summed)
 
 
 def _columns(X: np.ndarray) -> np.ndarray:

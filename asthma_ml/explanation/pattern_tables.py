@@ -11,7 +11,8 @@ background patients as they are. A tree is the sum of its branches, and so are i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
 from math import comb
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ _BITS = (_PATTERN >> np.arange(DECISIONS)[:, None]) & 1
 # Nodes of a tree as a heap: a root, two children, four grandchildren and eight leaves.
 _INNER, _FIRST_LEAF = 7, 7
 _BRANCH_NODES = np.array([[0, 1, 3, 4], [0, 2, 5, 6]])
+_PAIRS = np.array(list(combinations(range(DECISIONS), 2)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,32 +79,30 @@ class Branches:
     constant: np.ndarray
 
 
-@dataclass(frozen=True, slots=True)
-class PatternTables:
-    """Shapley values of all patterns of all branches.
+@dataclass(frozen=True, slots=True, eq=False)
+class Credits:
+    """What each branch credits to whom, by the pattern that a patient follows.
 
     Attributes
     ----------
-    decisions : Decisions
-        The distinct ones.
-    decision : ndarray of int of shape (n_branches, 4)
-        Which of them make the pattern of a branch.
-    player : ndarray of int of shape (n_branches, 4)
-        Who is credited, as a place in ``n_margins * n_players``; -1 where there is nothing to credit.
-    values : ndarray of shape (n_branches, 4, 16)
-        Shapley value by pattern.
-    base : ndarray of shape (n_margins,)
-        Margins when nothing is known.
+    player : ndarray of int of shape (n_branches, n_credits)
+        Who is credited; -1 where there is nothing to credit.
+    values : ndarray of shape (n_branches, n_credits, 16)
+        How much, by pattern.
     n_players : int
-        Features, or groups of features.
+        Features, groups of features, or pairs of them.
+    start : ndarray of shape (n_margins, 1) or float
+        What players have before any branch.
     """
 
-    decisions: Decisions
-    decision: np.ndarray
     player: np.ndarray
     values: np.ndarray
-    base: np.ndarray
     n_players: int
+    start: np.ndarray | float = 0.0
+
+    def times(self, weight: float) -> Credits:
+        """Return the same credits, weighted."""
+        return replace(self, values=self.values * weight)
 
 
 def branches_of(trees: HistGradientBoostingClassifier) -> Branches | None:
@@ -140,7 +140,20 @@ def frequencies_of_training_patients(branches: Branches) -> np.ndarray:
     return np.asarray(np.where(_BITS, right, 1.0 - right).prod(axis=1))
 
 
-def pattern_tables(branches: Branches, frequency: np.ndarray, group: np.ndarray) -> PatternTables:
+def expected_margins(branches: Branches, frequency: np.ndarray) -> np.ndarray:
+    """Return the margins when nothing is known, of shape (n_margins,)."""
+    expected = branches.constant.copy()
+    np.add.at(expected, branches.margin, (frequency * branches.leaf).sum(axis=1))
+    return expected
+
+
+def margin_credits(branches: Branches) -> Credits:
+    """Return credits of a single player, whose sums are the margins."""
+    nobody_else = np.zeros((len(branches.leaf), 1), dtype=np.int64)
+    return Credits(nobody_else, branches.leaf[:, None], 1, branches.constant[:, None])
+
+
+def shapley_credits(branches: Branches, frequency: np.ndarray, group: np.ndarray, n_players: int) -> Credits:
     """Compute the Shapley values of every pattern.
 
     Parameters
@@ -151,23 +164,58 @@ def pattern_tables(branches: Branches, frequency: np.ndarray, group: np.ndarray)
         How often each pattern comes about in the background.
     group : ndarray of int of shape (n_features,)
         The player that each feature belongs to, counted from 0. A decision is known where its player is.
+    n_players : int
+        Players, those without a decision included.
 
     Returns
     -------
-    PatternTables
-        Ready to look up.
+    Credits
+        Of the players.
     """
-    n_players = int(group.max(initial=-1)) + 1
-    player = group[branches.decisions.feature[branches.decision]]
-    known = _known_decisions(player)
-    worth = np.take_along_axis(_worth_of_knowing(branches.leaf, frequency), known[:, :, None], axis=1)
+    player, worth = _game(branches, frequency, group)
     first = _first_with_same_player(player) == np.arange(DECISIONS)
     # Rounding would leave the others something that is not quite nothing.
     values = np.where(first[:, :, None], np.einsum("js,bsp->bjp", _shapley_weights(), worth), 0.0)
-    base = branches.constant.copy()
-    np.add.at(base, branches.margin, (frequency * branches.leaf).sum(axis=1))
-    place = np.where(values.any(axis=2), branches.margin[:, None] * n_players + player, -1)
-    return PatternTables(branches.decisions, branches.decision, place, np.ascontiguousarray(values), base, n_players)
+    return _credits(player, values, n_players)
+
+
+def interaction_credits(branches: Branches, frequency: np.ndarray, group: np.ndarray, n_players: int) -> Credits:
+    """Compute the Shapley interaction index of every pattern and pair of players.
+
+    Parameters
+    ----------
+    branches, frequency, group, n_players
+        As for `shapley_credits`.
+
+    Returns
+    -------
+    Credits
+        Of the pairs of different players, in the order of ``numpy.triu_indices(n_players, 1)``.
+
+    References
+    ----------
+    Grabisch M, Roubens M, Int J Game Theory, 1999;28:547-565. 10.1007/s001820050125
+    """
+    player, worth = _game(branches, frequency, group)
+    first = _first_with_same_player(player) == np.arange(DECISIONS)
+    one, other = _PAIRS.T
+    both = first[:, one] & first[:, other]
+    values = np.where(both[:, :, None], np.einsum("js,bsp->bjp", _interaction_weights(), worth), 0.0)
+    number = np.zeros((n_players, n_players), dtype=np.int64)
+    number[np.triu_indices(n_players, 1)] = np.arange(n_players * (n_players - 1) // 2)
+    pair = np.maximum(number, number.T)[player[:, one], player[:, other]]
+    return _credits(pair, values, n_players * (n_players - 1) // 2)
+
+
+def _game(branches: Branches, frequency: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Player of each decision, and the worth of each set of players, of shape (n_branches, 16, 16)."""
+    player = group[branches.decisions.feature[branches.decision]]
+    known = _known_decisions(player)
+    return player, np.take_along_axis(_worth_of_knowing(branches.leaf, frequency), known[:, :, None], axis=1)
+
+
+def _credits(player: np.ndarray, values: np.ndarray, n_players: int) -> Credits:
+    return Credits(np.where(values.any(axis=2), player, -1), np.ascontiguousarray(values), n_players)
 
 
 def _heap(nodes: np.ndarray, first: np.ndarray) -> np.ndarray:
@@ -238,3 +286,11 @@ def _shapley_weights() -> np.ndarray:
     others = _BITS.sum(axis=0) - _BITS
     weight = 1.0 / (DECISIONS * np.array([comb(DECISIONS - 1, size) for size in range(DECISIONS)]))
     return np.asarray(np.where(_BITS, 1.0, -1.0) * weight[others])
+
+
+def _interaction_weights() -> np.ndarray:
+    """Weight of the worth of each coalition of four players in the index of each pair, of shape (6, 16)."""
+    of_pair = _BITS[_PAIRS].sum(axis=1)
+    others = _BITS.sum(axis=0) - of_pair
+    weight = 1.0 / ((DECISIONS - 1) * np.array([comb(DECISIONS - 2, size) for size in range(DECISIONS - 1)]))
+    return np.asarray(np.where(of_pair == 1, -1.0, 1.0) * weight[others])

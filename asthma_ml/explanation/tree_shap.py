@@ -1,4 +1,4 @@
-"""Shapley values of the trees: shallow ones by tables of patterns, deep ones by shap. Only here is shap talked to."""
+"""What is asked of shap: values of deep trees, and the object that its plots read. Only here is shap talked to."""
 
 from __future__ import annotations
 
@@ -8,23 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asthma_ml.errors import UnusableInputError
-from asthma_ml.explanation.pattern_lookup import frequencies_of_patients, look_up
-from asthma_ml.explanation.pattern_tables import branches_of, frequencies_of_training_patients, pattern_tables
-
 if TYPE_CHECKING:
     import pandas as pd
     from sklearn.ensemble import HistGradientBoostingClassifier
 
 
-def margin_contributions(
-    trees: HistGradientBoostingClassifier,
-    X: np.ndarray,
-    *,
-    groups: np.ndarray | None = None,
-    background: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Compute exact Shapley values of the margins.
+def contributions_by_shap(trees: HistGradientBoostingClassifier, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Compute path-dependent Shapley values of trees of any depth.
 
     Parameters
     ----------
@@ -32,46 +22,18 @@ def margin_contributions(
         Fitted without categories of its own.
     X : ndarray of shape (n_patients, n_features)
         Features as the trees saw them, 32-bit.
-    groups : ndarray of int of shape (n_features,), default=None
-        The group of each feature, counted from 0, where groups become known as a whole: they are then
-        the players. By default every feature is a player.
-    background : ndarray of shape (n_background, n_features), default=None
-        Patients who stand in for what is not known (interventional values). By default each tree's own
-        training patients do, decision by decision (path-dependent values).
 
     Returns
     -------
-    contributions : ndarray of shape (n_patients, n_players, n_margins)
-        They add, with `base`, to the margins. A row does not depend on the rows beside it, to the last bit.
+    contributions : ndarray of shape (n_patients, n_features, n_margins)
+        They add, with `base`, to the margins.
     base : ndarray of shape (n_margins,)
-        Margins of nobody in particular: the mean over the training patients of each tree, or over `background`.
-
-    Raises
-    ------
-    UnusableInputError
-        If a tree asks more than three questions in a row and `groups` or `background` are given.
+        Margins of nobody in particular: the mean over the training patients of each tree.
 
     References
     ----------
     Lundberg SM, Nat Mach Intell, 2020;2:56-67. 10.1038/s42256-019-0138-9
     """
-    branches = branches_of(trees)
-    if branches is None:
-        if groups is not None or background is not None:
-            raise UnusableInputError(
-                "groups or a background need trees of at most three questions: fit with max_depth=3"
-            )
-        return _by_shap(trees, X)
-    if background is None:
-        frequency = frequencies_of_training_patients(branches)
-    else:
-        frequency = frequencies_of_patients(branches, background)
-    tables = pattern_tables(branches, frequency, np.arange(X.shape[1]) if groups is None else groups)
-    return look_up(tables, X), tables.base
-
-
-def _by_shap(trees: HistGradientBoostingClassifier, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Path-dependent values of trees of any depth."""
     explainer = _shap().TreeExplainer(trees, feature_perturbation="tree_path_dependent")
     base = np.ravel(np.asarray(explainer.expected_value, dtype=float))
     if len(X) == 0:

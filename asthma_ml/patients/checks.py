@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from asthma_ml.patients.problems import Finding, Severity, shown
+from asthma_ml.patients.problems import ROW, Finding, Severity, shown
+from asthma_ml.patients.text_rows import Misfit
 from asthma_ml.patients.text_tables import TextTable
 from asthma_ml.patients.units import fits_other_unit
 from asthma_ml.variables import ID, Variable, data_dictionary
@@ -109,6 +110,21 @@ def check_units(values: pd.DataFrame, stated_units: Collection[str] = ()) -> lis
                 message = f"fit for {unit} and not for {dictionary[name].unit}, unlike the rest of the column"
                 findings.append(Finding(name, "unit", "error", message, rows))
     return findings
+
+
+def check_rows(table: TextTable) -> list[Finding]:
+    """Find rows that do not fit the header.
+
+    Examples
+    --------
+    >>> table = TextTable(["age"], np.arange(2, 4), [["50", "5,5"]], misfits={1: Misfit("row_length", "with 2 cells")})
+    >>> check_rows(table)[0].rows
+    array([1])
+    """
+    alike: dict[Misfit, list[int]] = {}
+    for row, misfit in table.misfits.items():
+        alike.setdefault(misfit, []).append(row)
+    return [Finding(ROW, misfit.rule, "error", misfit.message, np.array(rows)) for misfit, rows in alike.items()]
 
 
 def check_formulas(table: TextTable, understood: Collection[str] = ()) -> list[Finding]:

@@ -17,6 +17,9 @@ _LONGEST_COMPARED = 200
 NAMED_LINES = 10
 """How many file lines a message names before it only counts."""
 
+ROW = "row"
+"""Stands for the column of a problem where a row as a whole is meant."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -27,13 +30,13 @@ class Problem:
     line : int or None
         Line of the file (the header is line 1); None where a whole column is meant.
     column : str
-        Column of the data dictionary, empty where the whole file is meant.
+        Column of the data dictionary, `row` where the row as a whole is meant, empty where the file is.
     rule : str
         Short name of the broken rule, such as `limits`.
     severity : {"error", "warning"}
         An error makes the row invalid, a warning asks for a second look.
     message : str
-        What is wrong, as it reads after "value"; never a patient's value.
+        What is wrong, as it reads after "value" or "row"; never a patient's value.
     value : str or None
         The cell as it stands in the file; shown only where it is asked for.
 
@@ -53,6 +56,8 @@ class Problem:
     def __str__(self) -> str:
         if self.line is None:
             return f"{self.column}: {self.message}" if self.column else self.message
+        if self.column == ROW:
+            return f"line {self.line}: row {self.message}"
         return f"line {self.line}, {self.column}: value {self.message}"
 
 
@@ -185,7 +190,8 @@ def counted_values(column: str, message: str, first: Sequence[int], n_lines: int
     >>> counted_values("feno_ppb", "outside 0-400 ppb", [4, 17], 90)
     'feno_ppb: 90 values outside 0-400 ppb (lines 4, 17 and 88 more)'
     """
-    return f"{column}: {n_lines} value{'s' * (n_lines > 1)} {message} ({counted_lines(first, n_lines)})"
+    what, where = (ROW, "") if column == ROW else ("value", f"{column}: ")
+    return f"{where}{n_lines} {what}{'s' * (n_lines > 1)} {message} ({counted_lines(first, n_lines)})"
 
 
 def _summary(group: Sequence[Problem], max_lines: int) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.patients.checks import check_formulas, check_identifiers, check_values
+from asthma_ml.patients.checks import check_formulas, check_identifiers, check_rows, check_values
 from asthma_ml.patients.column_map import JOINT, ColumnMap, MappedColumn, canonical
 from asthma_ml.patients.conversions import convert_with_companions
 from asthma_ml.patients.matching import match_columns
@@ -21,7 +21,7 @@ from asthma_ml.patients.problems import Finding, Problem, located
 from asthma_ml.patients.sources import read_source
 from asthma_ml.patients.text_tables import TextTable
 from asthma_ml.patients.units import UnitEvidence, way_out
-from asthma_ml.variables import data_dictionary
+from asthma_ml.variables import ID, data_dictionary
 
 if TYPE_CHECKING:
     from asthma_ml.patients.sources import Source
@@ -168,8 +168,11 @@ def as_column_map(columns: ColumnMap | str | os.PathLike[str] | None) -> ColumnM
 
 
 def cells_of_variables(table: TextTable, matched: Mapping[str, MappedColumn]) -> dict[str, Sequence[str]]:
-    """Text of the cells of each variable, several source columns joined."""
-    parts = {target: [table.texts(name) for name in column.sources] for target, column in matched.items()}
+    """Text of the cells of each variable, several source columns joined; of a misfit only what names the patient."""
+    parts = {
+        target: [(table.texts_as_given if target == ID else table.texts)(name) for name in column.sources]
+        for target, column in matched.items()
+    }
     return {
         target: texts[0] if len(texts) == 1 else [JOIN.join(row) for row in zip(*texts, strict=True)]
         for target, texts in parts.items()
@@ -232,7 +235,7 @@ def check_patients(
         Values, problems and which rows are invalid.
     """
     stated = {target for target, column in matched.items() if column.unit or column.companions}
-    found = [*findings, *check_values(values, stated), *check_identifiers(values, repeated)]
+    found = [*check_rows(table), *findings, *check_values(values, stated), *check_identifiers(values, repeated)]
     found += check_formulas(table, _understood(matched))
     problems, invalid = located(found, table.lines, {target: _Shown(texts) for target, texts in cells.items()})
     return ReadPatients(values, table.lines, problems, invalid)

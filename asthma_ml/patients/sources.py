@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 
 from asthma_ml.errors import UnusableInputError
+from asthma_ml.patients.dialect import refuse_repeated_names
 from asthma_ml.patients.problems import shown
-from asthma_ml.patients.text_tables import TextTable, parse_text_table, refuse_repeated_names
+from asthma_ml.patients.text_tables import TextTable, parse_text_table
 
 if TYPE_CHECKING:
     from narwhals.typing import IntoDataFrame

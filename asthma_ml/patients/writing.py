@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 import pandas as pd
 
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.patients.text_tables import DELIMITERS
+from asthma_ml.patients.dialect import DELIMITERS
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pandas as pd
 
-from asthma_ml.classifier import PhenotypeClassifier
+from asthma_ml.classifier import Classifier
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.patients.streaming import Layout, Piece
+from asthma_ml.patients.pieces import Layout, Piece
 from asthma_ml.patients.text_tables import TextTable
 from asthma_ml.patients.writing import TableForm, csv_rows, frame_cells, write_row_groups
 from asthma_ml.prediction.tables import Explain, predicted_columns
@@ -50,7 +50,7 @@ class BlockWriter:
 
     Attributes
     ----------
-    model : PhenotypeClassifier
+    model : Classifier
         Fitted on a table with column names.
     layout : Layout
         Reads the parts.
@@ -62,7 +62,7 @@ class BlockWriter:
         Kinds of the columns of a Parquet file as they are written to another one.
     """
 
-    model: PhenotypeClassifier
+    model: Classifier
     layout: Layout
     explain: Explain
     form: TableForm

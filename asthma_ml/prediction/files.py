@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -20,11 +21,11 @@ from typing import Any, Protocol, TypeAlias, get_args
 
 from tqdm import tqdm
 
-from asthma_ml.classifier import PhenotypeClassifier, refuse_without_features
+from asthma_ml.classifier import Classifier, refuse_without_features
 from asthma_ml.errors import AsthmaMLError, RowsRefusedError, UnusableInputError
 from asthma_ml.patients import CHUNK_ROWS, ColumnMap, PatientFile
 from asthma_ml.patients.part_files import Journal, PartFile, read_journal
-from asthma_ml.patients.streaming import Piece
+from asthma_ml.patients.pieces import Piece
 from asthma_ml.patients.writing import TableForm, csv_header, packing, table_form, unwritable, write_all
 from asthma_ml.prediction.blocks import Block, BlockWriter, given_parquet_schema, packed_as_parquet
 from asthma_ml.prediction.tables import Explain, missing_features, refuse_output_columns
@@ -75,7 +76,7 @@ class Sink(Protocol):
 
 
 def predict_file(
-    model: PhenotypeClassifier | str | os.PathLike[str],
+    model: Classifier | str | os.PathLike[str],
     source: str | os.PathLike[str],
     output: str | os.PathLike[str],
     columns: ColumnMap | str | os.PathLike[str] | None = None,
@@ -95,7 +96,7 @@ def predict_file(
 
     Parameters
     ----------
-    model : PhenotypeClassifier or path
+    model : PhenotypeClassifier, CompiledClassifier or path
         Fitted on a table with column names, or its file.
     source : path or "-"
         As for `read_patients`; `-` is standard input, which is copied to a temporary file.
@@ -110,7 +111,7 @@ def predict_file(
     chunk_rows : int, default=10_000
         Rows that are held in memory at once, by each job.
     jobs : int, default=1
-        Processes that predict.
+        Processes that predict, this one among them.
     resume : bool, default=False
         Go on where a run of the same input, model and options was cut short; begin anew where there is
         nothing to go on with. The rows that were written lie beside `output`, ending in ``.part``.
@@ -182,15 +183,17 @@ def _is_direct(output: str | os.PathLike[str]) -> bool:
     )
 
 
-def _loaded(model: PhenotypeClassifier | str | os.PathLike[str]) -> tuple[PhenotypeClassifier, str]:
-    """A classifier and what tells it from others."""
-    if isinstance(model, PhenotypeClassifier):
+def _loaded(model: Classifier | str | os.PathLike[str]) -> tuple[Classifier, str]:
+    """A classifier, compiled where it can be, and what tells it from others."""
+    if not isinstance(model, str | os.PathLike):
         import joblib
 
-        return model, str(joblib.hash(model))
-    from asthma_ml.persistence import load_model
+        from asthma_ml.explanation import compiled_where_possible
 
-    return load_model(model), sha256(Path(model).read_bytes()).hexdigest()
+        return compiled_where_possible(model), str(joblib.hash(model))
+    from asthma_ml.compiled_files import load_predictor
+
+    return load_predictor(model), sha256(Path(model).read_bytes()).hexdigest()
 
 
 def _looked_through(
@@ -224,7 +227,7 @@ def _looked_through(
         )
 
 
-def _refuse_unpredictable(patients: PatientFile, model: PhenotypeClassifier, strict: bool) -> None:
+def _refuse_unpredictable(patients: PatientFile, model: Classifier, strict: bool) -> None:
     if strict and patients.n_invalid:
         raise RowsRefusedError(
             f"{patients.name}: {patients.n_invalid} of {patients.n_patients} rows cannot be used: "
@@ -324,16 +327,16 @@ Results: TypeAlias = Callable[[Iterator[Piece]], Iterator[Block]]
 
 @contextmanager
 def _workers(writer: BlockWriter, jobs: int) -> Iterator[Results]:
-    """What predicts parts, in order: this process, or several that end with it."""
+    """What predicts parts, in order: this process, alone or with others that end with it."""
     if jobs == 1:
         yield lambda pieces: map(writer, pieces)
         return
     from joblib.externals.loky import ProcessPoolExecutor
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
-    pool = ProcessPoolExecutor(jobs, initializer=_begin_work, initargs=(writer,))
+    pool = ProcessPoolExecutor(jobs - 1, initializer=_begin_work, initargs=(writer,))
     try:
-        yield lambda pieces: _in_order(pool, pieces, jobs)
+        yield lambda pieces: _in_order(pool, writer, pieces, 2 * (jobs - 1))
     except BrokenProcessPool as error:
         raise AsthmaMLError(
             "a process that predicts has ended, perhaps for want of memory; try fewer jobs or smaller chunks; "
@@ -345,14 +348,23 @@ def _workers(writer: BlockWriter, jobs: int) -> Iterator[Results]:
     pool.shutdown()
 
 
-def _in_order(pool: Any, pieces: Iterator[Piece], jobs: int) -> Iterator[Block]:
-    """Results in the order of the parts; the next ones are worked on meanwhile, and no more than a few wait."""
+def _in_order(pool: Any, writer: BlockWriter, pieces: Iterator[Piece], ahead: int) -> Iterator[Block]:
+    """Results in the order of the parts; this process takes one itself where it would wait for the others."""
+    waiting: deque[Future[Block]] = deque()
     with _interrupts_for_this_process_alone():
-        waiting = deque(pool.submit(_work, piece) for piece in islice(pieces, jobs + 1))
+        waiting.extend(pool.submit(_work, piece) for piece in islice(pieces, ahead))
     while waiting:
-        block = waiting.popleft().result()
-        waiting.extend(pool.submit(_work, piece) for piece in islice(pieces, 1))
-        yield block
+        if not waiting[0].done() and len(waiting) <= 2 * ahead:
+            waiting.extend(_finished(writer(piece)) for piece in islice(pieces, 1))
+        yield waiting.popleft().result()
+        lacking = ahead - sum(not result.done() for result in waiting)
+        waiting.extend(pool.submit(_work, piece) for piece in islice(pieces, max(lacking, 0)))
+
+
+def _finished(block: Block) -> Future[Block]:
+    result: Future[Block] = Future()
+    result.set_result(block)
+    return result
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from asthma_ml.classifier import (
-    PhenotypeClassifier,
+    Classifier,
     adherence_gate,
     first_names,
     joined,
@@ -18,7 +18,15 @@ from asthma_ml.classifier import (
     text_of_patterns,
 )
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.explanation import Calls, Explanation, explain_calls, explained_classes, judge_calls, not_considered
+from asthma_ml.explanation import (
+    Calls,
+    Explanation,
+    compiled_where_possible,
+    explain_encoded,
+    explained_classes,
+    judge_calls,
+    not_considered,
+)
 from asthma_ml.explanation.sentences import LEANS_ON_THE_PRIOR, factor_phrase, masking_hints
 from asthma_ml.patients import PatientTable, read_patients
 from asthma_ml.patients.reading import ReadPatients
@@ -33,13 +41,13 @@ _RARE_LABELS = "rare labels"
 
 
 def predict_table(
-    model: PhenotypeClassifier, patients: PatientTable | pd.DataFrame, explain: Explain = "factors"
+    model: Classifier, patients: PatientTable | pd.DataFrame, explain: Explain = "factors"
 ) -> pd.DataFrame:
     """Predict a table of patients.
 
     Parameters
     ----------
-    model : PhenotypeClassifier
+    model : Classifier
         Fitted on a table with column names.
     patients : PatientTable or DataFrame of n_patients rows
         A DataFrame is read by `read_patients` first. Columns of the truth pass through unused.
@@ -66,18 +74,16 @@ def predict_table(
     table = patients if isinstance(patients, PatientTable) else read_patients(patients)
     refuse_output_columns(table.raw.columns, table.source)
     refuse_table_without_features(model, table)
-    added = predicted_columns(model, table, explain)
+    added = predicted_columns(compiled_where_possible(model), table, explain)
     return pd.concat([table.raw, added.set_axis(table.raw.index)], axis=1)
 
 
-def predicted_columns(
-    model: PhenotypeClassifier, patients: PatientTable | ReadPatients, explain: Explain
-) -> pd.DataFrame:
+def predicted_columns(model: Classifier, patients: PatientTable | ReadPatients, explain: Explain) -> pd.DataFrame:
     """Return the columns that a prediction adds, of patients that were read.
 
     Parameters
     ----------
-    model : PhenotypeClassifier
+    model : Classifier
         Fitted on a table with column names.
     patients : PatientTable or ReadPatients of n_patients rows
         A row does not depend on the rows beside it.
@@ -90,8 +96,8 @@ def predicted_columns(
         The columns that begin with ``aml_``, emptied where a row is invalid.
     """
     encoded = model.encode(patients.values)
-    calls = judge_calls(model, encoded, patients.invalid)
-    explanation = None if explain == "none" else explain_calls(model, patients.values, encoded, calls)
+    explanation = None if explain == "none" else explain_encoded(model, patients.values, encoded, patients.invalid)
+    calls = judge_calls(model, encoded, patients.invalid) if explanation is None else explanation.calls
     gate = adherence_gate(patients.values)
     columns = {
         "status": calls.status,
@@ -99,18 +105,18 @@ def predicted_columns(
         **_probability_columns(model, calls),
         "adherence_gate": np.where(patients.invalid, "unknown", gate["gate"]),
         "reasons": _reasons(patients, calls, explanation, gate),
-        "explained_class": model.classes_[explained_classes(model, calls.probability)],
+        "explained_class": model.classes_[explained_classes(model.classes_, calls.probability)],
         **(_explanation_columns(explanation, explain) if explanation is not None else {}),
     }
     return _emptied_where_invalid(columns, patients.invalid)
 
 
-def calls_by_label(model: PhenotypeClassifier, features: pd.DataFrame, labels: pd.Series[str]) -> dict[str, Any]:
+def calls_by_label(model: Classifier, features: pd.DataFrame, labels: pd.Series[str]) -> dict[str, Any]:
     """Count what a model calls the patients of each label.
 
     Parameters
     ----------
-    model : PhenotypeClassifier
+    model : Classifier
         Fitted on a table with column names.
     features : DataFrame of shape (n_patients, n_columns)
         Valid rows.
@@ -140,12 +146,12 @@ def calls_by_label(model: PhenotypeClassifier, features: pd.DataFrame, labels: p
     }
 
 
-def missing_features(model: PhenotypeClassifier, patients: PatientTable | Iterable[str]) -> list[str]:
+def missing_features(model: Classifier, patients: PatientTable | Iterable[str]) -> list[str]:
     """Name the features that a model makes use of and a table has no column for.
 
     Parameters
     ----------
-    model : PhenotypeClassifier
+    model : Classifier
         Fitted on a table with column names.
     patients : PatientTable or iterable of str
         As read by `read_patients`, or the variables that were found in a table.
@@ -218,12 +224,12 @@ def _phrases(calls: Calls, explanation: Explanation | None, called: np.ndarray) 
         yield factor_phrase(name, p, [(FACTORS[k], push[k]) for k in order if abs(push[k]) >= _SMALLEST_TOLD])
 
 
-def refuse_table_without_features(model: PhenotypeClassifier, patients: PatientTable) -> None:
+def refuse_table_without_features(model: Classifier, patients: PatientTable) -> None:
     """Stop where a table has no feature of a model.
 
     Parameters
     ----------
-    model : PhenotypeClassifier
+    model : Classifier
         Fitted.
     patients : PatientTable
         As read by `read_patients`.
@@ -248,12 +254,12 @@ def _problems(table: PatientTable | ReadPatients, severity: str) -> np.ndarray:
     return found
 
 
-def _probability_columns(model: PhenotypeClassifier, calls: Calls) -> dict[str, np.ndarray]:
+def _probability_columns(model: Classifier, calls: Calls) -> dict[str, np.ndarray]:
     classes = [str(name) for name in model.classes_]
     names = np.array(classes, dtype=object)
     calibrated = not model.uncalibrated_classes
     sets = text_of_patterns(calls.in_set, lambda members: "|".join(names[members]) if calibrated else "uncalibrated")
-    explained = explained_classes(model, calls.probability)[:, None]
+    explained = explained_classes(model.classes_, calls.probability)[:, None]
     low, high = (np.take_along_axis(end, explained, axis=1)[:, 0] for end in (calls.low, calls.high))
     return {
         **{f"p_{name}": calls.probability[:, k] for k, name in enumerate(classes)},

@@ -64,7 +64,7 @@ def test_they_are_shapley_values_against_the_mean_patient():
     patient = np.array([1.2, np.nan, -0.7, 0.4], dtype=np.float32)
     measured = [0, 2, 3]
     scores = part.scores_.transform(patient[None])[0]
-    slopes = part._measured_coefficients(~np.isnan(scores)[None])[0, :, 0]
+    slopes = part.as_arrays().measured_coefficients(~np.isnan(scores)[None])[0, :, 0]
 
     def margin(known: frozenset[int]) -> float:
         stand_in = np.where([j in known for j in range(4)], scores, part.mean_)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from click.testing import Result
@@ -100,3 +101,27 @@ def test_a_table_without_any_feature_is_refused_as_by_predict(
         assert result.exit_code == 2
         messages.add(result.stderr)
     assert len(messages) == 1
+
+
+def test_values_and_interactions_become_tables_that_add_up(
+    few: Path, clinic: Path, tmp_path: Path, run: Callable[..., Result]
+) -> None:
+    values, interactions = tmp_path / "values.csv", tmp_path / "interactions.csv"
+    asked = ["--players", "factors", "--values", values, "--interactions", interactions]
+    for background in ([], ["--background", "stored"], ["--background", clinic / "cohort.csv"]):
+        result = run("explain", few, "--all", "--model", clinic / "model.aml", *asked, *background)
+        assert result.exit_code == 0, result.stderr
+        told, shared = pd.read_csv(values), pd.read_csv(interactions)
+        assert told["patient_id"].tolist() == shared["patient_id"].tolist() == ["A/1", "A_1", "B2"]
+        for contributions in (told.filter(like="factor_"), told.filter(like="shap_"), shared.iloc[:, 3:]):
+            np.testing.assert_allclose(told["base"] + contributions.sum(axis=1), told["log_odds"], atol=1e-6)
+        assert shared.shape[1] == 3 + 6 + 15
+        of_adherence = shared.filter(like="adherence")
+        halves = of_adherence.where(of_adherence.columns == "adherence", of_adherence / 2).sum(axis=1)
+        np.testing.assert_allclose(halves, told["factor_adherence"], atol=1e-9)
+
+
+def test_a_table_of_values_never_replaces_what_is_read(few: Path, clinic: Path, run: Callable[..., Result]) -> None:
+    result = run("explain", few, "--all", "--model", clinic / "model.aml", "--values", few)
+    assert result.exit_code == 2
+    assert "would overwrite the input" in result.stderr

@@ -113,6 +113,26 @@ def test_refused_rows_are_copied_with_their_line_and_what_is_wrong(
     ]
 
 
+def test_rows_that_do_not_fit_the_header_are_invalid_rows(tmp_path: Path, run: Callable[..., Result]) -> None:
+    path, refused = tmp_path / "patients.csv", tmp_path / "refused.csv"
+    path.write_text("patient_id,feno_ppb,note\n007,45,\n008,912\n009,20,cough,cold\n010,20,\n", encoding="utf-8")
+    result = run("validate", path, "--refused", refused)
+    assert result.exit_code == 0
+    assert "error: 1 row with 2 cells where the header has 3 (line 3)" in result.stdout
+    assert run("validate", path, "--strict").exit_code == 3
+    found = json.loads(run("validate", path, "--json").stdout)
+    assert (found["patients"], found["invalid_rows"]) == (4, 2)
+    assert [(each["line"], each["column"], each["rule"]) for each in found["problems"]] == [
+        (3, "row", "row_length"),
+        (4, "row", "row_length"),
+    ]
+    assert refused.read_text(encoding="utf-8").splitlines()[1:] == [
+        "3,row with 2 cells where the header has 3 (row_length),008,912,",
+        "4,row with 4 cells where the header has 3; quote text that holds the delimiter (row_length),"
+        '009,20,"cough,cold"',
+    ]
+
+
 def test_refused_rows_of_a_clean_table_are_none(tmp_path: Path, run: Callable[..., Result]) -> None:
     (tmp_path / "patients.csv").write_text("patient_id,feno_ppb\n007,45\n", encoding="utf-8")
     assert run("validate", tmp_path / "patients.csv", "--refused", tmp_path / "refused.csv").exit_code == 0

@@ -5,6 +5,15 @@ from __future__ import annotations
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from asthma_ml.explanation.pattern_lookup import frequencies_of_patients, look_up
+from asthma_ml.explanation.pattern_tables import (
+    Branches,
+    branches_of,
+    expected_margins,
+    frequencies_of_training_patients,
+    shapley_credits,
+)
+
 N_FEATURES = 4
 
 
@@ -34,3 +43,24 @@ def fitted_trees(
 def margins(trees: HistGradientBoostingClassifier, X: np.ndarray) -> np.ndarray:
     """Margins as scikit-learn computes them, of shape (n_patients, n_margins)."""
     return trees.decision_function(X).reshape(len(X), -1)
+
+
+def frequencies(branches: Branches, background: np.ndarray | None = None) -> np.ndarray:
+    """How often patterns come about by themselves, or among background patients."""
+    if background is None:
+        return frequencies_of_training_patients(branches)
+    return frequencies_of_patients(branches, background)
+
+
+def margin_contributions(
+    trees: HistGradientBoostingClassifier,
+    X: np.ndarray,
+    groups: np.ndarray | None = None,
+    background: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Shapley values of the margins, of shape (n_patients, n_players, n_margins), and their base, by tables."""
+    branches = branches_of(trees)
+    assert branches is not None
+    frequency, group = frequencies(branches, background), np.arange(X.shape[1]) if groups is None else groups
+    sums = look_up(branches, [shapley_credits(branches, frequency, group, group.max() + 1)], X)
+    return sums.of_kind(0).transpose(2, 1, 0), expected_margins(branches, frequency)

@@ -12,7 +12,7 @@ from scipy.special import logit
 
 from asthma_ml.classifier import PhenotypeClassifier
 from asthma_ml.errors import AsthmaMLError, UnusableInputError
-from asthma_ml.explanation import ADDITIVITY_TOLERANCE, explain, explanations
+from asthma_ml.explanation import ADDITIVITY_TOLERANCE, compiled_classifier, explain
 from asthma_ml.patients import read_patients
 from asthma_ml.prediction import predict_table
 from asthma_ml.variables import FACTORS
@@ -149,12 +149,11 @@ def test_a_model_without_calibration_adds_up_too():
 
 
 def test_the_program_stops_where_contributions_do_not_add_up(monkeypatch):
-    def a_little_off(trees, X):
-        contributions, base = correct(trees, X)
-        return contributions, base + 1e-4
+    def a_little_off(branches, frequency):
+        return correct(branches, frequency) + 1e-4
 
-    correct = explanations.margin_contributions
-    monkeypatch.setattr(explanations, "margin_contributions", a_little_off)
+    correct = compiled_classifier.expected_margins
+    monkeypatch.setattr(compiled_classifier, "expected_margins", a_little_off)
     with pytest.raises(
         AsthmaMLError, match=r"do not add up: off by .* the explanation does not fit this version of scikit-learn"
     ):

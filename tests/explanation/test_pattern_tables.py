@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from asthma_ml.explanation.pattern_tables import branches_of, frequencies_of_training_patients, pattern_tables
+from asthma_ml.explanation.pattern_tables import branches_of, frequencies_of_training_patients, shapley_credits
 from tests.explanation.fitted_trees import N_FEATURES, fitted_trees
 
 
@@ -15,7 +15,7 @@ def branches():
 
 
 def tables_of(branches, group):
-    return pattern_tables(branches, frequencies_of_training_patients(branches), group)
+    return shapley_credits(branches, frequencies_of_training_patients(branches), group, group.max() + 1)
 
 
 def test_the_frequencies_of_all_patterns_add_to_one(branches):

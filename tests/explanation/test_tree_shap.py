@@ -11,12 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from asthma_ml.errors import UnusableInputError
-from asthma_ml.explanation.tree_shap import _by_shap, margin_contributions
-from tests.explanation.fitted_trees import N_FEATURES, fitted_trees, margins, numbers
+from asthma_ml.explanation.pattern_lookup import look_up
+from asthma_ml.explanation.pattern_tables import branches_of, interaction_credits, margin_credits
+from asthma_ml.explanation.tree_shap import _shap, contributions_by_shap
+from tests.explanation.fitted_trees import (
+    N_FEATURES,
+    fitted_trees,
+    frequencies,
+    margin_contributions,
+    margins,
+    numbers,
+)
 
 EACH_ALONE = np.arange(N_FEATURES)
 PAIRED = np.array([1, 0, 1, 0])
+TRIO = np.array([1, 0, 2, 0])
 PATIENTS = np.vstack([numbers(1, 4), np.full(N_FEATURES, np.nan), np.zeros(N_FEATURES)]).astype(np.float32)
 
 
@@ -81,12 +90,61 @@ def test_they_are_shapley_values_by_definition(n_classes, group, interventional)
             np.testing.assert_allclose(contributions[i, :, k], expected, atol=1e-10)
 
 
+def interaction_by_definition(worth, trees, row, k, group, i, j):
+    n_players = group.max() + 1
+
+    def worth_of(players):
+        return worth(trees, row, {f for f in range(N_FEATURES) if group[f] in players}, k)
+
+    others, index = [other for other in range(n_players) if other not in (i, j)], 0.0
+    for size in range(n_players - 1):
+        weight = factorial(size) * factorial(n_players - size - 2) / factorial(n_players - 1)
+        for known in map(set, combinations(others, size)):
+            together = worth_of(known | {i, j}) - worth_of(known | {i}) - worth_of(known | {j}) + worth_of(known)
+            index += weight * together
+    return index
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize("group", [EACH_ALONE, TRIO], ids=["features", "factors"])
+@pytest.mark.parametrize("interventional", [False, True], ids=["path-dependent", "interventional"])
+def test_interactions_are_the_shapley_interaction_index_by_definition(n_classes, group, interventional):
+    trees, X = fitted_trees(n_classes=n_classes)
+    worth = worth_against(X[:30]) if interventional else worth_to_trained_trees
+    branches, n_players = branches_of(trees), group.max() + 1
+    frequency = frequencies(branches, X[:30] if interventional else None)
+    found = look_up(branches, [interaction_credits(branches, frequency, group, n_players)], PATIENTS).of_kind(0)
+    for pair, (i, j) in enumerate(combinations(range(n_players), 2)):
+        for k, patient in ((k, patient) for k in range(len(found)) for patient in range(len(PATIENTS))):
+            expected = interaction_by_definition(worth, trees, PATIENTS[patient], k, group, i, j)
+            assert found[k, pair, patient] == pytest.approx(expected, abs=1e-10)
+    assert np.abs(found).max() > 0.01
+
+
+def test_shap_finds_the_same_interactions():
+    trees, X = fitted_trees(seed=3)
+    branches = branches_of(trees)
+    credits_of_pairs = interaction_credits(branches, frequencies(branches), EACH_ALONE, N_FEATURES)
+    ours = look_up(branches, [credits_of_pairs], X[:60]).of_kind(0)[0] / 2
+    theirs = _shap().TreeExplainer(trees).shap_interaction_values(X[:60])
+    np.testing.assert_allclose(ours.T, theirs[:, *np.triu_indices(N_FEATURES, 1)], atol=1e-6)
+
+
+def test_the_margins_come_out_of_the_same_pass_to_the_last_bit():
+    for n_classes in (2, 4):
+        trees, X = fitted_trees(n_classes=n_classes)
+        branches = branches_of(trees)
+        np.testing.assert_array_equal(
+            look_up(branches, [margin_credits(branches)], X).of_kind(0)[:, 0].T, margins(trees, X)
+        )
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 3), st.sampled_from([2, 3, 4]), st.sampled_from([0.0, 0.2, 0.7]))
 def test_shap_finds_the_same(seed, max_depth, n_classes, gaps):
     trees, X = fitted_trees(seed, n_classes, max_depth, gaps)
     patients = np.vstack([X, numbers(seed + 7, 50, gaps=0.5)])
-    (ours, base), (theirs, their_base) = margin_contributions(trees, patients), _by_shap(trees, patients)
+    (ours, base), (theirs, their_base) = margin_contributions(trees, patients), contributions_by_shap(trees, patients)
     np.testing.assert_allclose(ours, theirs, atol=1e-6)
     np.testing.assert_allclose(base, their_base, atol=1e-6)
 
@@ -122,16 +180,6 @@ def test_a_split_between_measured_and_missing_is_followed():
     assert np.isinf(trees._predictors[0][0].nodes["num_threshold"][0])
     contributions, _ = margin_contributions(trees, np.array([[1.0], [np.inf], [np.nan]]))
     assert contributions[0] == contributions[1] == -contributions[2] > 0
-
-
-def test_deeper_trees_are_left_to_shap_which_knows_no_groups():
-    trees, X = fitted_trees(max_depth=None)
-    contributions, base = margin_contributions(trees, X)
-    np.testing.assert_allclose(base + contributions.sum(axis=1), margins(trees, X), atol=1e-9)
-    np.testing.assert_array_equal(contributions, _by_shap(trees, X)[0])
-    for asked in ({"groups": PAIRED}, {"background": X}):
-        with pytest.raises(UnusableInputError, match="fit with max_depth=3"):
-            margin_contributions(trees, X, **asked)
 
 
 def test_trees_that_never_split_explain_nothing():

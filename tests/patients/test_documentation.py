@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from asthma_ml.patients import ColumnMap
+from asthma_ml.patients import ColumnMap, read_patients, write_table
 from asthma_ml.patients.conversions import dose_factor
 from asthma_ml.variables import data_dictionary
 
@@ -51,9 +51,22 @@ def test_every_rule_that_the_code_knows_is_on_the_page() -> None:
     for path in (ROOT / "asthma_ml" / "patients").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             name = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
-            words = node.args if name in ("Finding", "Reading") else relation(node)
-            if len(words) > 1 and isinstance(words[1], ast.Constant) and words[1].value:
-                assert words[1].value in known, f"{path.name}: {words[1].value}"
+            place = {"Finding": 1, "Reading": 1, "Misfit": 0}.get(name)
+            words = relation(node)[1:] if place is None else node.args[place:]
+            if words and isinstance(words[0], ast.Constant) and words[0].value:
+                assert words[0].value in known, f"{path.name}: {words[0].value}"
+
+
+def test_misfits_go_out_as_the_page_says(tmp_path: Path) -> None:
+    rows = re.findall(r"^\| `(00[789][^|]*)` \| `([^|]*)` \|", TEXT, re.MULTILINE)
+    assert len(rows) == 3
+    given, back = tmp_path / "given.csv", tmp_path / "back.csv"
+    given.write_text("patient_id,feno_ppb,note\n" + "".join(f"{row}\n" for row, _ in rows), encoding="utf-8")
+    patients = read_patients(given)
+    write_table(patients.raw, back)
+    assert back.read_text(encoding="utf-8").splitlines()[1:] == [goes_out for _, goes_out in rows]
+    assert patients.invalid.all()
+    assert patients.values["feno_ppb"].isna().all()
 
 
 def relation(node: ast.AST) -> list[ast.expr]:

@@ -8,8 +8,9 @@ import pytest
 
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients import ColumnMap, MappedColumn, read_patients
+from asthma_ml.patients.dialect import DELIMITERS
 from asthma_ml.patients.preamble import find_preamble
-from asthma_ml.patients.text_tables import DELIMITERS, parse_text_table
+from asthma_ml.patients.text_tables import parse_text_table
 
 
 def test_the_title_is_left_out_and_lines_keep_their_numbers() -> None:

@@ -22,6 +22,12 @@ def test_errors_come_first_and_lines_are_not_listed_for_ever() -> None:
     assert summarise_problems([]) == ""
 
 
+def test_a_row_as_a_whole_is_no_value() -> None:
+    problem = Problem(3, "row", "row_length", "error", "with 1 cell where the header has 2")
+    assert str(problem) == "line 3: row with 1 cell where the header has 2"
+    assert summarise_problems([problem, problem]) == "2 rows with 1 cell where the header has 2 (lines 3, 3)"
+
+
 def test_values_are_shown_only_when_asked_for() -> None:
     assert "920" not in json.dumps(problems_as_records(PROBLEMS)) + summarise_problems(PROBLEMS)
     assert problems_as_records(PROBLEMS, show_values=True)[1]["value"] == "920"

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import codecs
+import csv
 import gzip
+import io
 from pathlib import Path
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import given
 
 from asthma_ml.errors import UnusableInputError
+from asthma_ml.patients.dialect import find_delimiter
 from asthma_ml.patients.sources import read_source
-from asthma_ml.patients.text_tables import TextTable, find_delimiter, parse_text_table
+from asthma_ml.patients.text_tables import TextTable, parse_text_table
 
 PLAIN = "patient_id,biologic,note\n007,none,Müller\n008,NA,\n"
 CELLS = [["007", "none", "Müller"], ["008", "NA", ""]]
@@ -70,16 +75,55 @@ def test_header_alone_is_a_table_of_no_patients() -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "cells", "rule"),
+    [
+        ("1,2", ["1", "2", ""], "row_length"),
+        ("1", ["1", "", ""], "row_length"),
+        ("1,2,3,4", ["1", "2", "3,4"], "row_length"),
+        ('1,2,3,"a, b"', ["1", "2", '3,"a, b"'], "row_length"),
+        ("1,2,3,", ["1", "2", "3,"], "row_length"),
+        ('1,"2"3,4', ["1", '"2"3', "4"], "quotation"),
+        ('1,"2"3', ["1", '"2"3', ""], "quotation"),
+        ('"1"2,"3,4",5', ['"1"2', '"3', '4",5'], "quotation"),
+    ],
+)
+def test_a_row_that_does_not_fit_the_header_is_kept_whole(line: str, cells: list[str], rule: str) -> None:
+    table = parse(f"a,b,c\n{line}\n5,6,7\n")
+    assert table.frame.to_numpy().tolist() == [cells, ["5", "6", "7"]]
+    assert {row: misfit.rule for row, misfit in table.misfits.items()} == {0: rule}
+    assert table.lines.tolist() == [2, 3]
+    assert table.texts("b") == ["", "6"]
+
+
+@given(
+    rows=st.lists(st.lists(st.text('ab,";\n\r ', max_size=4), min_size=2, max_size=6), max_size=4),
+    delimiter=st.sampled_from(",;\t|"),
+)
+def test_nothing_of_any_row_is_lost(rows: list[list[str]], delimiter: str) -> None:
+    """The cells of a row that is too long stand in its last cell as a file would hold them."""
+    written = io.StringIO()
+    csv.writer(written, delimiter=delimiter).writerows([["a", "b", "c"], *rows])
+    table = parse(written.getvalue())
+    for i, (got, given_row) in enumerate(zip(table.frame.to_numpy().tolist(), rows, strict=True)):
+        *cells, last = got
+        rest = (
+            next(csv.reader(io.StringIO(last, newline=""), delimiter=delimiter), [""]) if i in table.misfits else [last]
+        )
+        assert [*cells, *rest][: len(given_row)] == given_row
+        assert (i in table.misfits) == (len(given_row) != 3)
+
+
+@pytest.mark.parametrize(
     ("data", "said"),
     [
         (b"", "the file is empty"),
         (b"\n\n", "the file is empty"),
         (codecs.BOM_UTF8, "the file is empty"),
-        (b"a,b\n1,2\n1\n1,2,3\n", "lines 3, 4: rows must have 2 cells as the header does; line 3 has too few (1)"),
         (b"a,b,a\n1,2,3\n", "line 1: column names must be unique; repeated: `a`"),
         (b"a,b\n1,\0\n", "line 2: a NUL byte"),
         (b'a,b\n1,2\n3,"4\n5,6\n', "line 3: a quotation mark is opened and never closed"),
-        (b'a,b\n1,"2"3\n', "line 2: text follows a closing quotation mark"),
+        (b'a,"b"c\n1,2\n', "line 1: a header with text behind a closing quotation mark"),
+        (b'a,b\n1,"2\n3"4\n', "line 2: a row of several lines with text behind a closing quotation mark"),
         (b'a,b\n1,"' + b"x" * 200_000, "line 2: a cell has more than 131072 characters"),
         (b"\x89\x01\x02\xff" * 9, "neither UTF-8 nor Latin-1"),
         (codecs.BOM_UTF16_LE + b"a", "damaged UTF-16"),

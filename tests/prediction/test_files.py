@@ -35,6 +35,10 @@ lines",50,female,350,38.5
 007,,44,,,
   ,"\r\n",199,femal,80,12
 009,z,x,male,-1,900
+010,too few
+011,a,b,50,female,350,38.5,"too, many"
+"012"3,broken,50,female,350,38.5
+011,,50,female,350,38.5
 """
 HEADER = "patient_id,note,age_years,sex,eos,feno_ppb\n"
 
@@ -113,7 +117,7 @@ class TestSameBytes:
     )
     @pytest.mark.parametrize("chunk_rows", [1, 2, 100])
     def test_however_the_file_is_written(self, tmp_path, spelled, chunk_rows):
-        """Line breaks in cells, blank lines, encodings, invalid rows, repeated and empty identifiers."""
+        """Line breaks in cells, blank lines, encodings, invalid rows, misfits, repeated and empty identifiers."""
         (tmp_path / "hard.csv").write_bytes(spelled(HEADER + HARD_ROWS))
         expected = in_memory(tmp_path / "hard.csv", tmp_path / "expected.csv", "none", small_model())
         predict_file(small_model(), tmp_path / "hard.csv", tmp_path / "out.csv", explain="none", chunk_rows=chunk_rows)
@@ -155,16 +159,18 @@ CELL = st.sampled_from(["", "NA", "50", "199", "<5", "a\nb", 'say "x"', "a,b", "
 
 @settings(deadline=None, max_examples=80)
 @given(
-    rows=st.lists(st.lists(CELL, min_size=4, max_size=4), max_size=9),
+    rows=st.lists(st.lists(CELL, min_size=4, max_size=4) | st.lists(CELL, min_size=1, max_size=6), max_size=9),
     chunk_rows=st.integers(1, 10),
     delimiter=st.sampled_from(",;"),
+    quote=st.sampled_from(['"', ""]),
     noise=st.binary(max_size=3),
 )
-def test_any_file_is_predicted_or_refused_as_in_memory(tmp_path_factory, rows, chunk_rows, delimiter, noise):
+def test_any_file_is_predicted_or_refused_as_in_memory(tmp_path_factory, rows, chunk_rows, delimiter, quote, noise):
     folder = tmp_path_factory.getbasetemp()
     names = ["patient_id", "age_years", "blood_eosinophils_cells_ul", "note"]
     text = "\n".join(
-        delimiter.join(f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in row) for row in [names, *rows]
+        delimiter.join(f"{quote}{cell.replace(quote, quote * 2)}{quote}" if quote else cell for cell in row)
+        for row in [names, *rows]
     )
     (folder / "any.csv").write_bytes(text.encode() + b"\n" + noise)
 
@@ -186,7 +192,6 @@ class TestRefusals:
             "",
             "a,b\n1,2\n",
             "patient_id,feno_ppb,patient_id\n",
-            "patient_id,feno_ppb\n1,2\n3\n4,5,6\n" + "7\n" * 20,
             'patient_id,feno_ppb\n1,2\n3,"4\n',
             "patient_id,feno_ppb\n1,2\n3,\0\n",
             "patient_id,blood_eosinophils_cells_ul\n" + "1,0.3\n" * 5 + "1,300\n" * 4,
@@ -216,6 +221,14 @@ class TestRefusals:
             predict_file(fitted_classifier(), tmp_path / "clinic.csv", tmp_path / "out.csv", strict=True, chunk_rows=20)
         assert "2 of 230 rows cannot be used: feno_ppb: 2 values outside 0-400 ppb (lines 7, 52)" in str(refusal.value)
         assert not (tmp_path / "out.csv").exists()
+
+    def test_strict_counts_rows_that_do_not_fit_the_header(self, tmp_path):
+        (tmp_path / "clinic.csv").write_text("patient_id,feno_ppb\n1,2\n3\n4,5,6\n7\n8,900\n", encoding="utf-8")
+        with pytest.raises(RowsRefusedError) as refusal:
+            predict_file(small_model(), tmp_path / "clinic.csv", tmp_path / "out.csv", strict=True, chunk_rows=2)
+        assert "4 of 5 rows cannot be used: 2 rows with 1 cell where the header has 2 (lines 3, 5)" in str(
+            refusal.value
+        )
 
     @pytest.mark.parametrize(
         ("how", "said"),
@@ -290,6 +303,17 @@ class TestResuming:
         assert sum(predicted.statuses.values()) == 230
         assert out.read_bytes() == expected
         assert not list(tmp_path.glob("*.part*"))
+
+    def test_rows_that_do_not_fit_the_header_count_as_rows(self, tmp_path):
+        write_table(clinic(), tmp_path / "clinic.csv")
+        lines = (tmp_path / "clinic.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+        lines[40:40], lines[5:5], lines[-1:] = ["a,b\n"], ["total," + "," * 99 + "\n"], ["the end"]
+        (tmp_path / "clinic.csv").write_text("".join(lines), encoding="utf-8")
+        out, expected = tmp_path / "out.csv", in_memory(tmp_path / "clinic.csv", tmp_path / "expected.csv", "none")
+        self.cut_after(4, tmp_path, out, chunk_rows=30)
+        predicted = self.predict(tmp_path, out, chunk_rows=17, resume=True, jobs=2)
+        assert (predicted.n_patients, predicted.n_resumed, predicted.statuses["invalid"]) == (232, 120, 5)
+        assert out.read_bytes() == expected
 
     def test_a_full_disk_keeps_what_is_whole_and_says_so(self, tmp_path, monkeypatch):
         write_table(clinic(), tmp_path / "clinic.csv")

@@ -1,0 +1,196 @@
+"""The compiled part of a model file: arrays, read in a moment and without scikit-learn."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from asthma_ml.classifier.linear_margins import LinearMargins
+from asthma_ml.errors import ModelFileError
+from asthma_ml.explanation.compiled_classifier import Background, CompiledClassifier
+from asthma_ml.explanation.pattern_tables import DECISIONS, PATTERNS, Branches, Decisions
+from asthma_ml.model_archive import check_card, first_line, member, open_archive, self_test, unzipped, zipped
+
+if TYPE_CHECKING:
+    from asthma_ml.classifier import PhenotypeClassifier
+
+COMPILED = "compiled.npz"
+_Arrays = TypeVar("_Arrays")
+
+
+def load_compiled(path: str | os.PathLike[str]) -> CompiledClassifier:
+    """Read the compiled part of a model file.
+
+    Parameters
+    ----------
+    path : path
+        Model file.
+
+    Returns
+    -------
+    CompiledClassifier
+        Predicts and explains as the classifier in the file does, which is not rebuilt: neither
+        scikit-learn nor shap are needed, and their versions do not matter.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is missing, damaged or no model file, has a newer format or another data dictionary,
+        has no compiled part, or fails its self-test.
+
+    Examples
+    --------
+    >>> import asthma_ml as aml
+    >>> load_compiled(aml.shipped_model_path()).classes_.tolist()
+    ['neutrophilic_th2_low', 'th2_high']
+    """
+    card, members = open_archive(path)
+    if COMPILED not in members:
+        check_card(card, str(path))
+        raise ModelFileError(
+            f"{path}: has no compiled part, because it is from an older version or its trees ask more than three "
+            "questions in a row; use load_model, or write it again with save_model(load_model(path), path)"
+        )
+    return load_compiled_member(card, members, str(path))
+
+
+def load_predictor(path: str | os.PathLike[str]) -> CompiledClassifier | PhenotypeClassifier:
+    """Read what predicts and explains soonest: the compiled part of a model file where there is one.
+
+    Parameters
+    ----------
+    path : path
+        Model file.
+
+    Returns
+    -------
+    CompiledClassifier or PhenotypeClassifier
+        Both predict the same.
+
+    Raises
+    ------
+    ModelFileError
+        As `load_compiled` and `load_model` do.
+    """
+    card, members = open_archive(path)
+    if COMPILED in members:
+        return load_compiled_member(card, members, str(path))
+    from asthma_ml.persistence import load_model
+
+    return load_model(Path(path))
+
+
+def load_compiled_member(card: Mapping[str, Any], members: Mapping[str, bytes], source: str) -> CompiledClassifier:
+    """Return the compiled classifier among the members of a model file, after every check."""
+    check_card(card, source)
+    content = member(members, COMPILED, card, source)
+    try:
+        arrays = {
+            name.removesuffix(".npy"): np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+            for name, data in unzipped(content).items()
+        }
+        compiled = _rebuilt(arrays)
+        _check_places(compiled)
+    except Exception as error:
+        raise ModelFileError(f"{source}: damaged, the compiled part cannot be read ({first_line(error)})") from error
+    self_test(compiled, card, source)
+    return compiled
+
+
+def compiled_member(compiled: CompiledClassifier) -> bytes:
+    """Return the arrays of a compiled classifier as numpy's ``.npz``, the same bytes for the same arrays."""
+    members: dict[str, bytes] = {}
+    for name, array in _named_arrays(compiled):
+        buffer = io.BytesIO()
+        np.lib.format.write_array(buffer, array, allow_pickle=False)
+        members[f"{name}.npy"] = buffer.getvalue()
+    return zipped(members)
+
+
+def _named_arrays(thing: Any, place: str = "") -> Iterator[tuple[str, np.ndarray]]:
+    """Every array in a nest of dataclasses, under the way to it."""
+    for field in fields(thing):
+        value, name = getattr(thing, field.name), f"{place}{field.name}"
+        if is_dataclass(value):
+            yield from _named_arrays(value, f"{name}/")
+        elif isinstance(value, list):
+            yield from ((f"{name}/{i}", np.asarray(each)) for i, each in enumerate(value))
+        elif value is not None:
+            array = np.ascontiguousarray(value).reshape(np.shape(value))
+            yield name, array.astype(str) if array.dtype == object else array
+
+
+def _rebuilt(arrays: Mapping[str, np.ndarray], place: str = "") -> CompiledClassifier:
+    """The classifier from its arrays."""
+    linear = _of(LinearMargins, arrays, f"{place}linear/")
+    decisions = _of(Decisions, arrays, f"{place}branches/decisions/")
+    branches = _of(Branches, arrays, f"{place}branches/", decisions=decisions)
+    background, companion = f"{place}background/", f"{place}companion_/"
+    return _of(
+        CompiledClassifier,
+        arrays,
+        place,
+        linear=linear,
+        branches=branches,
+        confidence=float(arrays[f"{place}confidence"]),
+        venn_abers_grids_=_numbered(arrays, f"{place}venn_abers_grids_"),
+        companion_=_rebuilt(arrays, companion) if any(name.startswith(companion) for name in arrays) else None,
+        background=_of(Background, arrays, background, n_patients=int(arrays[f"{background}n_patients"]))
+        if any(name.startswith(background) for name in arrays)
+        else None,
+    )
+
+
+def _of(kind: type[_Arrays], arrays: Mapping[str, np.ndarray], place: str, **known: Any) -> _Arrays:
+    """A dataclass of arrays; texts become objects, as pandas has them."""
+    given = {field.name: arrays[f"{place}{field.name}"] for field in fields(kind) if field.name not in known}  # type: ignore[arg-type]
+    texts = {name: array.astype(object) for name, array in given.items() if array.dtype.kind == "U"}
+    return kind(**given | texts | known)
+
+
+def _numbered(arrays: Mapping[str, np.ndarray], name: str) -> Sequence[np.ndarray]:
+    n = sum(key.startswith(f"{name}/") for key in arrays)
+    return [arrays[f"{name}/{i}"] for i in range(n)]
+
+
+def _check_places(compiled: CompiledClassifier) -> None:
+    """Refuse arrays that do not fit together and places that lie outside: machine code would follow them."""
+    linear, branches = compiled.linear, compiled.branches
+    asked = branches.decisions
+    n_features, n_scores, n_branches = len(compiled.feature_names_in_), len(linear.source), len(branches.margin)
+    n_margins, n_decisions = len(linear.base), len(asked.feature)
+    shapes = [
+        (linear.starts, (n_scores + 1,)),
+        (linear.values, linear.knots.shape),
+        (linear.mean, (n_scores,)),
+        (linear.direction, (n_scores,)),
+        (linear.covariance, (n_scores, n_scores)),
+        (linear.coefficients, (n_scores, n_margins)),
+        (asked.threshold, (n_decisions,)),
+        (asked.missing_right, (n_decisions,)),
+        (branches.decision, (n_branches, DECISIONS)),
+        (branches.leaf, (n_branches, PATTERNS)),
+        (branches.constant, (n_margins,)),
+    ]
+    places = [
+        (linear.source, n_features),
+        (linear.starts, len(linear.knots) + 1),
+        (asked.feature, n_features),
+        (branches.decision, n_decisions),
+        (branches.margin, n_margins),
+    ]
+    sound = [
+        *(array.shape == shape for array, shape in shapes),
+        *(bool(np.all((array >= 0) & (array < n))) for array, n in places),
+        bool(np.all(np.diff(linear.starts) > 0) and np.all(np.diff(linear.source) >= 0)),
+    ]
+    if not all(sound):
+        raise ValueError("its arrays do not fit together")
+    if compiled.companion_ is not None:
+        _check_places(compiled.companion_)

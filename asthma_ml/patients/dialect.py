@@ -1,0 +1,125 @@
+"""How a text table is written, as its header shows: what separates cells, where the header stands, its names."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from asthma_ml.errors import UnusableInputError
+from asthma_ml.patients.preamble import find_preamble
+from asthma_ml.patients.problems import Finding, shown
+from asthma_ml.patients.text_rows import NumberedRow, numbered_rows
+
+DELIMITERS = (",", ";", "\t", "|")
+HEADER_CHARACTERS = 1_000_000
+_MOST_COLUMNS = 100_000
+_DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a text table is written, as its header shows.
+
+    Attributes
+    ----------
+    delimiter : str
+        What separates cells.
+    names : list of str
+        Names of the columns.
+    line : int
+        File line of the header.
+    lines_before : int
+        Lines at the beginning that are no part of the table.
+    """
+
+    delimiter: str
+    names: list[str]
+    line: int = 1
+    lines_before: int = 0
+
+    def __str__(self) -> str:
+        return f"{_DELIMITER_NAMES[self.delimiter]} between cells, header on line {self.line}"
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """A warning where the header does not come first."""
+        message = f"what stands before the header on line {self.line} is not part of the table"
+        return (Finding("", "preamble", "warning", message),) if self.lines_before else ()
+
+    @property
+    def decimal_comma(self) -> bool:
+        """Whether a comma inside a number is its decimal sign."""
+        return self.delimiter == ";"
+
+
+def read_header(start: str, source: str, known: Collection[str] = ()) -> Dialect:
+    """Read how a table is written from its first million characters.
+
+    Parameters
+    ----------
+    start : str
+        Those characters.
+    source : str
+        Name of the file for messages.
+    known : collection of str
+        Column names that a column map speaks of.
+
+    Raises
+    ------
+    UnusableInputError
+        If the file is empty, its header is broken or names a column twice.
+    """
+    preamble = find_preamble(start, DELIMITERS, known)
+    start = start[preamble.n_characters :]
+    delimiter = find_delimiter(start)
+    rows = numbered_rows(io.StringIO(start, newline=""), delimiter, source, preamble.n_lines)
+    header = next(rows, None)
+    if header is None:
+        raise UnusableInputError(f"{source}: the file is empty; expected a header line and one line for each patient")
+    line, names, broken = header
+    if broken:
+        raise UnusableInputError(f"{source}, line {line}: a header {broken}")
+    if len(names) > _MOST_COLUMNS:
+        raise UnusableInputError(f"{source}: {len(names)} columns, more than {_MOST_COLUMNS}; is one row one patient?")
+    refuse_repeated_names(names, f"{source}, line {line}")
+    return Dialect(delimiter, names, line, preamble.n_lines)
+
+
+def rows_below_header(lines: Iterable[str], dialect: Dialect, source: str) -> Iterator[NumberedRow]:
+    """Rows of a table from the beginning of its file, without what stands before them."""
+    below_preamble = islice(lines, dialect.lines_before, None)
+    rows = numbered_rows(below_preamble, dialect.delimiter, source, dialect.lines_before)
+    next(rows)
+    return rows
+
+
+def find_delimiter(text: str) -> str:
+    r"""Return the delimiter that splits the header into most names, a comma where none does.
+
+    Examples
+    --------
+    >>> find_delimiter("patient_id;age;'FeNO, ppb'\n1;2;3\n")
+    ';'
+    """
+    start = text[:HEADER_CHARACTERS]
+    return max(DELIMITERS, key=lambda delimiter: len(_header(start, delimiter)))
+
+
+def refuse_repeated_names(names: list[str], where: str) -> None:
+    """Raise UnusableInputError where a column name occurs twice."""
+    repeated = sorted(name for name, n in Counter(names).items() if n > 1)
+    if repeated:
+        said = ", ".join(shown(name) for name in repeated[:5])
+        raise UnusableInputError(f"{where}: column names must be unique; repeated: {said}")
+
+
+def _header(text: str, delimiter: str) -> list[str]:
+    """First row that is not blank; a broken one counts as no header here and is reported while reading."""
+    try:
+        return next((row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row), [])
+    except csv.Error:
+        return []

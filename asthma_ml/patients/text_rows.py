@@ -1,0 +1,130 @@
+"""Rows of a text table, each with the file line on which it begins; a row that does not fit the header is kept."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from asthma_ml.errors import UnusableInputError
+
+_BROKEN_QUOTES = 'with text behind a closing quotation mark; double quotation marks inside a cell ("")'
+
+
+class NumberedRow(NamedTuple):
+    """A row as it stands in a file.
+
+    Attributes
+    ----------
+    line : int
+        File line on which it begins.
+    cells : list of str
+        Its cells; the whole line where its quotation marks are broken.
+    broken : str
+        What is wrong with its quotation marks.
+    """
+
+    line: int
+    cells: list[str]
+    broken: str = ""
+
+
+class Misfit(NamedTuple):
+    """Why nobody knows which cell of a row belongs to which column."""
+
+    rule: str
+    message: str
+
+
+def numbered_rows(lines: Iterable[str], delimiter: str, source: str, before: int = 0) -> Iterator[NumberedRow]:
+    r"""Rows that are not blank; `before` counts the lines left out.
+
+    Raises
+    ------
+    UnusableInputError
+        If a quotation mark is never closed, so that nobody knows where the next row begins.
+
+    Examples
+    --------
+    >>> [row.cells for row in numbered_rows(['a,"b\n', 'c"\n', "\n", '"d"e,f\n'], ",", "clinic.csv")]
+    [['a', 'b\nc'], ['"d"e,f']]
+    """
+    latest = _Latest(lines)
+    reader = csv.reader(latest, delimiter=delimiter, strict=True)
+    line = before + 1
+    while True:
+        try:
+            row = NumberedRow(line, next(reader))
+        except StopIteration:
+            return
+        except csv.Error as error:
+            if before + reader.line_num > line or "expected after" not in str(error):
+                raise UnusableInputError(f"{source}, line {line}: {_quotation(error)}") from error
+            row = NumberedRow(line, [latest.line.rstrip("\r\n")], _BROKEN_QUOTES)
+        if row.cells:
+            yield row
+        line = before + reader.line_num + 1
+
+
+class _Latest:
+    """Lines, of which the one that was given out last can be looked at again."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = iter(lines)
+        self.line = ""
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        self.line = next(self._lines)
+        return self.line
+
+
+def _quotation(error: csv.Error) -> str:
+    if "expected after" in str(error):
+        return f"a row of several lines {_BROKEN_QUOTES}"
+    if "field limit" in str(error):
+        return f"a cell has more than {csv.field_size_limit()} characters; is a quotation mark never closed?"
+    return "a quotation mark is opened and never closed"
+
+
+def fitted(row: NumberedRow, n_columns: int, delimiter: str) -> tuple[list[str], Misfit | None]:
+    """Return a row with as many cells as the header, and what is wrong with it.
+
+    Cells that are missing are empty. What is too much stands in the last cell as it would in a file, so that
+    nothing is lost.
+
+    Examples
+    --------
+    >>> fitted(NumberedRow(2, ["007"]), 2, ",")
+    (['007', ''], Misfit(rule='row_length', message='with 1 cell where the header has 2'))
+    >>> fitted(NumberedRow(3, ["008", "cough", "fever, cold"]), 2, ",")[0]
+    ['008', 'cough,"fever, cold"']
+    >>> fitted(NumberedRow(4, ['"009"x,20'], "with text behind a closing quotation mark"), 2, ",")[0]
+    ['"009"x', '20']
+    """
+    n_cells = len(row.cells)
+    if row.broken:
+        cells = row.cells[0].split(delimiter, n_columns - 1)
+        return _padded(cells, n_columns), Misfit("quotation", row.broken)
+    if n_cells == n_columns:
+        return row.cells, None
+    message = f"with {n_cells} cell{'s' * (n_cells > 1)} where the header has {n_columns}"
+    if n_cells < n_columns:
+        return _padded(row.cells, n_columns), Misfit("row_length", message)
+    kept, rest = row.cells[: n_columns - 1], row.cells[n_columns - 1 :]
+    return [*kept, _as_written(rest, delimiter)], Misfit(
+        "row_length", f"{message}; quote text that holds the delimiter"
+    )
+
+
+def _padded(cells: list[str], n_columns: int) -> list[str]:
+    return [*cells, *[""] * (n_columns - len(cells))]
+
+
+def _as_written(cells: Sequence[str], delimiter: str) -> str:
+    text = io.StringIO()
+    csv.writer(text, delimiter=delimiter).writerow(cells)
+    return text.getvalue().removesuffix("\r\n")

@@ -1,0 +1,151 @@
+"""Interventional explanations: patients of a background stand in for what is not known, each as a whole."""
+
+from __future__ import annotations
+
+import sys
+from itertools import combinations
+from math import factorial
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import asthma_ml as aml
+from asthma_ml.classifier import PhenotypeClassifier
+from asthma_ml.errors import UnusableInputError
+from asthma_ml.explanation import ADDITIVITY_TOLERANCE, explain, tree_shap
+from asthma_ml.variables import FACTORS, data_dictionary
+from tests.synthetic_patients import fitted_classifier, synthetic_patients
+
+
+def factor_columns(columns):
+    """Which columns each factor has."""
+    factor_of = data_dictionary().factor_of
+    return [np.flatnonzero([factor_of(name) == factor for name in columns]) for factor in FACTORS]
+
+
+def worth_of_factors(model, patient, background):
+    """Log-odds by known factors: trees on mixed patients, linear part on mixed scores, given the patient's tests."""
+    of_factor = factor_columns(model.feature_names_in_)
+    linear = model.linear_.as_arrays()
+    measured = ~np.isnan(linear.scores(patient[None]))
+    slopes = linear.measured_coefficients(measured)[0, :, 0]
+    own = np.nan_to_num(linear.scores(patient[None])[0] - linear.mean)
+    others = model.linear_.completed(background)
+
+    def worth(known):
+        columns = np.concatenate([np.empty(0, dtype=int), *(of_factor[factor] for factor in known)]).astype(int)
+        mixed = background.copy()
+        mixed[:, columns] = patient[columns]
+        scores = np.where(np.isin(linear.source, columns), own, others)
+        of_parts = [linear.base[0] + (scores @ slopes).mean(), model.trees_.decision_function(mixed).mean()]
+        return model.calibration_slope_ @ of_parts + model.calibration_intercept_[0]
+
+    return worth
+
+
+def test_factors_are_shapley_values_by_definition():
+    model, (X, _) = fitted_classifier(), synthetic_patients(40, seed=7)
+    background, encoded = X.head(25), model.encode(X).to_numpy()
+    explanation = explain(model, X, players="factors", background=background)
+    for i in (30, 33, 39):
+        worth = worth_of_factors(model, encoded[i], encoded[:25])
+        assert explanation.base[i] == pytest.approx(worth(()), abs=1e-10)
+        for factor, name in enumerate(FACTORS):
+            value, others = 0.0, [other for other in range(len(FACTORS)) if other != factor]
+            for size in range(len(FACTORS)):
+                weight = factorial(size) * factorial(len(others) - size) / factorial(len(FACTORS))
+                for known in combinations(others, size):
+                    value += weight * (worth((*known, factor)) - worth(known))
+            assert explanation.factors[name].iloc[i] == pytest.approx(value, abs=1e-10)
+
+
+class FactorMasker:
+    """A masker of shap that knows six groups of columns: hidden ones are those of background patients."""
+
+    def __init__(self, background, groups):
+        self.background, self.groups = background, groups
+
+    def shape(self, patient):
+        return len(self.background), len(self.groups)
+
+    def mask_shapes(self, patient):
+        return [(len(self.groups),)]
+
+    def __call__(self, known, patient):
+        mixed = self.background.copy()
+        for factor in np.flatnonzero(np.broadcast_to(known, len(self.groups))):
+            mixed[:, self.groups[factor]] = patient[self.groups[factor]]
+        return (mixed,)
+
+
+@pytest.fixture
+def exact_explainer(monkeypatch):
+    """The explainer of shap without machine code, which takes twenty seconds to compile."""
+    shap = tree_shap._shap()
+    for module in (sys.modules["shap.explainers._exact"], sys.modules["shap.utils._masked_model"]):
+        for name, function in list(vars(module).items()):
+            if hasattr(function, "py_func"):
+                monkeypatch.setattr(module, name, function.py_func)
+    return shap.explainers.Exact
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_where_every_test_was_done_the_exact_explainer_of_shap_finds_the_same_factors(n_classes, exact_explainer):
+    """On calibrated margins of the whole model, with the factors as groups of a masker."""
+    model = fitted_classifier(n_classes)
+    X = synthetic_patients(300, seed=8)[0].dropna().reset_index(drop=True)
+    compiled, encoded = aml.compile(model), model.encode(X).to_numpy()
+    background, patients = encoded[:40], encoded[40:44]
+    masker = FactorMasker(background, factor_columns(model.feature_names_in_))
+    exact = exact_explainer(compiled.decision_function, masker)(patients)
+    found = compiled.attribute(patients, ["factors"], compiled.background_of(background))
+    theirs = exact.values.reshape(len(patients), len(FACTORS), -1)
+    np.testing.assert_allclose(found.values["factors"].transpose(2, 1, 0), theirs, atol=1e-9)
+    np.testing.assert_allclose(found.base, exact.base_values.reshape(len(patients), -1), atol=1e-9)
+
+
+@settings(max_examples=6, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([2, 4]), st.integers(1, 60), st.sampled_from([0.0, 0.3, 1.0]))
+def test_they_add_up_whatever_the_model_the_background_and_the_gaps(seed, n_classes, n_background, gaps):
+    X, y = synthetic_patients(150, seed, n_classes)
+    model = PhenotypeClassifier(n_trees=4, min_samples_leaf=5).fit(X, y)
+    patients = X.mask(np.random.default_rng(seed).random(X.shape) < gaps)
+    for players in ("features", "factors"):
+        explanation = explain(model, patients, players=players, background=X.tail(n_background))
+        for values in (explanation.features, explanation.factors):
+            total = explanation.base + values.sum(axis=1)
+            np.testing.assert_allclose(total, explanation.log_odds, atol=ADDITIVITY_TOLERANCE)
+        interactions = explanation.interactions()
+        assert interactions.shape == (150, 6, 6)
+
+
+def test_patients_of_the_background_are_explained_by_nothing_on_average():
+    """Where every test was done, so that those who stand in have the tests of those who are explained."""
+    X = synthetic_patients(400, seed=3)[0].dropna()
+    explanation = explain(fitted_classifier(), X, background=X)
+    np.testing.assert_allclose(explanation.features.mean(), 0, atol=1e-10)
+    np.testing.assert_allclose(explanation.base, explanation.log_odds.mean(), atol=1e-10)
+
+
+def test_a_stored_background_is_that_table_of_patients_and_comes_back_from_the_file(tmp_path):
+    X, _ = synthetic_patients(200, seed=2)
+    aml.save_model(fitted_classifier(), tmp_path / "model.aml", background=X)
+    loaded = aml.load_compiled(tmp_path / "model.aml")
+    assert loaded.background.n_patients == aml.read_card(tmp_path / "model.aml")["background"]["n_patients"] == 200
+    stored, given_again = (explain(loaded, X.head(20), background=each) for each in ("stored", X))
+    np.testing.assert_array_equal(stored.features, given_again.features)
+    path_dependent = explain(loaded, X.head(20))
+    np.testing.assert_array_equal(path_dependent.log_odds, stored.log_odds)
+    assert (path_dependent.features - stored.features).abs().to_numpy().max() > 1e-3
+
+
+def test_a_background_that_there_is_not_is_refused():
+    X, _ = synthetic_patients(10)
+    with pytest.raises(UnusableInputError, match="no stored background; compile it with one"):
+        explain(fitted_classifier(), X, background="stored")
+    with pytest.raises(UnusableInputError, match="background='everybody': allowed are a table"):
+        explain(fitted_classifier(), X, background="everybody")
+    with pytest.raises(UnusableInputError, match="a background needs one patient or more"):
+        explain(fitted_classifier(), X, background=X.iloc[:0])
