@@ -22,6 +22,7 @@ from asthma_ml.classifier.linear_part import LinearPart
 from asthma_ml.classifier.prediction_sets import (
     conformal_sets,
     conformal_thresholds,
+    recognising_threshold,
     venn_abers_grid,
     venn_abers_interval,
 )
@@ -119,6 +120,8 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         Probability, lower and upper end.
     companion_ : PhenotypeClassifier or None
         What tells patients of other classes from those of this model, see `fit_companion`.
+    foreign_threshold_ : float
+        Probability of the other classes together from which a patient counts as of one of them.
     feature_range_ : ndarray of shape (2, n_features)
         Smallest and largest training value as encoded, NaN for a feature that was never measured.
     n_patients_ : int
@@ -199,6 +202,17 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             What scikit-learn's checks find.
         """
+        self._fit(X, y, sample_weight, groups)
+        return self
+
+    def _fit(
+        self,
+        X: ArrayLike | pd.DataFrame,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Fit everything; return the class of each distinct patient and the held-out probabilities, if any."""
         self._check_parameters()
         X, codes, weight, grouped = self._check_training_data(X, y, sample_weight, groups)
         self._remember_training_data(X, codes)
@@ -210,10 +224,11 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
             margins = self._out_of_fold_margins(patients, scores, completed)
             self.linear_ = scores.with_coefficients(completed, patients.codes, patients.weight, self.linear_penalty)
             self.trees_ = self._fit_trees(patients.X, patients.codes, patients.weight)
-        self._calibrate(patients, margins)
+        held_out = self._calibrate(patients, margins)
         self.feature_importances_ = self._importances(patients)
         self.companion_: PhenotypeClassifier | None = None
-        return self
+        self.foreign_threshold_ = np.inf
+        return patients.codes, held_out
 
     def recalibrate(self, X: ArrayLike | pd.DataFrame, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit calibration, prediction sets and intervals anew to other patients; both parts stay as they are.
@@ -280,16 +295,47 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         ------
         UnusableInputError
             If `y` lacks a class of this classifier or has no other.
+
+        Notes
+        -----
+        A patient counts as of another class where the probability of all other classes together reaches
+        ``foreign_threshold_``. No other rule turns fewer patients of this classifier's classes away while it
+        recognises as many of the others (Neyman and Pearson). The threshold is the one that recognises
+        three in five of the held-out patients of other classes, whatever their share in a clinic, but
+        never so low that it turns more away than it recognises.
         """
         check_is_fitted(self)
-        companion = clone(self).set_params(n_trees=_TREES_OF_A_COMPANION).fit(X, y)
+        companion = clone(self).set_params(n_trees=_TREES_OF_A_COMPANION)
+        codes, held_out = companion._fit(X, y)
         if not set(self.classes_) < set(companion.classes_):
             raise UnusableInputError("a companion needs patients of every class of the classifier, and of others")
         self.companion_ = companion
+        is_foreign = self._foreign_to_this(companion)
+        self.foreign_threshold_ = (
+            0.5 if held_out is None else recognising_threshold(held_out[:, is_foreign].sum(axis=1), is_foreign[codes])
+        )
         return self
 
+    def predict_foreign_proba(self, X: ArrayLike | pd.DataFrame) -> np.ndarray:
+        """Return the probability that a patient is of none of the classes that this classifier names.
+
+        Parameters
+        ----------
+        X : {array-like, DataFrame} of shape (n_patients, n_features)
+            Features as in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_patients,)
+            Among patients like those of `fit_companion`; 0 throughout where there is no companion.
+        """
+        check_is_fitted(self)
+        if self.companion_ is None:
+            return np.zeros(len(self._check_features(X)))
+        return np.asarray(self.companion_.predict_proba(X)[:, self._foreign_to_this(self.companion_)].sum(axis=1))
+
     def predict_foreign(self, X: ArrayLike | pd.DataFrame) -> np.ndarray:
-        """Name the class of patients who are most likely of none that this classifier names.
+        """Name the class of patients who are recognised as of none that this classifier names.
 
         Parameters
         ----------
@@ -299,16 +345,30 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         Returns
         -------
         ndarray of object of shape (n_patients,)
-            The most probable class to the companion; None where it is a class of this classifier, and
-            throughout where there is no companion.
+            The most probable of the other classes where they have ``foreign_threshold_`` together, else None.
         """
         check_is_fitted(self)
         if self.companion_ is None:
             return np.full(len(self._check_features(X)), None)
-        likeliest = self.companion_.predict(X)
-        foreign = likeliest.astype(object)
-        foreign[np.isin(likeliest, self.classes_.astype(likeliest.dtype))] = None
+        is_foreign = self._foreign_to_this(self.companion_)
+        probability = self.companion_.predict_proba(X)[:, is_foreign]
+        foreign = self.companion_.classes_[is_foreign][probability.argmax(axis=1)].astype(object)
+        foreign[probability.sum(axis=1) < self.foreign_threshold_] = None
         return np.asarray(foreign)
+
+    @property
+    def foreign_classes(self) -> tuple[Any, ...]:
+        """Classes that this classifier does not name but may recognise; none without a companion."""
+        check_is_fitted(self)
+        return (
+            ()
+            if self.companion_ is None
+            else tuple(self.companion_.classes_[self._foreign_to_this(self.companion_)].tolist())
+        )
+
+    def _foreign_to_this(self, companion: PhenotypeClassifier) -> np.ndarray:
+        """Which classes of the companion this classifier does not name."""
+        return np.asarray(~np.isin(companion.classes_, self.classes_.astype(companion.classes_.dtype)))
 
     def decision_function(self, X: ArrayLike | pd.DataFrame) -> np.ndarray:
         """Return calibrated margins.
@@ -548,19 +608,20 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         back = np.argsort(np.argsort(folds, kind="stable"), kind="stable")
         return np.concatenate(margins, axis=1)[:, back]
 
-    def _calibrate(self, patients: DistinctPatients, margins: np.ndarray | None) -> None:
-        """Set calibration, conformal scores and intervals from held-out margins."""
+    def _calibrate(self, patients: DistinctPatients, margins: np.ndarray | None) -> np.ndarray | None:
+        """Set calibration, conformal scores and intervals from held-out margins; return held-out probabilities."""
         n_classes = len(self.classes_)
         if margins is None:
             self._set_calibration(mean_of_parts(2, 1 if n_classes == 2 else n_classes))
             self.conformal_scores_ = [np.empty(0)] * n_classes
             self.venn_abers_grids_ = [np.empty((3, 0))] * n_classes
-            return
+            return None
         self._set_calibration(fit_calibration(margins, patients.codes, patients.weight))
         calibrated = calibrate(margins, self.calibration_slope_, self.calibration_intercept_)
-        self._set_sets_and_intervals(patients, calibrated)
+        return self._set_sets_and_intervals(patients, calibrated)
 
-    def _set_sets_and_intervals(self, patients: DistinctPatients, calibrated: np.ndarray) -> None:
+    def _set_sets_and_intervals(self, patients: DistinctPatients, calibrated: np.ndarray) -> np.ndarray:
+        """Set conformal scores and intervals; return the probabilities of the held-out patients."""
         n_classes = len(self.classes_)
         probability = _probability(calibrated[:, 0] if n_classes == 2 else calibrated)
         of_class = [patients.codes == k for k in range(n_classes)]
@@ -568,6 +629,7 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         self.venn_abers_grids_ = [
             venn_abers_grid(probability[:, k], own, patients.weight) for k, own in enumerate(of_class)
         ]
+        return probability
 
     def _importances(self, patients: DistinctPatients) -> np.ndarray:
         """Shares of the features in both parts, each part counted by how far it moves the margins."""

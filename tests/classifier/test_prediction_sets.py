@@ -11,6 +11,7 @@ from sklearn.isotonic import IsotonicRegression
 from asthma_ml.classifier.prediction_sets import (
     conformal_sets,
     conformal_thresholds,
+    recognising_threshold,
     venn_abers_grid,
     venn_abers_interval,
 )
@@ -40,6 +41,22 @@ def test_both_classes_keep_their_promise_though_one_is_rare():
     sets = conformal_sets(fresh, thresholds)
     for k in (0, 1):
         assert sets[codes == k, k].mean() == pytest.approx(0.9, abs=0.03)
+
+
+def test_three_in_five_foreign_patients_are_recognised_whatever_their_share():
+    rng = np.random.default_rng(0)
+    for n_foreign in (300, 3000):
+        p = np.r_[rng.beta(4, 2, n_foreign), rng.beta(2, 4, 3000)]
+        threshold = recognising_threshold(p, np.arange(len(p)) < n_foreign)
+        assert (rng.beta(4, 2, 10_000) >= threshold).mean() == pytest.approx(0.6, abs=0.05)
+
+
+def test_who_cannot_be_recognised_turns_nobody_else_away():
+    """Probabilities that say nothing lie at the share of foreign patients; a threshold below would turn all away."""
+    rng = np.random.default_rng(0)
+    p, is_foreign = np.clip(rng.normal(0.3, 0.02, 2000), 0, 1), np.arange(2000) < 600
+    assert recognising_threshold(p, is_foreign) == pytest.approx(0.3)
+    assert recognising_threshold(p[:1200], is_foreign[:1200]) == pytest.approx(0.5)
 
 
 def interval_the_long_way(p: np.ndarray, is_class: np.ndarray, at: float) -> tuple[float, float]:
