@@ -26,6 +26,15 @@ from asthma_ml.classifier.prediction_sets import (
     venn_abers_grid,
     venn_abers_interval,
 )
+from asthma_ml.classifier.subgroup_offsets import (
+    CHARACTERISTICS,
+    fit_offsets,
+    most_numbers,
+    strangeness,
+    subgroup_numbers,
+    thresholds_of_patients,
+    total_offsets,
+)
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.variables import TWO_CLASSES, data_dictionary
 
@@ -115,7 +124,10 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         Share of each feature in what moves the margins of the training patients; of the trees' part, the
         share in what their questions gain.
     conformal_scores_ : list of n_classes ndarrays
-        One minus the held-out probability of the own class, sorted, of the patients of each class.
+        One minus the held-out probability of the own class, sorted, of the patients of each class, less on the
+        scale of log-odds what is usual in their subgroups.
+    subgroup_offsets_ : list of n_classes ndarrays of shape (n_characteristics, n_numbers)
+        What is usual in each subgroup, see `fit_offsets`.
     venn_abers_grids_ : list of n_classes ndarrays of shape (3, n_points)
         Probability, lower and upper end.
     companion_ : PhenotypeClassifier or None
@@ -467,7 +479,11 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         """
         decision = self.decision_function(X)
         probability = _probability(decision)
-        thresholds = conformal_thresholds(self.conformal_scores_, self.confidence)
+        thresholds = thresholds_of_patients(
+            conformal_thresholds(self.conformal_scores_, self.confidence),
+            self.subgroup_offsets_,
+            self._subgroups(self._check_features(X)),
+        )
         ends = [venn_abers_interval(p, grid) for p, grid in zip(probability.T, self.venn_abers_grids_, strict=True)]
         low, high = (np.column_stack(end) for end in zip(*ends, strict=True))
         return Assessment(decision, probability, conformal_sets(probability, thresholds), low, high)
@@ -614,6 +630,7 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         if margins is None:
             self._set_calibration(mean_of_parts(2, 1 if n_classes == 2 else n_classes))
             self.conformal_scores_ = [np.empty(0)] * n_classes
+            self.subgroup_offsets_ = [np.zeros((len(CHARACTERISTICS), most_numbers()))] * n_classes
             self.venn_abers_grids_ = [np.empty((3, 0))] * n_classes
             return None
         self._set_calibration(fit_calibration(margins, patients.codes, patients.weight))
@@ -625,11 +642,21 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         n_classes = len(self.classes_)
         probability = _probability(calibrated[:, 0] if n_classes == 2 else calibrated)
         of_class = [patients.codes == k for k in range(n_classes)]
-        self.conformal_scores_ = [np.sort(1.0 - probability[own, k]) for k, own in enumerate(of_class)]
+        strange, subgroups = strangeness(probability), self._subgroups(patients.X)
+        self.subgroup_offsets_ = [
+            fit_offsets(strange[own, k], subgroups[own], self.confidence) for k, own in enumerate(of_class)
+        ]
+        self.conformal_scores_ = [
+            np.sort(expit(strange[own, k] - total_offsets(self.subgroup_offsets_[k], subgroups[own])))
+            for k, own in enumerate(of_class)
+        ]
         self.venn_abers_grids_ = [
             venn_abers_grid(probability[:, k], own, patients.weight) for k, own in enumerate(of_class)
         ]
         return probability
+
+    def _subgroups(self, X: np.ndarray) -> np.ndarray:
+        return subgroup_numbers(X, getattr(self, "feature_names_in_", None))
 
     def _importances(self, patients: DistinctPatients) -> np.ndarray:
         """Shares of the features in both parts, each part counted by how far it moves the margins."""

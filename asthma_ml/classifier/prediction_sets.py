@@ -51,8 +51,8 @@ def conformal_sets(probability: np.ndarray, thresholds: np.ndarray) -> np.ndarra
     ----------
     probability : ndarray of shape (n_patients, n_classes)
         Calibrated probabilities.
-    thresholds : ndarray of shape (n_classes,)
-        From `conformal_thresholds`.
+    thresholds : ndarray of shape (n_classes,) or (n_patients, n_classes)
+        From `conformal_thresholds`, or those of each patient.
 
     Returns
     -------

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -74,6 +77,34 @@ def test_the_grid_holds_the_interval_of_every_patient_it_was_made_from(seed):
     np.testing.assert_allclose(
         np.column_stack([low, high]), [interval_the_long_way(p, is_class, at) for at in p], atol=1e-9
     )
+
+
+@pytest.fixture(scope="module")
+def oracle() -> dict:
+    """Answers of the libraries venn-abers and crepes, made by benchmarks/oracle_of_sets.py."""
+    return json.loads(Path(__file__).with_name("oracle_of_sets.json").read_text(encoding="utf-8"))
+
+
+def test_intervals_are_those_of_the_library_venn_abers(oracle):
+    """Where the library's interval does not hold the reported probability, ours is widened to it."""
+    seen, codes, fresh = (np.array(oracle[name]) for name in ("seen", "codes", "fresh"))
+    low, high = venn_abers_interval(fresh, venn_abers_grid(seen, codes == 1, np.ones(len(seen))))
+    theirs = np.array(oracle["venn_abers"])
+    as_seen = np.isin(fresh, seen)
+    assert as_seen.sum() >= 20
+    np.testing.assert_allclose(low[as_seen], np.minimum(theirs[:, 0], fresh)[as_seen], atol=1e-6)
+    np.testing.assert_allclose(high[as_seen], np.maximum(theirs[:, 1], fresh)[as_seen], atol=1e-6)
+    between = np.column_stack([low, high])[~as_seen]
+    widened = np.column_stack([np.minimum(theirs[:, 0], fresh), np.maximum(theirs[:, 1], fresh)])[~as_seen]
+    assert np.abs(between - widened).mean() < 0.02, "ours are interpolated between patients"
+
+
+@pytest.mark.parametrize("confidence", ["0.6", "0.8", "0.9"])
+def test_sets_are_those_of_the_library_crepes(oracle, confidence):
+    seen, codes, fresh = (np.array(oracle[name]) for name in ("seen", "codes", "fresh"))
+    own = [seen[codes == 0], 1 - seen[codes == 1]]
+    sets = conformal_sets(np.column_stack([1 - fresh, fresh]), conformal_thresholds(own, float(confidence)) + 1e-9)
+    np.testing.assert_array_equal(sets, np.array(oracle["sets"][confidence], dtype=bool))
 
 
 def test_intervals_hold_the_reported_probability_and_narrow_with_patients():
