@@ -136,6 +136,10 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         Probability of the other classes together from which a patient counts as of one of them.
     feature_range_ : ndarray of shape (2, n_features)
         Smallest and largest training value as encoded, NaN for a feature that was never measured.
+    measured_share_ : ndarray of shape (n_features,)
+        Share of the training patients in whom each feature was measured.
+    mean_scores_ : ndarray of shape (n_scores,)
+        Mean of each normal score of ``linear_`` among those in whom it was measured.
     n_patients_ : int
         Training rows of positive weight.
     n_distinct_patients_ : int
@@ -236,6 +240,7 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
             margins = self._out_of_fold_margins(patients, scores, completed)
             self.linear_ = scores.with_coefficients(completed, patients.codes, patients.weight, self.linear_penalty)
             self.trees_ = self._fit_trees(patients.X, patients.codes, patients.weight)
+        self._remember_scores(patients)
         held_out = self._calibrate(patients, margins)
         self.feature_importances_ = self._importances(patients)
         self.companion_: PhenotypeClassifier | None = None
@@ -561,6 +566,14 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         self.n_patients_ = len(X)
         self.class_counts_ = np.bincount(codes)
         self.feature_range_ = np.array([np.fmin.reduce(X), np.fmax.reduce(X)])
+
+    def _remember_scores(self, patients: DistinctPatients) -> None:
+        """Remember what the training patients are like as a whole, for comparison with others."""
+        scores, weight = self.linear_.scores_, patients.weight
+        known = weight @ np.isfinite(patients.X)
+        self.measured_share_ = known / weight.sum()
+        total = weight @ np.nan_to_num(scores.transform(patients.X))
+        self.mean_scores_ = total / np.maximum(known[scores.source_], 1e-12)
 
     def _check_features(self, X: ArrayLike | pd.DataFrame) -> np.ndarray:
         encoded = encode_features(X) if isinstance(X, pd.DataFrame) else X

@@ -153,6 +153,8 @@ def evaluate_command(
     if risk_plot:
         draw_risk_coverage(metrics, risk_plot)
     write_text(json.dumps(metrics, indent=2) + "\n", output)
+    for warning in metrics.pop("warnings"):
+        say(f"warning: {warning}")
     for reason, n in metrics.pop("left_out").items():
         say(f"left out: {n} rows, {reason}")
     say(readable(metrics))
