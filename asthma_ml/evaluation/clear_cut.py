@@ -36,8 +36,8 @@ def clear_cut(patients: pd.DataFrame, labels: pd.Series[str], truth: pd.DataFram
     Returns
     -------
     ndarray of bool of shape (n_patients,)
-        The recorded class is the true one, and each drive lies `CLEAR_MARGIN` of its standard deviation among
-        these patients from its border or more. A patient without a row in the truth is not clear-cut.
+        The recorded class is the true one, and each drive lies `CLEAR_MARGIN` of its standard deviation in the
+        truth from its border or more. A patient without a row in the truth is not clear-cut.
 
     Raises
     ------
@@ -65,6 +65,6 @@ def clear_cut(patients: pd.DataFrame, labels: pd.Series[str], truth: pd.DataFram
     true = by_patient.reindex(patients[ID].astype(str).to_list())
     clear = (true[f"true_{LABEL}"].astype(str) == labels.astype(str).to_numpy()).to_numpy()
     for drive, border in BORDERS.items():
-        value = pd.to_numeric(true[drive]).to_numpy(dtype=float)
-        clear = clear & (np.abs(value - true_phenotype.coefficients[border]) >= CLEAR_MARGIN * np.nanstd(value))
+        value, spread = pd.to_numeric(true[drive]).to_numpy(dtype=float), float(np.std(pd.to_numeric(truth[drive])))
+        clear = clear & (np.abs(value - true_phenotype.coefficients[border]) >= CLEAR_MARGIN * spread)
     return np.asarray(clear)
