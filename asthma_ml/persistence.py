@@ -28,7 +28,7 @@ from asthma_ml.errors import AsthmaMLError, ModelFileError, UnusableInputError
 from asthma_ml.patients import write_bytes, write_text
 from asthma_ml.variables import data_dictionary
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 SELF_TEST_TOLERANCE = 1e-9
 """Largest difference of a probability between writing and loading."""
 

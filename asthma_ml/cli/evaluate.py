@@ -206,7 +206,7 @@ def _flat(metrics: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, s
         if isinstance(value, Mapping) and set(value) != _INTERVAL:
             yield from _flat(value, f"{prefix}{name}.")
         elif isinstance(value, list):
-            if len(value) <= _LONGEST_LIST:
+            if 0 < len(value) <= _LONGEST_LIST:
                 yield f"{prefix}{name}", ", ".join(str(item) for item in value)
         else:
             yield f"{prefix}{name}", _shown(value)
