@@ -139,6 +139,8 @@ def _rebuilt(arrays: Mapping[str, np.ndarray], place: str = "") -> CompiledClass
         linear=linear,
         branches=branches,
         confidence=float(arrays[f"{place}confidence"]),
+        foreign_threshold_=float(arrays[f"{place}foreign_threshold_"]),
+        subgroup_offsets_=_numbered(arrays, f"{place}subgroup_offsets_"),
         venn_abers_grids_=_numbered(arrays, f"{place}venn_abers_grids_"),
         companion_=_rebuilt(arrays, companion) if any(name.startswith(companion) for name in arrays) else None,
         background=_of(Background, arrays, background, n_patients=int(arrays[f"{background}n_patients"]))
@@ -169,6 +171,8 @@ def _check_places(compiled: CompiledClassifier) -> None:
         (linear.starts, (n_scores + 1,)),
         (linear.values, linear.knots.shape),
         (linear.mean, (n_scores,)),
+        (compiled.mean_scores_, (n_scores,)),
+        (compiled.measured_share_, (n_features,)),
         (linear.direction, (n_scores,)),
         (linear.covariance, (n_scores, n_scores)),
         (linear.coefficients, (n_scores, n_margins)),

@@ -18,7 +18,7 @@ from asthma_ml.classifier import Classifier, first_names
 from asthma_ml.errors import AsthmaMLError, ModelFileError
 from asthma_ml.variables import data_dictionary
 
-FORMAT, FORMAT_VERSION = "asthma_ml model", 2
+FORMAT, FORMAT_VERSION = "asthma_ml model", 3
 SELF_TEST_TOLERANCE = 1e-9
 """Largest difference of a probability between writing and loading."""
 

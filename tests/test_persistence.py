@@ -297,7 +297,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("changes", "message"),
         [
-            ({"format_version": 99}, "has model format 99, this version reads 2"),
+            ({"format_version": 99}, f"has model format 99, this version reads {persistence.FORMAT_VERSION}"),
             ({"format": "another"}, "no asthma_ml model file"),
             ({"estimator_sha256": "0" * 64}, "does not match its checksum"),
             ({"data_dictionary": []}, "unit or levels of age_years, .* have changed"),

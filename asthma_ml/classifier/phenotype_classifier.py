@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.utils import Tags, check_consistent_length, column_or_1d
@@ -19,13 +20,25 @@ from asthma_ml.classifier.assessment import (
     assess_margins,
     classes_without_threshold,
     foreign_classes,
+    foreign_probability,
+    foreign_to,
     probability_of_margins,
+    recognised_classes,
 )
 from asthma_ml.classifier.calibration import LinearCalibration, calibrate, fit_calibration, mean_of_parts
 from asthma_ml.classifier.distinct_patients import DistinctPatients, distinct_patients
 from asthma_ml.classifier.encoding import align_features, encode_features, refuse_forbidden_features
+from asthma_ml.classifier.linear_margins import LinearMargins
 from asthma_ml.classifier.linear_part import LinearPart
-from asthma_ml.classifier.prediction_sets import conformal_thresholds, venn_abers_grid
+from asthma_ml.classifier.prediction_sets import conformal_thresholds, recognising_threshold, venn_abers_grid
+from asthma_ml.classifier.subgroup_offsets import (
+    CHARACTERISTICS,
+    fit_offsets,
+    most_numbers,
+    strangeness,
+    subgroup_numbers,
+    total_offsets,
+)
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.variables import TWO_CLASSES, data_dictionary
 
@@ -93,13 +106,22 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         Share of each feature in what moves the margins of the training patients; of the trees' part, the
         share in what their questions gain.
     conformal_scores_ : list of n_classes ndarrays
-        One minus the held-out probability of the own class, sorted, of the patients of each class.
+        One minus the held-out probability of the own class, sorted, of the patients of each class, less on the
+        scale of log-odds what is usual in their subgroups.
+    subgroup_offsets_ : list of n_classes ndarrays of shape (n_characteristics, n_numbers)
+        What is usual in each subgroup, see `fit_offsets`.
     venn_abers_grids_ : list of n_classes ndarrays of shape (3, n_points)
         Probability, lower and upper end.
     companion_ : PhenotypeClassifier or None
         What tells patients of other classes from those of this model, see `fit_companion`.
+    foreign_threshold_ : float
+        Probability of the other classes together from which a patient counts as of one of them.
     feature_range_ : ndarray of shape (2, n_features)
         Smallest and largest training value as encoded, NaN for a feature that was never measured.
+    measured_share_ : ndarray of shape (n_features,)
+        Share of the training patients in whom each feature was measured.
+    mean_scores_ : ndarray of shape (n_scores,)
+        Mean of each normal score of ``linear_`` among those in whom it was measured.
     n_patients_ : int
         Training rows of positive weight.
     n_distinct_patients_ : int
@@ -178,6 +200,17 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             What scikit-learn's checks find.
         """
+        self._fit(X, y, sample_weight, groups)
+        return self
+
+    def _fit(
+        self,
+        X: ArrayLike | pd.DataFrame,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Fit everything; return the class of each distinct patient and the held-out probabilities, if any."""
         self._check_parameters()
         X, codes, weight, grouped = self._check_training_data(X, y, sample_weight, groups)
         self._remember_training_data(X, codes)
@@ -189,10 +222,12 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
             margins = self._out_of_fold_margins(patients, scores, completed)
             self.linear_ = scores.with_coefficients(completed, patients.codes, patients.weight, self.linear_penalty)
             self.trees_ = self._fit_trees(patients.X, patients.codes, patients.weight)
-        self._calibrate(patients, margins)
+        self._remember_scores(patients)
+        held_out = self._calibrate(patients, margins)
         self.feature_importances_ = self._importances(patients)
         self.companion_: PhenotypeClassifier | None = None
-        return self
+        self.foreign_threshold_ = np.inf
+        return patients.codes, held_out
 
     def recalibrate(self, X: ArrayLike | pd.DataFrame, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit calibration, prediction sets and intervals anew to other patients; both parts stay as they are.
@@ -259,16 +294,47 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         ------
         UnusableInputError
             If `y` lacks a class of this classifier or has no other.
+
+        Notes
+        -----
+        A patient counts as of another class where the probability of all other classes together reaches
+        ``foreign_threshold_``. No other rule turns fewer patients of this classifier's classes away while it
+        recognises as many of the others (Neyman and Pearson). The threshold is the one that recognises
+        three in five of the held-out patients of other classes, whatever their share in a clinic, but
+        never so low that it turns more away than it recognises.
         """
         check_is_fitted(self)
-        companion = clone(self).set_params(n_trees=_TREES_OF_A_COMPANION).fit(X, y)
+        companion = clone(self).set_params(n_trees=_TREES_OF_A_COMPANION)
+        codes, held_out = companion._fit(X, y)
         if not set(self.classes_) < set(companion.classes_):
             raise UnusableInputError("a companion needs patients of every class of the classifier, and of others")
         self.companion_ = companion
+        is_foreign = foreign_to(self.classes_, companion.classes_)
+        self.foreign_threshold_ = (
+            0.5 if held_out is None else recognising_threshold(held_out[:, is_foreign].sum(axis=1), is_foreign[codes])
+        )
         return self
 
+    def predict_foreign_proba(self, X: ArrayLike | pd.DataFrame) -> np.ndarray:
+        """Return the probability that a patient is of none of the classes that this classifier names.
+
+        Parameters
+        ----------
+        X : {array-like, DataFrame} of shape (n_patients, n_features)
+            Features as in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_patients,)
+            Among patients like those of `fit_companion`; 0 throughout where there is no companion.
+        """
+        check_is_fitted(self)
+        if self.companion_ is None:
+            return np.zeros(len(self._check_features(X)))
+        return foreign_probability(self, X)
+
     def predict_foreign(self, X: ArrayLike | pd.DataFrame) -> np.ndarray:
-        """Name the class of patients who are most likely of none that this classifier names.
+        """Name the class of patients who are recognised as of none that this classifier names.
 
         Parameters
         ----------
@@ -278,13 +344,18 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         Returns
         -------
         ndarray of object of shape (n_patients,)
-            The most probable class to the companion; None where it is a class of this classifier, and
-            throughout where there is no companion.
+            The most probable of the other classes where they have ``foreign_threshold_`` together, else None.
         """
         check_is_fitted(self)
         if self.companion_ is None:
             return np.full(len(self._check_features(X)), None)
-        return foreign_classes(self.companion_.predict(X), self.classes_)
+        return recognised_classes(self, X)
+
+    @property
+    def foreign_classes(self) -> tuple[Any, ...]:
+        """Classes that this classifier does not name but may recognise; none without a companion."""
+        check_is_fitted(self)
+        return foreign_classes(self)
 
     def decision_function(self, X: ArrayLike | pd.DataFrame) -> np.ndarray:
         """Return calibrated margins.
@@ -381,7 +452,7 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         Assessment
             What `decision_function`, `predict_proba`, `predict_set` and `predict_interval` return.
         """
-        return assess_margins(self, self.decision_function(X))
+        return assess_margins(self, self.decision_function(X), self._check_features(X))
 
     def encode(self, table: pd.DataFrame) -> pd.DataFrame:
         """Pick the columns of this model from a table of patients, as the trees see them.
@@ -406,6 +477,12 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         if names is None:
             raise UnusableInputError("the model knows no column names; fit it on a DataFrame to use it on tables")
         return encode_features(align_features(table, names))
+
+    @property
+    def linear_margins(self) -> LinearMargins:
+        """What the linear part computes margins from."""
+        check_is_fitted(self)
+        return self.linear_.as_arrays()
 
     @property
     def conformal_thresholds(self) -> np.ndarray:
@@ -461,6 +538,14 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         self.n_patients_ = len(X)
         self.class_counts_ = np.bincount(codes)
         self.feature_range_ = np.array([np.fmin.reduce(X), np.fmax.reduce(X)])
+
+    def _remember_scores(self, patients: DistinctPatients) -> None:
+        """Remember what the training patients are like as a whole, for comparison with others."""
+        scores, weight = self.linear_.scores_, patients.weight
+        known = weight @ np.isfinite(patients.X)
+        self.measured_share_ = known / weight.sum()
+        total = weight @ np.nan_to_num(scores.transform(patients.X))
+        self.mean_scores_ = total / np.maximum(known[scores.source_], 1e-12)
 
     def _check_features(self, X: ArrayLike | pd.DataFrame) -> np.ndarray:
         encoded = encode_features(X) if isinstance(X, pd.DataFrame) else X
@@ -524,26 +609,39 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         back = np.argsort(np.argsort(folds, kind="stable"), kind="stable")
         return np.concatenate(margins, axis=1)[:, back]
 
-    def _calibrate(self, patients: DistinctPatients, margins: np.ndarray | None) -> None:
-        """Set calibration, conformal scores and intervals from held-out margins."""
+    def _calibrate(self, patients: DistinctPatients, margins: np.ndarray | None) -> np.ndarray | None:
+        """Set calibration, conformal scores and intervals from held-out margins; return held-out probabilities."""
         n_classes = len(self.classes_)
         if margins is None:
             self._set_calibration(mean_of_parts(2, 1 if n_classes == 2 else n_classes))
             self.conformal_scores_ = [np.empty(0)] * n_classes
+            self.subgroup_offsets_ = [np.zeros((len(CHARACTERISTICS), most_numbers()))] * n_classes
             self.venn_abers_grids_ = [np.empty((3, 0))] * n_classes
-            return
+            return None
         self._set_calibration(fit_calibration(margins, patients.codes, patients.weight))
         calibrated = calibrate(margins, self.calibration_slope_, self.calibration_intercept_)
-        self._set_sets_and_intervals(patients, calibrated)
+        return self._set_sets_and_intervals(patients, calibrated)
 
-    def _set_sets_and_intervals(self, patients: DistinctPatients, calibrated: np.ndarray) -> None:
+    def _set_sets_and_intervals(self, patients: DistinctPatients, calibrated: np.ndarray) -> np.ndarray:
+        """Set conformal scores and intervals; return the probabilities of the held-out patients."""
         n_classes = len(self.classes_)
         probability = probability_of_margins(calibrated[:, 0] if n_classes == 2 else calibrated)
         of_class = [patients.codes == k for k in range(n_classes)]
-        self.conformal_scores_ = [np.sort(1.0 - probability[own, k]) for k, own in enumerate(of_class)]
+        strange, subgroups = strangeness(probability), self._subgroups(patients.X)
+        self.subgroup_offsets_ = [
+            fit_offsets(strange[own, k], subgroups[own], self.confidence) for k, own in enumerate(of_class)
+        ]
+        self.conformal_scores_ = [
+            np.sort(expit(strange[own, k] - total_offsets(self.subgroup_offsets_[k], subgroups[own])))
+            for k, own in enumerate(of_class)
+        ]
         self.venn_abers_grids_ = [
             venn_abers_grid(probability[:, k], own, patients.weight) for k, own in enumerate(of_class)
         ]
+        return probability
+
+    def _subgroups(self, X: np.ndarray) -> np.ndarray:
+        return subgroup_numbers(X, getattr(self, "feature_names_in_", None))
 
     def _importances(self, patients: DistinctPatients) -> np.ndarray:
         """Shares of the features in both parts, each part counted by how far it moves the margins."""

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+SHARE_RECOGNISED = 0.6
+"""Share of the patients of other classes than a classifier names whom it shall recognise."""
+
 _LARGEST_GRID = 256
 
 
@@ -49,8 +52,8 @@ def conformal_sets(probability: np.ndarray, thresholds: np.ndarray) -> np.ndarra
     ----------
     probability : ndarray of shape (n_patients, n_classes)
         Calibrated probabilities.
-    thresholds : ndarray of shape (n_classes,)
-        From `conformal_thresholds`.
+    thresholds : ndarray of shape (n_classes,) or (n_patients, n_classes)
+        From `conformal_thresholds`, or those of each patient.
 
     Returns
     -------
@@ -58,6 +61,32 @@ def conformal_sets(probability: np.ndarray, thresholds: np.ndarray) -> np.ndarra
         Membership of each class. No class at all: the patient is unlike the patients of every class.
     """
     return np.asarray(1.0 - probability <= thresholds)
+
+
+def recognising_threshold(probability: np.ndarray, is_foreign: np.ndarray) -> float:
+    """Find from which probability of being foreign on a patient is taken for foreign.
+
+    Parameters
+    ----------
+    probability : ndarray of shape (n_patients,)
+        Held-out probability of being foreign.
+    is_foreign : ndarray of bool of shape (n_patients,)
+        Who is.
+
+    Returns
+    -------
+    float
+        Recognises `SHARE_RECOGNISED` of the foreign patients; at least their share among all patients,
+        where foreign patients and others are recognised at the same rate.
+
+    Examples
+    --------
+    >>> recognising_threshold(np.array([0.9, 0.8, 0.7, 0.6, 0.3, 0.1]), np.array([1, 1, 1, 1, 0, 0], dtype=bool))
+    0.7
+    """
+    strangeness = 1.0 - probability[is_foreign]
+    enough = 1.0 - float(conformal_thresholds([strangeness], SHARE_RECOGNISED)[0])
+    return round(max(enough, float(is_foreign.mean())), 12)
 
 
 def venn_abers_grid(probability: np.ndarray, is_class: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -27,7 +27,6 @@ from asthma_ml.cli.options import (
 
 if TYPE_CHECKING:
     from asthma_ml.evaluation.bayes_limit_beside_model import Origin
-    from asthma_ml.patients import PatientTable
 
 _INTERVAL = {"value", "lower", "upper"}
 _LONGEST_LIST = 4
@@ -38,7 +37,7 @@ _LONGEST_LIST = 4
     epilog=examples(
         "evaluate other_cohort.csv --model model.aml",
         "evaluate other_cohort.csv --model model.aml -o metrics.json",
-        "evaluate other_cohort.csv --model model.aml --plot decision_curves.svg -o metrics.json",
+        "evaluate other_cohort.csv --plot decision_curves.svg --risk-plot risk_coverage.svg -o metrics.json",
         "evaluate other_cohort.csv --model model.aml --truth other_truth.csv --twins",
         "evaluate other_cohort.csv --model model.aml --limit --limit-patients 500",
     ),
@@ -51,7 +50,7 @@ _LONGEST_LIST = 4
     "--truth",
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False),
-    help="The truth of a generated cohort: also judge the adherence gate on it.",
+    help="The truth of a generated cohort: also judge the adherence gate and what becomes of clear-cut patients.",
 )
 @click.option(
     "--twins",
@@ -93,6 +92,12 @@ _LONGEST_LIST = 4
     callback=writable(FIGURE_SUFFIXES, standard_output=False),
     help="Decision curves of the model and the reference rules: .png or .svg.",
 )
+@click.option(
+    "--risk-plot",
+    metavar="FILE",
+    callback=writable(FIGURE_SUFFIXES, standard_output=False),
+    help="Accuracy against the share of patients called, and how other diseases are recognised: .png or .svg.",
+)
 @output_option(text="Where the metrics go, as JSON; the standard output if left out.")
 @with_verbosity
 def evaluate_command(
@@ -103,6 +108,7 @@ def evaluate_command(
     columns: str | None,
     output: str,
     plot: str | None,
+    risk_plot: str | None,
     truth: str | None,
     limit: bool,
     twins: bool,
@@ -124,12 +130,15 @@ def evaluate_command(
     from asthma_ml.shipped import shipped_model_path
 
     model_path = model or shipped_model_path()
-    refuse_overwriting([file, columns, model_path, truth], [output, *filter(None, [plot])])
+    refuse_overwriting([file, columns, model_path, truth], [output, *filter(None, [plot, risk_plot])])
     origin = _origin(file, limit or twins, how)
     classifier, patients = load_model(model_path), read_patients(file, columns)
-    metrics = evaluate_patients(classifier, patients, label)
-    if truth:
-        metrics["adherence_gate"] = _gate_on_truth(patients, truth)
+    true = read_patients(truth).raw if truth else None
+    metrics = evaluate_patients(classifier, patients, label, truth=true)
+    if true is not None:
+        from asthma_ml.evaluation.adherence_truth import judge_adherence_gate
+
+        metrics["adherence_gate"] = judge_adherence_gate(patients.values, true)
     if origin is not None and limit:
         from asthma_ml.evaluation.bayes_limit_beside_model import limit_beside_model
 
@@ -141,20 +150,17 @@ def evaluate_command(
         metrics["steroid_masking"] = masking_of_file(classifier, patients, origin)
     if plot:
         draw_decision_curves(metrics, plot)
+    if risk_plot:
+        draw_risk_coverage(metrics, risk_plot)
     write_text(json.dumps(metrics, indent=2) + "\n", output)
+    for warning in metrics.pop("warnings"):
+        say(f"warning: {warning}")
     for reason, n in metrics.pop("left_out").items():
         say(f"left out: {n} rows, {reason}")
     say(readable(metrics))
     for table in evaluation_tables(metrics):
         say(f"\n{table}")
     say(f"\n{RESEARCH_NOTE}")
-
-
-def _gate_on_truth(patients: PatientTable, truth: str) -> dict[str, Any]:
-    from asthma_ml.evaluation.adherence_truth import judge_adherence_gate
-    from asthma_ml.patients import read_patients
-
-    return judge_adherence_gate(patients.values, read_patients(truth).raw)
 
 
 def draw_decision_curves(metrics: Mapping[str, Any], path: str) -> None:
@@ -166,6 +172,14 @@ def draw_decision_curves(metrics: Mapping[str, Any], path: str) -> None:
     if "reference_rules" not in metrics:
         raise UnusableInputError("--plot: decision curves need a model with the class th2_high")
     write_figure(decision_curve_figure(metrics["reference_rules"]), path)
+
+
+def draw_risk_coverage(metrics: Mapping[str, Any], path: str) -> None:
+    """Write what abstaining buys."""
+    from asthma_ml.cli.explain import write_figure
+    from asthma_ml.evaluation.risk_coverage_plot import risk_coverage_figure
+
+    write_figure(risk_coverage_figure(metrics), path)
 
 
 def _origin(file: str, asked: bool, how: Mapping[str, Any]) -> Origin | None:
@@ -192,7 +206,7 @@ def _flat(metrics: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, s
         if isinstance(value, Mapping) and set(value) != _INTERVAL:
             yield from _flat(value, f"{prefix}{name}.")
         elif isinstance(value, list):
-            if len(value) <= _LONGEST_LIST:
+            if 0 < len(value) <= _LONGEST_LIST:
                 yield f"{prefix}{name}", ", ".join(str(item) for item in value)
         else:
             yield f"{prefix}{name}", _shown(value)

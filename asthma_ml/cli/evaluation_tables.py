@@ -68,7 +68,20 @@ def _kinds(rows: Sequence[Mapping[str, Any]]) -> str:
     names = ("not_called", "several_classes_in_set", "undecided", "recognised")
     lines = [[row["kind"], str(row["n"]), *(_figure(row[name]) for name in names)] for row in rows]
     head = ["label", "n", "not called", "several in the set", "either of the two", "recognised as another class"]
-    return _aligned("Patients left undecided, by label", head, lines)
+    table = _aligned("Patients left undecided, by label", head, lines)
+    doubts = list(rows[0]["doubts"])
+    shares = [[row["kind"], *(f"{row['doubts'][doubt]:.0%}" for doubt in doubts)] for row in rows]
+    return f"{table}\n\n{_aligned('Why they are not called', ['label', *doubts], shares)}"
+
+
+def _recognition(found: Mapping[str, Any]) -> str:
+    names = ("share_recognised", "share_turned_away")
+    rows = [[name.replace("_", " "), *(f"{value:.0%}" for value in found[name])] for name in names]
+    title = (
+        f"Telling {found['n_of_other_labels']} patients of other labels from the others: AUC {found['auc']:.3f}; "
+        "of the model's classes are turned away"
+    )
+    return _aligned(title, rows[0], rows[1:])
 
 
 def _risk_coverage(found: Mapping[str, Any]) -> str:
@@ -130,6 +143,7 @@ _TABLES: Mapping[str, Callable[[Any], str]] = {
     "reference_rules": _rules,
     "subgroups": _subgroups,
     "kinds": _kinds,
+    "recognition": _recognition,
     "risk_coverage": _risk_coverage,
     "adherence_gate": _adherence_gate,
     "steroid_masking": _steroid_masking,

@@ -18,12 +18,19 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from asthma_ml.classifier import first_names
 from asthma_ml.errors import UnusableInputError
+from asthma_ml.evaluation.clear_cut import clear_cut
 from asthma_ml.evaluation.intervals import INTERVAL, N_BOOTSTRAP, share
-from asthma_ml.evaluation.kinds_of_patient import risk_coverage, undecided_by_kind
+from asthma_ml.evaluation.kinds_of_patient import recognition, risk_coverage, undecided_by_kind
 from asthma_ml.evaluation.reference_rules import beside_reference_rules
-from asthma_ml.evaluation.subgroups import judge_subgroups
+from asthma_ml.evaluation.subgroups import falls_of_coverage, judge_subgroups
 from asthma_ml.explanation import judge_calls
-from asthma_ml.prediction import calls_by_label, refuse_table_without_features
+from asthma_ml.prediction import (
+    calls_by_label,
+    departures,
+    refuse_table_without_features,
+    said_of_departures,
+    sums_of_table,
+)
 from asthma_ml.training import LabelledPatients, labelled_patients
 from asthma_ml.variables import LABEL, SITE
 
@@ -126,7 +133,12 @@ def score_probabilities(
 
 
 def evaluate_patients(
-    model: PhenotypeClassifier, patients: PatientTable, label: str = LABEL, *, seed: int = 0
+    model: PhenotypeClassifier,
+    patients: PatientTable,
+    label: str = LABEL,
+    *,
+    truth: pd.DataFrame | None = None,
+    seed: int = 0,
 ) -> dict[str, Any]:
     """Measure a fitted classifier on a labelled patient table, with the patients of no class of it.
 
@@ -138,6 +150,8 @@ def evaluate_patients(
         As read by `read_patients`, others than those it was trained on.
     label : str
         Column that holds the class.
+    truth : DataFrame, default=None
+        Of a generated cohort; tells who is clear-cut.
     seed : int
         Seed of the bootstrap.
 
@@ -148,8 +162,11 @@ def evaluate_patients(
         among them; `called`, over all labelled rows, the share that is called, and for each class the
         predictive value of its call, the share of those so called who are of the class (Wilson
         intervals); `kinds`, see `undecided_by_kind`; `risk_coverage`, see there, of `classes_of_the_model` and of
-        `all_labelled`, where a patient of another label is never right; `other_labels`, what the model calls
-        the patients of other labels, see `calls_by_label`.
+        `all_labelled`, where a patient of another label is never right and the surest are
+        the likeliest to be of the class, of all that there are; `recognition`, see there, where the
+        model has learned to recognise others and there are some; `other_labels`, what the model calls the
+        patients of other labels, see `calls_by_label`; `warnings`, what is said where the patients are not like the
+        training patients or prediction sets hold a class less often than they promise.
 
     Raises
     ------
@@ -158,11 +175,12 @@ def evaluate_patients(
     """
     refuse_table_without_features(model, patients)
     labelled = labelled_patients(patients, label, [str(name) for name in model.classes_])
-    features = _with_site(labelled, patients)
+    found = evaluate_model(model, _with_site(labelled, patients), labelled.labels.to_numpy(), seed=seed)
     return {
-        **evaluate_model(model, features, labelled.labels.to_numpy(), seed=seed),
+        **found,
+        "warnings": [*_departures(model, labelled), *falls_of_coverage(found["subgroups"][0], model.confidence)],
         "left_out": dict(labelled.left_out),
-        **_of_every_kind(model, labelled),
+        **_of_every_kind(model, labelled, _clear_cut(patients, labelled, truth)),
         "other_labels": calls_by_label(model, labelled.other_features, labelled.other_labels),
     }
 
@@ -174,19 +192,39 @@ def _with_site(labelled: LabelledPatients, patients: PatientTable) -> pd.DataFra
     return labelled.features.assign(**{SITE: patients.values[SITE].to_numpy()[labelled.rows]})
 
 
-def _of_every_kind(model: PhenotypeClassifier, labelled: LabelledPatients) -> dict[str, Any]:
+def _departures(model: PhenotypeClassifier, labelled: LabelledPatients) -> list[str]:
+    """What is said where these patients, all labels together, are not like the training patients."""
+    everybody = pd.concat([labelled.features, labelled.other_features], ignore_index=True)
+    said = said_of_departures(departures(model, sums_of_table(model, model.encode(everybody))), len(everybody))
+    return [said] if said else []
+
+
+def _clear_cut(
+    patients: PatientTable, labelled: LabelledPatients, truth: pd.DataFrame | None
+) -> NDArray[np.bool_] | None:
+    """Who among the patients of the model's classes is clear-cut, None where that is not known."""
+    return None if truth is None else clear_cut(patients.values.iloc[labelled.rows], labelled.labels, truth)
+
+
+def _of_every_kind(
+    model: PhenotypeClassifier, labelled: LabelledPatients, clear: NDArray[np.bool_] | None
+) -> dict[str, Any]:
     """What the model decides over its own classes and the other labels."""
     encoded = model.encode(pd.concat([labelled.features, labelled.other_features], ignore_index=True))
     labels = pd.concat([labelled.labels, labelled.other_labels], ignore_index=True).astype(str).to_numpy()
     calls = judge_calls(model, encoded)
     confidence, right = calls.probability.max(axis=1), calls.most_probable.astype(str) == labels
     n_own = len(labelled.labels)
+    named = np.arange(len(labels)) < n_own
+    clear = None if clear is None else np.r_[clear, np.zeros(len(labels) - n_own, dtype=bool)]
+    recognised = model.foreign_classes and not named.all()
     return {
         "called": _called(calls.called, labels, [str(name) for name in model.classes_]),
-        "kinds": undecided_by_kind(calls, model.predict_foreign(encoded), labels),
+        "kinds": undecided_by_kind(calls, model.predict_foreign(encoded), labels, clear),
+        **({"recognition": recognition(calls.foreign, named)} if recognised else {}),
         "risk_coverage": {
             "classes_of_the_model": risk_coverage(confidence[:n_own], right[:n_own]),
-            "all_labelled": risk_coverage(confidence, right),
+            "all_labelled": risk_coverage(confidence * (1 - calls.foreign), right),
         },
     }
 

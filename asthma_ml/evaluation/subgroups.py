@@ -27,6 +27,9 @@ with 20 the intervals say how little is known."""
 FEWEST_OF_A_SITE = 10
 """Patients below which a site is not named."""
 
+LEAST_FALL = 0.015
+"""Share by which coverage has to miss its promise to be told."""
+
 NOT_RECORDED = "not recorded"
 SMALL_SITES = "sites of few patients"
 AGE_BANDS = {"under 40 years": 0.0, "40 to 64 years": 40.0, "65 years and over": 65.0}
@@ -184,6 +187,39 @@ def judge_subgroups(
         row |= calibration(positive, probability[member, of_class]) if row["judged"] else {}
         rows.append(row | {"coverage": _coverage(covered[member], codes[member], classes)})
     return rows
+
+
+def falls_of_coverage(row: Mapping[str, Any], confidence: float) -> list[str]:
+    """Say which classes the prediction sets hold less often than they promise.
+
+    Parameters
+    ----------
+    row : Mapping
+        Of all patients, from `judge_subgroups`.
+    confidence : float
+        What the sets promise.
+
+    Returns
+    -------
+    list of str
+        A line for each class whose whole interval lies below the promise and whose coverage misses it by
+        `LEAST_FALL` or more.
+
+    Examples
+    --------
+    >>> row = {"coverage": {"th2_high": {"n": 500, "value": 0.82, "lower": 0.78, "upper": 0.85}}}
+    >>> falls_of_coverage(row, 0.9)
+    ['prediction sets hold th2_high in 82% (78% to 85%) of its patients, though 90% were promised']
+    """
+    return [
+        f"prediction sets hold {name} in {found['value']:.0%} ({found['lower']:.0%} to {found['upper']:.0%}) "
+        f"of its patients, though {confidence:.0%} were promised"
+        for name, found in row["coverage"].items()
+        if name != "all"
+        and "value" in found
+        and found["upper"] < confidence
+        and found["value"] <= confidence - LEAST_FALL
+    ]
 
 
 def _members(table: pd.DataFrame) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:

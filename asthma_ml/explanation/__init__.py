@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from asthma_ml.explanation.attribution import explained_classes
-from asthma_ml.explanation.calls import MINIMUM_PROBABILITY, STATUSES, Calls, judge_calls, not_considered
+from asthma_ml.explanation.calls import DOUBTS, MINIMUM_PROBABILITY, STATUSES, Calls, judge_calls, not_considered
 from asthma_ml.explanation.compiled_classifier import (
     CompiledClassifier,
     compile,  # noqa: A004
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ADDITIVITY_TOLERANCE",
+    "DOUBTS",
     "MINIMUM_PROBABILITY",
     "STATUSES",
     "Calls",

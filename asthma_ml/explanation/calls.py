@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from asthma_ml.classifier import Classifier, first_names, joined, text_of_patterns
+from asthma_ml.classifier import Assessment, Classifier, first_names, joined, text_of_patterns
 from asthma_ml.classifier.assessment import assess_margins
 from asthma_ml.explanation.sentences import listed, plain_name
 from asthma_ml.variables import FOUR_CLASSES, data_dictionary
@@ -22,6 +22,18 @@ A prediction set of one class alone does not ensure it: where one class is commo
 whose findings say next to nothing holds the common class alone (class-conditional sets promise that
 they hold the true class, not that the class in them is likely).
 """
+
+OUT_OF_RANGE = "outside the training range"
+TOO_LITTLE = "too little information"
+UNCALIBRATED = "uncalibrated"
+NO_CLASS = "no class plausible"
+SEVERAL_CLASSES = "several classes plausible"
+DOUBTS = (OUT_OF_RANGE, TOO_LITTLE, UNCALIBRATED, NO_CLASS, SEVERAL_CLASSES)
+"""Why valid patients are not called; who has several of them is counted with the first."""
+
+FEWEST_MEASURED = 0.5
+"""Share of what a model goes by, by its importances, below which the gaps are to blame for an open question.
+Nobody in the severe clinic has less."""
 
 _COLUMNS_IN_A_REASON = 3
 _BROKEN_LIMIT = "a value breaks a hard limit"
@@ -45,8 +57,12 @@ class Calls:
         Calibrated margins, as ``model.decision_function`` returns them.
     invalid : ndarray of bool of shape (n_patients,)
         Rows with an impossible value.
+    foreign : ndarray of shape (n_patients,)
+        Probability that the patient is of none of the classes of the model.
     out_of_range, abstained : ndarray of str of shape (n_patients,)
         Why no call is made, empty where this speaks for none.
+    doubt : ndarray of str of shape (n_patients,)
+        One of `DOUBTS`, empty where a call is made or the row is invalid.
     """
 
     classes: np.ndarray
@@ -56,8 +72,10 @@ class Calls:
     high: np.ndarray
     decision: np.ndarray
     invalid: np.ndarray
+    foreign: np.ndarray
     out_of_range: np.ndarray
     abstained: np.ndarray
+    doubt: np.ndarray
 
     @property
     def most_probable(self) -> np.ndarray:
@@ -107,22 +125,24 @@ def judge_calls(
     Calls
         A patient is called where a marker of inflammation was measured, no value lies outside the range
         of the training patients, the most probable class alone is in the prediction set, its
-        probability is at least `MINIMUM_PROBABILITY`, and the patient is not more likely of a class
+        probability is at least `MINIMUM_PROBABILITY`, and the patient is not recognised as of a class
         that the model does not name.
     """
-    assessed = model.assess(encoded) if decision is None else assess_margins(model, decision)
+    assessed = model.assess(encoded) if decision is None else assess_margins(model, decision, encoded.to_numpy())
+    foreign = model.predict_foreign_proba(encoded)
+    unknown = np.zeros(len(encoded), dtype=bool) if invalid is None else invalid
+    out_of_range, reasons = _out_of_range(model, encoded), _reasons(model, encoded, assessed, foreign)
+    found = {OUT_OF_RANGE: out_of_range, **reasons}
+    kinds = [name for name in DOUBTS if name in found]
+    doubt = np.select([found[name] != "" for name in kinds], kinds, "")
     return Calls(
         classes=model.classes_,
         **assessed._asdict(),
-        invalid=np.zeros(len(encoded), dtype=bool) if invalid is None else invalid,
-        out_of_range=_out_of_range(model, encoded),
-        abstained=joined(
-            [
-                _without_markers(encoded),
-                _undecided(model, assessed.probability, assessed.in_set),
-                _of_another_class(model, encoded),
-            ]
-        ),
+        invalid=unknown,
+        foreign=foreign,
+        out_of_range=out_of_range,
+        abstained=joined(list(reasons.values())),
+        doubt=np.where(unknown, "", doubt),
     )
 
 
@@ -164,6 +184,25 @@ def _out_of_range(model: Classifier, encoded: pd.DataFrame) -> np.ndarray:
     return text_of_patterns((values < smallest) | (values > largest), reason)
 
 
+def _reasons(
+    model: Classifier, encoded: pd.DataFrame, assessed: Assessment, foreign: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Why patients within the training range are not called, for each kind of doubt; empty where it is no reason."""
+    recognised = _of_another_class(model, foreign)
+    if model.uncalibrated_classes:
+        few = listed([plain_name(name) for name in model.uncalibrated_classes])
+        said = f"the model saw too few {few} patients to calibrate a prediction set"
+        uncalibrated = np.full(len(encoded), said, dtype=object)
+        return {TOO_LITTLE: _without_markers(encoded), UNCALIBRATED: uncalibrated, NO_CLASS: recognised}
+    several = _several_plausible(model, assessed)
+    hardly_measured = np.where(several != "", _hardly_measured(model, encoded), "")
+    return {
+        TOO_LITTLE: joined([_without_markers(encoded), hardly_measured]),
+        SEVERAL_CLASSES: several,
+        NO_CLASS: joined([_unlike_all(model, assessed), recognised]),
+    }
+
+
 def _without_markers(encoded: pd.DataFrame) -> np.ndarray:
     dictionary = data_dictionary()
     markers = [
@@ -173,21 +212,30 @@ def _without_markers(encoded: pd.DataFrame) -> np.ndarray:
     return np.where(none_measured, "no marker of inflammation measured", "").astype(object)
 
 
-def _of_another_class(model: Classifier, encoded: pd.DataFrame) -> np.ndarray:
-    """Name the disease that a patient has more likely than any that the model names."""
-    foreign = model.predict_foreign(encoded).tolist()
-    phrases = {
-        name: "" if name is None else f"most like {plain_name(name)} disease, which this model does not name"
-        for name in set(foreign)
-    }
-    return np.array([phrases[name] for name in foreign], dtype=object)
+def _hardly_measured(model: Classifier, encoded: pd.DataFrame) -> np.ndarray:
+    """Tell where most of what the model goes by was not measured."""
+    measured = encoded.notna().to_numpy() @ model.feature_importances_
+    said = "less than half of what the model goes by was measured"
+    return np.where(measured < FEWEST_MEASURED, said, "").astype(object)
 
 
-def _undecided(model: Classifier, probability: np.ndarray, in_set: np.ndarray) -> np.ndarray:
-    """Say why the most probable class cannot be called."""
-    if model.uncalibrated_classes:
-        few = listed([plain_name(name) for name in model.uncalibrated_classes])
-        return np.full(len(in_set), f"the model saw too few {few} patients to calibrate a prediction set", dtype=object)
+def _of_another_class(model: Classifier, foreign: np.ndarray) -> np.ndarray:
+    """Say how probable a disease is that the model does not name, where that is enough to make no call."""
+    others = " or ".join(plain_name(name).removesuffix(" granulocytic") for name in model.foreign_classes)
+    reason = np.full(len(foreign), "", dtype=object)
+    for i in np.flatnonzero(foreign >= model.foreign_threshold_):
+        reason[i] = f"{others} disease, which this model does not name, has a probability of {foreign[i]:.2f}"
+    return reason
+
+
+def _unlike_all(model: Classifier, assessed: Assessment) -> np.ndarray:
+    said = f"unlike the training patients of every class at {model.confidence:.0%} confidence"
+    return np.where(assessed.in_set.any(axis=1), "", said).astype(object)
+
+
+def _several_plausible(model: Classifier, assessed: Assessment) -> np.ndarray:
+    """Say why the most probable class cannot be called though the patient may well be of one of the classes."""
+    probability, in_set = assessed.probability, assessed.in_set
     at, size = f"at {model.confidence:.0%} confidence", in_set.sum(axis=1)
     largest = probability.max(axis=1, initial=0.0)
     in_own_set = in_set[np.arange(len(in_set)), probability.argmax(axis=1)]
@@ -199,10 +247,10 @@ def _undecided(model: Classifier, probability: np.ndarray, in_set: np.ndarray) -
     return np.select(
         [size == 0, size > 1, ~in_own_set, unsure],
         [
-            f"unlike the training patients of every class {at}",
+            "",
             named + f" cannot be told apart {at}",
             f"the most probable class is ruled out {at}",
             named_doubt,
         ],
         "",
-    )
+    ).astype(object)

@@ -14,7 +14,9 @@ from asthma_ml.classifier.assessment import (
     assess_margins,
     classes_without_threshold,
     foreign_classes,
+    foreign_probability,
     probability_of_margins,
+    recognised_classes,
 )
 from asthma_ml.classifier.joint_normal import JointNormal
 from asthma_ml.classifier.linear_margins import LinearMargins
@@ -69,9 +71,9 @@ class CompiledClassifier:
 
     Attributes
     ----------
-    classes_, feature_names_in_, feature_range_, feature_importances_, confidence
+    classes_, feature_names_in_, feature_range_, feature_importances_, measured_share_, mean_scores_, confidence
         As of `PhenotypeClassifier`.
-    conformal_thresholds, venn_abers_grids_, calibration_slope_, calibration_intercept_
+    conformal_thresholds, subgroup_offsets_, venn_abers_grids_, calibration_slope_, calibration_intercept_
         As of `PhenotypeClassifier`.
     linear : LinearMargins
         The linear part.
@@ -79,6 +81,8 @@ class CompiledClassifier:
         The trees.
     companion_ : CompiledClassifier or None
         What tells patients of other classes.
+    foreign_threshold_ : float
+        As of `PhenotypeClassifier`.
     background : Background or None
         Patients for interventional explanations, stored with the model.
 
@@ -94,14 +98,18 @@ class CompiledClassifier:
     feature_names_in_: np.ndarray
     feature_range_: np.ndarray
     feature_importances_: np.ndarray
+    measured_share_: np.ndarray
+    mean_scores_: np.ndarray
     confidence: float
     conformal_thresholds: np.ndarray
+    subgroup_offsets_: Sequence[np.ndarray]
     venn_abers_grids_: Sequence[np.ndarray]
     calibration_slope_: np.ndarray
     calibration_intercept_: np.ndarray
     linear: LinearMargins
     branches: Branches
     companion_: CompiledClassifier | None = None
+    foreign_threshold_: float = np.inf
     background: Background | None = None
 
     def __repr__(self) -> str:
@@ -138,13 +146,28 @@ class CompiledClassifier:
 
     def assess(self, X: pd.DataFrame | np.ndarray) -> Assessment:
         """Return margins, probabilities, prediction sets and intervals, see `PhenotypeClassifier.assess`."""
-        return assess_margins(self, self.decision_function(X))
+        features = self._features(X)
+        return assess_margins(self, self.decision_function(features), features)
 
     def predict_foreign(self, X: pd.DataFrame | np.ndarray) -> np.ndarray:
         """Name the class of patients of other classes, see `PhenotypeClassifier.predict_foreign`."""
         if self.companion_ is None:
             return np.full(len(X), None)
-        return foreign_classes(self.companion_.predict(X), self.classes_)
+        return recognised_classes(self, X)
+
+    def predict_foreign_proba(self, X: pd.DataFrame | np.ndarray) -> np.ndarray:
+        """Return the probability of other classes, see `PhenotypeClassifier.predict_foreign_proba`."""
+        return np.zeros(len(X)) if self.companion_ is None else foreign_probability(self, X)
+
+    @property
+    def linear_margins(self) -> LinearMargins:
+        """The linear part."""
+        return self.linear
+
+    @property
+    def foreign_classes(self) -> tuple[Any, ...]:
+        """Classes that are recognised, but not named."""
+        return foreign_classes(self)
 
     @property
     def uncalibrated_classes(self) -> tuple[Any, ...]:
@@ -318,14 +341,18 @@ def compile_shallow(model: PhenotypeClassifier) -> CompiledClassifier | None:
         feature_names_in_=model.feature_names_in_,
         feature_range_=model.feature_range_,
         feature_importances_=model.feature_importances_,
+        measured_share_=model.measured_share_,
+        mean_scores_=model.mean_scores_,
         confidence=model.confidence,
         conformal_thresholds=model.conformal_thresholds,
+        subgroup_offsets_=model.subgroup_offsets_,
         venn_abers_grids_=model.venn_abers_grids_,
         calibration_slope_=model.calibration_slope_,
         calibration_intercept_=model.calibration_intercept_,
         linear=model.linear_.as_arrays(),
         branches=branches,
         companion_=companion,
+        foreign_threshold_=model.foreign_threshold_,
     )
 
 

@@ -15,11 +15,16 @@ from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.pieces import Layout, Piece
 from asthma_ml.patients.text_tables import TextTable
 from asthma_ml.patients.writing import TableForm, csv_rows, frame_cells, write_row_groups
+from asthma_ml.prediction.shift import TableSums, sums_of_table
 from asthma_ml.prediction.tables import Explain, predicted_columns
 from asthma_ml.variables import OUTPUT_PREFIX
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+ROWS_COMPARED = 500
+"""Rows of each block that are compared with the training patients; all of them would tell no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +41,15 @@ class Block:
         How many have which status.
     added : list of str
         Names of the columns that the prediction adds.
+    sums : TableSums
+        Of some of the patients, to be compared with the training patients.
     """
 
     content: bytes
     n_rows: int
     statuses: Counter[str]
     added: list[str]
+    sums: TableSums
 
 
 @dataclass(frozen=True)
@@ -74,7 +82,9 @@ class BlockWriter:
         added = predicted_columns(self.model, patients, self.explain)
         statuses = Counter(added[f"{OUTPUT_PREFIX}status"].tolist())
         content = self._arrow(table, added) if self.form.is_parquet else self._text(table, added)
-        return Block(content, len(added), statuses, list(added.columns))
+        some = patients.values.iloc[:: -(-len(added) // ROWS_COMPARED) or 1]
+        sums = sums_of_table(self.model, self.model.encode(some))
+        return Block(content, len(added), statuses, list(added.columns), sums)
 
     def _text(self, table: TextTable, added: pd.DataFrame) -> bytes:
         given: Iterable[Sequence[Any]] = table.columns if table.given is None else frame_cells(table.given)

@@ -28,6 +28,7 @@ from asthma_ml.patients.part_files import Journal, PartFile, read_journal
 from asthma_ml.patients.pieces import Piece
 from asthma_ml.patients.writing import TableForm, csv_header, packing, table_form, unwritable, write_all
 from asthma_ml.prediction.blocks import Block, BlockWriter, given_parquet_schema, packed_as_parquet
+from asthma_ml.prediction.shift import TableSums, departures, said_of_departures
 from asthma_ml.prediction.tables import Explain, missing_features, refuse_output_columns
 
 _COPIED_BYTES = 2**20
@@ -51,7 +52,8 @@ class PredictedFile:
     n_resumed : int
         Rows that an earlier run had written.
     warnings : list of str
-        What is worth knowing about how the file and its columns were read.
+        What is worth knowing about how the file and its columns were read, and where its patients are not like
+        the training patients.
     """
 
     n_patients: int
@@ -158,11 +160,11 @@ def predict_file(
             else opened.enter_context(PartFile(output, made_from, journal))
         )
         n_resumed = sink.rows
-        _predict_all(patients, writer, sink, jobs, progress)
+        departed = _predict_all(patients, writer, sink, jobs, progress)
         sink.finish(_packer(form) if not direct else None)
     statuses = dict(sink.counts.most_common())
     missing = missing_features(fitted, patients.layout.columns)
-    warnings = [f"{found.column}: {found.message}".removeprefix(": ") for found in patients.findings]
+    warnings = [f"{found.column}: {found.message}".removeprefix(": ") for found in patients.findings] + departed
     return PredictedFile(patients.n_patients, statuses, patients.n_repeated, missing, n_resumed, warnings)
 
 
@@ -261,8 +263,9 @@ def _made_from(patients: PatientFile, model_hash: str, explain: Explain, form: T
     }
 
 
-def _predict_all(patients: PatientFile, writer: BlockWriter, sink: Sink, jobs: int, progress: bool) -> None:
-    """Second pass: predict and write, part by part."""
+def _predict_all(patients: PatientFile, writer: BlockWriter, sink: Sink, jobs: int, progress: bool) -> list[str]:
+    """Second pass: predict and write, part by part; say where the patients are not like the training patients."""
+    sums: TableSums | None = None
     shown = {"unit": "patient", "unit_scale": True, "total": patients.n_patients, "initial": sink.rows}
     started = sink.rows > 0
     with _bar(progress, desc="predict", **shown) as bar, _workers(writer, jobs) as results:
@@ -271,7 +274,10 @@ def _predict_all(patients: PatientFile, writer: BlockWriter, sink: Sink, jobs: i
             header = b"" if started or writer.form.is_parquet else csv_header(names, writer.form.delimiter).encode()
             sink.append(header + block.content, block.n_rows, block.statuses)
             bar.update(block.n_rows)
+            sums = block.sums if sums is None else sums + block.sums
             started = True
+    said = "" if sums is None else said_of_departures(departures(writer.model, sums), sums.n_patients)
+    return [said] if said else []
 
 
 def _bar(progress: bool, **shown: Any) -> Any:

@@ -210,6 +210,17 @@ class TestCompanion:
         two = np.isin(y, alone.classes_)
         assert recognised[~two].mean() > 0.6
         assert recognised[two].mean() < 0.45
+        assert alone.foreign_classes == ("mixed_granulocytic", "paucigranulocytic")
+        np.testing.assert_array_equal(recognised, alone.predict_foreign_proba(fresh) >= alone.foreign_threshold_)
+
+    def test_as_many_are_recognised_where_other_classes_are_rare(self):
+        """The threshold goes by the patients of other classes alone, so their share makes no difference to it."""
+        rare = self.two | (np.arange(800) % 4 == 0)
+        alone = PhenotypeClassifier(n_trees=20).fit(self.X[self.two], self.y[self.two])
+        alone.fit_companion(self.X[rare], self.y[rare])
+        fresh, y = synthetic_patients(2000, seed=1, n_classes=4)
+        recognised = alone.predict_foreign_proba(fresh) >= alone.foreign_threshold_
+        assert recognised[~np.isin(y, alone.classes_)].mean() == pytest.approx(0.6, abs=0.1)
 
     def test_fitting_again_forgets_it(self):
         model = PhenotypeClassifier(n_trees=2).fit(self.X[self.two], self.y[self.two]).fit_companion(self.X, self.y)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +14,7 @@ from sklearn.isotonic import IsotonicRegression
 from asthma_ml.classifier.prediction_sets import (
     conformal_sets,
     conformal_thresholds,
+    recognising_threshold,
     venn_abers_grid,
     venn_abers_interval,
 )
@@ -42,6 +46,22 @@ def test_both_classes_keep_their_promise_though_one_is_rare():
         assert sets[codes == k, k].mean() == pytest.approx(0.9, abs=0.03)
 
 
+def test_three_in_five_foreign_patients_are_recognised_whatever_their_share():
+    rng = np.random.default_rng(0)
+    for n_foreign in (300, 3000):
+        p = np.r_[rng.beta(4, 2, n_foreign), rng.beta(2, 4, 3000)]
+        threshold = recognising_threshold(p, np.arange(len(p)) < n_foreign)
+        assert (rng.beta(4, 2, 10_000) >= threshold).mean() == pytest.approx(0.6, abs=0.05)
+
+
+def test_who_cannot_be_recognised_turns_nobody_else_away():
+    """Probabilities that say nothing lie at the share of foreign patients; a threshold below would turn all away."""
+    rng = np.random.default_rng(0)
+    p, is_foreign = np.clip(rng.normal(0.3, 0.02, 2000), 0, 1), np.arange(2000) < 600
+    assert recognising_threshold(p, is_foreign) == pytest.approx(0.3)
+    assert recognising_threshold(p[:1200], is_foreign[:1200]) == pytest.approx(0.5)
+
+
 def interval_the_long_way(p: np.ndarray, is_class: np.ndarray, at: float) -> tuple[float, float]:
     ends = [IsotonicRegression().fit(np.r_[p, at], np.r_[is_class, label]).predict([at])[0] for label in (0.0, 1.0)]
     return min(ends[0], at), max(ends[1], at)
@@ -57,6 +77,34 @@ def test_the_grid_holds_the_interval_of_every_patient_it_was_made_from(seed):
     np.testing.assert_allclose(
         np.column_stack([low, high]), [interval_the_long_way(p, is_class, at) for at in p], atol=1e-9
     )
+
+
+@pytest.fixture(scope="module")
+def oracle() -> dict:
+    """Answers of the libraries venn-abers and crepes, made by benchmarks/oracle_of_sets.py."""
+    return json.loads(Path(__file__).with_name("oracle_of_sets.json").read_text(encoding="utf-8"))
+
+
+def test_intervals_are_those_of_the_library_venn_abers(oracle):
+    """Where the library's interval does not hold the reported probability, ours is widened to it."""
+    seen, codes, fresh = (np.array(oracle[name]) for name in ("seen", "codes", "fresh"))
+    low, high = venn_abers_interval(fresh, venn_abers_grid(seen, codes == 1, np.ones(len(seen))))
+    theirs = np.array(oracle["venn_abers"])
+    as_seen = np.isin(fresh, seen)
+    assert as_seen.sum() >= 20
+    np.testing.assert_allclose(low[as_seen], np.minimum(theirs[:, 0], fresh)[as_seen], atol=1e-6)
+    np.testing.assert_allclose(high[as_seen], np.maximum(theirs[:, 1], fresh)[as_seen], atol=1e-6)
+    between = np.column_stack([low, high])[~as_seen]
+    widened = np.column_stack([np.minimum(theirs[:, 0], fresh), np.maximum(theirs[:, 1], fresh)])[~as_seen]
+    assert np.abs(between - widened).mean() < 0.02, "ours are interpolated between patients"
+
+
+@pytest.mark.parametrize("confidence", ["0.6", "0.8", "0.9"])
+def test_sets_are_those_of_the_library_crepes(oracle, confidence):
+    seen, codes, fresh = (np.array(oracle[name]) for name in ("seen", "codes", "fresh"))
+    own = [seen[codes == 0], 1 - seen[codes == 1]]
+    sets = conformal_sets(np.column_stack([1 - fresh, fresh]), conformal_thresholds(own, float(confidence)) + 1e-9)
+    np.testing.assert_array_equal(sets, np.array(oracle["sets"][confidence], dtype=bool))
 
 
 def test_intervals_hold_the_reported_probability_and_narrow_with_patients():

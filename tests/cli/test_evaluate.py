@@ -138,15 +138,16 @@ def test_preset_without_limit_is_a_mistake(clinic: Path, generated: Path, run: C
 def test_reference_rules_stand_beside_the_model(
     clinic: Path, tmp_path: Path, run: Callable[..., Result], suffix: str
 ) -> None:
-    figure, output = tmp_path / f"curves.{suffix}", tmp_path / "metrics.json"
+    figure, output, risk = tmp_path / f"curves.{suffix}", tmp_path / "metrics.json", tmp_path / f"risk.{suffix}"
     call = ("evaluate", clinic / "cohort.csv", "--model", clinic / "model.aml", "--plot", figure, "-o", output)
-    result = run(*call)
+    result = run(*call, "--risk-plot", risk)
     assert result.exit_code == 0, result.stderr
     found = json.loads(output.read_text(encoding="utf-8"))["reference_rules"]
     assert {"gina_type2", "isar_gradient"} <= {rule["rule"] for rule in found["rules"]}
     assert "gina_type2" in result.stderr
     assert "not a medical device" in result.stderr
-    assert figure.read_bytes()[:4] == (b"\x89PNG" if suffix == "png" else b"<?xm")
+    for drawn in (figure, risk):
+        assert drawn.read_bytes()[:4] == (b"\x89PNG" if suffix == "png" else b"<?xm")
 
 
 def test_a_figure_of_another_kind_is_refused_before_any_work(
@@ -167,6 +168,24 @@ def test_the_gate_is_judged_on_the_truth(clinic: Path, run: Callable[..., Result
     assert gate["apparent_resistance"]["n_with"] == truth["apparent"]
     assert gate["untaken_inhaled_steroid"]["n"] == 300
     assert "physicians find 15 %" in result.stderr
+    clear_cut = next(row for row in json.loads(result.stdout)["kinds"] if row["kind"] == "clear-cut by the truth")
+    assert 0 < clear_cut["n"] < 300
+    assert "Why they are not called" in result.stderr
+
+
+def test_other_patients_and_falls_of_coverage_are_warned_of(
+    clinic: Path, tmp_path: Path, run: Callable[..., Result]
+) -> None:
+    cohort = pd.read_csv(clinic / "cohort.csv", dtype=str)
+    for name in ("feno_ppb", "blood_eosinophils_cells_ul", "blood_eosinophils_max_cells_ul"):
+        cohort[name] = (cohort[name].astype(float) / 4).round().clip(lower=5)
+    cohort.to_csv(tmp_path / "other.csv", index=False)
+    result = run("evaluate", tmp_path / "other.csv", "--model", clinic / "model.aml")
+    assert result.exit_code == 0, result.stderr
+    said = json.loads(result.stdout)["warnings"]
+    assert "not like the training patients (" in said[0]
+    assert any("prediction sets hold th2_high in" in line and "though 90% were promised" in line for line in said)
+    assert all(f"warning: {line}" in result.stderr for line in said)
 
 
 def test_the_truth_of_other_patients_is_refused(clinic: Path, generated: Path, run: Callable[..., Result]) -> None:

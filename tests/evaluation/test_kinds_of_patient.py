@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asthma_ml.evaluation.kinds_of_patient import CLEAR_CUT, NOT_NAMED, RARE_LABELS, risk_coverage, undecided_by_kind
+from asthma_ml.evaluation.kinds_of_patient import NAMED, NOT_NAMED, RARE_LABELS, risk_coverage, undecided_by_kind
 from asthma_ml.explanation import Calls
+from asthma_ml.explanation.calls import SEVERAL_CLASSES
 
 CLASSES = np.array(["neutrophilic_th2_low", "th2_high"])
 
@@ -21,8 +22,10 @@ def calls_of(probability, in_set, abstained):
         high=second,
         decision=second,
         invalid=np.zeros(len(second), dtype=bool),
+        foreign=np.zeros(len(second)),
         out_of_range=np.full(len(second), ""),
         abstained=np.asarray(abstained),
+        doubt=np.where(np.asarray(abstained) == "", "", SEVERAL_CLASSES),
     )
 
 
@@ -41,7 +44,7 @@ def clinic():
 def test_mixed_patients_are_left_undecided_and_clear_cut_ones_called(clinic):
     assert clinic["mixed_granulocytic"]["undecided"]["value"] == 0.5
     assert clinic["mixed_granulocytic"]["recognised"]["value"] == pytest.approx(0.1)
-    assert clinic[CLEAR_CUT]["undecided"]["value"] == 0.0
+    assert clinic[NAMED]["undecided"]["value"] == 0.0
     assert clinic[NOT_NAMED]["n"] == 12
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from asthma_ml.classifier import PhenotypeClassifier
-from asthma_ml.explanation import MINIMUM_PROBABILITY, judge_calls, not_considered
+from asthma_ml.explanation import DOUBTS, MINIMUM_PROBABILITY, judge_calls, not_considered
 from asthma_ml.variables import FOUR_CLASSES, TWO_CLASSES
 from tests.synthetic_patients import fitted_classifier, synthetic_patients
 
@@ -51,6 +51,63 @@ def test_the_called_class_is_always_the_one_in_the_set():
 def test_no_patients_give_no_calls():
     model = fitted_classifier()
     assert len(judge_calls(model, model.encode(pd.DataFrame(columns=["feno_ppb"], dtype=float))).called) == 0
+
+
+@pytest.fixture(scope="module")
+def doubtful():
+    """A model with a companion, and patients of all four classes whom it has not seen."""
+    X, y = synthetic_patients(900, n_classes=4)
+    two = np.isin(y, TWO_CLASSES)
+    model = PhenotypeClassifier(n_trees=20).fit(X[two], y[two]).fit_companion(X, y)
+    fresh, labels = synthetic_patients(1500, seed=5, n_classes=4)
+    return model, fresh, labels
+
+
+def test_every_doubt_is_met_and_told(doubtful):
+    model, patients, _ = doubtful
+    patients = patients.copy()
+    markers = [name for name in model.feature_names_in_ if model.encode(patients[:1])[name].dtype == "float32"]
+    patients.loc[patients.index[:100], markers] = np.nan
+    patients.loc[patients.index[100:200], "feno_ppb"] = 390.0
+    calls = judge_calls(model, model.encode(patients))
+    assert set(calls.doubt) == {"", *DOUBTS} - {"uncalibrated"}
+    assert ((calls.doubt == "") == (calls.status == "ok")).all()
+    assert set(calls.doubt[:100]) == {"too little information"}
+    assert set(calls.doubt[100:200]) == {"outside the training range"}
+
+
+def test_a_patient_of_a_disease_that_the_model_does_not_name_is_told_so(doubtful):
+    model, patients, labels = doubtful
+    calls = judge_calls(model, model.encode(patients))
+    recognised = calls.foreign >= model.foreign_threshold_
+    assert (calls.status[recognised] != "ok").all()
+    said = "mixed or paucigranulocytic disease, which this model does not name, has a probability of "
+    said += f"{calls.foreign[recognised][0]:.2f}"
+    assert said in calls.abstained[recognised][0]
+    assert np.mean(calls.doubt[~np.isin(labels, TWO_CLASSES)] == "no class plausible") > 0.4
+
+
+def test_too_few_patients_give_no_calls_but_the_word_uncalibrated():
+    X, y = synthetic_patients(60)
+    few = (y == "th2_high") | (np.cumsum(y != "th2_high") <= 6)
+    model = PhenotypeClassifier(n_trees=5).fit(X[few], y[few])
+    calls = judge_calls(model, model.encode(X[few]))
+    assert set(calls.doubt) == {"uncalibrated"}
+    assert set(calls.status) == {"abstained"}
+    assert "too few neutrophilic Th2-low patients to calibrate a prediction set" in calls.no_call[0]
+
+
+def test_the_gaps_are_blamed_where_most_of_what_counts_was_not_measured():
+    """FeNO alone leaves most patients open; with everything measured the same patients are between two classes."""
+    model = fitted_classifier()
+    X, _ = synthetic_patients(300, seed=9)
+    measured = X["feno_ppb"].notna().to_numpy()
+    alone = judge_calls(model, model.encode(X[["feno_ppb"]]))
+    blamed = alone.abstained[measured & (alone.doubt == "too little information")]
+    assert "several classes plausible" not in alone.doubt
+    assert len(blamed) > 20
+    assert all(reason.startswith("less than half of what the model goes by was measured; ") for reason in blamed)
+    assert "too little information" not in judge_calls(model, model.encode(X[measured])).doubt
 
 
 @pytest.mark.parametrize(
