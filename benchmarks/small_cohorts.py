@@ -127,7 +127,9 @@ def measured(
     return {"log_loss": log_loss(truth, p), "auc": roc_auc_score(truth, p), "penalty": penalty, "fit_cpu_s": seconds}
 
 
-def runs(kinds: list[str], worlds: range, sizes: list[int], contenders: list[str]) -> Iterator[dict[str, Any]]:
+def runs(
+    kinds: list[str], worlds: range, sizes: list[int], contenders: list[str], done: set[tuple[Any, ...]]
+) -> Iterator[dict[str, Any]]:
     for seed in worlds:
         for kind in kinds:
             X, y = world(kind, seed, 24_000)
@@ -137,7 +139,8 @@ def runs(kinds: list[str], worlds: range, sizes: list[int], contenders: list[str
                 train = X.iloc[chosen].reset_index(drop=True), y[chosen]
                 for contender in contenders:
                     key = {"kind": kind, "world": seed, "n": n, "contender": contender}
-                    yield {**key, **measured(contender, train, test)}
+                    if tuple(key.values()) not in done:
+                        yield {**key, **measured(contender, train, test)}
 
 
 def summary(rows: pd.DataFrame) -> str:
@@ -175,8 +178,9 @@ def main() -> None:
         print(summary(pd.read_csv(given.output)))
         return
     rows = pd.read_csv(given.output).to_dict("records") if given.output.exists() else []
-    first = given.first_world
-    for row in runs(given.kinds, range(first, first + given.worlds), given.sizes, given.contenders):
+    done = {(row["kind"], row["world"], row["n"], row["contender"]) for row in rows}
+    worlds = range(given.first_world, given.first_world + given.worlds)
+    for row in runs(given.kinds, worlds, given.sizes, given.contenders, done):
         rows.append(row)
         pd.DataFrame(rows).round(6).to_csv(given.output, index=False)
         print(row, flush=True)

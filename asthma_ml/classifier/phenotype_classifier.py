@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import Tags, check_consistent_length, column_or_1d
+from sklearn.utils import Tags, check_consistent_length, column_or_1d, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
@@ -96,6 +97,9 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         Folds whose held-out margins fit the calibration, the prediction sets and the intervals.
     confidence : float, default=0.9
         Share of the patients of each class whose prediction set shall hold their class.
+    class_weight : mapping, "balanced" or None, default=None
+        What the weights of the patients of each class are multiplied with; with ``"balanced"`` all classes weigh the
+        same. Probabilities are then those of patients with that class balance.
     start_from : FrozenEstimator or None, default=None
         A fitted classifier of the same classes, in scikit-learn's `FrozenEstimator` so that `clone` keeps what it
         has learned: what it knows of other patients is the starting point for few of one's own, who may lack
@@ -137,7 +141,8 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
     companion_ : PhenotypeClassifier or None
         What tells patients of other classes from those of this model, see `fit_companion`.
     feature_range_ : ndarray of shape (2, n_features)
-        Smallest and largest training value as encoded, NaN for a feature that was never measured.
+        Smallest and largest training value as encoded, also of patients of `start_from` if it was of use; NaN for a
+        feature that was never measured.
     n_patients_ : int
         Training rows of positive weight.
     n_distinct_patients_ : int
@@ -167,6 +172,7 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         directions: str | None = "biology",
         n_folds: int = 5,
         confidence: float = 0.9,
+        class_weight: Mapping[str, float] | str | None = None,
         start_from: FrozenEstimator | PhenotypeClassifier | None = None,
         n_threads: int | None = 1,
         random_state: int | np.random.RandomState | None = 0,
@@ -180,6 +186,7 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         self.directions = directions
         self.n_folds = n_folds
         self.confidence = confidence
+        self.class_weight = class_weight
         self.start_from = start_from
         self.n_threads = n_threads
         self.random_state = random_state
@@ -507,7 +514,10 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
             raise UnusableInputError(f"need two classes or more to tell apart, found {found}")
         check_consistent_length(features, groups)
         grouped = None if groups is None else np.asarray(groups)[counts]
-        return features[counts], codes, weight[counts], grouped
+        of_class = compute_class_weight(
+            self.class_weight, classes=self.classes_, y=labels[counts], sample_weight=weight[counts]
+        )
+        return features[counts], codes, weight[counts] * of_class[codes], grouped
 
     def _remember_training_data(self, X: np.ndarray, codes: np.ndarray) -> None:
         self.n_patients_ = len(X)
@@ -611,6 +621,12 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         """Count the trees of a starting point, which were weighed with the linear part, among the trees."""
         of_linear, of_trees = slope
         own, theirs = 1.0 / self.n_patients_, 1.0 / start.n_patients
+        self.feature_range_ = np.array(
+            [
+                np.fmin(self.feature_range_[0], start.feature_range[0]),
+                np.fmax(self.feature_range_[1], start.feature_range[1]),
+            ]
+        )
         self.trees_ = sum_of_trees([(start.trees, of_linear * share, theirs), (self.trees_, of_trees, own)])
         self._set_calibration(
             LinearCalibration(np.array([of_linear, 1.0]), self.calibration_intercept_, self.is_calibrated_)

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 START_PENALTIES = (3000.0, 300.0, 100.0, 30.0)
 """Penalties on what departs from the starting point, tried on held-out patients beside doing without it."""
 
+_WORTH_A_STEP = 0.5
+"""Log-likelihood that each step away from the starting point has to gain: less is what chance gains."""
+
 
 @dataclass(frozen=True, slots=True)
 class StartingPoint:
@@ -40,12 +43,15 @@ class StartingPoint:
         Scores of the columns that the cohort has; what the others would have shown is read off them.
     trees : HistGradientBoostingClassifier
         A question about a column that the cohort lacks is answered as for a test that was not done.
+    feature_range : ndarray of shape (2, n_features)
+        Smallest and largest value it was trained on; NaN for a column that it does not know.
     n_patients : int
         Patients it was trained on.
     """
 
     linear: LinearPart
     trees: HistGradientBoostingClassifier
+    feature_range: np.ndarray
     n_patients: int
 
     def tree_margins(self, X: np.ndarray) -> np.ndarray:
@@ -119,7 +125,9 @@ def starting_point(model: PhenotypeClassifier, feature_names: Sequence[str]) -> 
     trees._n_features = trees.n_features_in_ = len(feature_names)
     for tree in _trees_of(trees):
         tree.nodes = _asked_of(tree.nodes, place)
-    return StartingPoint(linear, sum_of_trees([(trees, of_trees, 1.0)]), model.n_patients_)
+    seen = np.full((2, len(feature_names)), np.nan, dtype=np.float32)
+    seen[:, place[place >= 0]] = model.feature_range_[:, place >= 0]
+    return StartingPoint(linear, sum_of_trees([(trees, of_trees, 1.0)]), seen, model.n_patients_)
 
 
 def regressions_from(
@@ -154,16 +162,17 @@ def best_of(candidates: Sequence[np.ndarray], patients: DistinctPatients) -> int
     Parameters
     ----------
     candidates : sequence of ndarray of shape (n_parts, n_patients, n_margins)
-        Held-out margins; each is calibrated before it is judged.
+        Held-out margins, from the strictest on; each is calibrated before it is judged.
     patients : DistinctPatients
         The patients.
 
     Returns
     -------
     int
-        Place of the candidate with the smallest log-loss; the first of equals.
+        Place of the candidate with the smallest log-loss, where each has to beat those before it by more than chance.
     """
-    return int(np.argmin([_calibrated_loss(margins, patients) for margins in candidates]))
+    losses = [_calibrated_loss(margins, patients) for margins in candidates]
+    return int(np.argmin(losses + _WORTH_A_STEP * np.arange(len(losses))))
 
 
 def sum_of_trees(
