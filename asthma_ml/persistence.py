@@ -76,6 +76,7 @@ _REVIEWED = {
         "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
         "sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoostingClassifier",
         "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+        "sklearn.frozen._frozen.FrozenEstimator",
         "sklearn.preprocessing._label.LabelEncoder",
     },
 }

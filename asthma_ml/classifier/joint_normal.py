@@ -12,9 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import block_diag
 
 _SHRINKAGE = 60.0
 """Patients that the prior of independent scores is worth. Hardly matters between 20 and 150."""
+
+_WORTH_OF_COVARIANCE, _WORTH_OF_MEAN = 300.0, 10.0
+"""Patients that the covariance and the mean of other patients are worth. Assays and the people who come differ more
+than how tests go together."""
 
 _MOST_PATIENTS = 5000
 _STEPS = 3
@@ -34,6 +39,11 @@ class JointNormal:
 
     mean: np.ndarray
     covariance: np.ndarray
+
+    def followed_by(self, n_scores: int) -> JointNormal:
+        """Return the distribution of these scores and then of others of which nothing is known yet."""
+        mean = np.concatenate([self.mean, np.zeros(n_scores)])
+        return JointNormal(mean, block_diag(self.covariance, np.eye(n_scores)))
 
     def completed(self, scores: np.ndarray) -> np.ndarray:
         """Fill gaps with what is expected given the measured scores of the same patient.
@@ -62,7 +72,7 @@ class JointNormal:
         return self.mean[~measured] + (scores - self.mean[measured]) @ slopes, left
 
 
-def fit_joint_normal(scores: np.ndarray, weight: np.ndarray) -> JointNormal:
+def fit_joint_normal(scores: np.ndarray, weight: np.ndarray, prior: JointNormal | None = None) -> JointNormal:
     """Fit mean and covariance to patients of whom each lacks some tests.
 
     Parameters
@@ -71,21 +81,23 @@ def fit_joint_normal(scores: np.ndarray, weight: np.ndarray) -> JointNormal:
         Scores of unit variance, NaN where not measured.
     weight : ndarray of shape (n_patients,)
         Weights.
+    prior : JointNormal, default=None
+        What other patients are known to be like, counted as if it were some hundred patients.
 
     Returns
     -------
     JointNormal
-        Available-case covariance, shrunk towards independence, improved by three steps of the EM
-        algorithm on at most 5,000 patients, who decide nothing about the classes.
+        Available-case covariance, shrunk towards independence or towards `prior`, improved by three steps
+        of the EM algorithm on at most 5,000 patients, who decide nothing about the classes.
 
     References
     ----------
     Little RJA, Rubin DB, Statistical Analysis with Missing Data, 2002, chapter 11.
     """
-    fitted = _available_cases(scores, weight)
+    fitted = _available_cases(scores, weight) if prior is None else prior
     few = slice(None, None, -(-len(scores) // _MOST_PATIENTS) or 1)
     for _ in range(_STEPS):
-        fitted = _em_step(fitted, scores[few], weight[few])
+        fitted = _em_step(fitted, scores[few], weight[few], prior)
     return fitted
 
 
@@ -142,7 +154,7 @@ def _available_cases(scores: np.ndarray, weight: np.ndarray) -> JointNormal:
     return JointNormal(mean, covariance / np.outer(spread, spread))
 
 
-def _em_step(fitted: JointNormal, scores: np.ndarray, weight: np.ndarray) -> JointNormal:
+def _em_step(fitted: JointNormal, scores: np.ndarray, weight: np.ndarray, prior: JointNormal | None) -> JointNormal:
     """One step of the EM algorithm, the prior counted in."""
     n_scores = scores.shape[1]
     whole, unseen = scores.copy(), np.zeros((n_scores, n_scores))
@@ -151,7 +163,12 @@ def _em_step(fitted: JointNormal, scores: np.ndarray, weight: np.ndarray) -> Joi
         expected, left = fitted._given(measured, scores[rows][:, measured])
         whole[np.ix_(rows, gaps)] = expected
         unseen[np.ix_(gaps, gaps)] += weight[rows].sum() * left
-    mean = weight @ whole / weight.sum()
+    total, known = weight @ whole, weight.sum()
+    if prior is None:
+        mean, expected_scatter, worth = total / known, _SHRINKAGE * np.eye(n_scores), _SHRINKAGE
+    else:
+        mean = (total + _WORTH_OF_MEAN * prior.mean) / (known + _WORTH_OF_MEAN)
+        expected_scatter, worth = _WORTH_OF_COVARIANCE * prior.covariance, _WORTH_OF_COVARIANCE
     centred = whole - mean
-    scatter = (centred * weight[:, None]).T @ centred + unseen + _SHRINKAGE * np.eye(n_scores)
-    return JointNormal(mean, scatter / (weight.sum() + _SHRINKAGE))
+    scatter = (centred * weight[:, None]).T @ centred + unseen + expected_scatter
+    return JointNormal(mean, scatter / (known + worth))

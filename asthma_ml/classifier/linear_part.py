@@ -39,7 +39,12 @@ class LinearPart(BaseEstimator):
     """
 
     def fit_scores(
-        self, X: np.ndarray, weight: np.ndarray, is_category: np.ndarray, direction: list[int] | None
+        self,
+        X: np.ndarray,
+        weight: np.ndarray,
+        is_category: np.ndarray,
+        direction: list[int] | None,
+        start: LinearPart | None = None,
     ) -> Self:
         """Learn scores and their joint distribution, for which classes do not matter.
 
@@ -53,6 +58,9 @@ class LinearPart(BaseEstimator):
             Columns whose numbers are places of levels.
         direction : list of n_features ints or None
             Known signs of the columns.
+        start : LinearPart, default=None
+            Fitted to other patients, on these columns. Its scores are kept, and what it knows of their joint
+            distribution counts as some more patients; its coefficients are taken over.
 
         Returns
         -------
@@ -60,9 +68,16 @@ class LinearPart(BaseEstimator):
             This object.
         """
         self.n_features_ = X.shape[1]
-        self.scores_ = NormalScores().fit(X, weight, is_category)
-        joint = fit_joint_normal(self.scores_.transform(X), weight)
-        self.mean_, self.covariance_ = joint.mean, joint.covariance
+        known = np.isin(np.arange(X.shape[1]), [] if start is None else start.scores_.source_)
+        own = NormalScores().fit(np.where(known, np.nan, X), weight, is_category)
+        self.scores_: NormalScores = own if start is None else start.scores_.followed_by(own)
+        prior = None if start is None else JointNormal(start.mean_, start.covariance_).followed_by(len(own.source_))
+        joint = fit_joint_normal(self.scores_.transform(X), weight, prior)
+        self.mean_: np.ndarray = joint.mean
+        self.covariance_: np.ndarray = joint.covariance
+        if start is not None:
+            of_own = np.zeros((len(own.source_), start.coefficients_.shape[1]))
+            self.coefficients_: np.ndarray = np.concatenate([start.coefficients_, of_own])
         signs = np.zeros(self.n_features_, dtype=np.int64) if direction is None else np.array(direction)
         self.direction_ = signs[self.scores_.source_]
         return self
@@ -97,10 +112,39 @@ class LinearPart(BaseEstimator):
         # Without any score it still needs a column to learn how frequent the classes are.
         given = completed if completed.shape[1] else np.zeros((len(completed), 1))
         regression.fit(given, codes, sample_weight=weight)
+        return self.with_these_coefficients(regression.coef_[:, : completed.shape[1]].T.copy(), regression.intercept_)
+
+    def with_these_coefficients(self, coefficients: np.ndarray, base: np.ndarray) -> LinearPart:
+        """Return a new linear part that shares the scores and has coefficients found elsewhere."""
         fitted = copy(self)
-        fitted.coefficients_ = regression.coef_[:, : completed.shape[1]].T.copy()
-        fitted.base_ = regression.intercept_
+        fitted.coefficients_, fitted.base_ = coefficients, base
         return fitted
+
+    def moved(self, place: np.ndarray, n_features: int) -> LinearPart:
+        """Return the same linear part for a table with other columns.
+
+        Parameters
+        ----------
+        place : ndarray of int of shape (n_features_,)
+            New place of each column; -1 for one that the table lacks. What it would have shown is credited to the
+            columns that it can be read off.
+        n_features : int
+            Columns of the table.
+
+        Returns
+        -------
+        LinearPart
+            A new one.
+        """
+        kept = place[self.scores_.source_] >= 0
+        joint = JointNormal(self.mean_, self.covariance_)
+        moved = self.with_these_coefficients(
+            joint.measured_coefficients(kept[None], self.coefficients_)[0, kept], self.base_
+        )
+        moved.scores_, moved.n_features_ = self.scores_.moved(place), n_features
+        moved.mean_, moved.covariance_ = self.mean_[kept], self.covariance_[np.ix_(kept, kept)]
+        moved.direction_ = self.direction_[kept]
+        return moved
 
     def contributions(self, X: np.ndarray) -> np.ndarray:
         """Return what each column adds to the margins.

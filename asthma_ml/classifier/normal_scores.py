@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
@@ -65,6 +66,23 @@ class NormalScores(BaseEstimator):
                 share = np.bincount(place, weights=weight[known]) / weight[known].sum()
                 scored = _indicators(levels, share) if is_category[column] else [_ranked(levels, share)]
                 pieces += [(column, knots, values) for knots, values in scored]
+        return self._of(pieces)
+
+    def moved(self, place: np.ndarray) -> NormalScores:
+        """Return the same scores for a table whose columns have other places; none of a column at place -1."""
+        return NormalScores()._of([(place[column], *of) for column, *of in self._pieces() if place[column] >= 0])
+
+    def followed_by(self, others: NormalScores) -> NormalScores:
+        """Return these scores and then those of other columns of the same table."""
+        return NormalScores()._of([*self._pieces(), *others._pieces()])
+
+    def _pieces(self) -> list[tuple[int, np.ndarray, np.ndarray]]:
+        """Column, knots and values of each score."""
+        ends = pairwise(self.starts_)
+        pieces = [slice(*of) for of in ends]
+        return [(int(c), self.knots_[of], self.values_[of]) for c, of in zip(self.source_, pieces, strict=True)]
+
+    def _of(self, pieces: list[tuple[int, np.ndarray, np.ndarray]]) -> Self:
         self.source_ = np.array([column for column, _, _ in pieces], dtype=np.int64)
         self.starts_ = np.cumsum([0, *(len(knots) for _, knots, _ in pieces)], dtype=np.int64)
         self.knots_ = np.concatenate([np.empty(0), *(knots for _, knots, _ in pieces)])

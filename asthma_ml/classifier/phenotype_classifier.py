@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -10,7 +11,9 @@ from numpy.typing import ArrayLike
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.utils import Tags, check_consistent_length, column_or_1d
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import Tags, check_consistent_length, column_or_1d, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
@@ -31,6 +34,14 @@ from asthma_ml.classifier.encoding import align_features, encode_features, refus
 from asthma_ml.classifier.linear_margins import LinearMargins
 from asthma_ml.classifier.linear_part import LinearPart
 from asthma_ml.classifier.prediction_sets import conformal_thresholds, recognising_threshold, venn_abers_grid
+from asthma_ml.classifier.starting_point import (
+    Regression,
+    StartingPoint,
+    best_of,
+    regressions_from,
+    starting_point,
+    sum_of_trees,
+)
 from asthma_ml.classifier.subgroup_offsets import (
     CHARACTERISTICS,
     fit_offsets,
@@ -78,6 +89,14 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         Folds whose held-out margins fit the calibration, the prediction sets and the intervals.
     confidence : float, default=0.9
         Share of the patients of each class whose prediction set shall hold their class.
+    class_weight : mapping, "balanced" or None, default=None
+        What the weights of the patients of each class are multiplied with; with ``"balanced"`` all classes weigh the
+        same. Probabilities are then those of patients with that class balance.
+    start_from : FrozenEstimator or None, default=None
+        A fitted classifier of the same classes, in scikit-learn's `FrozenEstimator` so that `clone` keeps what it
+        has learned: what it knows of other patients is the starting point for few of one's own, who may lack
+        columns, be measured otherwise and differ in how frequent the classes are. How far to depart from it, and
+        whether to do without, is decided on held-out patients.
     n_threads : int or None, default=1
         Threads of a fit or a prediction, None for all; on small data one is the fastest.
     random_state : int, RandomState instance or None, default=0
@@ -102,6 +121,8 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
     is_calibrated_ : bool
         False where a class has fewer patients than there are folds, or where held-out margins rank no
         better than chance: the margins are then the mean of both parts.
+    start_penalty_ : float or None
+        Penalty on departing from `start_from`; None where nothing of it was of use.
     feature_importances_ : ndarray of shape (n_features,)
         Share of each feature in what moves the margins of the training patients; of the trees' part, the
         share in what their questions gain.
@@ -117,7 +138,8 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
     foreign_threshold_ : float
         Probability of the other classes together from which a patient counts as of one of them.
     feature_range_ : ndarray of shape (2, n_features)
-        Smallest and largest training value as encoded, NaN for a feature that was never measured.
+        Smallest and largest training value as encoded, also of patients of `start_from` if it was of use; NaN for a
+        feature that was never measured.
     measured_share_ : ndarray of shape (n_features,)
         Share of the training patients in whom each feature was measured.
     mean_scores_ : ndarray of shape (n_scores,)
@@ -151,6 +173,8 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         directions: str | None = "biology",
         n_folds: int = 5,
         confidence: float = 0.9,
+        class_weight: Mapping[str, float] | str | None = None,
+        start_from: FrozenEstimator | PhenotypeClassifier | None = None,
         n_threads: int | None = 1,
         random_state: int | np.random.RandomState | None = 0,
     ) -> None:
@@ -163,6 +187,8 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         self.directions = directions
         self.n_folds = n_folds
         self.confidence = confidence
+        self.class_weight = class_weight
+        self.start_from = start_from
         self.n_threads = n_threads
         self.random_state = random_state
 
@@ -216,14 +242,19 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         self._remember_training_data(X, codes)
         patients = distinct_patients(X, codes, weight, grouped)
         self.n_distinct_patients_ = len(patients.codes)
+        start = self._starting_point()
         with threadpool_limits(self.n_threads, user_api="openmp"):
-            scores = LinearPart().fit_scores(patients.X, patients.weight, self._is_category(), self._directions())
-            completed = scores.completed(patients.X)
-            margins = self._out_of_fold_margins(patients, scores, completed)
-            self.linear_ = scores.with_coefficients(completed, patients.codes, patients.weight, self.linear_penalty)
+            regressions = self._regressions(patients, start)
+            regression, margins = self._best_regression(regressions, patients)
+            self.linear_, share = regression.fit(np.ones(len(patients.codes), dtype=bool))
             self.trees_ = self._fit_trees(patients.X, patients.codes, patients.weight)
         self._remember_scores(patients)
         held_out = self._calibrate(patients, margins)
+        self.start_penalty_ = None
+        if start is not None and regression.tree_margins is not None:
+            self.start_penalty_ = regression.penalty
+            # Too few patients to weigh their own trees: the starting point then stands alone.
+            self._add_trees_of(start, share, np.array([1.0, 0.0]) if margins is None else self.calibration_slope_)
         self.feature_importances_ = self._importances(patients)
         self.companion_: PhenotypeClassifier | None = None
         self.foreign_threshold_ = np.inf
@@ -304,7 +335,11 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         never so low that it turns more away than it recognises.
         """
         check_is_fitted(self)
-        companion = clone(self).set_params(n_trees=_TREES_OF_A_COMPANION)
+        before = _unfrozen(self.start_from)
+        theirs = None if before is None or before.companion_ is None else FrozenEstimator(before.companion_)
+        if theirs is not None and set(theirs.classes_) != set(np.unique(np.asarray(y))):
+            theirs = None
+        companion = clone(self).set_params(n_trees=_TREES_OF_A_COMPANION, start_from=theirs)
         codes, held_out = companion._fit(X, y)
         if not set(self.classes_) < set(companion.classes_):
             raise UnusableInputError("a companion needs patients of every class of the classifier, and of others")
@@ -532,7 +567,10 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
             raise UnusableInputError(f"need two classes or more to tell apart, found {found}")
         check_consistent_length(features, groups)
         grouped = None if groups is None else np.asarray(groups)[counts]
-        return features[counts], codes, weight[counts], grouped
+        of_class = compute_class_weight(
+            self.class_weight, classes=self.classes_, y=labels[counts], sample_weight=weight[counts]
+        )
+        return features[counts], codes, weight[counts] * of_class[codes], grouped
 
     def _remember_training_data(self, X: np.ndarray, codes: np.ndarray) -> None:
         self.n_patients_ = len(X)
@@ -591,23 +629,69 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         dictionary = data_dictionary()
         return np.array([name in dictionary and dictionary[name].kind == "category" for name in names])
 
-    def _out_of_fold_margins(
-        self, patients: DistinctPatients, scores: LinearPart, completed: np.ndarray
-    ) -> np.ndarray | None:
-        """Margins of both parts, fitted without the patient's group; None where a class cannot fill the folds."""
-        if np.bincount(patients.codes).min() < self.n_folds:
+    def _starting_point(self) -> StartingPoint | None:
+        """What `start_from` knows of the columns at hand."""
+        model, names = _unfrozen(self.start_from), getattr(self, "feature_names_in_", None)
+        if model is None:
             return None
+        try:
+            check_is_fitted(model)
+        except NotFittedError as error:
+            raise UnusableInputError(
+                "start_from: is not fitted; give FrozenEstimator(model), so that clones keep what it has learned"
+            ) from error
+        known = getattr(model, "feature_names_in_", None)
+        if names is None or known is None or not set(names) & set(known):
+            raise UnusableInputError("start_from: needs column names, and one column or more that both have")
+        if set(model.classes_) != set(self.classes_):
+            theirs, own = (", ".join(map(str, classes)) for classes in (model.classes_, self.classes_))
+            raise UnusableInputError(f"start_from: tells {theirs} apart, the patients are {own}")
+        return starting_point(model, [str(name) for name in names])
+
+    def _regressions(self, patients: DistinctPatients, start: StartingPoint | None) -> list[Regression]:
+        """Ways to fit the linear part; where there is a starting point, the last does without."""
+        about = self._is_category(), self._directions()
+        scores = LinearPart().fit_scores(patients.X, patients.weight, *about)
+        alone = Regression(patients, scores, scores.completed(patients.X), self.linear_penalty)
+        return [alone] if start is None else [*regressions_from(start, patients, *about), alone]
+
+    def _best_regression(
+        self, regressions: list[Regression], patients: DistinctPatients
+    ) -> tuple[Regression, np.ndarray | None]:
+        """The best regression to held-out patients, with the margins of both parts fitted without their group.
+
+        The first, and no margins, where a class cannot fill the folds.
+        """
+        if np.bincount(patients.codes).min() < self.n_folds:
+            return regressions[0], None
         folds = patients.folds(self.n_folds)
         if not _each_fold_leaves_every_class(folds, patients.codes):
-            return None
-        margins: list[np.ndarray] = []
+            return regressions[0], None
+        n_margins = 1 if len(self.classes_) == 2 else len(self.classes_)
+        margins = np.empty((len(regressions), 2, len(folds), n_margins))
         for fold in range(folds.max() + 1):
-            seen, codes, weight = folds != fold, *(of[folds != fold] for of in (patients.codes, patients.weight))
-            linear = scores.with_coefficients(completed[seen], codes, weight, self.linear_penalty)
-            trees = self._fit_trees(patients.X[seen], codes, weight)
-            margins.append(_margins_of_parts(linear, trees, patients.X[~seen]))
-        back = np.argsort(np.argsort(folds, kind="stable"), kind="stable")
-        return np.concatenate(margins, axis=1)[:, back]
+            held_out = folds == fold
+            X, codes, weight = (of[~held_out] for of in (patients.X, patients.codes, patients.weight))
+            margins[:, 1, held_out] = _margins_of_trees(self._fit_trees(X, codes, weight), patients.X[held_out])
+            for i, regression in enumerate(regressions):
+                margins[i, 0, held_out] = regression.margins_without(held_out)
+        best = best_of(list(margins), patients) if len(regressions) > 1 else 0
+        return regressions[best], margins[best]
+
+    def _add_trees_of(self, start: StartingPoint, share: float, slope: np.ndarray) -> None:
+        """Count the trees of a starting point, which were weighed with the linear part, among the trees."""
+        of_linear, of_trees = slope
+        own, theirs = 1.0 / self.n_patients_, 1.0 / start.n_patients
+        self.feature_range_ = np.array(
+            [
+                np.fmin(self.feature_range_[0], start.feature_range[0]),
+                np.fmax(self.feature_range_[1], start.feature_range[1]),
+            ]
+        )
+        self.trees_ = sum_of_trees([(start.trees, of_linear * share, theirs), (self.trees_, of_trees, own)])
+        self._set_calibration(
+            LinearCalibration(np.array([of_linear, 1.0]), self.calibration_intercept_, self.is_calibrated_)
+        )
 
     def _calibrate(self, patients: DistinctPatients, margins: np.ndarray | None) -> np.ndarray | None:
         """Set calibration, conformal scores and intervals from held-out margins; return held-out probabilities."""
@@ -688,10 +772,18 @@ def _unweighted_where_possible(
     return X, codes, weight
 
 
+def _unfrozen(model: FrozenEstimator | PhenotypeClassifier | None) -> PhenotypeClassifier | None:
+    return model.estimator if isinstance(model, FrozenEstimator) else model
+
+
+def _margins_of_trees(trees: HistGradientBoostingClassifier, X: np.ndarray) -> np.ndarray:
+    """Margins of shape (n_patients, n_margins); scikit-learn gives one number a patient where there are two classes."""
+    return np.asarray(trees.decision_function(X).reshape(len(X), -1))
+
+
 def _margins_of_parts(linear: LinearPart, trees: HistGradientBoostingClassifier, X: np.ndarray) -> np.ndarray:
     """Margins of the linear part and of the trees, of shape (2, n_patients, n_margins)."""
-    # scikit-learn gives one number a patient where there are two classes.
-    return np.stack([linear.margins(X), trees.decision_function(X).reshape(len(X), -1)])
+    return np.stack([linear.margins(X), _margins_of_trees(trees, X)])
 
 
 def _shares(sizes: np.ndarray) -> np.ndarray:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from asthma_ml.cli.options import (
     MODEL_SUFFIXES,
@@ -17,12 +19,38 @@ from asthma_ml.cli.options import (
     patients_argument,
     refuse_overwriting,
     say,
+    shows_progress,
     with_verbosity,
 )
 from asthma_ml.cli.validate import say_repeated_patients
 from asthma_ml.variables import FOUR_CLASSES, TWO_CLASSES
 
 CLASSES = {"two": TWO_CLASSES, "four": FOUR_CLASSES}
+SHIPPED = "shipped"
+LABEL_RULES = ("sputum_3_76", "sputum_3_61", "sputum_1.01_61", "sputum_2_40")
+USUAL_BUDGET = 12
+
+_EXCLUDE_EACH_OTHER = (
+    ("label_rule", "label"),
+    ("label_rule", "levels"),
+    ("label_rule", "at_least"),
+    ("at_least", "levels"),
+    ("groups", "time"),
+)
+_NOT_WITH_RECALIBRATION = ("groups", "time", "weights", "class_weight", "without", "start_from", "tune", "classes")
+
+
+def parsed_levels(_context: click.Context, _parameter: click.Parameter, value: str | None) -> dict[str, str] | None:
+    """``own text=class`` pairs, separated by commas; a text alone is a class of its own."""
+    if value is None:
+        return None
+    pairs = [text.partition("=") for text in value.split(",")]
+    levels = {own.strip(): (name if equals else own).strip() for own, equals, name in pairs}
+    if len(set(levels.values())) < 2 or not all(levels) or not all(levels.values()) or "|" in value:
+        raise click.BadParameter(
+            f"{value!r}: give two classes or more, such as 'T2=th2_high,nonT2=neutrophilic_th2_low'."
+        )
+    return levels
 
 
 @click.command(
@@ -30,12 +58,28 @@ CLASSES = {"two": TWO_CLASSES, "four": FOUR_CLASSES}
     epilog=examples(
         "train cohort.csv --label phenotype -o model.aml",
         "train cohort.csv --classes four -o four_classes.aml",
-        "train cohort.csv --groups site -o model.aml",
+        "train our_patients.csv --start-from shipped -o our_model.aml",
+        "train ours.csv --label endotype --levels 'T2=th2_high,nonT2=neutrophilic_th2_low' -o model.aml",
+        "train ours.csv --label-rule sputum_3_61 --time visit_date -o model.aml",
+        "train ours.csv --label feno_ppb --at-least 25 --weights wtmec2yr -o feno.aml",
+        "train cohort.csv --groups site --tune --budget 20 -o model.aml",
         "train our_patients.csv --recalibrate-only model.aml -o our_model.aml",
     ),
 )
 @patients_argument
 @label_option
+@click.option(
+    "--levels",
+    metavar="OWN=CLASS,...",
+    callback=parsed_levels,
+    help="What the label's column writes for each class, and the names of the classes.",
+)
+@click.option(
+    "--label-rule",
+    type=click.Choice(LABEL_RULES),
+    help="Classes from sputum counts: cuts of eosinophils and neutrophils in %. The counts are then no features.",
+)
+@click.option("--at-least", type=float, metavar="X", help="Two classes: the number of --label reaches X, or not.")
 @columns_option
 @click.option(
     "--classes",
@@ -44,10 +88,31 @@ CLASSES = {"two": TWO_CLASSES, "four": FOUR_CLASSES}
     show_default=True,
     help="Th2-high against neutrophilic Th2-low, or all four granulocyte classes.",
 )
+@click.option("--without", metavar="COLUMN", multiple=True, help="A column that shall not be a feature; repeatable.")
 @click.option(
     "--groups",
     metavar="COLUMN",
     help="Column, such as site, whose rows of one value are held out together. Rows of one patient always are.",
+)
+@click.option(
+    "--time",
+    metavar="COLUMN",
+    help="Column of dates or numbers: the metrics are of later patients than those learned from.",
+)
+@click.option("--weights", metavar="COLUMN", help="Column of weights of the patients; only their ratios count.")
+@click.option("--class-weight", type=click.Choice(["balanced"]), help="Let all classes weigh the same.")
+@click.option(
+    "--start-from",
+    metavar="shipped|MODEL",
+    help="Start from what a model of the same classes knows, as far as held-out patients say. For few patients.",
+)
+@click.option("--tune", is_flag=True, help="Choose the settings of the classifier; metrics are nested.")
+@click.option(
+    "--budget",
+    type=click.IntRange(min=2),
+    default=USUAL_BUDGET,
+    show_default=True,
+    help="With --tune: settings to try, each about as long as twenty trainings.",
 )
 @click.option(
     "--recalibrate-only",
@@ -63,12 +128,17 @@ def train_command(
     *,
     file: str,
     label: str,
+    levels: dict[str, str] | None,
+    label_rule: str | None,
+    at_least: float | None,
     columns: str | None,
     classes: str,
-    groups: str | None,
+    tune: bool,
+    budget: int,
     recalibrated: str | None,
     seed: int,
     output: str,
+    **how: Any,
 ) -> None:
     """Train a classifier on labelled patients.
 
@@ -79,23 +149,23 @@ def train_command(
     from asthma_ml.persistence import card_path, load_model, save_model_with_card
     from asthma_ml.training import recalibrate_classifier, train_classifier
 
-    if groups is not None and recalibrated is not None:
-        raise click.UsageError(
-            "--groups is of no use to --recalibrate-only, which fits nothing that could be held out."
-        )
-    refuse_overwriting([file, columns, recalibrated], [output, card_path(output)])
+    refuse_contradictions(recalibrated)
+    start = how["start_from"] if how["start_from"] != SHIPPED else None
+    refuse_overwriting([file, columns, recalibrated, start], [output, card_path(output)])
+    told_by = label_told_by(label, label_rule, at_least)
     patients = read_patients(file, columns)
     say_repeated_patients(patients)
     if recalibrated is None:
-        trained = train_classifier(patients, label, CLASSES[classes], groups=groups, seed=seed)
+        wanted = CLASSES[classes] if levels is None and at_least is None else None
+        how |= {"budget": budget if tune else 0, "progress": shows_progress()}
+        trained = train_classifier(patients, told_by, wanted, levels=levels, seed=seed, **how)
     else:
-        trained = recalibrate_classifier(load_model(recalibrated), patients, label, seed=seed)
+        trained = recalibrate_classifier(load_model(recalibrated), patients, told_by, levels=levels, seed=seed)
     # Against the patients that were learned from it can be explained later; a hundred of a hospital are too few.
     background = trained.patients.features if recalibrated is None else None
-    save_model_with_card(trained.model, output, card=trained.card, background=background)
-    for reason, n in trained.patients.left_out.items():
-        say(f"left out: {n} rows, {reason}")
-    for line in others_called(trained.card.get("other_labels", {})):
+    card = {**trained.card, "command": command_given()}
+    save_model_with_card(trained.model, output, card=card, background=background)
+    for line in told(trained.card, trained.patients.left_out):
         say(line)
     if recalibrated is not None:
         say(f"log-loss of {recalibrated} as it was: {trained.metrics['log_loss_before']:.3f}")
@@ -103,6 +173,56 @@ def train_command(
     for name in ("auc", "balanced_accuracy", "log_loss"):
         click.echo(f"{name:<18} {trained.metrics[name]:.3f}  (cross-validated, {trained.metrics['folds']} folds)")
     say(RESEARCH_NOTE)
+
+
+def refuse_contradictions(recalibrated: str | None) -> None:
+    """Refuse options that mean nothing beside each other."""
+    given = set(command_given())
+    if recalibrated is not None and (useless := sorted(given & set(_NOT_WITH_RECALIBRATION))):
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in useless)
+        raise click.UsageError(f"{names}: of no use to --recalibrate-only, which fits two numbers and nothing else.")
+    for one, other in _EXCLUDE_EACH_OTHER:
+        if {one, other} <= given:
+            names = f"--{one} and --{other}".replace("_", "-")
+            raise click.UsageError(f"{names} exclude each other.")
+    if "at_least" in given and "label" not in given:
+        raise click.UsageError("--at-least needs --label with the column that it is about.")
+    if "budget" in given and "tune" not in given:
+        raise click.UsageError("--budget goes with --tune.")
+
+
+def label_told_by(label: str, label_rule: str | None, at_least: float | None) -> Any:
+    """The column or the rule that tells the class."""
+    from asthma_ml import training
+
+    if label_rule is not None:
+        return training.LABEL_RULES[label_rule]
+    return label if at_least is None else training.at_least(label, at_least)
+
+
+def command_given() -> dict[str, Any]:
+    """Options and arguments that the user gave, files by their names alone, as the card keeps them."""
+    context = click.get_current_context()
+    given = {
+        name: value
+        for name, value in context.params.items()
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }
+    files = ("file", "columns", "output", "recalibrated", "start_from")
+    return {name: Path(value).name if name in files else value for name, value in given.items()}
+
+
+def told(card: Mapping[str, Any], left_out: Mapping[str, int]) -> Iterator[str]:
+    """Lines about rows that were left out, about the starting point and about the settings."""
+    for reason, n in left_out.items():
+        yield f"left out: {n} rows, {reason}"
+    yield from others_called(card.get("other_labels", {}))
+    if (start := card.get("start_from")) is not None:
+        of_use = "of no use to these patients, not used" if start["penalty"] is None else "used"
+        yield f"start from {start.get('model', 'a model')} ({start['n_patients']} patients): {of_use}"
+    if (tuned := card.get("tuned")) is not None:
+        chosen = ", ".join(f"{name}={value:.3g}" for name, value in tuned["chosen"].items()) or "the usual ones"
+        yield f"settings: {chosen}, the best of {len(tuned['settings'])}"
 
 
 def others_called(other_labels: Mapping[str, Any]) -> Iterator[str]:

@@ -1,0 +1,241 @@
+"""What a classifier that others have trained knows of patients like those of a small cohort.
+
+Its joint normal distribution says how tests go together, its coefficients say where to look for one's own, and its
+trees count as one score more. What comes of it is again one linear part and one sum of trees, which is
+explained as exactly as any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import log_softmax
+
+from asthma_ml.classifier.calibration import calibrate, fit_calibration
+from asthma_ml.classifier.distinct_patients import DistinctPatients
+from asthma_ml.classifier.linear_part import LinearPart
+from asthma_ml.classifier.regression_towards import regression_towards
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
+
+    from asthma_ml.classifier.phenotype_classifier import PhenotypeClassifier
+
+START_PENALTIES = (3000.0, 300.0, 100.0, 30.0)
+"""Penalties on what departs from the starting point, tried on held-out patients beside doing without it."""
+
+_WORTH_A_STEP = 0.5
+"""Log-likelihood that each step away from the starting point has to gain: less is what chance gains."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartingPoint:
+    """Both parts of another classifier, as they count in its log-odds, on the columns of a new cohort.
+
+    Attributes
+    ----------
+    linear : LinearPart
+        Scores of the columns that the cohort has; what the others would have shown is read off them.
+    trees : HistGradientBoostingClassifier
+        A question about a column that the cohort lacks is answered as for a test that was not done.
+    feature_range : ndarray of shape (2, n_features)
+        Smallest and largest value it was trained on; NaN for a column that it does not know.
+    n_patients : int
+        Patients it was trained on.
+    """
+
+    linear: LinearPart
+    trees: HistGradientBoostingClassifier
+    feature_range: np.ndarray
+    n_patients: int
+
+    def tree_margins(self, X: np.ndarray) -> np.ndarray:
+        """Return the margins of the trees, of shape (n_patients, n_margins)."""
+        return np.asarray(self.trees.decision_function(X).reshape(len(X), -1))
+
+
+@dataclass(frozen=True, slots=True)
+class Regression:
+    """A way to fit the linear part to patients, with or without a starting point.
+
+    Attributes
+    ----------
+    patients : DistinctPatients
+        All patients.
+    scores : LinearPart
+        Scores and their joint distribution.
+    completed : ndarray of shape (n_distinct, n_scores)
+        Their centred scores without gaps.
+    penalty : float
+        On squared coefficients, or on their squared distance from those of the starting point.
+    tree_margins : ndarray of shape (n_distinct, n_margins) or None
+        Margins of the starting point's trees; None where there is no starting point.
+    """
+
+    patients: DistinctPatients
+    scores: LinearPart
+    completed: np.ndarray
+    penalty: float
+    tree_margins: np.ndarray | None = None
+
+    def fit(self, rows: np.ndarray) -> tuple[LinearPart, float]:
+        """Fit to some patients; returns the linear part and how much the starting point's trees count."""
+        completed, codes, weight = (of[rows] for of in (self.completed, self.patients.codes, self.patients.weight))
+        if self.tree_margins is None:
+            return self.scores.with_coefficients(completed, codes, weight, self.penalty), 0.0
+        towards = self.scores.coefficients_
+        coefficients, share, base = regression_towards(
+            completed, self.tree_margins[rows], codes, weight, towards, self.penalty
+        )
+        return self.scores.with_these_coefficients(coefficients, base), share
+
+    def margins_without(self, held_out: np.ndarray) -> np.ndarray:
+        """Return the margins of held-out patients when fitted to all others, of shape (n_held_out, n_margins)."""
+        linear, share = self.fit(~held_out)
+        margins = linear.margins(self.patients.X[held_out])
+        return margins if self.tree_margins is None else margins + share * self.tree_margins[held_out]
+
+
+def starting_point(model: PhenotypeClassifier, feature_names: Sequence[str]) -> StartingPoint:
+    """Put what a classifier knows onto other columns.
+
+    Parameters
+    ----------
+    model : PhenotypeClassifier
+        Fitted with column names.
+    feature_names : sequence of str
+        Columns of the new cohort.
+
+    Returns
+    -------
+    StartingPoint
+        Of the columns that both have.
+    """
+    place_of = {name: place for place, name in enumerate(feature_names)}
+    place = np.array([place_of.get(str(name), -1) for name in model.feature_names_in_], dtype=np.int64)
+    of_linear, of_trees = model.calibration_slope_
+    linear = model.linear_.moved(place, len(feature_names))
+    linear = linear.with_these_coefficients(of_linear * linear.coefficients_, of_linear * linear.base_)
+    trees = deepcopy(model.trees_)
+    trees._n_features = trees.n_features_in_ = len(feature_names)
+    for tree in _trees_of(trees):
+        tree.nodes = _asked_of(tree.nodes, place)
+    seen = np.full((2, len(feature_names)), np.nan, dtype=np.float32)
+    seen[:, place[place >= 0]] = model.feature_range_[:, place >= 0]
+    return StartingPoint(linear, sum_of_trees([(trees, of_trees, 1.0)]), seen, model.n_patients_)
+
+
+def regressions_from(
+    start: StartingPoint, patients: DistinctPatients, is_category: np.ndarray, direction: list[int] | None
+) -> list[Regression]:
+    """Ways to fit the linear part towards a starting point, the strictest first.
+
+    Parameters
+    ----------
+    start : StartingPoint
+        On the columns of the patients.
+    patients : DistinctPatients
+        Of the new cohort.
+    is_category : ndarray of bool of shape (n_features,)
+        Columns whose numbers are places of levels.
+    direction : list of n_features ints or None
+        Known signs of the columns.
+
+    Returns
+    -------
+    list of Regression
+        One for each of `START_PENALTIES`.
+    """
+    scores = LinearPart().fit_scores(patients.X, patients.weight, is_category, direction, start.linear)
+    completed, tree_margins = scores.completed(patients.X), start.tree_margins(patients.X)
+    return [Regression(patients, scores, completed, penalty, tree_margins) for penalty in START_PENALTIES]
+
+
+def best_of(candidates: Sequence[np.ndarray], patients: DistinctPatients) -> int:
+    """Tell which margins say most about patients that their model has not seen.
+
+    Parameters
+    ----------
+    candidates : sequence of ndarray of shape (n_parts, n_patients, n_margins)
+        Held-out margins, from the strictest on; each is calibrated before it is judged.
+    patients : DistinctPatients
+        The patients.
+
+    Returns
+    -------
+    int
+        Place of the candidate with the smallest log-loss, where each has to beat those before it by more than chance.
+    """
+    losses = [_calibrated_loss(margins, patients) for margins in candidates]
+    return int(np.argmin(losses + _WORTH_A_STEP * np.arange(len(losses))))
+
+
+def sum_of_trees(
+    parts: Sequence[tuple[HistGradientBoostingClassifier, float, float]],
+) -> HistGradientBoostingClassifier:
+    """Add boosted trees up to boosted trees.
+
+    Parameters
+    ----------
+    parts : sequence of (trees, weight, share)
+        What the margins of each are multiplied with, and how much its gains count beside those of the others.
+        Parts of weight 0 are left out.
+
+    Returns
+    -------
+    HistGradientBoostingClassifier
+        A new one, which lacks what only growing more trees would need.
+    """
+    whole = deepcopy(parts[-1][0])
+    whole._baseline_prediction = sum(weight * trees._baseline_prediction for trees, weight, _ in parts)
+    whole._predictors = [
+        [_scaled(tree, weight, share) for tree in stage]
+        for trees, weight, share in parts
+        for stage in trees._predictors
+        if weight
+    ]
+    return whole
+
+
+def _calibrated_loss(margins: np.ndarray, patients: DistinctPatients) -> float:
+    calibration = fit_calibration(margins, patients.codes, patients.weight)
+    calibrated = calibrate(margins, calibration.slope, calibration.intercept)
+    by_class = np.column_stack([np.zeros(len(calibrated)), calibrated]) if calibrated.shape[1] == 1 else calibrated
+    of_own_class = log_softmax(by_class, axis=1)[np.arange(len(by_class)), patients.codes]
+    return -float(patients.weight @ of_own_class)
+
+
+def _trees_of(trees: HistGradientBoostingClassifier) -> list[TreePredictor]:
+    return [tree for stage in trees._predictors for tree in stage]
+
+
+def _scaled(tree: TreePredictor, weight: float, share: float) -> TreePredictor:
+    scaled = deepcopy(tree)
+    scaled.nodes["value"] *= weight
+    scaled.nodes["gain"] *= weight**2 * share
+    return scaled
+
+
+def _asked_of(nodes: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Nodes of a tree with columns in other places; below a question about a column that is gone, one side is left."""
+    kept: list[np.ndarray] = []
+
+    def keep(number: int) -> int:
+        node = nodes[number].copy()
+        while not node["is_leaf"] and place[node["feature_idx"]] < 0:
+            node = nodes[node["left"] if node["missing_go_to_left"] else node["right"]].copy()
+        own = len(kept)
+        kept.append(node)
+        if not node["is_leaf"]:
+            node["feature_idx"] = place[node["feature_idx"]]
+            node["left"], node["right"] = keep(node["left"]), keep(node["right"])
+            node["count"] = sum(int(kept[node[side]]["count"]) for side in ("left", "right"))
+        return own
+
+    keep(0)
+    return np.array(kept, dtype=nodes.dtype)

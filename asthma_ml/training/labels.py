@@ -1,0 +1,304 @@
+"""Which class a patient belongs to: from a column of the table, in its own words, or by a rule from what was measured.
+
+What a rule reads can no longer be a feature: the classifier would only find the rule again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from asthma_ml.errors import UnusableInputError
+from asthma_ml.variables import FOUR_CLASSES, LABEL, TWO_CLASSES, data_dictionary
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from asthma_ml.patients import PatientTable
+
+SPUTUM = ("sputum_eosinophils_pct", "sputum_neutrophils_pct")
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRule:
+    """A way to tell the class of a patient from what was measured.
+
+    Attributes
+    ----------
+    name : str
+        What it is called.
+    reads : tuple of str
+        Columns of the data dictionary that it needs.
+    classify : callable
+        From a table with these columns to a Series of classes, missing where it has no answer.
+    classes : tuple of str
+        All classes that it can name.
+    source : str
+        Ids of the evidence table, or who decided.
+
+    Examples
+    --------
+    >>> counts = pd.DataFrame(
+    ...     {"sputum_eosinophils_pct": [12.0, 1.0, 1.0], "sputum_neutrophils_pct": [30.0, 70.0, None]}
+    ... )
+    >>> LABEL_RULES["sputum_3_61"].classify(counts).tolist()
+    ['th2_high', 'neutrophilic_th2_low', nan]
+    """
+
+    name: str
+    reads: tuple[str, ...]
+    classify: Callable[[pd.DataFrame], pd.Series[str]]
+    classes: tuple[str, ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledPatients:
+    """Features and labels of the rows that can be learned from or scored.
+
+    Attributes
+    ----------
+    features : DataFrame of shape (n_patients, n_features)
+        The columns of the data dictionary that the table has.
+    labels : Series of shape (n_patients,)
+        One of the classes asked for.
+    left_out : Mapping of str to int
+        Why rows were left out, and how many.
+    rows : ndarray of shape (n_patients,)
+        Their places in the table.
+    other_features : DataFrame of shape (n_others, n_features)
+        The same columns of the valid rows with another label.
+    other_labels : Series of shape (n_others,)
+        Those labels.
+    said : Mapping of str to object
+        How the labels came about, for the model's card.
+    """
+
+    features: pd.DataFrame
+    labels: pd.Series[str]
+    left_out: Mapping[str, int]
+    rows: NDArray[np.intp]
+    other_features: pd.DataFrame
+    other_labels: pd.Series[str]
+    said: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def class_counts(self) -> dict[str, int]:
+        """Patients per class."""
+        return {str(name): int(n) for name, n in self.labels.value_counts().items()}
+
+
+def sputum_rule(eosinophils: float, neutrophils: float, source: str) -> LabelRule:
+    """The four granulocyte classes by cuts of both counts.
+
+    Parameters
+    ----------
+    eosinophils, neutrophils : float
+        Percentages from which on sputum is called eosinophilic, or neutrophilic [%].
+    source : str
+        Ids of the evidence table.
+
+    Returns
+    -------
+    LabelRule
+        Eosinophilic alone is ``th2_high``, neutrophilic alone ``neutrophilic_th2_low``. No answer where either count
+        is missing. One sample is not the endotype: of untreated patients, 31 % are eosinophilic at some visits
+        and not at others (HET024).
+    """
+
+    def classify(table: pd.DataFrame) -> pd.Series[str]:
+        counts = table[list(SPUTUM)]
+        eosinophilic, neutrophilic = counts[SPUTUM[0]] >= eosinophils, counts[SPUTUM[1]] >= neutrophils
+        th2, th2_low, mixed, pauci = FOUR_CLASSES
+        names = np.select([eosinophilic & neutrophilic, eosinophilic, neutrophilic], [mixed, th2, th2_low], pauci)
+        return pd.Series(names, index=table.index, dtype="str").where(counts.notna().all(axis=1))
+
+    return LabelRule(f"sputum_{eosinophils:g}_{neutrophils:g}", SPUTUM, classify, FOUR_CLASSES, source)
+
+
+def at_least(column: str, cut: float) -> LabelRule:
+    """Two classes by a cut of one column.
+
+    Parameters
+    ----------
+    column : str
+        A number of the data dictionary.
+    cut : float
+        Values from here on are the second class.
+
+    Returns
+    -------
+    LabelRule
+        Its classes are named after the cut.
+
+    Raises
+    ------
+    UnusableInputError
+        If the data dictionary has no such number.
+
+    Examples
+    --------
+    >>> at_least("feno_ppb", 25).classes
+    ('feno_ppb_below_25', 'feno_ppb_at_least_25')
+    """
+    variable = data_dictionary().get(column)
+    if variable is None or not variable.is_numeric:
+        raise UnusableInputError(f"{column}: no number of the data dictionary, so that nothing can be at least {cut:g}")
+    below, reaches = f"{column}_below_{cut:g}", f"{column}_at_least_{cut:g}"
+
+    def classify(table: pd.DataFrame) -> pd.Series[str]:
+        values = table[column]
+        return pd.Series(np.where(values >= cut, reaches, below), table.index, dtype="str").where(values.notna())
+
+    return LabelRule(f"{column} >= {cut:g} {variable.unit}".strip(), (column,), classify, (below, reaches), "the user")
+
+
+LABEL_RULES: Mapping[str, LabelRule] = {
+    rule.name: rule
+    for rule in (
+        sputum_rule(3, 76, "HET002, HET003"),
+        sputum_rule(3, 61, "HET002, IMM053"),
+        sputum_rule(1.01, 61, "HET049"),
+        sputum_rule(2, 40, "HET020"),
+    )
+}
+"""Published cuts of sputum counts, by name."""
+
+
+def default_classes(label: str | LabelRule, levels: Mapping[str, str] | None) -> tuple[str, ...]:
+    """Classes to tell apart where none are named.
+
+    Examples
+    --------
+    >>> default_classes("endotype", {"1": "T2 high", "2": "rest", "3": "rest"})
+    ('T2 high', 'rest')
+    >>> default_classes(LABEL_RULES["sputum_3_61"], None)
+    ('th2_high', 'neutrophilic_th2_low')
+    """
+    if levels is not None:
+        return tuple(dict.fromkeys(levels.values()))
+    if isinstance(label, LabelRule) and not set(TWO_CLASSES) <= set(label.classes):
+        return label.classes
+    return TWO_CLASSES
+
+
+def labelled_patients(
+    patients: PatientTable,
+    label: str | LabelRule = LABEL,
+    classes: Sequence[str] = TWO_CLASSES,
+    *,
+    levels: Mapping[str, str] | None = None,
+    without: Sequence[str] = (),
+) -> LabelledPatients:
+    """Pick the rows whose label is one of the classes.
+
+    Parameters
+    ----------
+    patients : PatientTable
+        As read by `read_patients`.
+    label : str or LabelRule
+        Column that holds the class, any name that the file has; or a rule that tells it.
+    classes : sequence of str
+        Classes to keep.
+    levels : mapping of str to str, optional
+        What the column writes for each class, where it has words of its own. What is not named is another label.
+    without : sequence of str
+        Columns that shall not be features.
+
+    Returns
+    -------
+    LabelledPatients
+        With the reason and number of every row left out.
+
+    Raises
+    ------
+    UnusableInputError
+        If the table lacks the column or what the rule reads, a column of `without` is no feature, or no row has one of
+        the classes.
+    """
+    labels = _labels(patients, label, levels)
+    invalid = pd.Series(patients.invalid, index=labels.index)
+    known = labels.isin(list(classes))
+    reasons = {
+        "values outside hard limits": int(invalid.sum()),
+        "no label": int((labels.isna() & ~invalid).sum()),
+        "another label": int((labels.notna() & ~known & ~invalid).sum()),
+    }
+    kept = (known & ~invalid).to_numpy()
+    other = (labels.notna() & ~known & ~invalid).to_numpy()
+    if not kept.any():
+        name = label if isinstance(label, str) else label.name
+        raise UnusableInputError(f"{patients.source}: no usable row has {name} in {', '.join(classes)}")
+    features = _features(patients, label, without)
+    return LabelledPatients(
+        features=patients.values.loc[kept, features].reset_index(drop=True),
+        labels=labels[kept].reset_index(drop=True),
+        left_out={reason: n for reason, n in reasons.items() if n},
+        rows=np.flatnonzero(kept),
+        other_features=patients.values.loc[other, features].reset_index(drop=True),
+        other_labels=labels[other].reset_index(drop=True),
+        said=dict(_said(label, levels, without)),
+    )
+
+
+def _labels(patients: PatientTable, label: str | LabelRule, levels: Mapping[str, str] | None) -> pd.Series[str]:
+    """The label of each row."""
+    if isinstance(label, LabelRule):
+        if absent := [name for name in label.reads if name not in patients.values.columns]:
+            raise UnusableInputError(
+                f"{patients.source}: no column {' and no '.join(absent)}, which {label.name} reads"
+            )
+        return label.classify(patients.values)
+    own = _own_labels(patients, label)
+    if levels is None:
+        return own
+    if not own.isin(list(levels)).any():
+        found = ", ".join(sorted(own.dropna().unique())[:5])
+        raise UnusableInputError(f"{patients.source}: {label} holds none of {', '.join(levels)}; it holds {found}")
+    return own.replace(dict(levels))
+
+
+def _own_labels(patients: PatientTable, label: str) -> pd.Series[str]:
+    """The column as it stands, from the checked values where the dictionary knows it."""
+    if label == LABEL and LABEL in patients.values.columns:
+        return patients.values[LABEL]
+    if label not in patients.raw.columns:
+        raise UnusableInputError(f"{patients.source}: no column {label}; name the column of the label with --label")
+    text: pd.Series[str] = patients.raw[label].astype("str").str.strip()
+    return text.where(text != "").reset_index(drop=True)
+
+
+def _features(patients: PatientTable, label: str | LabelRule, without: Sequence[str]) -> list[str]:
+    """Features of the table that do not tell the answer."""
+    found = [name for name in data_dictionary().features if name in patients.values.columns]
+    if unknown := [name for name in without if name not in data_dictionary().features]:
+        raise UnusableInputError(f"{', '.join(unknown)}: no feature of the data dictionary, so it cannot be left out")
+    answers = set(_sources(patients, (label,) if isinstance(label, str) else label.reads))
+    # A column map may read the label, and with other levels a feature, from one column under another name.
+    return [name for name in found if name not in without and answers.isdisjoint(_sources(patients, (name,)))]
+
+
+def _sources(patients: PatientTable, names: Sequence[str]) -> Iterator[str]:
+    """Names of variables, and of the columns that they were read from."""
+    for name in names:
+        yield name
+        yield from patients.columns[name].sources if name in patients.columns else ()
+
+
+def _said(
+    label: str | LabelRule, levels: Mapping[str, str] | None, without: Sequence[str]
+) -> Iterator[tuple[str, object]]:
+    """What the card says about the labels."""
+    if isinstance(label, LabelRule):
+        yield "label", label.name
+        yield "label_rule", {"reads": list(label.reads), "source": label.source}
+    else:
+        yield "label", label
+    if levels is not None:
+        yield "levels", dict(levels)
+    if without:
+        yield "without", list(without)

@@ -1,0 +1,69 @@
+"""Settings of the classifier chosen by the patients at hand, within a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from scipy.stats import loguniform
+from sklearn.metrics import log_loss, make_scorer
+from sklearn.model_selection import GridSearchCV, ParameterSampler, StratifiedGroupKFold
+
+if TYPE_CHECKING:
+    from asthma_ml.classifier import PhenotypeClassifier
+
+N_INNER_FOLDS = 3
+
+SPACE: Mapping[str, Any] = {
+    "n_trees": [100, 200, 400],
+    "learning_rate": loguniform(0.02, 0.15),
+    "max_depth": [2, 3],
+    "min_samples_leaf": [10, 20, 40],
+    "l2_regularization": loguniform(0.1, 10.0),
+    "linear_penalty": loguniform(1.0, 100.0),
+}
+"""What is drawn from. Trees stay shallow enough for exact tables of Shapley values."""
+
+
+def search(
+    model: PhenotypeClassifier,
+    classes: Sequence[str],
+    n_settings: int,
+    seed: int,
+    tick: Callable[[], object] = lambda: None,
+) -> GridSearchCV:
+    """Prepare a search among random settings, the model's own first.
+
+    Parameters
+    ----------
+    model : PhenotypeClassifier
+        Whose settings are the first to be tried.
+    classes : sequence of str
+        All classes, sorted.
+    n_settings : int
+        Settings to try, each on three folds.
+    seed : int
+        Seed of settings and folds.
+    tick : callable
+        Called after each fit has been judged.
+
+    Returns
+    -------
+    GridSearchCV
+        To be fitted under scikit-learn's metadata routing, with `sample_weight` and `groups`. The smallest held-out
+        log-loss wins.
+    """
+
+    def judged(y: Any, probability: Any, sample_weight: Any = None) -> float:
+        tick()
+        return float(log_loss(y, probability, labels=list(classes), sample_weight=sample_weight))
+
+    drawn = ParameterSampler(dict(SPACE), n_settings - 1, random_state=seed) if n_settings > 1 else []
+    scorer = make_scorer(judged, response_method="predict_proba", greater_is_better=False)
+    return GridSearchCV(
+        model.set_fit_request(sample_weight=True, groups=True),
+        [{}, *({name: [value] for name, value in setting.items()} for setting in drawn)],
+        scoring=scorer.set_score_request(sample_weight=True),
+        cv=StratifiedGroupKFold(N_INNER_FOLDS, shuffle=True, random_state=seed),
+        error_score="raise",
+    )

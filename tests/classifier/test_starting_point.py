@@ -1,0 +1,173 @@
+"""A small cohort starts from what a model of other patients knows, and goes its own way where that does not hold."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+
+from asthma_ml.classifier import PhenotypeClassifier
+from asthma_ml.classifier.regression_towards import regression_towards
+from asthma_ml.classifier.starting_point import starting_point, sum_of_trees
+from asthma_ml.errors import UnusableInputError
+from asthma_ml.explanation import explain
+from asthma_ml.explanation.tree_shap import margin_contributions
+from asthma_ml.persistence import load_model, save_model
+from tests.synthetic_patients import fitted_classifier, synthetic_patients
+
+OTHERS = PhenotypeClassifier(n_trees=40).fit(*synthetic_patients(1500, seed=50))
+LACKING = ["fev1_pct_predicted", "adrb2_rs1042713"]
+
+
+def hospital(n: int, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
+    """No spirometry and no genotypes, another FeNO analyser, a column of its own, and half of one class elsewhere."""
+    X, y = synthetic_patients(n, seed=seed)
+    X = X.assign(feno_ppb=np.round(X["feno_ppb"] * 1.4), pm25_ug_m3=np.random.default_rng(seed).normal(12, 3, n))
+    stays = (y == "th2_high") | (np.arange(n) % 2 == 0)
+    return X[stays].drop(columns=LACKING), y[stays]
+
+
+def from_others(**settings: object) -> PhenotypeClassifier:
+    return PhenotypeClassifier(n_trees=20, start_from=FrozenEstimator(OTHERS), **settings)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_forty_patients_who_start_from_others_teach_more_than_sixty_alone(seed: int) -> None:
+    fresh, truth = hospital(3000, seed=60)
+    small, large = hospital(54, seed=seed), hospital(80, seed=seed)
+    started, alone, of_more = (
+        log_loss(truth, model.predict_proba(fresh))
+        for model in (
+            from_others().fit(*small),
+            PhenotypeClassifier(n_trees=20).fit(*small),
+            PhenotypeClassifier(n_trees=20).fit(*large),
+        )
+    )
+    assert started < alone - 0.02
+    assert started < of_more
+
+
+def test_where_the_opposite_holds_nothing_of_it_is_used() -> None:
+    X, y = hospital(300, seed=4)
+    opposite = np.where(y == "th2_high", "neutrophilic_th2_low", "th2_high")
+    started, alone = from_others(directions=None), PhenotypeClassifier(n_trees=20, directions=None)
+    started.fit(X, opposite)
+    assert started.start_penalty_ is None
+    np.testing.assert_array_equal(started.predict_proba(X), alone.fit(X, opposite).predict_proba(X))
+
+
+def test_a_column_that_the_cohort_lacks_counts_as_a_test_that_was_not_done() -> None:
+    X, _ = synthetic_patients(200, seed=5)
+    names = [name for name in X.columns[::-1] if name not in LACKING]
+    start = starting_point(OTHERS, names)
+    encoded = OTHERS.encode(X.drop(columns=LACKING))
+    margins = start.linear.margins(encoded[names].to_numpy()) + start.tree_margins(encoded[names].to_numpy())
+    as_it_was = OTHERS.decision_function(encoded) - OTHERS.calibration_intercept_
+    np.testing.assert_allclose(margins[:, 0], as_it_was, atol=1e-10)
+
+
+@pytest.mark.parametrize("players", ["features", "factors"])
+def test_explanations_stay_exact(players: str) -> None:
+    model = from_others().fit(*hospital(80, seed=6))
+    assert model.start_penalty_ is not None
+    X, _ = hospital(100, seed=7)
+    explanation = explain(model, X, players=players)
+    total = explanation.base + explanation.factors.sum(axis=1)
+    np.testing.assert_allclose(total, model.decision_function(X), atol=1e-9)
+
+
+def test_the_shapley_values_of_a_sum_of_trees_are_the_sum_of_their_shapley_values() -> None:
+    one, other, X = (
+        fitted_classifier().trees_,
+        OTHERS.trees_,
+        OTHERS.encode(synthetic_patients(100, seed=70)[0]).to_numpy(),
+    )
+    values, base = margin_contributions(sum_of_trees([(one, 0.3, 1.0), (other, 1.7, 1.0)]), X)
+    (of_one, base_of_one), (of_other, base_of_other) = (margin_contributions(trees, X) for trees in (one, other))
+    np.testing.assert_allclose(values, 0.3 * of_one + 1.7 * of_other, atol=1e-12)
+    np.testing.assert_allclose(base, 0.3 * base_of_one + 1.7 * base_of_other, atol=1e-12)
+
+
+def test_four_classes_and_patients_of_no_class_start_from_others_as_well() -> None:
+    X, y = synthetic_patients(160, seed=8, n_classes=4)
+    fresh, truth = synthetic_patients(2000, seed=9, n_classes=4)
+    start = FrozenEstimator(fitted_classifier(4))
+    started, alone = (PhenotypeClassifier(n_trees=20, start_from=of).fit(X, y) for of in (start, None))
+    assert log_loss(truth, started.predict_proba(fresh)) < log_loss(truth, alone.predict_proba(fresh))
+    explain(started, fresh.head(50))
+    two = np.isin(y, OTHERS.classes_)
+    known = sklearn.clone(OTHERS).set_params(n_trees=5).fit(X[two], y[two]).fit_companion(X, y)
+    own = PhenotypeClassifier(n_trees=5, start_from=FrozenEstimator(known)).fit(X[two], y[two]).fit_companion(X, y)
+    assert own.companion_.start_from.estimator is known.companion_
+
+
+def test_three_patients_of_a_class_are_too_few_to_depart_from_it() -> None:
+    X, y = hospital(400, seed=10)
+    few = np.r_[np.flatnonzero(y == "th2_high")[:3], np.flatnonzero(y != "th2_high")[:20]]
+    model = from_others().fit(X.iloc[few], y[few])
+    assert not model.is_calibrated_
+    assert model.uncalibrated_classes == tuple(model.classes_)
+    margins = model.decision_function(X)
+    theirs = OTHERS.decision_function(OTHERS.encode(X))
+    assert np.corrcoef(margins, theirs)[0, 1] > 0.97
+
+
+def test_weighting_a_patient_is_still_repeating_the_patient_in_any_order() -> None:
+    X, y = hospital(120, seed=11)
+    weight = np.random.default_rng(0).integers(1, 3, len(y))
+    rows = np.random.default_rng(1).permutation(np.repeat(np.arange(len(y)), weight))
+    weighted = from_others().fit(X, y, sample_weight=weight)
+    repeated = from_others().fit(X.iloc[rows], y[rows])
+    np.testing.assert_array_equal(weighted.predict_proba(X), repeated.predict_proba(X))
+
+
+def test_values_that_only_the_others_had_are_in_range() -> None:
+    X, y = hospital(60, seed=12)
+    model = from_others().fit(X, y)
+    age = X.columns.get_loc("age_years")
+    assert model.feature_range_[:, age].tolist() == OTHERS.feature_range_[:, 0].tolist()
+    pm25 = X.columns.get_loc("pm25_ug_m3")
+    assert model.feature_range_[:, pm25].tolist() == np.float32([X["pm25_ug_m3"].min(), X["pm25_ug_m3"].max()]).tolist()
+
+
+def test_a_model_that_keeps_its_start_can_be_saved(tmp_path) -> None:
+    model = from_others().fit(*hospital(60, seed=13))
+    save_model(model, tmp_path / "model.aml")
+    X, _ = hospital(50, seed=14)
+    again = load_model(tmp_path / "model.aml")
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+    assert again.start_from.estimator.n_patients_ == OTHERS.n_patients_
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        (FrozenEstimator(PhenotypeClassifier()), "is not fitted; give FrozenEstimator"),
+        (FrozenEstimator(fitted_classifier(4)), "the patients are neutrophilic_th2_low, th2_high"),
+    ],
+)
+def test_what_cannot_be_started_from_is_refused(start: FrozenEstimator, message: str) -> None:
+    with pytest.raises(UnusableInputError, match=message):
+        PhenotypeClassifier(start_from=start).fit(*hospital(60, seed=15))
+
+
+def test_without_names_in_common_there_is_no_start() -> None:
+    X, y = hospital(60, seed=16)
+    for table in (PhenotypeClassifier(n_trees=2).fit(X, y).encode(X).to_numpy(), X[["pm25_ug_m3"]]):
+        with pytest.raises(UnusableInputError, match="needs column names"):
+            from_others().fit(table, y)
+
+
+def test_drawn_towards_zero_it_is_the_regression_of_scikit_learn() -> None:
+    X, y = synthetic_patients(200, seed=17, n_classes=4)
+    z = X[["age_years", "fev1_pct_predicted", "blood_eosinophils_cells_ul"]].to_numpy()
+    z, (_, codes) = (z - z.mean(axis=0)) / z.std(axis=0), np.unique(y, return_inverse=True)
+    nothing = np.zeros((len(z), 4))
+    coefficients, _, base = regression_towards(z, nothing, codes, np.ones(len(z)), np.zeros((3, 4)), penalty=5.0)
+    theirs = LogisticRegression(C=1 / 5.0, tol=1e-8).fit(z, codes)
+    np.testing.assert_allclose(coefficients.T, theirs.coef_, atol=1e-3)
+    np.testing.assert_allclose(base - base.mean(), theirs.intercept_ - theirs.intercept_.mean(), atol=1e-3)
