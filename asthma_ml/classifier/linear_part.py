@@ -137,10 +137,8 @@ class LinearPart(BaseEstimator):
             A new one.
         """
         kept = place[self.scores_.source_] >= 0
-        joint = JointNormal(self.mean_, self.covariance_)
-        moved = self.with_these_coefficients(
-            joint.measured_coefficients(kept[None], self.coefficients_)[0, kept], self.base_
-        )
+        found = self.as_arrays().measured_coefficients(kept[None])[:, kept, 0]
+        moved = self.with_these_coefficients(found.T.copy(), self.base_)
         moved.scores_, moved.n_features_ = self.scores_.moved(place), n_features
         moved.mean_, moved.covariance_ = self.mean_[kept], self.covariance_[np.ix_(kept, kept)]
         moved.direction_ = self.direction_[kept]

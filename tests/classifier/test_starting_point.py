@@ -15,8 +15,8 @@ from asthma_ml.classifier.regression_towards import regression_towards
 from asthma_ml.classifier.starting_point import starting_point, sum_of_trees
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.explanation import explain
-from asthma_ml.explanation.tree_shap import margin_contributions
 from asthma_ml.persistence import load_model, save_model
+from tests.explanation.fitted_trees import margin_contributions
 from tests.synthetic_patients import fitted_classifier, synthetic_patients
 
 OTHERS = PhenotypeClassifier(n_trees=40).fit(*synthetic_patients(1500, seed=50))
