@@ -150,6 +150,9 @@ def broken_promises(patients: PatientTable, data: bytes) -> list[str]:
         "lines of the file": not len(patients.lines) or patients.lines.max() <= len(data) + 1,
         "a summary": isinstance(summarise_problems(patients.problems), str),
     }
+    misfits = np.isin(patients.lines, [problem.line for problem in patients.problems if problem.column == "row"])
+    read = patients.values.drop(columns="patient_id", errors="ignore")
+    promises["nothing read of a row that does not fit the header"] = not read[misfits].notna().any(axis=None)
     for name, column in patients.values.items():
         variable = data_dictionary()[str(name)]
         present = column.dropna()
@@ -179,6 +182,8 @@ def outcome(data: bytes, path: Path, column_map: ColumnMap, *, round_trip: bool)
         back = read_source(again, [str(name) for name in patients.raw.columns])[0].frame
         if back.to_numpy().tolist() != patients.raw.to_numpy().tolist() or list(back) != list(patients.raw):
             raise AssertionError("what is written is not read back")
+    if any(problem.column == "row" for problem in patients.problems):
+        return "read, rows that do not fit the header"
     return "read, rows with errors" if patients.invalid.any() else "read"
 
 

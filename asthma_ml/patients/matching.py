@@ -23,7 +23,7 @@ _COMPANION_NAMES = {
 }
 # Comparing a name with all aliases takes a millisecond.
 _MOST_COMPARED = 100
-_ALIKE = 0.85
+_ALIKE = 0.8
 _UNIT_IN_NAME = re.compile(r"(.+?)\s*[\(\[]\s*([^()\[\]]+?)\s*[\)\]]\s*", re.DOTALL)
 # Telling a unit from a name takes time that grows with the square of its length.
 _LONGEST_NAME = 200
@@ -67,6 +67,7 @@ def match_columns(
     _refuse_absent(names, column_map, source)
     stated = {target: _in_named_unit(column) for target, column in column_map.columns.items() if column.sources}
     _refuse_without_companions(stated, column_map)
+    _refuse_label_as_feature(stated, column_map)
     taken = {name for column in stated.values() for name in column.sources}.union(column_map.ignore)
     by_name, findings = _match_by_name([name for name in names if name not in taken], stated)
     unnamed = {target: column_map.columns.get(target, MappedColumn(target)) for target in by_name}
@@ -205,6 +206,21 @@ def _refuse_without_companions(stated: Mapping[str, MappedColumn], column_map: C
     )
 
 
+def _refuse_label_as_feature(stated: Mapping[str, MappedColumn], column_map: ColumnMap) -> None:
+    """Refuse a map that reads a feature off the column of the label: the answer is no measurement."""
+    labels = {variable.name for variable in data_dictionary().values() if variable.kind == "label"}
+    refuse(
+        [
+            f"[columns.{target}] {shown(name)} holds the label, which is never a feature"
+            for target, column in stated.items()
+            if target in data_dictionary().features
+            for name in column.sources
+            if variable_called(name) in labels
+        ],
+        column_map.source,
+    )
+
+
 def _companions_needed(column: MappedColumn) -> str:
     needed = data_dictionary()[column.target].companions
     return " and ".join(f'{name} = "COLUMN"' for name, unit in needed.items() if unit == column.unit)
@@ -294,7 +310,9 @@ def _similar_names(names: Sequence[str], found: Mapping[str, MappedColumn], colu
     used = {name for column in found.values() for name in (*column.sources, *column.companions.values())}
     unread = (name for name in names if name not in used and name not in column_map.ignore)
     strange = [name for name in islice(unread, _MOST_COMPARED) if variable_called(name) is None]
-    near = {name: nearest_variable(name, _ALIKE) for name in strange if not name.startswith(_NEVER_READ)}
+    near = {
+        name: nearest_variable(name.partition("(")[0], _ALIKE) for name in strange if not name.startswith(_NEVER_READ)
+    }
     return [
         Finding(target, "similar_name", "warning", f"not read: is {shown(name)} meant? A column map could say so")
         for name, target in near.items()

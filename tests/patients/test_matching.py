@@ -81,6 +81,22 @@ def test_a_unit_that_the_variable_does_not_have_is_not_guessed_at() -> None:
     assert "names no unit of it" in str(patients.problems[0])
 
 
+@pytest.mark.parametrize("name", ["FEV1", "FEV1 (L)"])
+def test_litres_of_fev1_are_pointed_at_and_not_read(name: str) -> None:
+    patients = read_patients(pd.DataFrame({"patient_id": ["1"], name: ["2.1"]}))
+    assert str(patients.problems[0]) == f"fev1_pct_predicted: not read: is `{name}` meant? A column map could say so"
+
+
+def test_the_label_is_never_offered_as_a_feature() -> None:
+    columns = {"sex": {"from": "phenotype", "levels": {"th2_high": "female"}}}
+    with pytest.raises(
+        UnusableInputError, match=r"\[columns.sex\] `phenotype` holds the label, which is never a feature"
+    ):
+        read_patients(
+            pd.DataFrame({"age": ["50"], "phenotype": ["th2_high"]}), ColumnMap.from_mapping({"columns": columns})
+        )
+
+
 def test_a_name_with_a_slip_is_pointed_at_and_not_read() -> None:
     patients = read_patients(pd.DataFrame({"patient_id": ["1"], "feno_pbb": ["25"], "colour": ["red"]}))
     assert list(patients.values) == ["patient_id"]
