@@ -1,32 +1,42 @@
-"""How fast the trees are explained: tables of patterns against `shap.TreeExplainer`, same model, same patients.
+"""How fast predictions are explained: tables of patterns against `shap.TreeExplainer`, same model, same patients.
 
     OMP_NUM_THREADS=1 python benchmarks/explanations.py            # prints a table of medians
+    OMP_NUM_THREADS=1 python benchmarks/explanations.py --peers    # beside LightGBM, XGBoost, woodelf and EBM
 
-A classifier with default settings is fitted to 2,000 patients; others are explained. Contenders take turns, each of
-them with a first round that is not counted. What a contender needs before it can explain (tables, an explainer) counts
-in every round; loading numba and its machine code, once in a process, does not. Patients per processor second are
-what to compare.
+The shipped model explains patients of another cohort than it was fitted to; with four classes, a model that is fitted
+to 2,000 patients. Contenders take turns, each of them with a first round that is not counted. What a contender needs
+before it can explain (tables, an explainer) counts in every round; loading numba and its machine code, once in a
+process, does not. `--peers` needs what explanations_peers.py names.
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
+import numba
 import numpy as np
 import pandas as pd
 
-from asthma_ml.classifier import PhenotypeClassifier
+import asthma_ml as aml
+from asthma_ml.classifier import PhenotypeClassifier, linear_margins
 from asthma_ml.cohort import generate_cohort
-from asthma_ml.explanation import explain, explanations, pattern_lookup
-from asthma_ml.explanation.tree_shap import _by_shap, _shap, margin_contributions
-from asthma_ml.variables import FOUR_CLASSES, TWO_CLASSES
+from asthma_ml.explanation import explain, games, pattern_lookup
+from asthma_ml.explanation.tree_shap import _shap, contributions_by_shap
+from asthma_ml.model_archive import open_archive, packed
+from asthma_ml.persistence import load_model
+from asthma_ml.variables import FOUR_CLASSES
 
 N_BACKGROUND, COPIES = 100, 10
+Task = Callable[[], object]
 
 
 @contextmanager
@@ -37,14 +47,32 @@ def replaced(module: object, name: str, value: object):
     setattr(module, name, before)
 
 
-def ours(trees, X, lookups: float, **kinds) -> np.ndarray:
-    with replaced(pattern_lookup, "MANY_LOOKUPS", lookups):
-        return margin_contributions(trees, X, **kinds)[0]
+def using(steps: float, task: Task) -> Task:
+    """A task in machine code (0 steps of patience) or in numpy (infinitely many)."""
+
+    def run() -> None:
+        with replaced(pattern_lookup.PATIENCE, "steps", steps), replaced(linear_margins.PATIENCE, "steps", steps):
+            task()
+
+    return run
 
 
-def on_two_threads(trees, X) -> None:
-    with replaced(pattern_lookup, "MANY_LOOKUPS", 0), ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda half: margin_contributions(trees, half), np.split(X, 2)))
+def in_numpy(task: Task) -> Task:
+    return using(float("inf"), task)
+
+
+def in_numba(task: Task) -> Task:
+    return using(0, task)
+
+
+def tables(compiled, X, credited=("features",), background=None):
+    """The part of `attribute` that is compared with shap: the trees, with their tables."""
+    return pattern_lookup.look_up(compiled.branches, list(compiled._credits(credited, background)), X)
+
+
+def on_two_threads(compiled, X) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda half: tables(compiled, half), np.split(X, 2)))
 
 
 def interventional_by_shap(trees, X, background) -> np.ndarray:
@@ -53,54 +81,133 @@ def interventional_by_shap(trees, X, background) -> np.ndarray:
 
 
 def explain_by_shap(model, table) -> None:
-    with replaced(explanations, "margin_contributions", _by_shap):
+    with replaced(games, "compiled_where_possible", lambda model: model):
         explain(model, table)
 
 
-def contenders(model, table, seen, n_few: int) -> dict[str, tuple[int, Callable[[], object]]]:
+def of_trees(model, compiled, X, seen, n_few: int) -> dict[str, tuple[int, Task]]:
     """What is timed, and of how many patients."""
-    trees, X, background = model.trees_, model.encode(table).to_numpy(), model.encode(seen).to_numpy()
-    n, few, many, none = len(X), X[:n_few], np.tile(X, (COPIES, 1)), float("inf")
+    trees, n, few, many = model.trees_, len(X), X[:n_few], np.tile(X, (COPIES, 1))
+    hundred, everybody = compiled.background_of(seen[:N_BACKGROUND]), compiled.background_of(seen)
+    both, pairs = ("features", "factors"), ("factors", "pairs")
     return {
-        "shap, path-dependent": (n, lambda: _by_shap(trees, X)[0]),
-        "tables, numpy": (n, lambda: ours(trees, X, none)),
-        "tables, numba": (n, lambda: ours(trees, X, 0)),
-        "tables, numpy, in copies": (n * COPIES, lambda: ours(trees, many, none)),
-        "tables, numba, in copies": (n * COPIES, lambda: ours(trees, many, 0)),
-        "tables, numba, in copies, 2 threads": (n * COPIES, lambda: on_two_threads(trees, many)),
-        "shap, interventional, 100": (n_few, lambda: interventional_by_shap(trees, few, background[:N_BACKGROUND])),
-        "tables, numpy, interventional, 100": (n, lambda: ours(trees, X, none, background=background[:N_BACKGROUND])),
-        "tables, numba, interventional, 100": (n, lambda: ours(trees, X, 0, background=background[:N_BACKGROUND])),
-        "tables, numba, interventional, all": (n, lambda: ours(trees, X, 0, background=background)),
-        "one patient: shap": (1, lambda: _by_shap(trees, X[:1])),
-        "one patient: tables": (1, lambda: ours(trees, X[:1], none)),
-        "explain(), trees by shap": (n, lambda: explain_by_shap(model, table)),
-        "explain()": (n, lambda: explain(model, table)),
-        "explain(), players='factors'": (n, lambda: explain(model, table, players="factors")),
+        "shap, path-dependent": (n, lambda: contributions_by_shap(trees, X)),
+        "tables, numpy": (n, in_numpy(lambda: tables(compiled, X))),
+        "tables, numba": (n, in_numba(lambda: tables(compiled, X))),
+        "tables, numba, factors": (n, in_numba(lambda: tables(compiled, X, ["factors"]))),
+        "tables, numba, features and factors": (n, in_numba(lambda: tables(compiled, X, both))),
+        "tables, numba, factors and their pairs": (n, in_numba(lambda: tables(compiled, X, pairs))),
+        "tables, numpy, in copies": (n * COPIES, in_numpy(lambda: tables(compiled, many))),
+        "tables, numba, in copies": (n * COPIES, in_numba(lambda: tables(compiled, many))),
+        "tables, numba, in copies, 2 threads": (n * COPIES, in_numba(lambda: on_two_threads(compiled, many))),
+        "shap, interventional, 100": (n_few, lambda: interventional_by_shap(trees, few, seen[:N_BACKGROUND])),
+        "tables, numpy, interventional, 100": (n, in_numpy(lambda: tables(compiled, X, background=hundred))),
+        "tables, numba, interventional, 100": (n, in_numba(lambda: tables(compiled, X, background=hundred))),
+        "tables, numba, interventional, all": (n, in_numba(lambda: tables(compiled, X, background=everybody))),
+        "tables, numba, interventional, all, features and factors": (
+            n,
+            in_numba(lambda: tables(compiled, X, both, everybody)),
+        ),
+        "one patient: shap": (1, lambda: contributions_by_shap(trees, X[:1])),
+        "one patient: tables": (1, in_numpy(lambda: tables(compiled, X[:1]))),
     }
 
 
-def timed(task: Callable[[], object]) -> tuple[float, float]:
-    wall, processor = time.perf_counter(), time.process_time()
+def of_wholes(model, compiled, table, X) -> dict[str, tuple[int, Task]]:
+    n, shap_trees = len(table), lambda: explain_by_shap(model, table)
+    return {
+        "explain(), trees by shap, rest in numba": (n, in_numba(shap_trees)),
+        "explain(), numpy": (n, in_numpy(lambda: explain(compiled, table))),
+        "explain(), numba": (n, in_numba(lambda: explain(compiled, table))),
+        "explain(), numba, players='factors'": (n, in_numba(lambda: explain(compiled, table, players="factors"))),
+        "shapley_values() of both parts, numba": (n, in_numba(lambda: compiled.shapley_values(X))),
+        "predict_proba, scikit-learn": (n, in_numba(lambda: model.predict_proba(table))),
+        "predict_proba, compiled": (n, in_numba(lambda: compiled.predict_proba(table))),
+        "predict_table, factors": (n, in_numba(lambda: aml.predict_table(compiled, table))),
+    }
+
+
+@numba.njit
+def triad(to, one, other):
+    for i in range(len(to)):
+        to[i] = one[i] + 3.0 * other[i]
+
+
+def of_memory(n_features: int) -> dict[str, tuple[int, Task]]:
+    """Patients whose 32-bit features could be read and 64-bit values written in the time of a triad."""
+    arrays = [np.ones(8_000_000) for _ in range(3)]
+    n_patients = sum(array.nbytes for array in arrays) // (n_features * (4 + 8))
+    return {"memory bandwidth (triad)": (n_patients, lambda: triad(*arrays))}
+
+
+def of_cold_starts(model_path: Path, table: pd.DataFrame, folder: Path) -> dict[str, tuple[int, Task]]:
+    """Fresh processes that predict and explain one patient from a CSV file."""
+    table.head(1).to_csv(folder / "patient.csv", index=False)
+    card, members = open_archive(model_path)
+    without = {name: content for name, content in members.items() if not name.startswith("compiled")}
+    (folder / "estimator.aml").write_bytes(packed(card, without))
+    code = "import sys, asthma_ml as aml, pandas as pd; model = aml.load_compiled(sys.argv[1]); "
+    code += "model.shapley_values(pd.read_csv(sys.argv[2]))"
+
+    def predict(path: Path) -> Task:
+        call = ["-m", "asthma_ml", "predict", folder / "patient.csv", "--model", path, "-o", folder / "out.csv"]
+        return lambda: fresh_process(call)
+
+    return {
+        "cold: predict, by the estimator": (1, predict(folder / "estimator.aml")),
+        "cold: predict, compiled": (1, predict(model_path)),
+        "cold: load_compiled and shapley_values": (
+            1,
+            lambda: fresh_process(["-c", code, model_path, folder / "patient.csv"]),
+        ),
+        "cold: import pandas and scipy.special": (1, lambda: fresh_process(["-c", "import pandas, scipy.special"])),
+    }
+
+
+def fresh_process(arguments: list[object]) -> None:
+    subprocess.run([sys.executable, *map(str, arguments)], check=True, capture_output=True)
+
+
+def timed(task: Task) -> tuple[float, float]:
+    wall, processor = time.perf_counter(), processor_s()
     task()
-    return time.perf_counter() - wall, time.process_time() - processor
+    return time.perf_counter() - wall, processor_s() - processor
 
 
-def differences(model, table, seen) -> None:
+def processor_s() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
+def differences(model, compiled, X, seen) -> None:
     """How far shap is from the tables, and both from adding up to the margins."""
-    trees, X, background = model.trees_, model.encode(table).to_numpy()[:400], model.encode(seen).to_numpy()[:100]
+    trees, background = model.trees_, seen[:N_BACKGROUND]
     margins = trees.decision_function(X).reshape(len(X), -1)
     found = {
-        "path-dependent": (margin_contributions(trees, X), _by_shap(trees, X)[0]),
+        "path-dependent": (None, contributions_by_shap(trees, X)[0]),
         f"interventional, {N_BACKGROUND}": (
-            margin_contributions(trees, X, background=background[:N_BACKGROUND]),
-            interventional_by_shap(trees, X, background[:N_BACKGROUND]),
+            compiled.background_of(background),
+            interventional_by_shap(trees, X, background),
         ),
     }
-    for what, ((tables, base), by_shap) in found.items():
-        apart, off = np.abs(tables - by_shap), [np.abs(of.sum(axis=1) + base - margins) for of in (tables, by_shap)]
+    for what, (stands_in, by_shap) in found.items():
+        by_tables = tables(compiled, X, background=stands_in).of_kind(0).transpose(2, 1, 0)
+        by_tables = by_tables / compiled.calibration_slope_[1]
+        apart, base = np.abs(by_tables - by_shap), (margins - by_tables.sum(axis=1))[0]
+        off = [np.abs(of.sum(axis=1) + base - margins).max() for of in (by_tables, by_shap)]
         print(f"{what}: apart by up to {apart.max():.1e}, by more than 1e-6 in {(apart > 1e-6).any(axis=(1, 2)).sum()}")
-        print(f"  of {len(X)} patients; sums off by up to {off[0].max():.1e} (tables), {off[1].max():.1e} (shap)")
+        print(f"  of {len(X)} patients; sums off by up to {off[0]:.1e} (tables), {off[1]:.1e} (shap)")
+
+
+def prepared(n_classes: int, n_patients: int):
+    """A model, those it has seen, and others."""
+    if n_classes == 4:
+        seen, labels = generate_cohort(2_000, seed=1).training_data(FOUR_CLASSES)
+        model = PhenotypeClassifier().fit(seen, labels)
+    else:
+        model = load_model(aml.shipped_model_path())
+        seen, labels = generate_cohort(50_000, seed=20).training_data()
+    return model, seen, labels, generate_cohort(n_patients, seed=2).observed[list(seen.columns)]
 
 
 def main() -> None:
@@ -109,21 +216,40 @@ def main() -> None:
     parser.add_argument("--few", type=int, default=400, help="patients of shap's interventional values")
     parser.add_argument("--classes", type=int, choices=[2, 4], default=2)
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--peers", action="store_true", help="beside other libraries; two classes only")
+    parser.add_argument("-o", "--output", type=Path, help="CSV of every run")
     asked = parser.parse_args()
-    seen, labels = generate_cohort(2_000, seed=1).training_data(TWO_CLASSES if asked.classes == 2 else FOUR_CLASSES)
-    model = PhenotypeClassifier().fit(seen, labels)
-    table = generate_cohort(asked.patients, seed=2).observed[list(seen.columns)]
-    differences(model, table, seen)
+    model, seen, labels, table = prepared(asked.classes, asked.patients)
+    compiled = aml.compile(model, background=seen)
+    X, seen_encoded = model.encode(table).to_numpy(), model.encode(seen).to_numpy()
+    differences(model, compiled, X[: asked.few], seen_encoded)
+    with tempfile.TemporaryDirectory() as folder:
+        group = of_trees(model, compiled, X, seen_encoded, asked.few) | of_wholes(model, compiled, table, X)
+        group |= of_memory(X.shape[1])
+        if asked.classes == 2:
+            group |= of_cold_starts(aml.shipped_model_path(), table, Path(folder))
+        if asked.peers:
+            from explanations_peers import peers  # noqa: PLC0415 - not everybody has them
+
+            group |= peers(model, seen_encoded, labels, X)
+        runs = in_turns(group, asked.repeats)
+    if asked.output:
+        runs.round(5).to_csv(asked.output, index=False)
+    medians = runs.groupby(["what", "patients"], sort=False)[["wall_s", "processor_s"]].median().reset_index()
+    medians["per_processor_s"] = medians["patients"] / medians["processor_s"]
+    medians["per_wall_s"] = medians["patients"] / medians["wall_s"]
+    print(medians.to_string(index=False, float_format=lambda number: f"{number:.6g}"))
+
+
+def in_turns(group: dict[str, tuple[int, Task]], repeats: int) -> pd.DataFrame:
     runs: list[dict[str, object]] = []
-    group = contenders(model, table, seen, asked.few)
-    for repeat in range(asked.repeats + 1):
+    for repeat in range(repeats + 1):
         for what, (n, task) in group.items():
             wall, processor = timed(task)
-            runs += [{"what": what, "patients": n, "wall_s": wall, "processor_s": processor}] if repeat else []
-        print(f"{repeat} of {asked.repeats}", file=sys.stderr, flush=True)
-    medians = pd.DataFrame(runs).groupby(["what", "patients"], sort=False).median().reset_index()
-    medians["per_processor_s"] = medians["patients"] / medians["processor_s"]
-    print(medians.to_string(index=False, float_format=lambda number: f"{number:.6g}"))
+            run = {"what": what, "repeat": repeat, "patients": n, "wall_s": wall, "processor_s": processor}
+            runs += [run] if repeat else []
+        print(f"{repeat} of {repeats}", file=sys.stderr, flush=True)
+    return pd.DataFrame(runs)
 
 
 if __name__ == "__main__":
