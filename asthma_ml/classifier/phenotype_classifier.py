@@ -72,8 +72,9 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
     ----------
     n_trees : int, default=200
         Number of trees (of each class, with more than two classes).
-    learning_rate : float, default=0.06
-        Share of each tree that is added.
+    learning_rate : float or None, default=None
+        Share of each tree that is added. With None it grows with the number of patients, from 0.06 up to
+        2,000 of them to 0.22 from 100,000: more can be learned from more, with as many trees.
     max_depth : int or None, default=3
         Largest number of questions a tree asks of a patient.
     min_samples_leaf : int, default=20
@@ -165,7 +166,7 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         self,
         n_trees: int = 200,
         *,
-        learning_rate: float = 0.06,
+        learning_rate: float | None = None,
         max_depth: int | None = 3,
         min_samples_leaf: int = 20,
         l2_regularization: float = 1.0,
@@ -595,7 +596,7 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
     def _fit_trees(self, X: np.ndarray, codes: np.ndarray, weight: np.ndarray) -> HistGradientBoostingClassifier:
         trees = HistGradientBoostingClassifier(
             max_iter=self.n_trees,
-            learning_rate=self.learning_rate,
+            learning_rate=_usual_learning_rate(weight) if self.learning_rate is None else self.learning_rate,
             max_depth=self.max_depth,
             min_samples_leaf=self.min_samples_leaf,
             l2_regularization=self.l2_regularization,
@@ -750,6 +751,11 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
             return np.empty((2, 0, len(self.calibration_intercept_)))
         with threadpool_limits(self.n_threads, user_api="openmp"):
             return _margins_of_parts(self.linear_, self.trees_, X)
+
+
+def _usual_learning_rate(weight: np.ndarray) -> float:
+    """Share of each tree about which the best of those tried lay, see benchmarks/limit.md."""
+    return float(0.06 * np.cbrt(np.clip(weight.sum() / 2000, 1, 50)))
 
 
 def _each_fold_leaves_every_class(folds: np.ndarray, codes: np.ndarray) -> bool:

@@ -194,6 +194,17 @@ class TestRecalibration:
                 copy.deepcopy(self.model).recalibrate(X, labels)
 
 
+class TestLearningRate:
+    def test_more_is_learned_from_more_patients_unless_a_rate_is_given(self):
+        X, y = synthetic_patients(300)
+        usual = [
+            PhenotypeClassifier(n_trees=1).fit(X, y, sample_weight=np.full(300, w)).trees_.learning_rate
+            for w in (1, 60, 1000)
+        ]
+        np.testing.assert_allclose(usual, [0.06, 0.06 * 9 ** (1 / 3), 0.06 * 50 ** (1 / 3)])
+        assert PhenotypeClassifier(n_trees=1, learning_rate=0.1).fit(X, y).trees_.learning_rate == 0.1
+
+
 class TestCompanion:
     X, y = synthetic_patients(800, n_classes=4)
     two = np.isin(y, ["th2_high", "neutrophilic_th2_low"])
