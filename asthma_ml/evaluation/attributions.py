@@ -94,7 +94,7 @@ def against_same_treatment(model: PhenotypeClassifier, rows: pd.DataFrame, backg
 
 
 def in_causal_order(background: pd.DataFrame) -> Attribution:
-    """Asymmetric Shapley values in `CAUSAL_ORDER`: how a factor, once its causes are known, moves the expected log-odds.
+    """Asymmetric Shapley values in `CAUSAL_ORDER`: how a factor moves the log-odds expected from its causes.
 
     References
     ----------
