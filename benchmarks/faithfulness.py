@@ -127,11 +127,12 @@ def agreement_table(judged: Mapping[str, Any]) -> str:
 
 def proxy(found: Mapping[str, Any]) -> str:
     """Where markers stand in for adherence."""
+    immune, taken_back = found["immune_profile"], -found["adherence"]
     return (
-        f"**FeNO and eosinophils stand in for adherence.** {found['n']} patients have less than half of their doses on\n"
-        f"record. Their twins who take all lose {found['immune_profile']:.2f} of the immune profile's value on average, "
-        f"and the\nendotype is the same. The adherence's value takes {-found['adherence']:.2f} of it back; the model's "
-        f"log-odds fall by {found['log_odds']:.2f},\nthe true ones by {found['true_log_odds']:.2f}.\n"
+        f"**FeNO and eosinophils stand in for adherence.** {found['n']} patients have less than half of their doses\n"
+        f"on record. Their twins who take all lose {immune:.2f} of the immune profile's value on average, and the\n"
+        f"endotype is the same. The adherence's value takes {taken_back:.2f} of it back; the model's log-odds fall by\n"
+        f"{found['log_odds']:.2f}, the true ones by {found['true_log_odds']:.2f}.\n"
     )
 
 

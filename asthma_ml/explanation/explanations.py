@@ -13,6 +13,7 @@ from asthma_ml.classifier.calibration import calibrate
 from asthma_ml.errors import AsthmaMLError, UnusableInputError
 from asthma_ml.explanation.calls import Calls, judge_calls
 from asthma_ml.explanation.class_log_odds import class_log_odds, margin_weights
+from asthma_ml.explanation.stability import unstable_reasons
 from asthma_ml.explanation.telling import Length, tell
 from asthma_ml.explanation.tree_shap import as_shap_explanation, margin_contributions
 from asthma_ml.patients import PatientTable
@@ -99,6 +100,19 @@ class Explanation:
         """
         towards = _signs(self.predicted_class, self.explained_class)
         return np.asarray((towards * self.base > 0) & (self.pushes().sum(axis=1).to_numpy() < 0))
+
+    def unstable(self) -> np.ndarray:
+        """Tell whose reasons a model fitted to other patients may tell otherwise.
+
+        Returns
+        -------
+        ndarray of bool of shape (n_patients,)
+            True where the two strongest factors count nearly alike, by the rule of `nearest_stable`; False
+            throughout where the model is not at hand.
+        """
+        if self.model is None:
+            return np.zeros(len(self), dtype=bool)
+        return unstable_reasons(self.factors.to_numpy(), self.model.n_distinct_patients_)
 
     def findings(self, i: int) -> pd.Series[Any]:
         """Return what was measured in one patient.

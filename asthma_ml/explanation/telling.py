@@ -100,5 +100,13 @@ def _remarks(explanation: Explanation, i: int) -> list[str]:
     return [
         *(of_a_call if not calls.no_call[i] else ()),
         str(masking_hints(patient, calls.called[[i]])[0]),
+        _said_of_stability(explanation, i),
         remark("check_first", reason=str(gate["reason"])) if gate["gate"] == "check_first" else "",
     ]
+
+
+def _said_of_stability(explanation: Explanation, i: int) -> str:
+    if not explanation.unstable()[i]:
+        return ""
+    first, second = explanation.factors.iloc[i].abs().nlargest(2).index
+    return remark("close_factors", first=plain_name(first), second=plain_name(second))
