@@ -30,13 +30,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from asthma_ml.explanation import Explanation
+    from asthma_ml.explanation.telling import Length
     from asthma_ml.patients import PatientTable
+
+_OVERVIEW, _FINDINGS_DRAWN = "all_patients", 3
 
 
 @click.command(
     "explain",
     epilog=examples(
         "explain patients.csv --patient P001",
+        "explain patients.csv --patient P001 --length long",
         "explain patients.csv --patient P001 -o P001.png",
         "explain patients.csv --all -o explanations",
     ),
@@ -53,13 +57,28 @@ if TYPE_CHECKING:
     default="-",
     help="Figure (.png or .svg) of one patient, or a new folder; only sentences if left out.",
 )
+@click.option(
+    "--length",
+    type=click.Choice(["short", "medium", "long"]),
+    default="medium",
+    show_default=True,
+    help="Of each sentence; the long one names mechanisms.",
+)
 @with_verbosity
 def explain_command(
-    *, file: str, patient: str | None, everyone: bool, model: str | None, columns: str | None, output: str
+    *,
+    file: str,
+    patient: str | None,
+    everyone: bool,
+    model: str | None,
+    columns: str | None,
+    output: str,
+    length: Length,
 ) -> None:
     """Explain predictions in documented factors.
 
-    Prints one sentence per patient; with -o it draws figures too.
+    Prints some sentences per patient; with -o it draws figures too. A folder also gets, of all patients, a
+    figure of the factors and one of each of the three findings that count most.
     """
     from asthma_ml.explanation import explain
     from asthma_ml.patients import read_patients
@@ -78,7 +97,7 @@ def explain_command(
     rows = _rows(patients, patient)
     explanation = explain(classifier, patients.values.iloc[rows].reset_index(drop=True))
     names = [str(patients.values[ID].iloc[row]) if ID in patients.values else str(patients.lines[row]) for row in rows]
-    sentences = [f"{name}: {explanation.sentence(i)}" for i, name in enumerate(names)]
+    sentences = [f"{name}: {explanation.sentence(i, length)}" for i, name in enumerate(names)]
     if Path(output).suffix.lower() in FIGURE_SUFFIXES:
         write_figure(explanation.plot(0), output)
     elif output != "-":
@@ -108,10 +127,22 @@ def write_folder(explanation: Explanation, names: list[str], sentences: list[str
         finished.mkdir()
         for i, stem in enumerate(_file_stems(names)):
             write_figure(explanation.plot(i), finished / f"{stem}.png")
+        if len(explanation) > 1:
+            write_overview(explanation, finished / _OVERVIEW)
         (finished / "sentences.txt").write_text("\n".join(sentences) + "\n", encoding="utf-8")
         if folder.is_dir():
             folder.rmdir()
         finished.rename(folder)
+
+
+def write_overview(explanation: Explanation, folder: Path) -> None:
+    """Write figures of all patients: the factors, and how the findings that count most depend on their values."""
+    from asthma_ml.explanation import cohort_figure, dependence_figure
+
+    folder.mkdir()
+    write_figure(cohort_figure(explanation), folder / "factors.png")
+    for name in explanation.features.abs().mean().nlargest(_FINDINGS_DRAWN).index:
+        write_figure(dependence_figure(explanation, str(name)), folder / f"{name}.png")
 
 
 def _file_stems(names: Iterable[str]) -> list[str]:

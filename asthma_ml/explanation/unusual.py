@@ -45,7 +45,7 @@ def shares_below(scores: NormalScores, encoded: pd.DataFrame) -> Mapping[str, np
             knots = slice(scores.starts_[j], scores.starts_[j + 1])
             least, score = scores.values_[knots][0], of_patients[:, j]
             at_minimum, spread = _of_minimum(float(least))
-            share = ndtr(score * spread)
+            share = np.where(score > least, np.maximum(ndtr(score * spread), at_minimum), ndtr(score * spread))
             tied = (at_minimum > _FEW_AT_MINIMUM) & (score <= least)
             found[str(columns[column])] = np.where(tied, np.nan, share)
     return found

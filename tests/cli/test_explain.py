@@ -40,12 +40,25 @@ def test_a_figure_is_drawn_the_same_each_time(
     assert drawn[0] == drawn[1]
 
 
+def test_a_sentence_has_three_lengths(few: Path, clinic: Path, run: Callable[..., Result]) -> None:
+    told = [
+        run("explain", few, "--patient", "B2", "--model", clinic / "model.aml", "--length", length).stdout
+        for length in ("short", "medium", "long")
+    ]
+    assert [len(text) for text in told] == sorted(len(text) for text in told)
+    assert "By factor: " in told[2]
+
+
 def test_all_patients_get_a_folder_with_a_figure_each(
     few: Path, clinic: Path, tmp_path: Path, run: Callable[..., Result]
 ) -> None:
     folder = tmp_path / "explanations"
     assert run("explain", few, "--all", "--model", clinic / "model.aml", "-o", folder).exit_code == 0
-    assert {path.name for path in folder.iterdir()} == {"A_1.png", "A_1-2.png", "B2.png", "sentences.txt"}
+    expected = {"A_1.png", "A_1-2.png", "B2.png", "sentences.txt", "all_patients"}
+    assert {path.name for path in folder.iterdir()} == expected
+    overview = {path.name for path in (folder / "all_patients").iterdir()}
+    assert "factors.png" in overview
+    assert len(overview) == 4
     assert len((folder / "sentences.txt").read_text(encoding="utf-8").splitlines()) == 3
 
 
