@@ -42,6 +42,7 @@ _OVERVIEW, _FINDINGS_DRAWN = "all_patients", 3
         "explain patients.csv --patient P001",
         "explain patients.csv --patient P001 --length long",
         "explain patients.csv --patient P001 -o P001.png",
+        "explain patients.csv --patient P001 --what-if",
         "explain patients.csv --all -o explanations",
     ),
 )
@@ -64,6 +65,12 @@ _OVERVIEW, _FINDINGS_DRAWN = "all_patients", 3
     show_default=True,
     help="Of each sentence; the long one names mechanisms.",
 )
+@click.option(
+    "--what-if",
+    "asks_what_if",
+    is_flag=True,
+    help="Also name the smallest change of conduct, exposure or prescription that changes the call.",
+)
 @with_verbosity
 def explain_command(
     *,
@@ -74,11 +81,13 @@ def explain_command(
     columns: str | None,
     output: str,
     length: Length,
+    asks_what_if: bool,
 ) -> None:
     """Explain predictions in documented factors.
 
     Prints some sentences per patient; with -o it draws figures too. A folder also gets, of all patients, a
-    figure of the factors and one of each of the three findings that count most.
+    figure of the factors and one of each of the three findings that count most. With --what-if the model is asked
+    what would change its call, and the causal model what would become of such a patient then.
     """
     from asthma_ml.explanation import explain
     from asthma_ml.patients import read_patients
@@ -98,12 +107,30 @@ def explain_command(
     explanation = explain(classifier, patients.values.iloc[rows].reset_index(drop=True))
     names = [str(patients.values[ID].iloc[row]) if ID in patients.values else str(patients.lines[row]) for row in rows]
     sentences = [f"{name}: {explanation.sentence(i, length)}" for i, name in enumerate(names)]
+    if asks_what_if:
+        sentences = [f"{told} {what_if(explanation, i)}" for i, told in enumerate(sentences)]
     if Path(output).suffix.lower() in FIGURE_SUFFIXES:
         write_figure(explanation.plot(0), output)
     elif output != "-":
         write_folder(explanation, names, sentences, Path(output))
     click.echo("\n".join(sentences))
     say(RESEARCH_NOTE)
+
+
+def what_if(explanation: Explanation, i: int) -> str:
+    """Say what would change the call of one patient: to the model, and through the patient's twins."""
+    from asthma_ml.evaluation.abduction import abduct, calls_of_twins, twins_sentence
+    from asthma_ml.explanation.what_if import no_change, smallest_change
+
+    patient, model = explanation.patients.iloc[[i]], explanation.model
+    found = smallest_change(model, patient) if model is not None else None
+    if model is None or found is None:
+        return no_change()
+    try:
+        twins = calls_of_twins(model, abduct(patient), found.change)
+    except UnusableInputError as error:
+        return f"{found.sentence()} No twins: {error}."
+    return f"{found.sentence()} {twins_sentence(twins, found.change)}"
 
 
 def write_figure(figure: Figure, path: str | Path) -> None:

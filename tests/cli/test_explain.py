@@ -113,3 +113,14 @@ def test_a_table_without_any_feature_is_refused_as_by_predict(
         assert result.exit_code == 2
         messages.add(result.stderr)
     assert len(messages) == 1
+
+
+def test_what_would_change_a_call_is_asked_of_the_model_and_of_the_twins(
+    few: Path, clinic: Path, run: Callable[..., Result]
+) -> None:
+    result = run("explain", few, "--all", "--model", clinic / "model.aml", "--length", "short", "--what-if")
+    assert result.exit_code == 0, result.stderr
+    told = result.stdout.strip().splitlines()
+    assert all("As a what-if of the model, no forecast: " in line for line in told)
+    for line in told:
+        assert ("no plausible change" in line) != ("In the causal model" in line or "No twins: " in line)
