@@ -4,7 +4,7 @@
 #   make test    the test suite           make lint   ruff and mypy
 #   make format  let ruff tidy the code   make model  retrain the shipped model
 #   make data    remake the small cohort   make lock   renew requirements/
-#   make docs    docs/mechanisms.md, from the code         make sensitivity  docs/sensitivity.md (10 minutes)
+#   make docs    docs/mechanisms.md, docs/worked_patients.md    make sensitivity  docs/sensitivity.md (10 minutes)
 #   make build   sdist and wheel          make clean  remove what was made
 
 PYTHON ?= python3
@@ -51,6 +51,7 @@ data: $(VENV)/.run
 
 docs: $(VENV)/.run
 	$(BIN)/asthma-ml mechanisms -o docs/mechanisms.md --graph docs/causal_graph.svg --overview docs/mechanism_graph.svg
+	$(BIN)/asthma-ml worked-patients -o docs/worked_patients.md
 
 sensitivity: $(VENV)/.run
 	@mkdir -p $(OUT)

@@ -139,6 +139,7 @@ def _rebuilt(arrays: Mapping[str, np.ndarray], place: str = "") -> CompiledClass
         linear=linear,
         branches=branches,
         confidence=float(arrays[f"{place}confidence"]),
+        n_distinct_patients_=int(arrays[f"{place}n_distinct_patients_"]),
         foreign_threshold_=float(arrays[f"{place}foreign_threshold_"]),
         subgroup_offsets_=_numbered(arrays, f"{place}subgroup_offsets_"),
         venn_abers_grids_=_numbered(arrays, f"{place}venn_abers_grids_"),

@@ -79,6 +79,10 @@ class Classifier(Protocol):
         """The linear part."""
 
     @property
+    def n_distinct_patients_(self) -> int:
+        """Training patients, without copies."""
+
+    @property
     def measured_share_(self) -> np.ndarray:
         """Share of the training patients of whom each feature was measured."""
 

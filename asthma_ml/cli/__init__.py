@@ -22,6 +22,7 @@ from asthma_ml.cli.sensitivity import sensitivity_command
 from asthma_ml.cli.train import train_command
 from asthma_ml.cli.validate import validate_command
 from asthma_ml.cli.variables import variables_command
+from asthma_ml.cli.worked_patients import worked_patients_command
 
 __all__ = ["commands", "main"]
 
@@ -56,6 +57,7 @@ for command in (
     sensitivity_command,
     mechanisms_command,
     variables_command,
+    worked_patients_command,
     inspect_command,
 ):
     commands.add_command(command)

@@ -26,7 +26,9 @@ from asthma_ml.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from asthma_ml.classifier import PhenotypeClassifier
     from asthma_ml.evaluation.bayes_limit_beside_model import Origin
+    from asthma_ml.patients import PatientTable
 
 _INTERVAL = {"value", "lower", "upper"}
 _LONGEST_LIST = 4
@@ -39,6 +41,7 @@ _LONGEST_LIST = 4
         "evaluate other_cohort.csv --model model.aml -o metrics.json",
         "evaluate other_cohort.csv --plot decision_curves.svg --risk-plot risk_coverage.svg -o metrics.json",
         "evaluate other_cohort.csv --model model.aml --truth other_truth.csv --twins",
+        "evaluate other_cohort.csv --model model.aml --reasons",
         "evaluate other_cohort.csv --model model.aml --limit --limit-patients 500",
     ),
 )
@@ -63,14 +66,26 @@ _LONGEST_LIST = 4
     help="Also compute the Bayes limit, which no classifier can beat; generated cohorts only. Takes minutes.",
 )
 @click.option(
+    "--reasons",
+    is_flag=True,
+    help="Also compare what the model credits to each factor with what the factor does; generated cohorts only.",
+)
+@click.option(
+    "--reasons-patients",
+    type=click.IntRange(min=0),
+    default=100,
+    show_default=True,
+    help="With --reasons: of how many patients the true log-odds are computed, a third of a second each.",
+)
+@click.option(
     "--preset",
     metavar="NAME|FILE.toml",
-    help="With --limit or --twins: how FILE was generated, where the schema beside it does not say so.",
+    help="With --limit, --twins or --reasons: how FILE was generated, where the schema beside it does not say so.",
 )
 @click.option(
     "--seed",
     type=click.IntRange(min=0),
-    help="With --limit or --twins: seed of FILE, to check that it is what it says.",
+    help="With --limit, --twins or --reasons: seed of FILE, to check that it is what it says.",
 )
 @click.option(
     "--limit-patients",
@@ -112,6 +127,7 @@ def evaluate_command(
     truth: str | None,
     limit: bool,
     twins: bool,
+    reasons: bool,
     **how: Any,
 ) -> None:
     """Measure a model on labelled patients.
@@ -120,9 +136,10 @@ def evaluate_command(
     what the model calls them. Beside the model stand the rules that clinics use already: cuts of blood
     eosinophils and FeNO, GINA, UKSAR, ISAR, SARP and ORACLE.
 
-    With --limit or --twins the file must be a generated cohort: the limit and the twins follow from the
-    causal model that made it. With --truth its adherence gate is judged: how many of those who only look
-    resistant it sends to a check first.
+    With --limit, --twins or --reasons the file must be a generated cohort: all three follow from the causal
+    model that made it. With --reasons the twins of each patient, with one factor at its reference, tell
+    what the factor does; beside it stands what the explanation credits to it. With --truth the adherence
+    gate is judged: how many of those who only look resistant it sends to a check first.
     """
     from asthma_ml.evaluation.metrics import evaluate_patients
     from asthma_ml.patients import read_patients, write_text
@@ -131,7 +148,7 @@ def evaluate_command(
 
     model_path = model or shipped_model_path()
     refuse_overwriting([file, columns, model_path, truth], [output, *filter(None, [plot, risk_plot])])
-    origin = _origin(file, limit or twins, how)
+    origin = _origin(file, limit or twins or reasons, how)
     classifier, patients = load_model(model_path), read_patients(file, columns)
     true = read_patients(truth).raw if truth else None
     metrics = evaluate_patients(classifier, patients, label, truth=true)
@@ -145,9 +162,12 @@ def evaluate_command(
         sizes = {"most_patients": how["limit_patients"], "n_particles": how["particles"]}
         metrics["limit"] = limit_beside_model(classifier, patients, origin, label, **sizes, progress=shows_progress())
     if origin is not None and twins:
-        from asthma_ml.evaluation.steroid_masking import masking_of_file
+        from asthma_ml.evaluation.steroid_masking import masking_of_twins
+        from asthma_ml.evaluation.twins import twins_of_file
 
-        metrics["steroid_masking"] = masking_of_file(classifier, patients, origin)
+        metrics["steroid_masking"] = masking_of_twins(classifier, twins_of_file(patients, origin))
+    if origin is not None and reasons:
+        metrics["reasons"] = _reasons_on_truth(classifier, patients, origin, how)
     if plot:
         draw_decision_curves(metrics, plot)
     if risk_plot:
@@ -161,6 +181,19 @@ def evaluate_command(
     for table in evaluation_tables(metrics):
         say(f"\n{table}")
     say(f"\n{RESEARCH_NOTE}")
+
+
+def _reasons_on_truth(
+    model: PhenotypeClassifier, patients: PatientTable, origin: Origin, how: Mapping[str, Any]
+) -> dict[str, Any]:
+    from asthma_ml.evaluation.faithfulness import judge_reasons, refuse_other_classes, true_effects
+    from asthma_ml.evaluation.twins import twins_of_file
+
+    refuse_other_classes(model)
+    effects = true_effects(
+        twins_of_file(patients, origin), limit_patients=how["reasons_patients"], progress=shows_progress()
+    )
+    return judge_reasons(model, effects)
 
 
 def draw_decision_curves(metrics: Mapping[str, Any], path: str) -> None:
@@ -187,7 +220,7 @@ def _origin(file: str, asked: bool, how: Mapping[str, Any]) -> Origin | None:
     if not asked:
         without = [f"--{name}" for name in ("preset", "seed") if how[name] is not None]
         if without:
-            raise click.UsageError(f"{' and '.join(without)} only mean something with --limit or --twins.")
+            raise click.UsageError(f"{' and '.join(without)} only mean something with --limit, --twins or --reasons.")
         return None
     from asthma_ml.evaluation.bayes_limit_beside_model import cohort_origin
 

@@ -127,6 +127,48 @@ def _steroid_masking(found: Mapping[str, Any]) -> str:
     return _aligned("Patients on oral steroids beside their twins without", head, rows)
 
 
+def _reasons(found: Mapping[str, Any]) -> str:
+    rows = [
+        [
+            row["factor"].replace("_", " "),
+            row["label"],
+            f"{row['mean_size']:.2f}",
+            *(
+                _figure(row.get(truth, {}).get(name))
+                for truth in ("log_odds", "endotype")
+                for name in ("spearman", "sign")
+            ),
+            _figure(row.get("response", {}).get("spearman")),
+        ]
+        for row in found["agreement"]
+    ]
+    head = ["factor", "label", "mean size", "rank", "sign", "rank, endotype", "sign, endotype", "rank, model's twin"]
+    title = "What is credited to a factor beside what the factor does to the true log-odds, and to the endotype"
+    return "\n\n".join([_aligned(title, head, rows), _credit(found["credit"]), *_adherence_proxy(found)])
+
+
+def _credit(found: Mapping[str, Mapping[str, float]]) -> str:
+    rows = [
+        [factor.replace("_", " "), *(f"{size / (sum(moved.values()) or 1):.0%}" for size in moved.values())]
+        for factor, moved in found.items()
+    ]
+    head = ["set to its reference", *(name.replace("_", " ") for name in found)]
+    return _aligned("Whose value moves when a factor is set to its reference (off the diagonal: proxies)", head, rows)
+
+
+def _adherence_proxy(found: Mapping[str, Any]) -> Iterator[str]:
+    if (proxy := found["adherence_proxy"]) is None:
+        return
+    true = f"; the true log-odds fall by {proxy['true_log_odds']:.2f}" if "true_log_odds" in proxy else ""
+    yield (
+        f"Of {proxy['n']} patients with less than half of their doses on record, the twins who take all lose "
+        f"{proxy['immune_profile']:.2f} of the immune profile's value on average and gain "
+        f"{-proxy['adherence']:.2f} of the adherence's:\n  FeNO and eosinophils stand in for adherence, and the model "
+        f"takes {-proxy['adherence'] / proxy['immune_profile']:.0%} of it back{true}, the endotype by "
+        f"{abs(proxy['endotype']):.2f}"
+    )
+
+
 def _figure(value: Mapping[str, float] | None) -> str:
     if value is None or "value" not in value:
         return "-"
@@ -147,6 +189,7 @@ _TABLES: Mapping[str, Callable[[Any], str]] = {
     "risk_coverage": _risk_coverage,
     "adherence_gate": _adherence_gate,
     "steroid_masking": _steroid_masking,
+    "reasons": _reasons,
 }
 TABULATED = tuple(_TABLES)
 """Parts of the metrics that have a table of their own."""

@@ -32,14 +32,19 @@ if TYPE_CHECKING:
 
     from asthma_ml.explanation import Explanation
     from asthma_ml.explanation.attribution import Players
+    from asthma_ml.explanation.telling import Length
     from asthma_ml.patients import PatientTable
+
+_OVERVIEW, _FINDINGS_DRAWN = "all_patients", 3
 
 
 @click.command(
     "explain",
     epilog=examples(
         "explain patients.csv --patient P001",
+        "explain patients.csv --patient P001 --length long",
         "explain patients.csv --patient P001 -o P001.png",
+        "explain patients.csv --patient P001 --what-if",
         "explain patients.csv --all -o explanations",
         "explain patients.csv --all --players factors --background stored --values factors.csv",
         "explain patients.csv --all --interactions interactions.csv",
@@ -71,6 +76,19 @@ if TYPE_CHECKING:
 )
 @click.option("--values", metavar="FILE", help="Write base, factors and features of each patient to a table.")
 @click.option("--interactions", metavar="FILE", help="Write what factors do alone, and in pairs, to a table.")
+@click.option(
+    "--length",
+    type=click.Choice(["short", "medium", "long"]),
+    default="medium",
+    show_default=True,
+    help="Of each sentence; the long one names mechanisms.",
+)
+@click.option(
+    "--what-if",
+    "asks_what_if",
+    is_flag=True,
+    help="Also name the smallest change of conduct, exposure or prescription that changes the call.",
+)
 @with_verbosity
 def explain_command(
     *,
@@ -84,10 +102,15 @@ def explain_command(
     background: str | None,
     values: str | None,
     interactions: str | None,
+    length: Length,
+    asks_what_if: bool,
 ) -> None:
     """Explain predictions in documented factors.
 
-    Prints one sentence per patient; with -o it draws figures too. Numbers are on the log-odds scale.
+    Prints some sentences per patient; with -o it draws figures too. Numbers are on the log-odds scale. A folder
+    also gets, of all patients, a figure of the factors and one of each of the three findings that count most.
+    With --what-if the model is asked what would change its call, and the causal model what would become of such
+    a patient then.
     """
     from asthma_ml.compiled_files import load_predictor
     from asthma_ml.explanation import explain
@@ -108,7 +131,9 @@ def explain_command(
     stand_in = _background(background, columns)
     explanation = explain(classifier, patients.values.iloc[rows].reset_index(drop=True), players, stand_in)
     names = [str(patients.values[ID].iloc[row]) if ID in patients.values else str(patients.lines[row]) for row in rows]
-    sentences = [f"{name}: {explanation.sentence(i)}" for i, name in enumerate(names)]
+    sentences = [f"{name}: {explanation.sentence(i, length)}" for i, name in enumerate(names)]
+    if asks_what_if:
+        sentences = [f"{told} {what_if(explanation, i)}" for i, told in enumerate(sentences)]
     if Path(output).suffix.lower() in FIGURE_SUFFIXES:
         write_figure(explanation.plot(0), output)
     elif output != "-":
@@ -156,6 +181,22 @@ def _background(background: str | None, columns: str | None) -> pd.DataFrame | L
     return table.values[~table.invalid]
 
 
+def what_if(explanation: Explanation, i: int) -> str:
+    """Say what would change the call of one patient: to the model, and through the patient's twins."""
+    from asthma_ml.evaluation.abduction import abduct, calls_of_twins, twins_sentence
+    from asthma_ml.explanation.what_if import no_change, smallest_change
+
+    patient, model = explanation.patients.iloc[[i]], explanation.game.model
+    found = smallest_change(model, patient)
+    if found is None:
+        return no_change()
+    try:
+        twins = calls_of_twins(model, abduct(patient), found.change)
+    except UnusableInputError as error:
+        return f"{found.sentence()} No twins: {error}."
+    return f"{found.sentence()} {twins_sentence(twins, found.change)}"
+
+
 def write_figure(figure: Figure, path: str | Path) -> None:
     """Write a figure as PNG or SVG, the same bytes each time."""
     import matplotlib as mpl
@@ -177,10 +218,22 @@ def write_folder(explanation: Explanation, names: list[str], sentences: list[str
         finished.mkdir()
         for i, stem in enumerate(_file_stems(names)):
             write_figure(explanation.plot(i), finished / f"{stem}.png")
+        if len(explanation) > 1:
+            write_overview(explanation, finished / _OVERVIEW)
         (finished / "sentences.txt").write_text("\n".join(sentences) + "\n", encoding="utf-8")
         if folder.is_dir():
             folder.rmdir()
         finished.rename(folder)
+
+
+def write_overview(explanation: Explanation, folder: Path) -> None:
+    """Write figures of all patients: the factors, and how the findings that count most depend on their values."""
+    from asthma_ml.explanation import cohort_figure, dependence_figure
+
+    folder.mkdir()
+    write_figure(cohort_figure(explanation), folder / "factors.png")
+    for name in explanation.features.abs().mean().nlargest(_FINDINGS_DRAWN).index:
+        write_figure(dependence_figure(explanation, str(name)), folder / f"{name}.png")
 
 
 def _file_stems(names: Iterable[str]) -> list[str]:

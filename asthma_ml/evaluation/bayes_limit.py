@@ -96,10 +96,7 @@ def bayes_limit(
     table = patients.observed if isinstance(patients, Cohort) else patients
     preset = preset_named(preset) if isinstance(preset, str) else preset
     model = preset_model(preset)
-    evidence = _evidence(table, model, preset)
-    simulated = _simulated(preset.selects, tuple(preset.overrides.items()))
-    if simulated is None:
-        raise UnusableInputError(f"nobody enrols in {preset.name}: the limit cannot be computed")
+    evidence, simulated = what_is_read(table, model, preset), simulated_patients(preset)
     found = posterior(model, evidence, LABEL, simulated, n_particles=n_particles, seed=seed, progress=progress)
     names = tuple(classes)
     columns = dict(zip(names, found.probabilities(names).T, strict=True))
@@ -107,13 +104,22 @@ def bayes_limit(
     return pd.DataFrame({**columns, **errors, EFFECTIVE: found.effective_size}, index=table.index)
 
 
-def _evidence(table: pd.DataFrame, model: CausalModel, preset: Preset) -> dict[str, Reading]:
+def what_is_read(table: pd.DataFrame, model: CausalModel, preset: Preset) -> dict[str, Reading]:
+    """What a table says of its patients, and that they enrolled where the preset selects."""
     evidence = readings(table, model)
     if not evidence:
         raise UnusableInputError("the table has no column of the data dictionary; see `asthma-ml variables`")
     if preset.selects:
         evidence[ENROLLED] = known(np.ones(len(table)))
     return evidence
+
+
+def simulated_patients(preset: Preset) -> tuple[Columns, Noise]:
+    """Patients of a preset with their noise, from whom proposals are learned; kept for the next call."""
+    simulated = _simulated(preset.selects, tuple(preset.overrides.items()))
+    if simulated is None:
+        raise UnusableInputError(f"nobody enrols in {preset.name}: the limit cannot be computed")
+    return simulated
 
 
 @lru_cache(maxsize=1)

@@ -153,6 +153,35 @@ def posterior(
     return _stacked(parts)
 
 
+def true_states(
+    model: CausalModel,
+    evidence: Evidence,
+    target: str,
+    simulated: tuple[Columns, Mapping[str, Any] | Noise],
+    *,
+    n_particles: int = 2000,
+    seed: int = 0,
+) -> tuple[Particles, Floats]:
+    """Possible true states of one patient, given what is read, and how much each counts.
+
+    Parameters
+    ----------
+    model, evidence, target, simulated, n_particles, seed
+        As for `posterior`; the evidence is that of a single patient.
+
+    Returns
+    -------
+    Particles
+        States with the noise of their continuous variables.
+    ndarray of shape (n_particles,)
+        Weights, which sum to 1; all zero where nothing explains the patient.
+    """
+    plan = SamplingPlan(model, evidence, target, simulated[0])
+    patient = np.arange(1)
+    sampler = _Sampler(plan, repeated(evidence, patient, plan.evidence), np.random.default_rng(seed))
+    return sampler.states(_regression(plan, *simulated), n_particles)
+
+
 def _regression(plan: SamplingPlan, values: Columns, noise: Mapping[str, Any] | Noise) -> NoiseRegression:
     n_simulated = len(values[plan.target])
     hidden = np.column_stack([np.zeros((n_simulated, 0)), *(noise[name] for name in plan.free)])
@@ -179,6 +208,12 @@ class _Sampler:
             _, particles, log_weight = self._pass(proposal.of(poor), poor, n_particles)
             found = _replaced(found, poor, found.of(poor).pooled(_summed(particles, self._plan, log_weight)))
         return found
+
+    def states(self, regression: NoiseRegression, n_particles: int) -> tuple[Particles, Floats]:
+        proposal = regression.proposal(self._evidence, self._plan.proposed(self._evidence, 1))
+        proposal = self._adapted(proposal, max(int(_ADAPTING_SHARE * n_particles), 50))
+        _, particles, log_weight = self._pass(proposal, np.arange(1), n_particles)
+        return particles, normalised(log_weight)[0]
 
     def _adapted(self, proposal: Proposal, n_particles: int) -> Proposal:
         """Proposals fitted anew several times; of patients whom they fit badly, some times more."""

@@ -14,17 +14,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from asthma_ml.cohort import Preset, generate_cohort
+from asthma_ml.cohort import Preset
 from asthma_ml.cohort.causal_model import Interventions
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.evaluation.bayes_limit_beside_model import Origin, refuse_other_patients
 from asthma_ml.evaluation.intervals import share
+from asthma_ml.evaluation.twins import TwinCohort
 from asthma_ml.explanation import judge_calls
-from asthma_ml.variables import ID, LABEL
+from asthma_ml.variables import LABEL
 
 if TYPE_CHECKING:
     from asthma_ml.classifier import PhenotypeClassifier
-    from asthma_ml.patients import PatientTable
 
 TWINS: Mapping[str, Interventions] = {
     "never_prescribed": {"ocs_dose_mg_day": 0.0},
@@ -77,62 +76,21 @@ def steroid_masking(
     >>> sorted(found), found["never_prescribed"][0]["label"]
     (['never_prescribed', 'prescribed_and_not_taken'], 'all')
     """
-    treated = _patients(n_patients, seed, preset, where, {})
-    if ids is not None:
-        treated = _only(treated, ids)
+    return masking_of_twins(model, TwinCohort(n_patients, seed, preset, where, ids))
+
+
+def masking_of_twins(model: PhenotypeClassifier, cohort: TwinCohort) -> dict[str, Any]:
+    """`steroid_masking` of patients whose twins can be asked for."""
+    treated = cohort.observed()
     treated = treated[treated["ocs_dose_mg_day"] > 0]
     if treated.empty:
         raise UnusableInputError("none of these patients takes oral steroids; nothing is masked")
     found = {}
     for name, do in TWINS.items():
-        twins = _patients(n_patients, seed, preset, where, do)
+        twins = cohort.observed(do)
         both = treated.index.intersection(twins.index, sort=False)
         found[name] = _changes(model, treated.loc[both], twins.loc[both])
     return found
-
-
-def masking_of_file(model: PhenotypeClassifier, patients: PatientTable, origin: Origin) -> dict[str, Any]:
-    """`steroid_masking` of the patients of a generated file.
-
-    Parameters
-    ----------
-    model : PhenotypeClassifier
-        Fitted on a table with column names.
-    patients : PatientTable
-        A generated cohort, or some patients of it.
-    origin : Origin
-        How it was generated.
-
-    Returns
-    -------
-    dict
-        As `steroid_masking`.
-
-    Raises
-    ------
-    UnusableInputError
-        The seed is not known, or these are not the patients of that seed; also as `steroid_masking`.
-    """
-    if origin.seed is None or ID not in patients.values:
-        raise UnusableInputError(f"{patients.source}: twins need the column {ID} and the seed; give --seed")
-    refuse_other_patients(patients.values, origin)
-    ids = patients.values[ID].tolist()
-    n_patients = origin.n_patients or len(ids)
-    return steroid_masking(model, n_patients, origin.seed, origin.preset, where=origin.where, ids=ids)
-
-
-def _patients(n_patients: int, seed: int, preset: str | Preset, where: str | None, do: Interventions) -> pd.DataFrame:
-    return generate_cohort(n_patients, seed, preset, do, where=where).observed.set_index(ID)
-
-
-def _only(patients: pd.DataFrame, ids: Collection[str]) -> pd.DataFrame:
-    chosen = patients[patients.index.isin(list(ids))]
-    if len(chosen) < len(set(ids)):
-        raise UnusableInputError(
-            f"{len(set(ids)) - len(chosen)} of {len(set(ids))} patients are not among the first {len(patients)} of "
-            "this cohort; put its schema beside the file, which says how many there are"
-        )
-    return chosen
 
 
 def _changes(model: PhenotypeClassifier, treated: pd.DataFrame, twins: pd.DataFrame) -> list[dict[str, Any]]:

@@ -71,7 +71,9 @@ class CompiledClassifier:
 
     Attributes
     ----------
-    classes_, feature_names_in_, feature_range_, feature_importances_, measured_share_, mean_scores_, confidence
+    classes_, feature_names_in_, feature_range_, feature_importances_, confidence, n_distinct_patients_
+        As of `PhenotypeClassifier`.
+    measured_share_, mean_scores_, foreign_threshold_
         As of `PhenotypeClassifier`.
     conformal_thresholds, subgroup_offsets_, venn_abers_grids_, calibration_slope_, calibration_intercept_
         As of `PhenotypeClassifier`.
@@ -81,8 +83,6 @@ class CompiledClassifier:
         The trees.
     companion_ : CompiledClassifier or None
         What tells patients of other classes.
-    foreign_threshold_ : float
-        As of `PhenotypeClassifier`.
     background : Background or None
         Patients for interventional explanations, stored with the model.
 
@@ -98,6 +98,7 @@ class CompiledClassifier:
     feature_names_in_: np.ndarray
     feature_range_: np.ndarray
     feature_importances_: np.ndarray
+    n_distinct_patients_: int
     measured_share_: np.ndarray
     mean_scores_: np.ndarray
     confidence: float
@@ -341,6 +342,7 @@ def compile_shallow(model: PhenotypeClassifier) -> CompiledClassifier | None:
         feature_names_in_=model.feature_names_in_,
         feature_range_=model.feature_range_,
         feature_importances_=model.feature_importances_,
+        n_distinct_patients_=model.n_distinct_patients_,
         measured_share_=model.measured_share_,
         mean_scores_=model.mean_scores_,
         confidence=model.confidence,

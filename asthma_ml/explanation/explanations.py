@@ -11,9 +11,10 @@ import pandas as pd
 from asthma_ml.classifier import Classifier, align_features, refuse_without_features
 from asthma_ml.errors import AsthmaMLError, UnusableInputError
 from asthma_ml.explanation.attribution import Players, explained_classes, factor_of_features, summed_by_factor
-from asthma_ml.explanation.calls import Calls, judge_calls, not_considered
+from asthma_ml.explanation.calls import Calls, judge_calls
 from asthma_ml.explanation.games import Game, factor_interactions, game_of
-from asthma_ml.explanation.sentences import LEANS_ON_THE_PRIOR, finding, masking_hints, patient_sentence
+from asthma_ml.explanation.stability import unstable_reasons
+from asthma_ml.explanation.telling import Length, tell
 from asthma_ml.explanation.tree_shap import as_shap_explanation
 from asthma_ml.patients import PatientTable
 from asthma_ml.variables import FACTORS
@@ -98,6 +99,16 @@ class Explanation:
         towards = _signs(self.predicted_class, self.explained_class)
         return np.asarray((towards * self.base > 0) & (self.pushes().sum(axis=1).to_numpy() < 0))
 
+    def unstable(self) -> np.ndarray:
+        """Tell whose reasons a model fitted to other patients may tell otherwise.
+
+        Returns
+        -------
+        ndarray of bool of shape (n_patients,)
+            True where the two strongest factors count nearly alike, by the rule of `nearest_stable`.
+        """
+        return unstable_reasons(self.factors.to_numpy(), self.game.model.n_distinct_patients_)
+
     def findings(self, i: int) -> pd.Series[Any]:
         """Return what was measured in one patient.
 
@@ -172,33 +183,27 @@ class Explanation:
         strongest = row[row.abs().sort_values(ascending=False, kind="stable").index[:n]]
         return strongest[strongest != 0]
 
-    def sentence(self, i: int) -> str:
+    def towards_prediction(self, i: int) -> float:
+        """Return the sign that turns one patient's contributions into pushes towards the predicted class."""
+        return float(_signs(self.predicted_class[i], self.explained_class[i]))
+
+    def sentence(self, i: int, length: Length = "medium") -> str:
         """Tell one patient's prediction in plain words.
 
         Parameters
         ----------
         i : int
             Place of the patient in the table.
+        length : {"short", "medium", "long"}, default="medium"
+            A line; a few sentences; also the factors and the mechanism behind each finding.
 
         Returns
         -------
         str
             Class and probability, or that there is no call and why; the strongest findings for and against
-            it, and what could mask it.
+            it, how unusual they are among the training patients, and what could mask it.
         """
-        shown = self.findings(i)
-        sign = float(_signs(self.predicted_class[i], self.explained_class[i]))
-        strongest = self.strongest_features(i)
-        pushes = [(finding(name, shown[name]), sign * float(strongest[name])) for name in map(str, strongest.index)]
-        no_call = str(self.calls.no_call[i])
-        of_a_call = (LEANS_ON_THE_PRIOR if self.leans_on_prior()[i] else "", not_considered(self.calls.classes))
-        remarks = [
-            *(of_a_call if not no_call else ()),
-            masking_hints(self.patients.iloc[[i]], self.calls.called[[i]])[0],
-        ]
-        return patient_sentence(
-            self.predicted_class[i], float(self.probability[i]), pushes, no_call=no_call, remarks=remarks
-        )
+        return tell(self, i, length)
 
     def plot(self, i: int) -> Figure:
         """Draw one patient's contributions by documented factor.

@@ -1,4 +1,4 @@
-"""All the words in which a prediction is told.
+"""How a prediction is told. The words themselves are in ``sentences.toml``, for physicians to review.
 
 A sentence says what speaks for a prediction in the eyes of the model. It never says what causes what.
 """
@@ -13,7 +13,20 @@ import pandas as pd
 
 from asthma_ml.classifier import joined
 from asthma_ml.classifier.adherence_gate import LOWEST_GOOD_ADHERENCE
-from asthma_ml.variables import TWO_CLASSES, data_dictionary
+from asthma_ml.explanation.phrases import framed, masking_text, plain_name, remark, short_name
+from asthma_ml.variables import TWO_CLASSES, Variable, data_dictionary
+
+__all__ = [
+    "EXPLAINS_THE_MODEL",
+    "LEANS_ON_THE_PRIOR",
+    "factor_phrase",
+    "finding",
+    "listed",
+    "masking_hints",
+    "patient_sentence",
+    "plain_name",
+    "short_sentence",
+]
 
 HIGH_ICS_DOSE_UG_DAY = 1000.0
 """BDP-equivalent dose [ug/day] above which an inhaled steroid is high-dose (GINA 2024, standard particle)."""
@@ -23,39 +36,11 @@ LOW_FENO_PPB, LOW_EOSINOPHILS_CELLS_UL = 25.0, 150.0
 (IMM038, 10.1136/thoraxjnl-2021-217325)."""
 
 TH2_HIGH = TWO_CLASSES[0]
-EXPLAINS_THE_MODEL = "SHAP explains the model, not the disease."
-LEANS_ON_THE_PRIOR = (
-    "the call leans on how common the class is among the training patients: together the findings speak against it"
-)
+EXPLAINS_THE_MODEL = remark("explains_the_model")
+LEANS_ON_THE_PRIOR = remark("leans_on_prior")
 
-_NAMES = {
-    "th2_high": "Th2-high",
-    "neutrophilic_th2_low": "neutrophilic Th2-low",
-    "mixed_granulocytic": "mixed granulocytic",
-    "paucigranulocytic": "paucigranulocytic",
-    "immune_profile": "immune profile",
-    "airway_remodeling": "airway remodeling",
-    "patient_context": "patient context",
-}
 _UNITS_LEFT_UNSAID = ("", "ratio", "fraction", "score")
 _RECORDED_FACTORS = ("environment", "adherence", "patient_context")
-_SAID_OF_BIOLOGICS = {
-    "anti_ige": "anti-IgE treatment goes with higher total IgE",
-    "anti_il5": "anti-IL-5 treatment goes with fewer eosinophils",
-    "anti_il4r": "anti-IL-4R treatment goes with lower FeNO and IgE and at times with more eosinophils",
-    "anti_tslp": "anti-TSLP treatment goes with fewer eosinophils and lower FeNO",
-}
-
-
-def plain_name(name: object) -> str:
-    """Return how a class or a factor is called in a sentence.
-
-    Examples
-    --------
-    >>> plain_name("neutrophilic_th2_low")
-    'neutrophilic Th2-low'
-    """
-    return _NAMES.get(str(name), str(name))
 
 
 def listed(words: Sequence[str]) -> str:
@@ -69,7 +54,7 @@ def listed(words: Sequence[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def finding(name: str, value: Any) -> str:
+def finding(name: str, value: Any, *, short: bool = False) -> str:
     """Say what was measured, with its unit.
 
     Parameters
@@ -78,6 +63,8 @@ def finding(name: str, value: Any) -> str:
         Column of the data dictionary, or any other.
     value : float, str or missing
         A number, the text of a level, or nothing.
+    short : bool, default=False
+        Call it as clinicians do among themselves.
 
     Returns
     -------
@@ -94,9 +81,11 @@ def finding(name: str, value: Any) -> str:
     'sputum eosinophils not measured'
     >>> finding("smoking_status", None)
     'tobacco smoking not recorded'
+    >>> finding("feno_ppb", 62.0, short=True)
+    'FeNO 62 ppb'
     """
     variable = data_dictionary().get(name)
-    label = variable.label if variable else name
+    label = short_name(name) if short else variable.label if variable else name
     if pd.isna(value):
         asked_for = variable is not None and variable.factor in _RECORDED_FACTORS
         return f"{label} not {'recorded' if asked_for else 'measured'}"
@@ -109,8 +98,13 @@ def finding(name: str, value: Any) -> str:
         return f"{label}: {'yes' if number else 'no'}"
     if variable.kind == "category" and number in range(len(variable.levels)):
         return f"{label}: {variable.levels[int(number)].replace('_', ' ')}"
-    unit = f" {variable.unit}" if variable.unit not in _UNITS_LEFT_UNSAID else ""
-    return f"{label} {number:.6g}{unit}"
+    return f"{label} {number:.6g}{_unit(variable, short)}"
+
+
+def _unit(variable: Variable, short: bool) -> str:
+    if variable.unit in _UNITS_LEFT_UNSAID or (short and variable.kind == "count"):
+        return ""
+    return " " + (variable.unit.partition(" of ")[0] if short else variable.unit)
 
 
 def patient_sentence(
@@ -119,6 +113,7 @@ def patient_sentence(
     pushes: Iterable[tuple[str, float]],
     *,
     no_call: str = "",
+    asides: Sequence[str] = (),
     remarks: Iterable[str] = (),
 ) -> str:
     """Tell one prediction in words.
@@ -133,6 +128,8 @@ def patient_sentence(
         Findings in words and how far each moves the log-odds of that class.
     no_call : str, default=""
         Why the prediction is not a call; empty where it is.
+    asides : sequence of str, default=()
+        What else to say of each finding, such as how unusual it is; empty where nothing.
     remarks : iterable of str
         What else to know, such as `masking_hints`; empty ones are left out.
 
@@ -151,19 +148,52 @@ def patient_sentence(
     No finding moves it either way. SHAP explains the model, not the disease.
     """
     pushes = list(pushes)
-    sides = [
-        _side([f"{words} ({push:+.2f})" for words, push in pushes if push > 0], "for"),
-        _side([f"{words} ({push:+.2f})" for words, push in pushes if push < 0], "against"),
+    told = [
+        (f"{words} ({push:+.2f}{', ' * bool(aside)}{aside})", push)
+        for (words, push), aside in zip(pushes, asides or [""] * len(pushes), strict=True)
     ]
-    told = f"{plain_name(predicted)} with probability {probability:.2f}"
-    called = [f"No call: {no_call}", f"The most probable class is {told}"]
+    sides = [
+        _side([words for words, push in told if push > 0], "speaks_for"),
+        _side([words for words, push in told if push < 0], "speaks_against"),
+    ]
+    name = {"class": plain_name(predicted), "probability": f"{probability:.2f}"}
+    called = [framed("no_call", why=no_call), framed("most_probable", **name)]
     parts = [
-        *(called if no_call else [f"The model calls this patient {told}"]),
-        "; ".join(filter(None, sides)) or "no finding moves it either way",
+        *(called if no_call else [framed("call", **name)]),
+        "; ".join(filter(None, sides)) or framed("nothing"),
         *remarks,
         EXPLAINS_THE_MODEL,
     ]
     return ". ".join(_capitalised(part) for part in parts if part)
+
+
+def short_sentence(
+    predicted: object, probability: float, pushes: Iterable[tuple[str, float]], *, no_call: str = ""
+) -> str:
+    """Tell one prediction in a line.
+
+    Parameters
+    ----------
+    predicted, probability, pushes, no_call
+        As for `patient_sentence`.
+
+    Returns
+    -------
+    str
+        Class, probability and the findings for and against it.
+
+    Examples
+    --------
+    >>> short_sentence("th2_high", 0.91, [("FeNO 62 ppb", 1.2), ("age 71 years", -0.3)])
+    'Th2-high with probability 0.91, for it FeNO 62 ppb, against it age 71 years.'
+    """
+    told = [framed("short", **{"class": plain_name(predicted), "probability": f"{probability:.2f}"})]
+    pushes = list(pushes)
+    for side, sign in (("short_for", 1), ("short_against", -1)):
+        named = [words for words, push in pushes if push * sign > 0]
+        told += [framed(side, findings=listed(named))] if named else []
+    parts = [framed("no_call", why=no_call) if no_call else "", ", ".join(told)]
+    return ". ".join(_capitalised(part) for part in parts if part) + "."
 
 
 def factor_phrase(predicted: object, probability: float, pushes: Iterable[tuple[str, float]]) -> str:
@@ -233,14 +263,11 @@ def masking_hints(patients: pd.DataFrame, called: np.ndarray) -> np.ndarray:
     may_be_feigned = pd.isna(called) | (called == TH2_HIGH)
     smokes = _texts(patients, "smoking_status") == "current"
     hints = [
-        _where(by_mouth, "a maintenance oral steroid goes with fewer eosinophils and lower FeNO"),
-        _where(
-            may_be_masked & high_dose & ~untaken,
-            "a high inhaled steroid dose goes with lower FeNO and fewer eosinophils",
-        ),
-        _where(low_feno & (called != TH2_HIGH) & smokes, "current smoking goes with lower FeNO"),
-        _where(may_be_feigned & untaken & ~by_mouth, "poor adherence goes with higher FeNO and more eosinophils"),
-        np.array([_SAID_OF_BIOLOGICS.get(level, "") for level in _texts(patients, "biologic")], dtype=object),
+        _where(by_mouth, masking_text("oral_steroid")),
+        _where(may_be_masked & high_dose & ~untaken, masking_text("high_inhaled_steroid")),
+        _where(low_feno & (called != TH2_HIGH) & smokes, masking_text("current_smoking")),
+        _where(may_be_feigned & untaken & ~by_mouth, masking_text("poor_adherence")),
+        np.array([masking_text(level) for level in _texts(patients, "biologic")], dtype=object),
     ]
     return joined(hints, ", ")
 
@@ -261,8 +288,8 @@ def _texts(patients: pd.DataFrame, name: str) -> np.ndarray:
     return patients[name].astype(str).to_numpy(dtype=object)
 
 
-def _side(findings: list[str], side: str) -> str:
-    return f"{listed(findings)} speak{'s' * (len(findings) == 1)} {side} it" if findings else ""
+def _side(findings: list[str], frame: str) -> str:
+    return framed(frame, findings=listed(findings), s="s" * (len(findings) == 1)) if findings else ""
 
 
 def _capitalised(text: str) -> str:

@@ -41,12 +41,25 @@ def test_a_figure_is_drawn_the_same_each_time(
     assert drawn[0] == drawn[1]
 
 
+def test_a_sentence_has_three_lengths(few: Path, clinic: Path, run: Callable[..., Result]) -> None:
+    told = [
+        run("explain", few, "--patient", "B2", "--model", clinic / "model.aml", "--length", length).stdout
+        for length in ("short", "medium", "long")
+    ]
+    assert [len(text) for text in told] == sorted(len(text) for text in told)
+    assert "By factor: " in told[2]
+
+
 def test_all_patients_get_a_folder_with_a_figure_each(
     few: Path, clinic: Path, tmp_path: Path, run: Callable[..., Result]
 ) -> None:
     folder = tmp_path / "explanations"
     assert run("explain", few, "--all", "--model", clinic / "model.aml", "-o", folder).exit_code == 0
-    assert {path.name for path in folder.iterdir()} == {"A_1.png", "A_1-2.png", "B2.png", "sentences.txt"}
+    expected = {"A_1.png", "A_1-2.png", "B2.png", "sentences.txt", "all_patients"}
+    assert {path.name for path in folder.iterdir()} == expected
+    overview = {path.name for path in (folder / "all_patients").iterdir()}
+    assert "factors.png" in overview
+    assert len(overview) == 4
     assert len((folder / "sentences.txt").read_text(encoding="utf-8").splitlines()) == 3
 
 
@@ -126,3 +139,14 @@ def test_a_table_of_values_never_replaces_what_is_read(few: Path, clinic: Path, 
     result = run("explain", few, "--all", "--model", clinic / "model.aml", "--values", few)
     assert result.exit_code == 2
     assert "would overwrite the input" in result.stderr
+
+
+def test_what_would_change_a_call_is_asked_of_the_model_and_of_the_twins(
+    few: Path, clinic: Path, run: Callable[..., Result]
+) -> None:
+    result = run("explain", few, "--all", "--model", clinic / "model.aml", "--length", "short", "--what-if")
+    assert result.exit_code == 0, result.stderr
+    told = result.stdout.strip().splitlines()
+    assert all("As a what-if of the model, no forecast: " in line for line in told)
+    for line in told:
+        assert ("no plausible change" in line) != ("In the causal model" in line or "No twins: " in line)

@@ -202,7 +202,7 @@ class TestSentence:
         explanation = explain(fitted_classifier(), X)
         for i in np.flatnonzero(explanation.predicted_class == "neutrophilic_th2_low")[:5]:
             name = explanation.strongest_features(i, n=1).index[0]
-            told_for = f"({-explanation.features.iloc[i][name]:+.2f})"
+            told_for = f"({-explanation.features.iloc[i][name]:+.2f}"
             assert told_for in explanation.sentence(i)
 
     @pytest.mark.parametrize("n_classes", [2, 4])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from asthma_ml.explanation import cohort_figure, explain
+from asthma_ml.explanation.sentences import finding
 from tests.synthetic_patients import fitted_classifier, synthetic_patients
 
 
@@ -54,7 +55,7 @@ def test_titles_say_what_is_explained_and_labels_name_findings(explanation):
     labels = "\n".join(label.get_text() for label in patient.get_yticklabels())
     assert "Immune profile" in labels
     strongest = explanation.features.iloc[0].abs().idxmax()
-    assert strongest in labels
+    assert finding(strongest, explanation.findings(0)[strongest], short=True) in labels
 
 
 def test_a_cohort_of_one_is_drawn():

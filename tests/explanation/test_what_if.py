@@ -1,0 +1,82 @@
+"""The smallest plausible change that changes the call, said as what it is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from asthma_ml.classifier import PhenotypeClassifier
+from asthma_ml.cohort import generate_cohort
+from asthma_ml.explanation import judge_calls
+from asthma_ml.explanation.what_if import BETTER, PRESCRIBED, smallest_change
+from asthma_ml.variables import data_dictionary
+
+
+@pytest.fixture(scope="module")
+def model():
+    return PhenotypeClassifier(n_trees=20).fit(*generate_cohort(1_500, seed=1).training_data())
+
+
+@pytest.fixture(scope="module")
+def patients():
+    return generate_cohort(60, seed=2).observed
+
+
+def called(model, patient):
+    return judge_calls(model, model.encode(patient)).called[0]
+
+
+@pytest.fixture(scope="module")
+def found(model, patients):
+    return {i: smallest_change(model, patients.iloc[[i]], most_columns=2) for i in range(25)}
+
+
+def test_the_change_really_changes_the_call(model, patients, found):
+    changed = {i: what for i, what in found.items() if what is not None}
+    assert changed
+    for i, what in changed.items():
+        altered = patients.iloc[[i]].assign(**what.change)
+        assert called(model, altered) == what.called != called(model, patients.iloc[[i]])
+        assert judge_calls(model, model.encode(altered)).probability.max() == pytest.approx(what.probability)
+
+
+def test_a_single_column_is_tried_before_two(model, patients, found):
+    for i, what in found.items():
+        if what is not None and len(what.change) == 2:
+            assert smallest_change(model, patients.iloc[[i]], most_columns=1) is None
+
+
+def test_only_what_can_be_changed_is_and_conduct_never_for_the_worse(patients, found):
+    for i, what in found.items():
+        for name, value in (what.change if what else {}).items():
+            now = patients.iloc[i][name]
+            assert name in {*BETTER, *PRESCRIBED}
+            assert value != now
+            assert pd.notna(now)
+            if name == "ics_adherence_fraction":
+                assert value > now
+            if name == "smoking_status":
+                assert (now, value) == ("current", "former")
+
+
+def test_a_model_that_reads_nothing_changeable_cannot_be_moved(patients):
+    X, y = generate_cohort(500, seed=1).training_data()
+    fixed = PhenotypeClassifier(n_trees=5).fit(X[["feno_ppb", "age_years"]], y)
+    assert smallest_change(fixed, patients.iloc[[0]]) is None
+
+
+def test_it_says_what_it_is(found):
+    what = next(what for what in found.values() if what is not None)
+    sentence = what.sentence()
+    assert sentence.startswith("As a what-if of the model, no forecast: ")
+    assert sentence.endswith("In a patient the markers would move as well.")
+
+
+def test_all_that_can_be_changed_is_a_feature_and_within_its_limits():
+    dictionary = data_dictionary()
+    for name, values in {**BETTER, **PRESCRIBED}.items():
+        variable = dictionary[name]
+        allowed = variable.levels or variable.limits or (0, 1)
+        assert all(v in allowed if variable.levels else min(allowed) <= v <= max(allowed) for v in values)
+    assert np.all([dictionary[name].is_feature for name in BETTER])
