@@ -332,14 +332,14 @@ def total_ige_ku_l(
     biologic,
     *,
     median=Coefficient(85.0, "kU/L", source="IMM026", evidence="derived"),
-    per_sd=Coefficient(0.84, "ln per sd"),
+    per_sd=Coefficient(1.05, "ln per sd"),
     atopic=Coefficient(0.70, "ln"),
     smoker=Coefficient(0.15, "ln"),
     per_decade=Coefficient(-0.08, "ln per decade"),
     bmi=Coefficient(0.08, "ln per 6 kg/m2"),
     anti_ige=Coefficient(3.5, "ratio"),
     anti_il4r=Coefficient(0.6, "ratio"),
-    log_sd=Coefficient(1.06, "ln", source="IMM026", evidence="derived"),
+    log_sd=Coefficient(0.80, "ln", source="IMM026", evidence="derived"),
 ):
     """Total serum IgE [kU/L]; free and bound together, so anti-IgE raises it."""
     change = by_level(biologic, none=1.0, anti_ige=anti_ige, anti_il5=1.0, anti_il4r=anti_il4r, anti_tslp=0.9)
