@@ -61,10 +61,11 @@ def reversible_obstruction_pct(
     airway_remodeling,
     il13_airway_activity,
     fev1_post_bd_pct_predicted,
-    childhood_onset,
+    age_at_onset_years,
     *,
     median=Coefficient(12.5, "%", source="REM002,REM005", evidence="derived"),
-    early_onset=Coefficient(0.30, "ln", source="HET011,HET012", evidence="derived"),
+    early_onset=Coefficient(0.55, "ln from birth to late onset", source="HET011,HET012", evidence="derived"),
+    early_years=Coefficient(10.0, "years"),
     remodeling=Coefficient(-0.12, "ln per sd"),
     type2=Coefficient(0.15, "ln per ln"),
     obstruction=Coefficient(-0.010, "ln per % predicted"),
@@ -72,10 +73,11 @@ def reversible_obstruction_pct(
 ):
     """Airway tone that a bronchodilator releases [% of pre-bronchodilator FEV1], right-skewed.
 
-    Obstruction of early onset is reversible, that of late onset fixed (HET011, HET012).
+    Obstruction of early onset is reversible, that of late onset fixed (HET011, HET012): the earlier in
+    childhood asthma began, the more.
     """
     shift = remodeling * airway_remodeling + type2 * np.log(il13_airway_activity)
-    shift = shift + early_onset * (childhood_onset - 0.5)
+    shift = shift + early_onset * (np.exp(-age_at_onset_years / early_years) - 0.28)
     return LogNormal(median * np.exp(shift + obstruction * (fev1_post_bd_pct_predicted - 75)), log_sd)
 
 
