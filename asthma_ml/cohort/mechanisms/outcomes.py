@@ -34,25 +34,25 @@ def fev1_post_bd_pct_predicted(
     tobacco=Coefficient(-4.0, "% predicted per unit of burden"),
     bmi=Coefficient(-2.0, "% predicted per 6 kg/m2"),
     steroid=Coefficient(14.0, "% predicted at full suppression", source="GEN003", evidence="derived"),
-    oral_steroid=Coefficient(17.7, "% predicted at high dose", source="ENV009", evidence="derived"),
-    hsd3b1=Coefficient(-4.0, "% predicted per A allele on oral steroid", source="GEN008,GEN010", evidence="derived"),
+    oral_steroid=Coefficient(24.0, "% predicted at high dose", source="ENV009,REM009", evidence="derived"),
+    hsd3b1=Coefficient(-5.0, "% predicted per A allele on oral steroid", source="GEN008,GEN010", evidence="derived"),
     per_year=Coefficient(-0.18, "% predicted per year"),
     remodeling_blunting=Coefficient(0.15, "fraction of the steroid gain lost per sd"),
     sd=Coefficient(11.0, "% predicted"),
 ):
     """FEV1 after bronchodilator [% predicted].
 
-    The steroid's gain shrinks with smoke and with remodeling. Oral steroid gains most in eosinophilic
-    disease (REM009) and little elsewhere. HSD3B1 acts under oral steroid only.
+    The steroid's gain shrinks with smoke and with remodeling. Oral steroid gains most where inhaled
+    steroid has left eosinophils (REM009) and little elsewhere. HSD3B1 acts under oral steroid only.
     """
     inflamed = mucus * mucus_plugging + type2 * np.log(il13_airway_activity)
     worn = remodeling * airway_remodeling + tobacco * tobacco_smoke_burden + bmi * (bmi_kg_m2 - 29) / 6
     worn = worn + advanced_remodeling * np.maximum(airway_remodeling - 1, 0) + per_year * (age_years - 50)
     responsive = (1 - smoke_steroid_blunting) * np.clip(1 - remodeling_blunting * airway_remodeling, 0.2, 1.4)
     high = oral_steroid_taken_mg_day / (oral_steroid_taken_mg_day + 10)
-    eosinophilic = 2 * untreated_il5_activity / (1 + untreated_il5_activity)
-    gain = responsive * (steroid * inhaled_steroid_suppression + oral_steroid * eosinophilic * high)
-    gain = gain + hsd3b1 * hsd3b1_rs1047303 * high
+    left = np.square(untreated_il5_activity * (1 - inhaled_steroid_suppression))
+    oral = oral_steroid * high * 2 * left / (1 + left)
+    gain = responsive * (steroid * inhaled_steroid_suppression + oral) + hsd3b1 * hsd3b1_rs1047303 * high
     return TruncatedNormal(mean + inflamed + worn + gain, sd, lower=12.0, upper=150.0)
 
 
@@ -61,10 +61,11 @@ def reversible_obstruction_pct(
     airway_remodeling,
     il13_airway_activity,
     fev1_post_bd_pct_predicted,
-    childhood_onset,
+    age_at_onset_years,
     *,
     median=Coefficient(12.5, "%", source="REM002,REM005", evidence="derived"),
-    early_onset=Coefficient(0.30, "ln", source="HET011,HET012", evidence="derived"),
+    early_onset=Coefficient(0.55, "ln from birth to late onset", source="HET011,HET012", evidence="derived"),
+    early_years=Coefficient(10.0, "years"),
     remodeling=Coefficient(-0.12, "ln per sd"),
     type2=Coefficient(0.15, "ln per ln"),
     obstruction=Coefficient(-0.010, "ln per % predicted"),
@@ -72,10 +73,11 @@ def reversible_obstruction_pct(
 ):
     """Airway tone that a bronchodilator releases [% of pre-bronchodilator FEV1], right-skewed.
 
-    Obstruction of early onset is reversible, that of late onset fixed (HET011, HET012).
+    Obstruction of early onset is reversible, that of late onset fixed (HET011, HET012): the earlier in
+    childhood asthma began, the more.
     """
     shift = remodeling * airway_remodeling + type2 * np.log(il13_airway_activity)
-    shift = shift + early_onset * (childhood_onset - 0.5)
+    shift = shift + early_onset * (np.exp(-age_at_onset_years / early_years) - 0.28)
     return LogNormal(median * np.exp(shift + obstruction * (fev1_post_bd_pct_predicted - 75)), log_sd)
 
 
