@@ -67,10 +67,13 @@ def ridge_by_cross_validation() -> LogisticRegressionCV:
 def columns(numbers: Any) -> Any:
     """A pipeline for numbers beside one-hot categories."""
     dictionary = data_dictionary()
-    categories = [name for name in dictionary.features if dictionary[name].kind == "category"]
-    others = [name for name in dictionary.features if name not in categories]
+    categories = {name for name in dictionary.features if dictionary[name].kind == "category"}
     one_hot = make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore"))
-    return make_column_transformer((numbers, others), (one_hot, categories), sparse_threshold=0)
+    return make_column_transformer(
+        (numbers, lambda X: [name for name in X if name not in categories]),
+        (one_hot, lambda X: [name for name in X if name in categories]),
+        sparse_threshold=0,
+    )
 
 
 def splines(n: int) -> Any:

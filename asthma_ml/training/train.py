@@ -146,9 +146,9 @@ def train_classifier(
     wanted = default_classes(label, levels) if classes is None else classes
     labelled = labelled_patients(patients, label, wanted, levels=levels, without=without)
     _refuse_unmeasured(patients, labelled)
-    task = _Task(labelled, held_together(patients, labelled, groups), _weights(patients, labelled, weights))
+    task = _Task(labelled, held_together(patients, labelled, groups), weights_of(patients, labelled, weights))
     dealt = _dealt(patients, task, groups, time, seed)
-    start, origin = _start(start_from, labelled)
+    start, origin = starting_model(start_from, labelled)
     with tqdm(total=_n_steps(dealt, budget), unit="fit", desc="train", disable=not progress) as bar:
         estimator = _estimator(labelled, start, class_weight, budget, seed, bar.update)
         metrics = _held_out_metrics(estimator, task, dealt, bar.update)
@@ -255,8 +255,8 @@ def _refuse_unmeasured(patients: PatientTable, labelled: LabelledPatients) -> No
         )
 
 
-def _weights(patients: PatientTable, labelled: LabelledPatients, column: str | None) -> NDArray[np.float64] | None:
-    """Weights of the labelled rows with a mean of 1."""
+def weights_of(patients: PatientTable, labelled: LabelledPatients, column: str | None) -> NDArray[np.float64] | None:
+    """Read the weights of the labelled rows, with a mean of 1; None without a column."""
     if column is None:
         return None
     weight = pd.to_numeric(raw_column(patients, labelled, column, "--weights"), errors="coerce")
@@ -275,10 +275,13 @@ def _dealt(patients: PatientTable, task: _Task, groups: str | None, time: str | 
     return later_folds(task.labelled, task.together, times_of(patients, task.labelled, time))
 
 
-def _start(
+def starting_model(
     given: PhenotypeClassifier | str | os.PathLike[str] | None, labelled: LabelledPatients
 ) -> tuple[PhenotypeClassifier | None, dict[str, Any] | None]:
-    """The model to start from, and what the card says of it."""
+    """Find the model to start from, and what the card says of it.
+
+    A model of two classes that recognises others knows all of them: its companion stands in where they are asked for.
+    """
     from asthma_ml.classifier import PhenotypeClassifier
     from asthma_ml.persistence import load_model
     from asthma_ml.shipped import shipped_model_path
@@ -292,7 +295,6 @@ def _start(
         path = Path(shipped_model_path() if str(given) == SHIPPED else given)
         model = load_model(path)
         origin = {"model": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-    # A model of two classes that recognises others knows all of them.
     if model.companion_ is not None and set(model.companion_.classes_) == set(labelled.class_counts):
         model = model.companion_
     return model, {**origin, "n_patients": int(model.n_patients_)}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from scipy.stats import loguniform
+from sklearn import config_context
 from sklearn.metrics import log_loss, make_scorer
 from sklearn.model_selection import GridSearchCV, ParameterSampler, StratifiedGroupKFold
 
@@ -60,10 +61,11 @@ def search(
 
     drawn = ParameterSampler(dict(SPACE), n_settings - 1, random_state=seed) if n_settings > 1 else []
     scorer = make_scorer(judged, response_method="predict_proba", greater_is_better=False)
-    return GridSearchCV(
-        model.set_fit_request(sample_weight=True, groups=True),
-        [{}, *({name: [value] for name, value in setting.items()} for setting in drawn)],
-        scoring=scorer.set_score_request(sample_weight=True),
-        cv=StratifiedGroupKFold(N_INNER_FOLDS, shuffle=True, random_state=seed),
-        error_score="raise",
-    )
+    with config_context(enable_metadata_routing=True):
+        return GridSearchCV(
+            model.set_fit_request(sample_weight=True, groups=True),
+            [{}, *({name: [value] for name, value in setting.items()} for setting in drawn)],
+            scoring=scorer.set_score_request(sample_weight=True),
+            cv=StratifiedGroupKFold(N_INNER_FOLDS, shuffle=True, random_state=seed),
+            error_score="raise",
+        )

@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
-from sklearn.model_selection import GridSearchCV
+from joblib import Parallel, delayed
+from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from asthma_ml.classifier import PhenotypeClassifier
@@ -340,3 +342,47 @@ def test_weights_travel_through_pipelines_and_searches():
         model.set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
         search = GridSearchCV(make_pipeline(model), {"phenotypeclassifier__max_depth": [1, 2]}, cv=2)
         assert search.fit(X, y, sample_weight=np.ones(80)).best_params_
+
+
+def test_groups_travel_to_the_folds_of_a_search_and_to_those_of_the_classifier():
+    """Three noisy visits of each patient whose label is a coin: whoever is split looks predictable."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 6)).repeat(3, axis=0) + rng.normal(scale=1e-3, size=(120, 6))
+    y, visits = rng.integers(0, 2, 40).repeat(3), np.arange(40).repeat(3)
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = PhenotypeClassifier(n_trees=10, min_samples_leaf=3).set_fit_request(groups=True)
+        search = GridSearchCV(model, {"max_depth": [2]}, cv=StratifiedGroupKFold(3), scoring="roc_auc")
+        search.fit(X, y, groups=visits)
+    assert search.best_score_ < 0.7
+    assert np.median(np.concatenate(search.best_estimator_.conformal_scores_)) > 0.4
+
+
+def test_a_balanced_class_weight_is_weighting_the_patients_so():
+    X, y = synthetic_patients(200)
+    rare = (y == "th2_high") | (np.arange(200) % 4 == 0)
+    X, y = X[rare], y[rare]
+    of_class = {name: len(y) / (2 * np.sum(y == name)) for name in np.unique(y)}
+    weight = np.array([of_class[name] for name in y])
+    model = PhenotypeClassifier(n_trees=5)
+    by_weight = sklearn.clone(model).fit(X, y, sample_weight=weight).predict_proba(X)
+    for class_weight in ("balanced", of_class):
+        weighted = sklearn.clone(model).set_params(class_weight=class_weight).fit(X, y)
+        np.testing.assert_allclose(weighted.predict_proba(X), by_weight, atol=1e-9)
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_it_is_fitted_and_asked_in_other_processes(n_classes):
+    X, y = synthetic_patients(120, n_classes=n_classes)
+    model = PhenotypeClassifier(n_trees=3)
+    here = sklearn.clone(model).fit(X, y)
+    there = Parallel(n_jobs=2)(delayed(of)(X, *given) for of, given in ((model.fit, (y,)), (here.predict_proba, ())))
+    np.testing.assert_array_equal(there[0].predict_proba(X), here.predict_proba(X))
+    np.testing.assert_array_equal(there[1], here.predict_proba(X))
+
+
+def test_column_names_reach_it_through_a_pipeline_that_keeps_tables():
+    X, y = synthetic_patients(120)
+    numbers = X.select_dtypes("number")
+    scaled = make_pipeline(FunctionTransformer(np.round), PhenotypeClassifier(n_trees=3)).set_output(transform="pandas")
+    assert scaled.fit(numbers, y)[-1].feature_names_in_.tolist() == numbers.columns.tolist()
+    assert sklearn.clone(scaled).fit(numbers, y).predict(numbers).tolist() == scaled.predict(numbers).tolist()

@@ -96,12 +96,12 @@ def test_four_classes_and_patients_of_no_class_start_from_others_as_well() -> No
     X, y = synthetic_patients(160, seed=8, n_classes=4)
     fresh, truth = synthetic_patients(2000, seed=9, n_classes=4)
     start = FrozenEstimator(fitted_classifier(4))
-    started, alone = (PhenotypeClassifier(n_trees=20, start_from=of).fit(X, y) for of in (start, None))
+    started, alone = (PhenotypeClassifier(n_trees=5, start_from=of).fit(X, y) for of in (start, None))
     assert log_loss(truth, started.predict_proba(fresh)) < log_loss(truth, alone.predict_proba(fresh))
     explain(started, fresh.head(50))
     two = np.isin(y, OTHERS.classes_)
-    known = sklearn.clone(OTHERS).set_params(n_trees=5).fit(X[two], y[two]).fit_companion(X, y)
-    own = PhenotypeClassifier(n_trees=5, start_from=FrozenEstimator(known)).fit(X[two], y[two]).fit_companion(X, y)
+    known = sklearn.clone(OTHERS).set_params(n_trees=2).fit(X[two], y[two]).fit_companion(X, y)
+    own = PhenotypeClassifier(n_trees=2, start_from=FrozenEstimator(known)).fit(X[two], y[two]).fit_companion(X, y)
     assert own.companion_.start_from.estimator is known.companion_
 
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from asthma_ml.cohort import generate_cohort
+from asthma_ml.cohort.presets import preset_named
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients import ColumnMap, PatientTable, read_patients
+from asthma_ml.persistence import read_card, save_model
 from asthma_ml.prediction import predict_table
-from asthma_ml.training import labelled_patients, train_classifier
+from asthma_ml.shipped import shipped_model_path
+from asthma_ml.training import LABEL_RULES, TrainedClassifier, labelled_patients, train_classifier
+from asthma_ml.training.train import starting_model, weights_of
 from asthma_ml.variables import FOUR_CLASSES, TWO_CLASSES
 
 
@@ -175,3 +182,111 @@ def test_mixed_and_paucigranulocytic_patients_are_recognised_where_the_file_has_
     assert called[~named].mean() < 0.75 * called_before[~named].mean()
     assert called[named].mean() > called[~named].mean()
     assert table["aml_reasons"].str.contains("ixed or paucigranulocytic disease, which this model does not name").any()
+
+
+@pytest.fixture(scope="module")
+def few() -> pd.DataFrame:
+    """Sixty patients of the two classes with a survey's weights and the years in which they came."""
+    observed = generate_cohort(n_patients=200, seed=31).observed
+    two = observed[observed["phenotype"].isin(TWO_CLASSES)].head(60).reset_index(drop=True)
+    weight = np.where(two["phenotype"] == "th2_high", 10_000.0, 30_000.0)
+    return two.assign(survey_weight=weight, year=2010 + np.arange(60) // 6)
+
+
+@pytest.fixture(scope="module")
+def started(few: pd.DataFrame) -> TrainedClassifier:
+    """Fifty of them, who start from the shipped model."""
+    return train_classifier(read_patients(few.head(50)), start_from="shipped")
+
+
+class TestFewPatients:
+    def test_fifty_who_start_from_the_shipped_model_are_told_apart_better(
+        self, started: TrainedClassifier, few: pd.DataFrame
+    ) -> None:
+        alone = train_classifier(read_patients(few.head(50)))
+        assert started.metrics["log_loss"] < alone.metrics["log_loss"] - 0.05
+        assert "start_from" not in alone.card
+
+    def test_the_card_says_what_was_started_from_and_the_model_needs_it_no_more(
+        self, started: TrainedClassifier, tmp_path: Path
+    ) -> None:
+        said = started.card["start_from"]
+        assert said["model"] == "th2_vs_neutrophilic.aml"
+        assert said["sha256"] == hashlib.sha256(shipped_model_path().read_bytes()).hexdigest()
+        assert said["penalty"] == started.model.start_penalty_
+        assert started.model.start_from is None
+        save_model(started.model, tmp_path / "ours.aml", card=started.card)
+        assert read_card(tmp_path / "ours.aml")["start_from"] == said
+
+    def test_four_classes_start_from_what_recognises_them_in_the_shipped_model(self) -> None:
+        four = labelled_patients(read_patients(generate_cohort(n_patients=50, seed=32).observed), classes=FOUR_CLASSES)
+        model, said = starting_model("shipped", four)
+        assert set(model.classes_) == set(FOUR_CLASSES)
+        assert said["n_patients"] == 50_000
+
+    def test_other_classes_have_nowhere_to_start(self, few: pd.DataFrame) -> None:
+        with pytest.raises(UnusableInputError, match="start_from: tells neutrophilic_th2_low, th2_high apart"):
+            train_classifier(read_patients(few), "sex", ("female", "male"), start_from="shipped")
+
+
+@pytest.fixture
+def two_folds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two folds in place of five, where it does not matter how many."""
+    monkeypatch.setattr("asthma_ml.training.splits.N_FOLDS", 2)
+    monkeypatch.setattr("asthma_ml.training.tuning.N_INNER_FOLDS", 2)
+
+
+@pytest.mark.usefixtures("two_folds")
+def test_weights_of_a_survey_move_the_balance(few: pd.DataFrame) -> None:
+    weighted = train_classifier(read_patients(few), weights="survey_weight")
+    X, y = weighted.patients.features, weighted.patients.labels
+    said = weighted.model.predict_proba(X)[:, 1].mean()
+    assert said < (y == "th2_high").mean() - 0.1
+    assert said == pytest.approx(np.average(y == "th2_high", weights=few["survey_weight"]), abs=0.1)
+    assert weighted.card["weights"] == "survey_weight"
+
+
+def test_only_the_ratios_of_weights_count_and_each_patient_needs_one(few: pd.DataFrame) -> None:
+    patients = read_patients(few)
+    weights = weights_of(patients, labelled_patients(patients), "survey_weight")
+    assert weights.mean() == pytest.approx(1.0)
+    assert weights.max() / weights.min() == pytest.approx(3.0)
+    unknown = read_patients(few.assign(survey_weight=few["survey_weight"].mask(few.index == 3)))
+    with pytest.raises(UnusableInputError, match=r"no weight of 0 or more in 1 labelled rows \(lines 5\)"):
+        weights_of(unknown, labelled_patients(unknown), "survey_weight")
+    nothing = read_patients(few.assign(survey_weight=0))
+    with pytest.raises(UnusableInputError, match="survey_weight is 0 in every labelled row"):
+        weights_of(nothing, labelled_patients(nothing), "survey_weight")
+
+
+@pytest.mark.usefixtures("two_folds")
+def test_balanced_classes_and_later_patients(few: pd.DataFrame) -> None:
+    trained = train_classifier(read_patients(few), class_weight="balanced", time="year")
+    assert trained.card["time"] == "year"
+    assert 0 < trained.metrics["n_held_out"] < len(few)
+    X, y = trained.patients.features, trained.patients.labels
+    assert trained.model.predict_proba(X)[:, 1].mean() < (y == "th2_high").mean() - 0.03
+    with pytest.raises(UnusableInputError, match="choose one of --groups and --time"):
+        train_classifier(read_patients(few), time="year", groups="site")
+
+
+@pytest.mark.usefixtures("two_folds")
+def test_sputum_counts_make_a_label_and_no_feature() -> None:
+    cohort = generate_cohort(n_patients=120, seed=33, preset=preset_named("sputum_study"))
+    trained = train_classifier(read_patients(cohort.observed.drop(columns="phenotype")), LABEL_RULES["sputum_3_61"])
+    assert not {"sputum_eosinophils_pct", "sputum_neutrophils_pct"} & set(trained.model.feature_names_in_)
+    assert trained.card["label_rule"]["source"] == "HET002, IMM053"
+    assert 0.6 < trained.metrics["auc"] < 0.99
+
+
+@pytest.mark.usefixtures("two_folds")
+def test_settings_are_chosen_within_the_budget_and_told(few: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asthma_ml.training.tuning.SPACE", {"n_trees": [2], "linear_penalty": [1e6, 1e7]})
+    trained = train_classifier(read_patients(few), budget=2, groups="site", weights="survey_weight")
+    tuned = trained.card["tuned"]
+    assert [set(setting) for setting in tuned["settings"]] == [{"log_loss"}, {"log_loss", "n_trees", "linear_penalty"}]
+    best = min(tuned["settings"], key=lambda setting: setting["log_loss"])
+    assert {name: value for name, value in best.items() if name != "log_loss"} == tuned["chosen"]
+    assert trained.model.get_params().items() >= tuned["chosen"].items()
+    with pytest.raises(UnusableInputError, match="15 patients each or more"):
+        train_classifier(read_patients(few.head(20)), budget=2)

@@ -1,0 +1,100 @@
+"""Whose label counts, in whose words, and what can then no longer be a feature."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from asthma_ml.errors import UnusableInputError
+from asthma_ml.evidence import evidence_table
+from asthma_ml.patients import ColumnMap, read_patients
+from asthma_ml.training import LABEL_RULES, at_least, labelled_patients
+from asthma_ml.training.labels import default_classes
+from asthma_ml.variables import FOUR_CLASSES, TWO_CLASSES
+
+SPUTUM = pd.DataFrame(
+    {
+        "patient_id": ["eosinophilic", "neutrophilic", "both", "neither", "on the cuts", "no neutrophils counted"],
+        "sputum_eosinophils_pct": [12.0, 0.5, 8.0, 0.5, 3.0, 12.0],
+        "sputum_neutrophils_pct": [30.0, 80.0, 85.0, 40.0, 61.0, None],
+        "feno_ppb": [60.0, 12.0, 40.0, 20.0, 25.0, 70.0],
+    }
+)
+
+
+def test_six_sputum_samples_by_the_cuts_of_3_and_61_percent() -> None:
+    labels = LABEL_RULES["sputum_3_61"].classify(SPUTUM)
+    th2, neutrophilic, mixed, pauci = FOUR_CLASSES
+    assert labels.tolist()[:5] == [th2, neutrophilic, mixed, pauci, mixed]
+    assert labels.isna().tolist() == [False] * 5 + [True]
+    assert LABEL_RULES["sputum_3_76"].classify(SPUTUM).tolist()[4] == th2
+
+
+@pytest.mark.parametrize("rule", LABEL_RULES.values(), ids=list(LABEL_RULES))
+def test_every_rule_names_rows_of_the_evidence_table(rule) -> None:
+    assert set(rule.source.split(", ")) <= set(evidence_table().index)
+    assert rule.classes == FOUR_CLASSES
+
+
+def test_counts_that_tell_the_label_are_no_features() -> None:
+    labelled = labelled_patients(read_patients(SPUTUM), LABEL_RULES["sputum_3_61"], FOUR_CLASSES)
+    assert list(labelled.features) == ["feno_ppb"]
+    assert labelled.left_out == {"no label": 1}
+    assert labelled.said["label"] == "sputum_3_61"
+
+
+def test_a_cut_names_its_classes_and_takes_its_column_with_it() -> None:
+    rule = at_least("feno_ppb", 25)
+    labelled = labelled_patients(read_patients(SPUTUM), rule, default_classes(rule, None))
+    assert labelled.labels.tolist() == [rule.classes[i] for i in (1, 0, 1, 0, 1, 1)]
+    assert "feno_ppb" not in labelled.features
+
+
+def test_a_column_read_twice_tells_the_cut_under_neither_name() -> None:
+    own = SPUTUM.rename(columns={"feno_ppb": "NO"})
+    columns = {"feno_ppb": {"from": "NO"}, "total_ige_ku_l": {"from": "NO"}}
+    patients = read_patients(own, ColumnMap.from_mapping({"columns": columns}))
+    rule = at_least("feno_ppb", 25)
+    assert not {"feno_ppb", "total_ige_ku_l"} & set(labelled_patients(patients, rule, rule.classes).features)
+
+
+def test_a_hospital_s_own_words_and_classes_will_do() -> None:
+    own = SPUTUM.assign(endotype=["T2", "nonT2", "T2", "nonT2", "?", None])
+    levels = {"T2": "th2_high", "nonT2": "neutrophilic_th2_low"}
+    labelled = labelled_patients(read_patients(own), "endotype", levels=levels)
+    assert labelled.labels.tolist() == [*TWO_CLASSES, *TWO_CLASSES]
+    assert labelled.left_out == {"no label": 1, "another label": 1}
+    assert labelled.said["levels"] == levels
+    renamed = {"T2": "type 2", "nonT2": "other", "?": "other"}
+    classes = default_classes("endotype", renamed)
+    assert set(labelled_patients(read_patients(own), "endotype", classes, levels=renamed).labels) == set(classes)
+
+
+def test_columns_can_be_kept_out() -> None:
+    patients = read_patients(SPUTUM.assign(phenotype="th2_high"))
+    labelled = labelled_patients(patients, without=["sputum_neutrophils_pct"])
+    assert "sputum_neutrophils_pct" not in labelled.features
+    assert labelled.said["without"] == ["sputum_neutrophils_pct"]
+
+
+@pytest.mark.parametrize(
+    ("label", "more", "message"),
+    [
+        (LABEL_RULES["sputum_3_61"], {"without": ["site"]}, "site: no feature of the data dictionary"),
+        ("feno_ppb", {"levels": {"T2": "th2_high"}}, "feno_ppb holds none of T2; it holds"),
+        (at_least("total_ige_ku_l", 100), {}, "no column total_ige_ku_l, which total_ige_ku_l >= 100 kU/L reads"),
+        (at_least("feno_ppb", 399), {}, "no usable row has"),
+    ],
+)
+def test_what_cannot_be_labelled_is_said(label, more, message) -> None:
+    with pytest.raises(UnusableInputError, match=message):
+        labelled_patients(read_patients(SPUTUM), label, ["th2_high", "feno_ppb_at_least_399"], **more)
+    with pytest.raises(UnusableInputError, match="sex: no number"):
+        at_least("sex", 1)
+
+
+def test_labels_do_not_depend_on_the_order_of_the_rows() -> None:
+    order = np.random.default_rng(0).permutation(len(SPUTUM))
+    rule = LABEL_RULES["sputum_2_40"]
+    assert rule.classify(SPUTUM.iloc[order]).sort_index().equals(rule.classify(SPUTUM))
