@@ -12,8 +12,9 @@ import pytest
 from asthma_ml.cohort import generate_cohort
 from asthma_ml.cohort.presets import preset_named
 from asthma_ml.errors import UnusableInputError
+from asthma_ml.model_archive import read_card
 from asthma_ml.patients import ColumnMap, PatientTable, read_patients
-from asthma_ml.persistence import read_card, save_model
+from asthma_ml.persistence import save_model
 from asthma_ml.prediction import predict_table
 from asthma_ml.shipped import shipped_model_path
 from asthma_ml.training import LABEL_RULES, TrainedClassifier, labelled_patients, train_classifier
