@@ -126,10 +126,14 @@ class GatheredRows:
     def table(self, wanted: Collection[str] | None = None) -> TextTable:
         """Return the rows as a table, with all its columns or those that are wanted."""
         names = self._dialect.names
-        places = [i for i, name in enumerate(names) if wanted is None or name in wanted]
-        columns: Sequence[Sequence[str]] = [[row[i] for row in self._cells] for i in places]
+        columns: Sequence[Sequence[str]]
+        if wanted is None:
+            columns = list(zip(*self._cells, strict=True)) or [()] * len(names)
+        else:
+            places = [i for i, name in enumerate(names) if name in wanted]
+            names, columns = [names[i] for i in places], [[row[i] for row in self._cells] for i in places]
         return TextTable(
-            [names[i] for i in places],
+            names,
             np.array(self._lines, dtype=np.int64),
             columns,
             decimal_comma=self._dialect.decimal_comma,

@@ -46,6 +46,8 @@ n;50;male;20;300;30;0,7;never;0;;;60;65;none;1,5;1;
 o;50;male;20;300;30;0,7;never;0;;;60;65;none;2;maybe;
 a;50;male;20;1.234;30;0,7;never;0;;;60;65;none;2;1;
 q;fifty;male;20;300;inf;0,7;never;0;;;60;65;none;2;1;"=cmd|' /C calc'!A0"
+r;50;male
+s;50;male;20;300;30;0,7;never;0;;;60;65;none;2;1;cough;worse; again
 """
 
 
@@ -79,6 +81,8 @@ def test_a_dozen_and_more_faults_come_at_once_with_their_lines_and_columns(tmp_p
         (20, "age_years", "number"),
         (20, "feno_ppb", "number"),
         (20, "`note`", "formula"),
+        (21, "row", "row_length"),
+        (22, "row", "row_length"),
     }
 
 
