@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.explanation.figures import AWAY, LINE, TOWARDS, explained_classes_in_words, finish
-from asthma_ml.explanation.phrases import mechanism, short_name
+from asthma_ml.explanation.figures import AWAY, HALO, LINE, TOWARDS, explained_classes_in_words, finish
+from asthma_ml.explanation.phrases import mechanism, plain_name, short_name
 from asthma_ml.variables import TWO_CLASSES, data_dictionary
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def _draw_known(axes: Axes, feature: str, value: np.ndarray, contribution: np.nd
         axes.scatter(value + spread, contribution, s=9, color=TOWARDS, alpha=0.35, linewidths=0, rasterized=True)
         _draw_median(axes, [(v, contribution[value == v]) for v in np.unique(value)], joined=False)
         if variable.levels:
-            axes.set_xticks(range(len(variable.levels)), [level.replace("_", " ") for level in variable.levels])
+            axes.set_xticks(range(len(variable.levels)), [plain_name(level) for level in variable.levels])
     else:
         axes.scatter(value, contribution, s=9, color=TOWARDS, alpha=0.35, linewidths=0, rasterized=True)
         edges = np.unique(np.quantile(value, np.linspace(0, 1, _BINS + 1))) if len(value) else np.array([])
@@ -89,7 +89,15 @@ def _draw_median(axes: Axes, groups: list[tuple[float, np.ndarray]], *, joined: 
     often = [(place, float(np.median(of))) for place, of in groups if len(of) >= _FEWEST_IN_A_BIN]
     if often:
         places, medians = zip(*often, strict=True)
-        axes.plot(places, medians, "-" if joined else "", marker="D", markersize=4, color="black", label="median")
+        axes.plot(
+            places,
+            medians,
+            linestyle="-" if joined else "none",
+            marker="D",
+            markersize=4,
+            color="black",
+            label="median",
+        )
         axes.legend(frameon=False, fontsize=9, loc="lower right")
 
 
@@ -110,4 +118,4 @@ def _say_expected(axes: Axes, feature: str, explanation: Explanation) -> None:
     text = arrow.get(sign, "no direction expected")
     said = mechanism(feature).split(";")[0]
     lines = fill(f"{text}: {said}" if sign and said else text, _LETTERS_A_LINE)
-    axes.text(0.02, 0.98, lines, transform=axes.transAxes, va="top", fontsize=9)
+    axes.text(0.02, 0.98, lines, transform=axes.transAxes, va="top", fontsize=9, bbox=HALO)

@@ -30,7 +30,7 @@ TOWARDS, AWAY, LINE = "#0072B2", "#D55E00", "#444444"
 _FEATURES_ALPHA = 0.45
 _FACTOR_HEIGHT, _FEATURE_HEIGHT = 0.6, 0.4
 _INCHES_A_ROW = 0.27
-_HALO = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.85}
+HALO = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.85}
 
 
 def patient_figure(explanation: Explanation, i: int) -> Figure:
@@ -174,7 +174,7 @@ def _annotate(axes: Axes, place: int, row: Row) -> None:
         fontsize=9 if row.is_factor else 8,
         fontweight="bold" if row.is_factor else "normal",
         color="black" if row.is_factor else LINE,
-        bbox=_HALO,
+        bbox=HALO,
     )
 
 
@@ -182,7 +182,7 @@ def _draw_ends(axes: Axes, base: float, log_odds: float, n_rows: int) -> None:
     for place, text in ((base, f"base {base:+.2f}"), (log_odds, f"patient {log_odds:+.2f}")):
         axes.axvline(place, color=LINE, linewidth=0.8, linestyle=":" if place == base else "--", zorder=0)
         row = -0.85 if text.startswith("base") else n_rows - 0.15
-        axes.text(place, row, text, ha="center", va="center", fontsize=9, color=LINE, bbox=_HALO)
+        axes.text(place, row, text, ha="center", va="center", fontsize=9, color=LINE, bbox=HALO)
     axes.set_ylim(n_rows + 0.25, -1.2)
 
 

@@ -39,14 +39,16 @@ def framed(name: str, **words: str) -> str:
 
 
 def plain_name(name: object) -> str:
-    """Return how a class or a factor is called in a sentence.
+    """Return how a class, a factor or a level of a column is called in a sentence.
 
     Examples
     --------
     >>> plain_name("neutrophilic_th2_low")
     'neutrophilic Th2-low'
+    >>> plain_name("anti_il4r"), plain_name("never")
+    ('anti-IL-4R', 'never')
     """
-    return str(_book()["names"].get(str(name), name))
+    return str(_book()["names"].get(str(name), str(name).replace("_", " ")))
 
 
 def masking_text(name: str) -> str:

@@ -90,14 +90,14 @@ def finding(name: str, value: Any, *, short: bool = False) -> str:
         asked_for = variable is not None and variable.factor in _RECORDED_FACTORS
         return f"{label} not {'recorded' if asked_for else 'measured'}"
     if isinstance(value, str):
-        return f"{label}: {value.replace('_', ' ')}"
+        return f"{label}: {plain_name(value)}"
     number = float(value)
     if variable is None:
         return f"{label} {number:g}"
     if variable.kind == "flag":
         return f"{label}: {'yes' if number else 'no'}"
     if variable.kind == "category" and number in range(len(variable.levels)):
-        return f"{label}: {variable.levels[int(number)].replace('_', ' ')}"
+        return f"{label}: {plain_name(variable.levels[int(number)])}"
     return f"{label} {number:.6g}{_unit(variable, short)}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -79,6 +80,7 @@ def unusual_phrase(share: float) -> str:
     return framed(side, share=f"{min(int(100 * part), 99)} %")
 
 
+@cache
 def _of_minimum(least: float) -> tuple[float, float]:
     """Share of patients at the smallest value, and by how much scores were scaled, from the score of that value.
 

@@ -233,3 +233,15 @@ def test_subgroups_off_are_counted_beside_what_chance_gives() -> None:
     (text,) = evaluation_tables({"subgroups": [row("female", 0.0, 1.0), row("male", 0.5, 1.1), small]})
     assert "of 2 judged subgroups 1 have an interval in the large without 0 and 0 one" in text
     assert text.splitlines()[4].split()[-3:] == ["-", "-", "-"]
+
+
+def test_reasons_are_compared_with_the_causal_model(clinic: Path, run: Callable[..., Result]) -> None:
+    call = ("evaluate", clinic / "cohort.csv", "--model", clinic / "model.aml", "--reasons", "--reasons-patients", "0")
+    result = run(*call)
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)["reasons"]
+    immune = next(row for row in found["agreement"] if (row["factor"], row["label"]) == ("immune_profile", "all"))
+    assert immune["endotype"]["spearman"]["value"] > 0.4
+    assert "log_odds" not in immune
+    assert "FeNO and eosinophils stand in for adherence" in result.stderr
+    assert "Whose value moves when a factor is set to its reference" in result.stderr

@@ -234,16 +234,24 @@ class TestShapPlots:
         assert shap_values.display_data[0, X.columns.get_loc("sex")] == X["sex"].iloc[0]
         assert shap_values.data.dtype == np.float32
 
-    def test_beeswarm_and_waterfall_draw(self):
+    @pytest.mark.parametrize("n_classes", [2, 4])
+    def test_the_plots_of_shap_draw(self, n_classes):
         import matplotlib.pyplot as plt
         import shap
 
-        shap_values = explain(fitted_classifier(), synthetic_patients(50)[0]).to_shap()
+        shap_values = explain(fitted_classifier(n_classes), synthetic_patients(50)[0]).to_shap()
         shap.plots.beeswarm(shap_values, show=False)
         assert "feno_ppb" in [label.get_text() for label in plt.gcf().axes[0].get_yticklabels()]
+        for draw in (
+            lambda: shap.plots.waterfall(shap_values[0], show=False),
+            lambda: shap.plots.bar(shap_values, show=False),
+            lambda: shap.plots.scatter(shap_values[:, "feno_ppb"], show=False),
+            lambda: shap.plots.heatmap(shap_values, show=False),
+        ):
+            plt.close("all")
+            draw()
+            assert plt.gcf().axes
         plt.close("all")
-        shap.plots.waterfall(shap_values[0], show=False)
-        assert plt.gcf().axes
 
 
 def test_importing_explanations_loads_neither_shap_nor_matplotlib():
