@@ -71,6 +71,7 @@ def steroid_masking(
     Examples
     --------
     >>> from asthma_ml.classifier import PhenotypeClassifier
+    >>> from asthma_ml.cohort import generate_cohort
     >>> model = PhenotypeClassifier(n_trees=20).fit(*generate_cohort(400, seed=1).training_data())
     >>> found = steroid_masking(model, 200, seed=2)
     >>> sorted(found), found["never_prescribed"][0]["label"]

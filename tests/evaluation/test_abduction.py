@@ -55,7 +55,7 @@ def test_without_oral_steroid_eosinophils_rise_in_each_state_and_the_endotype_st
 def test_true_states_surround_the_truth(cohort):
     inside = []
     for place in range(6):
-        states = abduct(cohort.observed.iloc[[place]], n_particles=400, n_states=100, seed=place)
+        states = abduct(cohort.observed.iloc[[place]], n_particles=1500, n_states=100, seed=place)
         low, high = np.quantile(states.values["type2_drive"], [0.01, 0.99])
         inside.append(low <= cohort.truth["true_type2_drive"].iloc[place] <= high)
     assert np.mean(inside) >= 0.8

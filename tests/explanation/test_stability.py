@@ -43,9 +43,3 @@ def test_a_marked_patient_is_told_so_and_no_other(pair):
 
 def test_a_single_factor_has_no_rival():
     assert not unstable_reasons(np.array([[0.01], [3.0]]), 10).any()
-
-
-def test_without_the_model_nobody_is_marked(pair):
-    from dataclasses import replace
-
-    assert not replace(pair[0], model=None).unstable().any()

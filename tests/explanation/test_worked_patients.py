@@ -44,7 +44,7 @@ def test_allergic_eosinophilic_asthma_is_called_for_its_markers(told):
 def test_an_ex_smoker_with_infections_is_called_neutrophilic_and_his_exposure_points_the_same_way(told):
     assert told.calls.called[NEUTROPHILIC] == "neutrophilic_th2_low"
     assert told.pushes().iloc[NEUTROPHILIC]["environment"] > 0
-    assert "blood eosinophils 90 cells/uL" in told.sentence(NEUTROPHILIC, "short")
+    assert "sputum neutrophils 81.5 %" in told.sentence(NEUTROPHILIC, "short")
     assert "igh inhaled steroid dose goes with lower FeNO" in told.sentence(NEUTROPHILIC)
 
 
@@ -65,4 +65,4 @@ def test_poor_adherence_is_discounted_and_sent_to_a_check_first(told):
 
 def test_a_table_without_the_worked_patients_is_refused(told):
     with pytest.raises(UnusableInputError, match="no patient 0001, 0002, 0003, 0004"):
-        places_of_stories(explain(told.model, told.patients.iloc[4:]))
+        places_of_stories(explain(told.game.model, told.patients.iloc[4:]))
