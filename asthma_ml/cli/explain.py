@@ -123,6 +123,8 @@ def explain_command(
     _refuse_unwritable(output, everyone=everyone)
     model_path = model or shipped_model_path()
     tables = [table for table in (values, interactions) if table is not None]
+    if "-" in tables or len(set(tables)) < len(tables):
+        raise click.UsageError("--values and --interactions name a file each; sentences go to the standard output.")
     refuse_overwriting([file, columns, model_path, background], [output, *tables])
     classifier = load_predictor(model_path)
     patients = read_patients(file, columns)

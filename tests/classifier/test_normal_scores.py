@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
@@ -21,6 +21,7 @@ def test_a_skewed_marker_becomes_normal():
     np.testing.assert_allclose(scores_of(feno, usual)[:, 0], np.linspace(-2, 2, 9), atol=0.1)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000))
 def test_the_unit_of_a_column_does_not_matter(seed):
     column = np.random.default_rng(seed).gamma(2.0, size=40).round(1)

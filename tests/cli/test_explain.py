@@ -136,9 +136,15 @@ def test_values_and_interactions_become_tables_that_add_up(
 
 
 def test_a_table_of_values_never_replaces_what_is_read(few: Path, clinic: Path, run: Callable[..., Result]) -> None:
-    result = run("explain", few, "--all", "--model", clinic / "model.aml", "--values", few)
-    assert result.exit_code == 2
-    assert "would overwrite the input" in result.stderr
+    asked = ["explain", few, "--all", "--model", clinic / "model.aml", "--values"]
+    for options, message in (
+        ([few], "would overwrite the input"),
+        (["-"], "name a file each"),
+        (["a.csv", "--interactions", "a.csv"], "name a file each"),
+    ):
+        result = run(*asked, *options)
+        assert result.exit_code == 2
+        assert message in result.stderr
 
 
 def test_what_would_change_a_call_is_asked_of_the_model_and_of_the_twins(

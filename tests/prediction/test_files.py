@@ -421,7 +421,7 @@ class TestProcesses:
         X.insert(0, "patient_id", [f"{i:05d}" for i in range(len(X))])
         write_table(X, tmp_path / "clinic.csv")
         save_model(small_model(), tmp_path / "model.aml")
-        options = ["--model", tmp_path / "model.aml", "--explain", "none", "--chunk-rows", "50"]
+        options = ["--model", tmp_path / "model.aml", "--explain", "none", "--chunk-rows", "20"]
         return [sys.executable, "-m", "asthma_ml", "predict", tmp_path / "clinic.csv", *map(str, options)]
 
     def started(self, call, out, *options):
