@@ -38,16 +38,9 @@ def from_others(**settings: object) -> PhenotypeClassifier:
 def test_forty_patients_who_start_from_others_teach_more_than_sixty_alone() -> None:
     """On average: now and then forty patients mislead the choice."""
     fresh, truth = hospital(3000, seed=60)
-    by_themselves = PhenotypeClassifier(n_trees=20)
+    contenders = (54, from_others()), (54, PhenotypeClassifier(n_trees=20)), (80, PhenotypeClassifier(n_trees=20))
     losses = [
-        [
-            log_loss(truth, model.fit(*hospital(n, seed=seed)).predict_proba(fresh))
-            for n, model in (
-                (54, from_others()),
-                (54, PhenotypeClassifier(n_trees=20)),
-                (80, PhenotypeClassifier(n_trees=20)),
-            )
-        ]
+        [log_loss(truth, model.fit(*hospital(n, seed=seed)).predict_proba(fresh)) for n, model in contenders]
         for seed in (1, 2, 3)
     ]
     started, alone, of_more = np.mean(losses, axis=0)
