@@ -168,3 +168,22 @@ def test_drawn_towards_zero_it_is_the_regression_of_scikit_learn() -> None:
     theirs = LogisticRegression(C=1 / 5.0, tol=1e-8).fit(z, codes)
     np.testing.assert_allclose(coefficients.T, theirs.coef_, atol=1e-3)
     np.testing.assert_allclose(base - base.mean(), theirs.intercept_ - theirs.intercept_.mean(), atol=1e-3)
+
+
+def test_what_is_known_is_never_turned_upside_down() -> None:
+    z, y = np.random.default_rng(0).normal(size=(200, 1)), np.arange(200) % 2
+    against = np.where(y == 1, -2.0, 2.0)[:, None]
+    _, share, _ = regression_towards(z, against, y, np.ones(200), np.zeros((1, 1)), penalty=0.1)
+    assert share == 0.0
+
+
+def test_trees_that_count_for_nothing_are_left_out_unless_all_do() -> None:
+    one, other, X = (
+        fitted_classifier().trees_,
+        OTHERS.trees_,
+        OTHERS.encode(synthetic_patients(20, seed=71)[0]).to_numpy(),
+    )
+    only_other = sum_of_trees([(one, 0.0, 1.0), (other, 1.0, 1.0)])
+    assert len(only_other._predictors) == len(other._predictors)
+    np.testing.assert_allclose(only_other.decision_function(X), other.decision_function(X))
+    assert not sum_of_trees([(one, 0.0, 1.0), (other, 0.0, 1.0)]).decision_function(X).any()
