@@ -37,7 +37,7 @@ def regression_towards(
     coefficients : ndarray of shape (n_scores, n_margins)
         The most probable if each has a normal prior of precision `penalty` around `towards`.
     share : float
-        How much the known margins count.
+        How much the known margins count; never turned upside down.
     base : ndarray of shape (n_margins,)
         Not drawn anywhere.
 
@@ -64,10 +64,12 @@ def regression_towards(
         gradient = np.r_[(scores.T @ error).ravel(), (known_margins * error).sum()] + penalty * away
         return float(surprise + 0.5 * penalty * away @ away), np.r_[gradient, error.sum(axis=0)]
 
+    n_coefficients = n_scores * n_margins
     found = minimize(
         loss,
-        np.zeros(n_scores * n_margins + 1 + n_margins),
+        np.zeros(n_coefficients + 1 + n_margins),
         jac=True,
+        bounds=[(None, None)] * n_coefficients + [(-1.0, None)] + [(None, None)] * n_margins,
         method="L-BFGS-B",
         options={"ftol": 1e-12, "gtol": 1e-6 * weight.sum(), "maxiter": 1000},
     ).x

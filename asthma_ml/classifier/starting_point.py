@@ -193,11 +193,12 @@ def sum_of_trees(
     """
     whole = deepcopy(parts[-1][0])
     whole._baseline_prediction = sum(weight * trees._baseline_prediction for trees, weight, _ in parts)
+    # Boosted trees without any tree are none.
+    counted = [part for part in parts if part[1] != 0] or parts[-1:]
     whole._predictors = [
         [_scaled(tree, weight, share) for tree in stage]
-        for trees, weight, share in parts
+        for trees, weight, share in counted
         for stage in trees._predictors
-        if weight
     ]
     return whole
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from click.testing import Result
+
+from asthma_ml import training
+from asthma_ml.cli import train
 
 
 def test_training_counts_what_it_leaves_out_and_reports_metrics(
@@ -122,3 +126,61 @@ def test_a_model_is_recalibrated_to_other_patients(clinic: Path, tmp_path: Path,
     assert "recalibrated_on" in run("inspect", tmp_path / "ours.aml").stdout
     assert run(*given, "-o", clinic / "model.aml").exit_code == 2
     assert run(*given, "--groups", "site", "-o", tmp_path / "theirs.aml").exit_code == 2
+
+
+def test_fifty_patients_start_from_the_shipped_model(clinic: Path, tmp_path: Path, run: Callable[..., Result]) -> None:
+    two = pd.read_csv(clinic / "cohort.csv", dtype=str)
+    two = two[two["phenotype"].isin(["th2_high", "neutrophilic_th2_low"])].head(50)
+    own = two.replace({"phenotype": {"th2_high": "T2", "neutrophilic_th2_low": "nonT2"}}).rename(
+        columns={"phenotype": "endotype"}
+    )
+    own.to_csv(tmp_path / "ours.csv", index=False)
+    levels = "T2=th2_high, nonT2=neutrophilic_th2_low"
+    given = ("train", tmp_path / "ours.csv", "--label", "endotype", "--levels", levels, "--start-from", "shipped")
+    result = run(*given, "-o", tmp_path / "ours.aml")
+    assert result.exit_code == 0, result.stderr
+    assert "start from th2_vs_neutrophilic.aml (26977 patients): used" in result.stderr
+    card = json.loads((tmp_path / "ours.card.json").read_text(encoding="utf-8"))
+    assert card["command"]["start_from"] == "shipped"
+    assert card["command"]["file"] == "ours.csv"
+    assert card["levels"] == {"T2": "th2_high", "nonT2": "neutrophilic_th2_low"}
+    assert run("predict", tmp_path / "ours.csv", "--model", tmp_path / "ours.aml").exit_code == 0
+
+
+def test_a_cut_of_a_marker_is_a_task_as_well(clinic: Path, tmp_path: Path, run: Callable[..., Result]) -> None:
+    pd.read_csv(clinic / "cohort.csv", dtype=str).head(80).to_csv(tmp_path / "cohort.csv", index=False)
+    given = ("train", tmp_path / "cohort.csv", "--label", "feno_ppb", "--at-least", "25", "--without", "total_ige_ku_l")
+    result = run(*given, "-o", tmp_path / "feno.aml")
+    assert result.exit_code == 0, result.stderr
+    card = json.loads((tmp_path / "feno.card.json").read_text(encoding="utf-8"))
+    assert card["classes"] == ["feno_ppb_at_least_25", "feno_ppb_below_25"]
+    assert not {"feno_ppb", "total_ige_ku_l"} & set(card["feature_names"])
+    predicted = run("predict", tmp_path / "cohort.csv", "--model", tmp_path / "feno.aml")
+    assert "aml_p_feno_ppb_at_least_25" in predicted.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--label-rule", "sputum_3_61", "--label", "site"), "--label-rule and --label exclude each other"),
+        (("--groups", "site", "--time", "age_years"), "--groups and --time exclude each other"),
+        (("--at-least", "25"), "--at-least needs --label"),
+        (("--budget", "5"), "--budget goes with --tune"),
+        (("--levels", "T2=th2_high"), "give two classes or more"),
+        (("--levels", "a=b|c,d=e"), "give two classes or more"),
+        (("--recalibrate-only", "m.aml", "--start-from", "shipped", "--tune"), "--start-from, --tune: of no use"),
+        (("--start-from", "nowhere.aml"), "nowhere.aml"),
+        (("--label-rule", "sputum_9_9"), "sputum_3_61"),
+    ],
+)
+def test_options_that_mean_nothing_together_are_refused(
+    options: tuple[str, ...], message: str, clinic: Path, tmp_path: Path, run: Callable[..., Result]
+) -> None:
+    result = run("train", clinic / "cohort.csv", *options, "-o", tmp_path / "model.aml")
+    assert result.exit_code in (2, 4)
+    assert message in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_line_offers_the_rules_that_there_are() -> None:
+    assert tuple(training.LABEL_RULES) == train.LABEL_RULES
