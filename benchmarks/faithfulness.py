@@ -41,6 +41,20 @@ patients; *sign* is the share of patients with the right sign among those in who
 by 0.05 standard deviations) and something is credited; 95 % bootstrap intervals over patients in brackets. *Model's
 twin* asks the model what SHAP cannot: how its own log-odds change from patient to twin, beside the change of the
 true ones.
+
+In short, as of 25 November 2026:
+
+- The value of the **immune profile** follows the truth in rank and sign, in every preset.
+- The **other factors** act on the disease and on its markers, and SHAP credits the markers: their own values are
+  near chance in rank, although the model itself answers the twins rightly (last column). A factor's value says what its
+  columns add once the markers are read, not what the factor does.
+- **Adherence** leaves the endotype alone: its value is a correction of what untaken doses do to FeNO and
+  eosinophils, part of which stays in the value of the immune profile.
+- Comparing with **patients of the same treatment** raises the agreement of the immune profile and of patient context;
+  crediting in **causal order** (genes, exposure and treatment before markers) that of genetics, environment and
+  patient context, at the cost of airway remodeling. Factors as players and a background of all patients change
+  nothing, reference patients only signs and adherence. Nothing made adherence agree well.
+- A dash: too few patients are moved, or the twins are impossible in the preset (never-smokers in a smokers' clinic).
 """
 
 
@@ -132,7 +146,8 @@ def proxy(found: Mapping[str, Any]) -> str:
         f"**FeNO and eosinophils stand in for adherence.** {found['n']} patients have less than half of their doses\n"
         f"on record. Their twins who take all lose {immune:.2f} of the immune profile's value on average, and the\n"
         f"endotype is the same. The adherence's value takes {taken_back:.2f} of it back; the model's log-odds fall by\n"
-        f"{found['log_odds']:.2f}, the true ones by {found['true_log_odds']:.2f}.\n"
+        f"{found['log_odds']:.2f}. In the {found['n_true']} of them whose true log-odds were computed these fall by "
+        f"{found['true_log_odds']:.2f},\nthe model's by {found['log_odds_beside']:.2f}.\n"
     )
 
 

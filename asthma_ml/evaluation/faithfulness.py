@@ -195,7 +195,8 @@ def judge_reasons(
         (`response`), which is how far the model could agree at best. `credit`: for each factor set to its
         reference, the mean size of the change of every factor's value: what is not on the diagonal is credited to
         a proxy. `adherence_proxy`: what patients with less than half of their doses on record lose once they take
-        all, on average: the model's log-odds, each factor's value, the drives and the true log-odds; None of few.
+        all, on average: the model's log-odds, each factor's value and the drives; the true log-odds of the first
+        patients, `n_true` of them, with the model's log-odds of the same (`log_odds_beside`). None of few.
 
     Raises
     ------
@@ -309,5 +310,7 @@ def _adherence_proxy(change: pd.DataFrame, effects: TrueEffects) -> dict[str, An
         "endotype": float(effects.endotype.loc[untaken, "adherence"].mean()),
     }
     if not effects.log_odds.empty:
-        found["true_log_odds"] = float(effects.log_odds["adherence"].reindex(untaken).mean())
+        true = effects.log_odds["adherence"].reindex(untaken).dropna()
+        beside = change.loc[true.index].sum(axis=1)
+        found |= {"n_true": len(true), "true_log_odds": float(true.mean()), "log_odds_beside": float(beside.mean())}
     return found
