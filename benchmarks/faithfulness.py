@@ -33,8 +33,8 @@ differs is what the factor does:
 
 - to the **true log-odds** of Th2-high given the whole row, values and gaps, computed from the causal model by
   importance sampling as for the Bayes limit: what an ideal observer would believe of the patient and of the twin;
-- to the **endotype**: the type-2 drive minus the neutrophilic drive, each in its standard deviations. Treatment and
-  adherence mask markers and leave it alone.
+- to the **endotype**: the type-2 drive minus the neutrophilic drive, each in its standard deviations. Adherence,
+  oral steroid and biologics mask markers and leave it alone.
 
 Beside it stands the value that the shipped model credits to the factor. *Rank* is Spearman's correlation over
 patients; *sign* is the share of patients with the right sign among those in whom the truth moves (by 0.2 log-odds,
@@ -45,9 +45,9 @@ true ones.
 In short, as of 25 November 2026:
 
 - The value of the **immune profile** follows the truth in rank and sign, in every preset.
-- The **other factors** act on the disease and on its markers, and SHAP credits the markers: their own values are
-  near chance in rank, although the model itself answers the twins rightly (last column). A factor's value says what its
-  columns add once the markers are read, not what the factor does.
+- **Genetics, environment, adherence and patient context** act on the disease through its markers, and SHAP credits the
+  markers: their own values are near chance in rank, although the model itself answers the twins fairly well (last
+  column). A factor's value says what its columns add once the markers are read, not what the factor does.
 - **Adherence** leaves the endotype alone: its value is a correction of what untaken doses do to FeNO and
   eosinophils, part of which stays in the value of the immune profile.
 - Comparing with **patients of the same treatment** raises the agreement of the immune profile and of patient context;
