@@ -134,27 +134,27 @@ def true_effects(
     worlds = {"": cohort.under()} | {factor: cohort.under(do) for factor, do in REFERENCES.items()}
     observed = {name: world.observed.set_index(ID) for name, world in worlds.items()}
     truth = {name: world.truth.set_index(ID)[[_TYPE2, _NEUTROPHILIC]] for name, world in worlds.items()}
-    rows = observed[""] if cohort.ids is None else observed[""][observed[""].index.isin(list(cohort.ids))]
-    common = rows.index[rows[LABEL].isin(TWO_CLASSES)]
-    for table in observed.values():
-        common = common.intersection(table.index, sort=False)
-    if common.empty:
-        raise UnusableInputError("none of these patients is labelled with one of the two classes")
+    common = _in_every_world(cohort.asked_for(observed[""]), observed)
     spread = truth[""].std()
     moved = {factor: (truth[""].loc[common] - truth[factor].loc[common]) / spread for factor in FACTORS}
-    rows, twins = observed[""].loc[common], {factor: observed[factor].loc[common] for factor in FACTORS}
-    asked = common[:limit_patients]
-    belief = {
-        name: _true_log_odds(table.loc[asked], cohort, n_particles, progress)
-        for name, table in ({"": rows} | twins).items()
-        if limit_patients
-    }
+    asked = {name: table.loc[common[:limit_patients]] for name, table in observed.items() if limit_patients}
+    belief = {name: _true_log_odds(rows, cohort, n_particles, progress) for name, rows in asked.items()}
     return TrueEffects(
-        rows,
-        twins,
+        observed[""].loc[common],
+        twins={factor: observed[factor].loc[common] for factor in FACTORS},
         endotype=pd.DataFrame({factor: change[_TYPE2] - change[_NEUTROPHILIC] for factor, change in moved.items()}),
         log_odds=pd.DataFrame({factor: belief[""] - belief[factor] for factor in FACTORS if belief}),
     )
+
+
+def _in_every_world(rows: pd.DataFrame, worlds: Mapping[str, pd.DataFrame]) -> pd.Index[str]:
+    """Patients of the two classes who are there in every twin."""
+    common = rows.index[rows[LABEL].isin(TWO_CLASSES)]
+    for table in worlds.values():
+        common = common.intersection(table.index, sort=False)
+    if common.empty:
+        raise UnusableInputError("none of these patients is labelled with one of the two classes")
+    return common
 
 
 def _true_log_odds(rows: pd.DataFrame, cohort: TwinCohort, n_particles: int, progress: bool) -> pd.Series[Any]:
