@@ -2,7 +2,7 @@
 
     python benchmarks/faithfulness.py -o benchmarks/faithfulness.md
 
-Takes about ten minutes of processor time, most of it for the true log-odds. Patients are others than those of training.
+Takes about six minutes of processor time, most of it for the true log-odds. Patients are others than those of training.
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ def main() -> None:
     """Measure and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--patients", type=int, default=4000)
-    parser.add_argument("--limit-patients", type=int, default=500)
-    parser.add_argument("--limit-patients-elsewhere", type=int, default=150)
+    parser.add_argument("--patients", type=int, default=3000)
+    parser.add_argument("--limit-patients", type=int, default=300)
+    parser.add_argument("--limit-patients-elsewhere", type=int, default=100)
     asked = parser.parse_args()
     model = aml.load_model(shipped_model_path())
     effects = true_effects(TwinCohort(asked.patients, SEED), limit_patients=asked.limit_patients)
