@@ -41,6 +41,11 @@ A patient's reasons are **marked unstable** (`Explanation.unstable()`, and a sen
 factors are nearer than `6.7 * n ** -0.37` log-odds, n being the distinct training patients. The rule was fitted to
 refits with other seeds than those here: at that distance four refits of five name the same first factor. It needs
 nothing stored and costs nothing.
+
+In short, as of 25 November 2026: of the patients not marked 95 to 99 % keep their first factor, at every size (the goal
+was 90 %); of those marked, half to two thirds. Signs can be relied on where a value is as large as the limit; those of
+genetics, near zero and seldom known, cannot. Another background is another question: beside patients of the same
+treatment one patient in five has another first factor, whatever the training.
 """
 
 

@@ -159,7 +159,12 @@ def _credit(found: Mapping[str, Mapping[str, float]]) -> str:
 def _adherence_proxy(found: Mapping[str, Any]) -> Iterator[str]:
     if (proxy := found["adherence_proxy"]) is None:
         return
-    true = f"; the true log-odds fall by {proxy['true_log_odds']:.2f}" if "true_log_odds" in proxy else ""
+    true = ""
+    if proxy.get("n_true"):
+        true = (
+            f"; in {proxy['n_true']} of them the true log-odds fall by {proxy['true_log_odds']:.2f}, "
+            f"those of the model by {proxy['log_odds_beside']:.2f}"
+        )
     yield (
         f"Of {proxy['n']} patients with less than half of their doses on record, the twins who take all lose "
         f"{proxy['immune_profile']:.2f} of the immune profile's value on average and gain "

@@ -138,23 +138,32 @@ def abduct(
     particles, weight = true_states(
         model, evidence, LABEL, simulated_patients(preset), n_particles=n_particles, seed=seed
     )
-    effective = float(effective_size(weight[None])[0]) if weight.sum() > 0 else 0.0
-    if effective < min(LEAST_EFFECTIVE, n_particles / 20):
-        raise UnusableInputError(
-            f"the causal model of {preset.name} hardly ever makes such a patient ({effective:.0f} effective true "
-            "states); ask the model alone"
-        )
+    effective = _enough(weight, n_particles, preset)
     rng = np.random.default_rng(seed)
     chosen = rng.choice(len(weight), n_states, p=weight / weight.sum())
     values = {name: column[chosen] for name, column in particles.values.items()}
     continuous = {name: noise[chosen] for name, noise in particles.noise.items()}
     noise = _AbductedNoise(_noise_of(model, values, continuous, rng), n_states, seed)
     complete = model.simulate(noise, given=values)
-    shown = clinic.observed_table(complete, data_dictionary()).notna().all()
-    absent = [
-        name for name in data_dictionary().features if shown[name] and patient.get(name, pd.Series()).isna().all()
-    ]
-    return TrueStates(model, complete, noise, effective, absent)
+    return TrueStates(model, complete, noise, effective, _unrecorded(patient, complete))
+
+
+def _enough(weight: NDArray[np.float64], n_particles: int, preset: Preset) -> float:
+    """Effective number of particles, refused where there are too few."""
+    effective = float(effective_size(weight[None])[0]) if weight.sum() > 0 else 0.0
+    if effective < min(LEAST_EFFECTIVE, n_particles / 20):
+        raise UnusableInputError(
+            f"the causal model of {preset.name} hardly ever makes such a patient ({effective:.0f} effective true "
+            "states); ask the model alone"
+        )
+    return effective
+
+
+def _unrecorded(patient: pd.DataFrame, complete: Columns) -> list[str]:
+    """Columns that the record lacks and the clinic of the causal model always fills."""
+    always = clinic.observed_table(complete, data_dictionary()).notna().all()
+    lacking = patient.reindex(columns=list(data_dictionary().features)).isna().all()
+    return [name for name in data_dictionary().features if always[name] and lacking[name]]
 
 
 def _noise_of(

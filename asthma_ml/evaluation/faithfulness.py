@@ -134,27 +134,27 @@ def true_effects(
     worlds = {"": cohort.under()} | {factor: cohort.under(do) for factor, do in REFERENCES.items()}
     observed = {name: world.observed.set_index(ID) for name, world in worlds.items()}
     truth = {name: world.truth.set_index(ID)[[_TYPE2, _NEUTROPHILIC]] for name, world in worlds.items()}
-    rows = observed[""] if cohort.ids is None else observed[""][observed[""].index.isin(list(cohort.ids))]
-    common = rows.index[rows[LABEL].isin(TWO_CLASSES)]
-    for table in observed.values():
-        common = common.intersection(table.index, sort=False)
-    if common.empty:
-        raise UnusableInputError("none of these patients is labelled with one of the two classes")
+    common = _in_every_world(cohort.asked_for(observed[""]), observed)
     spread = truth[""].std()
     moved = {factor: (truth[""].loc[common] - truth[factor].loc[common]) / spread for factor in FACTORS}
-    rows, twins = observed[""].loc[common], {factor: observed[factor].loc[common] for factor in FACTORS}
-    asked = common[:limit_patients]
-    belief = {
-        name: _true_log_odds(table.loc[asked], cohort, n_particles, progress)
-        for name, table in ({"": rows} | twins).items()
-        if limit_patients
-    }
+    asked = {name: table.loc[common[:limit_patients]] for name, table in observed.items() if limit_patients}
+    belief = {name: _true_log_odds(rows, cohort, n_particles, progress) for name, rows in asked.items()}
     return TrueEffects(
-        rows,
-        twins,
+        observed[""].loc[common],
+        twins={factor: observed[factor].loc[common] for factor in FACTORS},
         endotype=pd.DataFrame({factor: change[_TYPE2] - change[_NEUTROPHILIC] for factor, change in moved.items()}),
         log_odds=pd.DataFrame({factor: belief[""] - belief[factor] for factor in FACTORS if belief}),
     )
+
+
+def _in_every_world(rows: pd.DataFrame, worlds: Mapping[str, pd.DataFrame]) -> pd.Index[str]:
+    """Patients of the two classes who are there in every twin."""
+    common = rows.index[rows[LABEL].isin(TWO_CLASSES)]
+    for table in worlds.values():
+        common = common.intersection(table.index, sort=False)
+    if common.empty:
+        raise UnusableInputError("none of these patients is labelled with one of the two classes")
+    return common
 
 
 def _true_log_odds(rows: pd.DataFrame, cohort: TwinCohort, n_particles: int, progress: bool) -> pd.Series[Any]:
@@ -195,7 +195,8 @@ def judge_reasons(
         (`response`), which is how far the model could agree at best. `credit`: for each factor set to its
         reference, the mean size of the change of every factor's value: what is not on the diagonal is credited to
         a proxy. `adherence_proxy`: what patients with less than half of their doses on record lose once they take
-        all, on average: the model's log-odds, each factor's value, the drives and the true log-odds; None of few.
+        all, on average: the model's log-odds, each factor's value and the drives; the true log-odds of the first
+        patients, `n_true` of them, with the model's log-odds of the same (`log_odds_beside`). None of few.
 
     Raises
     ------
@@ -309,5 +310,7 @@ def _adherence_proxy(change: pd.DataFrame, effects: TrueEffects) -> dict[str, An
         "endotype": float(effects.endotype.loc[untaken, "adherence"].mean()),
     }
     if not effects.log_odds.empty:
-        found["true_log_odds"] = float(effects.log_odds["adherence"].reindex(untaken).mean())
+        true = effects.log_odds["adherence"].reindex(untaken).dropna()
+        beside = change.loc[true.index].sum(axis=1)
+        found |= {"n_true": len(true), "true_log_odds": float(true.mean()), "log_odds_beside": float(beside.mean())}
     return found

@@ -43,9 +43,10 @@ class TwinCohort:
     def observed(self, do: Interventions | None = None) -> pd.DataFrame:
         """What a clinic sees of them, by identifier; twins who no longer meet the condition are not there."""
         table = self.under(do).observed.set_index(ID)
-        return self._asked_for(table) if not do else table
+        return self.asked_for(table) if not do else table
 
-    def _asked_for(self, table: pd.DataFrame) -> pd.DataFrame:
+    def asked_for(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Those of a table by identifier who are asked for, refused where they are not all there."""
         if self.ids is None:
             return table
         chosen = table[table.index.isin(list(self.ids))]
