@@ -378,11 +378,8 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
     def foreign_classes(self) -> tuple[Any, ...]:
         """Classes that this classifier does not name but may recognise; none without a companion."""
         check_is_fitted(self)
-        return (
-            ()
-            if self.companion_ is None
-            else tuple(self.companion_.classes_[self._foreign_to_this(self.companion_)].tolist())
-        )
+        companion = self.companion_
+        return () if companion is None else tuple(companion.classes_[self._foreign_to_this(companion)].tolist())
 
     def _foreign_to_this(self, companion: PhenotypeClassifier) -> np.ndarray:
         """Which classes of the companion this classifier does not name."""
