@@ -52,9 +52,14 @@ def subgroup_numbers(X: np.ndarray, names: Iterable[str] | None) -> np.ndarray:
     for i, name in enumerate(CHARACTERISTICS):
         if name in place:
             values = X[:, place[name]]
-            number = np.digitize(values, CUTS[name]) if name in CUTS else np.nan_to_num(values).astype(np.intp)
+            number = np.digitize(values, CUTS[name]) if name in CUTS else _level(values)
             numbers[:, i] = np.where(np.isnan(values), 0, 1 + number)
     return numbers
+
+
+def _level(values: np.ndarray) -> np.ndarray:
+    """Place of a level; a number that is none counts as the last one that there could be."""
+    return np.asarray(np.nan_to_num(values).clip(0, most_numbers() - 2).astype(np.intp))
 
 
 def strangeness(probability: np.ndarray) -> np.ndarray:

@@ -40,6 +40,11 @@ def test_columns_without_names_have_no_subgroups():
     assert not subgroup_numbers(np.ones((3, 2)), None).any()
 
 
+def test_numbers_that_are_no_level_have_a_subgroup_too():
+    X = np.array([[57.0], [-3.0], [np.inf]])
+    assert subgroup_numbers(X, ["smoking_status"])[:, SMOKING].tolist() == [most_numbers() - 1, 1, most_numbers() - 1]
+
+
 def smokers(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Patients of a class, a tenth of whom smoke and look strange."""
     rng = np.random.default_rng(seed)
