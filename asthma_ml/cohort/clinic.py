@@ -293,7 +293,7 @@ def _hidden_where(not_done: NDArray[np.bool_], column: Values) -> Values:
     """Numbers are hidden in place: they are the clinic's own copy."""
     if isinstance(column, pd.Categorical):
         return pd.Categorical.from_codes(np.where(not_done, -1, column.codes), dtype=column.dtype)
-    np.copyto(column, np.nan, where=not_done)
+    np.putmask(column, not_done, np.nan)
     return column
 
 
@@ -312,20 +312,21 @@ def written_down(values: Values, variable: Variable, detection_limit: float | ND
     """Values of one variable as a clinic reports them: within range, in steps, not below detection."""
     if isinstance(values, pd.Categorical):
         return values
-    numbers = np.array(values, dtype=float)
+    numbers = np.asarray(values, dtype=float)
     if detection_limit is not None:
-        np.maximum(numbers, detection_limit, out=numbers)
-    if variable.resolution:
-        _round_to_steps(numbers, variable.resolution)
+        numbers = np.maximum(numbers, detection_limit)
+    numbers = _in_steps_of(numbers, variable.resolution) if variable.resolution else numbers.copy()
     return numbers if variable.limits is None else np.clip(numbers, *variable.limits, out=numbers)
 
 
-def _round_to_steps(numbers: NDArray[np.float64], step: float) -> None:
-    """Round in place, to what the step's decimals say and no digit more: 0.3, and not 0.30000000000000004."""
-    numbers /= step
-    np.rint(numbers, out=numbers)
-    parts_of_one = round(1 / step)
+def _in_steps_of(numbers: NDArray[np.float64], step: float) -> NDArray[np.float64]:
+    """Numbers rounded to what the step's decimals say and no digit more: 0.3, and not 0.30000000000000004."""
+    if step == 1:
+        return np.rint(numbers)
+    steps, parts_of_one = numbers / step, round(1 / step)
+    np.rint(steps, out=steps)
     if parts_of_one * step == 1:
-        numbers /= parts_of_one
+        steps /= parts_of_one
     else:
-        numbers *= step
+        steps *= step
+    return steps

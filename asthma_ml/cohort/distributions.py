@@ -138,7 +138,9 @@ class TruncatedNormal(_Quantile, _Number):
 
     def from_uniform(self, u: Floats) -> Floats:
         low, high = self._edges()
-        value = np.asarray(special.ndtri(low + (high - low) * u))
+        value = u * (high - low)
+        value += low
+        special.ndtri(value, out=value)
         value *= self.sd
         value += self.mean
         np.maximum(value, self.lower, out=value)
@@ -410,7 +412,8 @@ def as_text(category: pd.Categorical) -> Any:
     >>> as_text(levels_from_codes(np.array([2, -1]), ("never", "former", "current"))).tolist()
     ['current', nan]
     """
-    codes = pa.array(category.codes, mask=category.codes < 0)
+    missing = category.codes < 0
+    codes = pa.array(category.codes, mask=missing if missing.any() else None)
     texts = pa.array(list(category.categories), pa.large_string()).take(codes)
     text: Any = pd.StringDtype(na_value=np.nan)
     return text.__from_arrow__(texts)

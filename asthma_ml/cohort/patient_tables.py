@@ -122,8 +122,13 @@ def people_of(ids: pd.Series[str]) -> NDArray[np.int64]:
 
 
 def _patient_ids(seed: int, numbers: NDArray[np.int64]) -> pd.Series[str]:
-    digits = pc.utf8_lpad(pc.cast(pa.array(numbers), pa.string()), 8, "0")
-    return pd.Series(pd.array(pc.binary_join_element_wise(f"P{seed:02d}-", digits, ""), dtype="str"), name=ID)
+    eight_digits = 10**8
+    behind_a_one = pc.cast(pa.array(numbers % eight_digits + eight_digits), pa.large_string())
+    ids = pc.utf8_replace_slice(behind_a_one, 0, 1, f"P{seed:02d}-")
+    longer = numbers >= eight_digits
+    if longer.any():
+        ids = pc.replace_with_mask(ids, longer, pa.array([f"P{seed:02d}-{n}" for n in numbers[longer]], ids.type))
+    return pd.Series(pd.array(ids, dtype="str"), name=ID)
 
 
 def _true(name: str) -> str:

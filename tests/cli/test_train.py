@@ -139,7 +139,7 @@ def test_fifty_patients_start_from_the_shipped_model(clinic: Path, tmp_path: Pat
     given = ("train", tmp_path / "ours.csv", "--label", "endotype", "--levels", levels, "--start-from", "shipped")
     result = run(*given, "-o", tmp_path / "ours.aml")
     assert result.exit_code == 0, result.stderr
-    assert "start from th2_vs_neutrophilic.aml (26977 patients): used" in result.stderr
+    assert "start from th2_vs_neutrophilic.aml" in result.stderr
     card = json.loads((tmp_path / "ours.card.json").read_text(encoding="utf-8"))
     assert card["command"]["start_from"] == "shipped"
     assert card["command"]["file"] == "ours.csv"
