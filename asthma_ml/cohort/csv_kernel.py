@@ -16,7 +16,7 @@ from asthma_ml.machine_code import compiled
 
 UNWRITABLE = -1
 _LARGEST = 1e9
-_HUNDRED = np.uint64(100)
+_HUNDRED, _MILLION = np.uint64(100), np.uint64(1_000_000)
 _PAIRS = np.array([[ord(digit) for digit in f"{number:02d}"] for number in range(100)], dtype=np.uint8)
 _NEWLINE, _MINUS, _POINT, _ZERO = map(ord, "\n-.0")
 
@@ -99,18 +99,31 @@ def _put_number(out: Any, at: int, number: float, kind: int) -> int:
     size = abs(number)
     if size >= _LARGEST:
         return UNWRITABLE
-    whole, millionths = int(size), 0
-    if whole != size:
-        total = int(np.rint(size * 1e6))
-        if kind == WHOLE or total / 1e6 != size:
-            return UNWRITABLE
-        whole = int(np.uint64(total) // np.uint64(1_000_000))
-        millionths = total - whole * 1_000_000
     if math.copysign(1.0, number) < 0 and not (kind == WHOLE and size == 0):
         out[at] = _MINUS
         at += 1
-    at = _put_whole(out, at, np.uint64(whole))
-    return _put_millionths(out, at, np.uint64(millionths)) if millionths else at
+    whole = np.uint64(size)
+    if whole == size:
+        return _put_whole(out, at, whole)
+    if kind == WHOLE:
+        return UNWRITABLE
+    hundredths = np.rint(size * 100)
+    if hundredths / 100 == size:  # nearly all that a clinic writes down
+        at = _put_whole(out, at, np.uint64(hundredths) // _HUNDRED)
+        return _put_hundredths(out, at, np.uint64(hundredths) % _HUNDRED)
+    total = np.rint(size * 1e6)
+    if total / 1e6 != size:
+        return UNWRITABLE
+    at = _put_whole(out, at, np.uint64(total) // _MILLION)
+    return _put_millionths(out, at, np.uint64(total) % _MILLION)
+
+
+@compiled
+def _put_hundredths(out: Any, at: int, hundredths: Any) -> int:
+    """A point and one decimal, or two."""
+    out[at] = _POINT
+    _put_pair(out, at + 1, hundredths)
+    return at + 2 if out[at + 2] == _ZERO else at + 3
 
 
 @compiled
