@@ -754,7 +754,7 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
 
 
 def _usual_learning_rate(weight: np.ndarray) -> float:
-    """Share of each tree about which the best of those tried lay, see benchmarks/limit.md."""
+    """Share of each tree about which the best of those tried lay, see benchmarks/abstention.md."""
     return float(0.06 * np.cbrt(np.clip(weight.sum() / 2000, 1, 50)))
 
 
