@@ -27,6 +27,7 @@ from asthma_ml.explanation import (
     judge_calls,
     not_considered,
 )
+from asthma_ml.explanation.phrases import remark
 from asthma_ml.explanation.sentences import LEANS_ON_THE_PRIOR, factor_phrase, masking_hints
 from asthma_ml.patients import PatientTable, read_patients
 from asthma_ml.patients.reading import ReadPatients
@@ -191,6 +192,7 @@ def _reasons(
     check = gate["gate"].to_numpy() == "check_first"
     judged = [
         np.where(no_call != "", "no call: " + no_call, _told(calls, explanation)),
+        _said_of_stability(calls, explanation),
         masking_hints(table.values, calls.called),
         np.where(check, "check the treatment first: " + gate["reason"].to_numpy(dtype=object), ""),
         _problems(table, "warning"),
@@ -198,6 +200,12 @@ def _reasons(
     refused = "row not predicted: " + _problems(table, "error")
     told = np.where(table.invalid, refused, joined(judged))
     return np.array([f"{text[:1].upper()}{text[1:]}." for text in told.tolist()], dtype=object)
+
+
+def _said_of_stability(calls: Calls, explanation: Explanation | None) -> np.ndarray:
+    """A remark where a call is explained by two factors that count nearly alike."""
+    unstable = np.zeros(len(calls.probability), dtype=bool) if explanation is None else explanation.unstable()
+    return np.where(unstable & (calls.status == "ok"), remark("close_factors_in_a_table"), "").astype(object)
 
 
 def _told(calls: Calls, explanation: Explanation | None) -> np.ndarray:

@@ -13,7 +13,7 @@ from scipy.special import logit
 
 from asthma_ml.classifier import GATES, PhenotypeClassifier
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.explanation import ADDITIVITY_TOLERANCE
+from asthma_ml.explanation import ADDITIVITY_TOLERANCE, explain
 from asthma_ml.patients import read_patients
 from asthma_ml.prediction import STATUSES, calls_by_label, missing_features, predict_table
 from asthma_ml.variables import FACTORS
@@ -48,6 +48,16 @@ def predicted(explain="factors", model=None, **changes) -> pd.Series:
     """The row of the clear case with some findings changed; None leaves a column out."""
     record = {name: value for name, value in (CLEAR_CASE | changes).items() if value is not None}
     return predict_table(model or fitted_classifier(), pd.DataFrame([record]), explain).iloc[0]
+
+
+def test_a_call_whose_first_two_factors_count_nearly_alike_says_so():
+    patients = clinic(400)
+    table = predict_table(fitted_classifier(), patients)
+    said = table["aml_reasons"].str.contains("the first two factors count nearly alike")
+    expected = explain(fitted_classifier(), patients).unstable() & (table["aml_status"] == "ok")
+    assert said.tolist() == expected.tolist()
+    assert 0 < said.sum() < (table["aml_status"] == "ok").sum()
+    assert not predict_table(fitted_classifier(), patients, "none")["aml_reasons"].str.contains("nearly alike").any()
 
 
 class TestColumns:
