@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from asthma_ml.cli.evaluation_tables import TABULATED, evaluation_tables
+from asthma_ml.cli.label_options import label_options, label_told_by
 from asthma_ml.cli.options import (
     FIGURE_SUFFIXES,
     RESEARCH_NOTE,
     columns_option,
     examples,
-    label_option,
     model_option,
     output_option,
     patients_argument,
@@ -39,6 +39,7 @@ _LONGEST_LIST = 4
     epilog=examples(
         "evaluate other_cohort.csv --model model.aml",
         "evaluate other_cohort.csv --model model.aml -o metrics.json",
+        "evaluate others.csv --label endotype --levels 'T2=th2_high,nonT2=neutrophilic_th2_low'",
         "evaluate other_cohort.csv --plot decision_curves.svg --risk-plot risk_coverage.svg -o metrics.json",
         "evaluate other_cohort.csv --model model.aml --truth other_truth.csv --twins",
         "evaluate other_cohort.csv --model model.aml --reasons",
@@ -47,7 +48,7 @@ _LONGEST_LIST = 4
 )
 @patients_argument
 @model_option
-@label_option
+@label_options
 @columns_option
 @click.option(
     "--truth",
@@ -120,6 +121,9 @@ def evaluate_command(
     file: str,
     model: str | None,
     label: str,
+    levels: dict[str, str] | None,
+    label_rule: str | None,
+    at_least: float | None,
     columns: str | None,
     output: str,
     plot: str | None,
@@ -146,12 +150,12 @@ def evaluate_command(
     from asthma_ml.persistence import load_model
     from asthma_ml.shipped import shipped_model_path
 
-    model_path = model or shipped_model_path()
+    model_path, told_by = model or shipped_model_path(), label_told_by(label, label_rule, at_least)
     refuse_overwriting([file, columns, model_path, truth], [output, *filter(None, [plot, risk_plot])])
     origin = _origin(file, limit or twins or reasons, how)
     classifier, patients = load_model(model_path), read_patients(file, columns)
     true = read_patients(truth).raw if truth else None
-    metrics = evaluate_patients(classifier, patients, label, truth=true)
+    metrics = evaluate_patients(classifier, patients, told_by, levels=levels, truth=true)
     if true is not None:
         from asthma_ml.evaluation.adherence_truth import judge_adherence_gate
 

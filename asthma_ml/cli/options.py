@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import click
+from click.core import ParameterSource
 
 from asthma_ml.cli.command_group import Verbosity
 
@@ -98,9 +99,6 @@ model_option = click.option(
     type=click.Path(exists=True, dir_okay=False),
     help="Model file; the shipped two-class model if left out.",
 )
-label_option = click.option(
-    "--label", metavar="COLUMN", default="phenotype", show_default=True, help="Column that holds the class."
-)
 
 
 def _remember(context: click.Context, parameter: click.Parameter, value: bool) -> None:
@@ -130,3 +128,15 @@ def writable(
         return value
 
     return check
+
+
+def command_given() -> dict[str, Any]:
+    """Options and arguments that the user gave, files by their names alone, as the card keeps them."""
+    context = click.get_current_context()
+    given = {
+        name: value
+        for name, value in context.params.items()
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }
+    files = ("file", "columns", "output", "recalibrated", "start_from")
+    return {name: Path(value).name if name in files else value for name, value in given.items()}

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
+from asthma_ml.cli.label_options import label_options, label_told_by
 from asthma_ml.cli.options import (
     MODEL_SUFFIXES,
     RESEARCH_NOTE,
     columns_option,
+    command_given,
     examples,
-    label_option,
     output_option,
     patients_argument,
     refuse_overwriting,
@@ -27,30 +26,9 @@ from asthma_ml.variables import FOUR_CLASSES, TWO_CLASSES
 
 CLASSES = {"two": TWO_CLASSES, "four": FOUR_CLASSES}
 SHIPPED = "shipped"
-LABEL_RULES = ("sputum_3_76", "sputum_3_61", "sputum_1.01_61", "sputum_2_40")
 USUAL_BUDGET = 12
 
-_EXCLUDE_EACH_OTHER = (
-    ("label_rule", "label"),
-    ("label_rule", "levels"),
-    ("label_rule", "at_least"),
-    ("at_least", "levels"),
-    ("groups", "time"),
-)
 _NOT_WITH_RECALIBRATION = ("groups", "time", "weights", "class_weight", "without", "start_from", "tune", "classes")
-
-
-def parsed_levels(_context: click.Context, _parameter: click.Parameter, value: str | None) -> dict[str, str] | None:
-    """``own text=class`` pairs, separated by commas; a text alone is a class of its own."""
-    if value is None:
-        return None
-    pairs = [text.partition("=") for text in value.split(",")]
-    levels = {own.strip(): (name if equals else own).strip() for own, equals, name in pairs}
-    if len(set(levels.values())) < 2 or not all(levels) or not all(levels.values()) or "|" in value:
-        raise click.BadParameter(
-            f"{value!r}: give two classes or more, such as 'T2=th2_high,nonT2=neutrophilic_th2_low'."
-        )
-    return levels
 
 
 @click.command(
@@ -67,19 +45,7 @@ def parsed_levels(_context: click.Context, _parameter: click.Parameter, value: s
     ),
 )
 @patients_argument
-@label_option
-@click.option(
-    "--levels",
-    metavar="OWN=CLASS,...",
-    callback=parsed_levels,
-    help="What the label's column writes for each class, and the names of the classes.",
-)
-@click.option(
-    "--label-rule",
-    type=click.Choice(LABEL_RULES),
-    help="Classes from sputum counts: cuts of eosinophils and neutrophils in %. The counts are then no features.",
-)
-@click.option("--at-least", type=float, metavar="X", help="Two classes: the number of --label reaches X, or not.")
+@label_options
 @columns_option
 @click.option(
     "--classes",
@@ -181,35 +147,10 @@ def refuse_contradictions(recalibrated: str | None) -> None:
     if recalibrated is not None and (useless := sorted(given & set(_NOT_WITH_RECALIBRATION))):
         names = ", ".join(f"--{name.replace('_', '-')}" for name in useless)
         raise click.UsageError(f"{names}: of no use to --recalibrate-only, which fits two numbers and nothing else.")
-    for one, other in _EXCLUDE_EACH_OTHER:
-        if {one, other} <= given:
-            names = f"--{one} and --{other}".replace("_", "-")
-            raise click.UsageError(f"{names} exclude each other.")
-    if "at_least" in given and "label" not in given:
-        raise click.UsageError("--at-least needs --label with the column that it is about.")
+    if {"groups", "time"} <= given:
+        raise click.UsageError("--groups and --time exclude each other.")
     if "budget" in given and "tune" not in given:
         raise click.UsageError("--budget goes with --tune.")
-
-
-def label_told_by(label: str, label_rule: str | None, at_least: float | None) -> Any:
-    """The column or the rule that tells the class."""
-    from asthma_ml import training
-
-    if label_rule is not None:
-        return training.LABEL_RULES[label_rule]
-    return label if at_least is None else training.at_least(label, at_least)
-
-
-def command_given() -> dict[str, Any]:
-    """Options and arguments that the user gave, files by their names alone, as the card keeps them."""
-    context = click.get_current_context()
-    given = {
-        name: value
-        for name, value in context.params.items()
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-    }
-    files = ("file", "columns", "output", "recalibrated", "start_from")
-    return {name: Path(value).name if name in files else value for name, value in given.items()}
 
 
 def told(card: Mapping[str, Any], left_out: Mapping[str, int]) -> Iterator[str]:

@@ -31,7 +31,7 @@ from asthma_ml.prediction import (
     said_of_departures,
     sums_of_table,
 )
-from asthma_ml.training import LabelledPatients, labelled_patients
+from asthma_ml.training import LabelledPatients, LabelRule, labelled_patients
 from asthma_ml.variables import LABEL, SITE
 
 if TYPE_CHECKING:
@@ -135,8 +135,9 @@ def score_probabilities(
 def evaluate_patients(
     model: PhenotypeClassifier,
     patients: PatientTable,
-    label: str = LABEL,
+    label: str | LabelRule = LABEL,
     *,
+    levels: Mapping[str, str] | None = None,
     truth: pd.DataFrame | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -148,8 +149,10 @@ def evaluate_patients(
         Fitted on a table with column names.
     patients : PatientTable
         As read by `read_patients`, others than those it was trained on.
-    label : str
-        Column that holds the class.
+    label : str or LabelRule
+        Column that holds the class, or a rule that tells it.
+    levels : mapping of str to str, optional
+        What the column writes for each class, where it has words of its own.
     truth : DataFrame, default=None
         Of a generated cohort; tells who is clear-cut.
     seed : int
@@ -174,7 +177,7 @@ def evaluate_patients(
         As `evaluate_model`; also where no feature or no label is among the columns.
     """
     refuse_table_without_features(model, patients)
-    labelled = labelled_patients(patients, label, [str(name) for name in model.classes_])
+    labelled = labelled_patients(patients, label, [str(name) for name in model.classes_], levels=levels)
     found = evaluate_model(model, _with_site(labelled, patients), labelled.labels.to_numpy(), seed=seed)
     return {
         **found,

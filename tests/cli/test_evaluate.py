@@ -28,6 +28,24 @@ def test_metrics_are_json_and_a_summary_for_people(clinic: Path, tmp_path: Path,
     assert "called.predictive_value.th2_high" in result.stderr
 
 
+def test_labels_may_be_in_words_of_the_hospital_or_follow_a_rule(
+    clinic: Path, tmp_path: Path, run: Callable[..., Result]
+) -> None:
+    cohort = pd.read_csv(clinic / "cohort.csv", dtype=str)
+    words = {"th2_high": "T2", "neutrophilic_th2_low": "nonT2"}
+    cohort.assign(endotype=cohort.pop("phenotype").map(words)).to_csv(tmp_path / "ours.csv", index=False)
+    model = ("--model", clinic / "model.aml")
+    usual = json.loads(run("evaluate", clinic / "cohort.csv", *model).stdout)
+    levels = ("--label", "endotype", "--levels", "T2=th2_high,nonT2=neutrophilic_th2_low")
+    ours = json.loads(run("evaluate", tmp_path / "ours.csv", *model, *levels).stdout)
+    assert ours["auc"] == usual["auc"]
+    by_rule = json.loads(run("evaluate", tmp_path / "ours.csv", *model, "--label-rule", "sputum_3_61").stdout)
+    assert by_rule["auc"] != usual["auc"]
+    result = run("evaluate", tmp_path / "ours.csv", *model, *levels, "--label-rule", "sputum_3_61")
+    assert result.exit_code == 2
+    assert "exclude each other" in result.stderr
+
+
 def test_unlabelled_patients_cannot_be_measured_on(clinic: Path, tmp_path: Path, run: Callable[..., Result]) -> None:
     (tmp_path / "patients.csv").write_text("patient_id,feno_ppb\n007,45\n", encoding="utf-8")
     result = run("evaluate", tmp_path / "patients.csv", "--model", clinic / "model.aml")

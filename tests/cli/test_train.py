@@ -12,7 +12,7 @@ import pytest
 from click.testing import Result
 
 from asthma_ml import training
-from asthma_ml.cli import train
+from asthma_ml.cli import label_options
 
 
 def test_training_counts_what_it_leaves_out_and_reports_metrics(
@@ -183,4 +183,4 @@ def test_options_that_mean_nothing_together_are_refused(
 
 
 def test_the_command_line_offers_the_rules_that_there_are() -> None:
-    assert tuple(training.LABEL_RULES) == train.LABEL_RULES
+    assert tuple(training.LABEL_RULES) == label_options.LABEL_RULES
