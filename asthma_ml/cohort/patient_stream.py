@@ -171,7 +171,8 @@ class PatientStream:
             return 1
         per_block = max(self.accepted, 1) / self._blocks
         needed = ceil((self.n_patients - per_block * start) / per_block / self.jobs)
-        at_once = PATIENTS_AT_ONCE if self.jobs == 1 else PATIENTS_AT_ONCE_OF_THREADS
+        few = self.jobs == 1 or self.with_truth  # twins need memory too
+        at_once = PATIENTS_AT_ONCE if few else PATIENTS_AT_ONCE_OF_THREADS
         most = min(at_once * self._blocks // max(self._enrolled, 1), MOST_BLOCKS_AT_ONCE)
         until_giving_up = PATIENCE - start if start < PATIENCE else most
         return max(min(needed, most, until_giving_up), 1)
