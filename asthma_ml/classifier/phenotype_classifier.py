@@ -305,6 +305,9 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         slope, intercept = change.slope[0] * self.calibration_slope_, change.slope[0] * self.calibration_intercept_
         self._set_calibration(LinearCalibration(slope, intercept + change.intercept, change.fitted))
         self._set_sets_and_intervals(patients, changed)
+        self._remember_scores(patients)
+        if self.companion_ is not None:
+            self.companion_._remember_scores(patients)
         return self
 
     def fit_companion(self, X: ArrayLike | pd.DataFrame, y: ArrayLike) -> Self:

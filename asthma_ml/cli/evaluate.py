@@ -176,7 +176,7 @@ def evaluate_command(
         draw_decision_curves(metrics, plot)
     if risk_plot:
         draw_risk_coverage(metrics, risk_plot)
-    write_text(json.dumps(metrics, indent=2) + "\n", output)
+    write_text(json.dumps(metrics, indent=2, allow_nan=False) + "\n", output)
     for warning in metrics.pop("warnings"):
         say(f"warning: {warning}")
     for reason, n in metrics.pop("left_out").items():

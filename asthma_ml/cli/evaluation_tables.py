@@ -157,7 +157,7 @@ def _credit(found: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def _adherence_proxy(found: Mapping[str, Any]) -> Iterator[str]:
-    if (proxy := found["adherence_proxy"]) is None:
+    if (proxy := found["adherence_proxy"]) is None or proxy["immune_profile"] == 0:
         return
     true = ""
     if proxy.get("n_true"):

@@ -15,6 +15,7 @@ import numpy as np
 from asthma_ml.cli.options import (
     FIGURE_SUFFIXES,
     RESEARCH_NOTE,
+    TABLE_SUFFIXES,
     columns_option,
     examples,
     model_option,
@@ -22,6 +23,7 @@ from asthma_ml.cli.options import (
     refuse_overwriting,
     say,
     with_verbosity,
+    writable,
 )
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.variables import ID
@@ -74,8 +76,18 @@ _OVERVIEW, _FINDINGS_DRAWN = "all_patients", 3
     metavar="FILE|stored",
     help="Patients who stand in for what is not known: of a table, or those the model has stored.",
 )
-@click.option("--values", metavar="FILE", help="Write base, factors and features of each patient to a table.")
-@click.option("--interactions", metavar="FILE", help="Write what factors do alone, and in pairs, to a table.")
+@click.option(
+    "--values",
+    metavar="FILE",
+    callback=writable(TABLE_SUFFIXES, standard_output=False),
+    help="Write base, factors and features of each patient to a table.",
+)
+@click.option(
+    "--interactions",
+    metavar="FILE",
+    callback=writable(TABLE_SUFFIXES, standard_output=False),
+    help="Write what factors do alone, and in pairs, to a table.",
+)
 @click.option(
     "--length",
     type=click.Choice(["short", "medium", "long"]),
@@ -122,10 +134,10 @@ def explain_command(
         raise click.UsageError("name one patient with --patient ID, or all with --all.")
     _refuse_unwritable(output, everyone=everyone)
     model_path = model or shipped_model_path()
-    tables = [table for table in (values, interactions) if table is not None]
-    if "-" in tables or len(set(tables)) < len(tables):
-        raise click.UsageError("--values and --interactions name a file each; sentences go to the standard output.")
-    refuse_overwriting([file, columns, model_path, background], [output, *tables])
+    wanted = {path: table for path, table in ((values, values_table), (interactions, interactions_table)) if path}
+    if values is not None and values == interactions:
+        raise click.UsageError("--values and --interactions name a file each.")
+    refuse_overwriting([file, columns, model_path, background], [output, *wanted])
     classifier = load_predictor(model_path)
     patients = read_patients(file, columns)
     refuse_table_without_features(classifier, patients)
@@ -136,13 +148,13 @@ def explain_command(
     sentences = [f"{name}: {explanation.sentence(i, length)}" for i, name in enumerate(names)]
     if asks_what_if:
         sentences = [f"{told} {what_if(explanation, i)}" for i, told in enumerate(sentences)]
+    tables = {path: table(explanation, names) for path, table in wanted.items()}
     if Path(output).suffix.lower() in FIGURE_SUFFIXES:
         write_figure(explanation.plot(0), output)
     elif output != "-":
         write_folder(explanation, names, sentences, Path(output))
-    for table, path in ((values_table, values), (interactions_table, interactions)):
-        if path is not None:
-            write_table(table(explanation, names), path)
+    for path, table in tables.items():
+        write_table(table, path)
     click.echo("\n".join(sentences))
     say(RESEARCH_NOTE)
 

@@ -147,6 +147,8 @@ def refuse_contradictions(recalibrated: str | None) -> None:
     if recalibrated is not None and (useless := sorted(given & set(_NOT_WITH_RECALIBRATION))):
         names = ", ".join(f"--{name.replace('_', '-')}" for name in useless)
         raise click.UsageError(f"{names}: of no use to --recalibrate-only, which fits two numbers and nothing else.")
+    if "classes" in given and given & {"levels", "at_least"}:
+        raise click.UsageError("--classes says nothing beside --levels or --at-least, which name the classes.")
     if {"groups", "time"} <= given:
         raise click.UsageError("--groups and --time exclude each other.")
     if "budget" in given and "tune" not in given:

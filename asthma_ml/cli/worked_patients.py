@@ -33,4 +33,5 @@ def worked_patients_command(*, model: str | None, output: str) -> None:
     if output != "-":
         for name, place in places_of_stories(explanation).items():
             write_figure(explanation.plot(place), Path(output).parent / figures[name])
-    write_text(worked_patients_page(explanation, figures), output)
+    of_another = None if model is None else Path(model).name
+    write_text(worked_patients_page(explanation, figures, of_another), output)

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from asthma_ml.explanation import explain
-from asthma_ml.variables import FACTORS, data_dictionary
+from asthma_ml.explanation.attribution import factor_of_features
+from asthma_ml.variables import FACTORS
 
 if TYPE_CHECKING:
     from asthma_ml.classifier import PhenotypeClassifier
@@ -93,7 +94,7 @@ def in_causal_order(background: pd.DataFrame) -> Attribution:
     @cache
     def expectations(model: PhenotypeClassifier) -> Mapping[str, Callable[[NDArray[Any]], NDArray[Any]]]:
         X, log_odds = model.encode(background).to_numpy(), model.decision_function(model.encode(background))
-        factor = _factors_of(model)
+        factor = factor_of_features(model.feature_names_in_)
         return {name: _expectation(X, log_odds, known) for name, known in _known(factor).items()}
 
     def attribution(model: PhenotypeClassifier, rows: pd.DataFrame) -> pd.DataFrame:
@@ -124,8 +125,3 @@ def _expectation(
 def _treatment(rows: pd.DataFrame) -> NDArray[np.str_]:
     by_mouth = np.where(rows["ocs_dose_mg_day"].to_numpy() > 0, "oral steroid", "none")
     return np.char.add(by_mouth, rows["biologic"].astype(str).to_numpy(dtype=str))
-
-
-def _factors_of(model: PhenotypeClassifier) -> NDArray[np.int64]:
-    factor_of = data_dictionary().factor_of
-    return np.array([FACTORS.index(factor_of(str(name))) for name in model.feature_names_in_], dtype=np.int64)

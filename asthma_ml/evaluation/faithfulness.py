@@ -238,7 +238,7 @@ def _agreement(
         true = effects.log_odds[factor].dropna()
         true = true[member[true.index]]
         response = change.loc[true.index].sum(axis=1)
-        found["mean_true"] = float(true.abs().mean())
+        found["mean_true"] = _mean(true.abs())
         found["log_odds"] = agreement(value[true.index].to_numpy(), true.to_numpy(), LEAST_MOVED, seed)
         found["response"] = agreement(response.to_numpy(), true.to_numpy(), LEAST_MOVED, seed)
     moved = effects.endotype.loc[member, factor]
@@ -303,7 +303,7 @@ def _adherence_proxy(change: pd.DataFrame, effects: TrueEffects) -> dict[str, An
     untaken = effects.endotype.index[effects.rows["ics_adherence_fraction"] < 0.5]
     if len(untaken) < FEWEST_JUDGED:
         return None
-    found = {
+    found: dict[str, Any] = {
         "n": len(untaken),
         "log_odds": float(change.loc[untaken].sum(axis=1).mean()),
         **{factor: float(change.loc[untaken, factor].mean()) for factor in FACTORS},
@@ -312,5 +312,10 @@ def _adherence_proxy(change: pd.DataFrame, effects: TrueEffects) -> dict[str, An
     if not effects.log_odds.empty:
         true = effects.log_odds["adherence"].reindex(untaken).dropna()
         beside = change.loc[true.index].sum(axis=1)
-        found |= {"n_true": len(true), "true_log_odds": float(true.mean()), "log_odds_beside": float(beside.mean())}
+        found |= {"n_true": len(true), "true_log_odds": _mean(true), "log_odds_beside": _mean(beside)}
     return found
+
+
+def _mean(values: pd.Series[float]) -> float | None:
+    """Mean, None of nobody."""
+    return float(values.mean()) if len(values) else None

@@ -282,12 +282,12 @@ def _all_present(sample: NDArray[Any], codes: NDArray[Any]) -> bool:
     return len(np.unique(sample)) == len(np.unique(codes))
 
 
-def _decisions(sets: NDArray[np.bool_], codes: NDArray[Any]) -> dict[str, float]:
+def _decisions(sets: NDArray[np.bool_], codes: NDArray[Any]) -> dict[str, float | None]:
     decided = sets.sum(axis=1) == 1
     right = sets[np.arange(len(codes)), codes]
     return {
         "decided": float(decided.mean()),
-        "accuracy_when_decided": float(right[decided].mean()) if decided.any() else float("nan"),
+        "accuracy_when_decided": float(right[decided].mean()) if decided.any() else None,
         "coverage": float(right.mean()),
     }
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
 
 ADDITIVITY_TOLERANCE = 1e-6
 """Largest difference [log-odds] allowed between the sum of the contributions and the log-odds."""
+
+
+class OfAll(NamedTuple):
+    """What is said of all patients at once and told of one: no call and why, the call, and two remarks."""
+
+    no_call: np.ndarray
+    called: np.ndarray
+    leans_on_prior: np.ndarray
+    unstable: np.ndarray
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -108,6 +118,11 @@ class Explanation:
             True where the two strongest factors count nearly alike, by the rule of `nearest_stable`.
         """
         return unstable_reasons(self.factors.to_numpy(), self.game.model.n_distinct_patients_)
+
+    @cached_property
+    def of_all(self) -> OfAll:
+        """Worked out once, however many patients are told of."""
+        return OfAll(self.calls.no_call, self.calls.called, self.leans_on_prior(), self.unstable())
 
     def findings(self, i: int) -> pd.Series[Any]:
         """Return what was measured in one patient.

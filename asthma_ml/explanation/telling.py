@@ -60,7 +60,7 @@ def tell(explanation: Explanation, i: int, length: Length = "medium") -> str:
     short = length == "short"
     pushes = [(finding(name, shown[name], short=short), sign * float(strongest[name])) for name in names]
     predicted, probability = explanation.predicted_class[i], float(explanation.probability[i])
-    no_call = str(explanation.calls.no_call[i])
+    no_call = str(explanation.of_all.no_call[i])
     if short:
         return short_sentence(predicted, probability, pushes, no_call=no_call)
     remarks = [*(_factors_and_mechanisms(explanation, i, names) if length == "long" else []), *_remarks(explanation, i)]
@@ -94,17 +94,18 @@ def _remarks(explanation: Explanation, i: int) -> list[str]:
     """What could mask the prediction, and what to beware of."""
     calls, patient = explanation.calls, explanation.patients.iloc[[i]]
     gate = adherence_gate(patient).iloc[0]
-    of_a_call = (LEANS_ON_THE_PRIOR if explanation.leans_on_prior()[i] else "", not_considered(calls.classes))
+    of_all = explanation.of_all
+    of_a_call = (LEANS_ON_THE_PRIOR if of_all.leans_on_prior[i] else "", not_considered(calls.classes))
     return [
-        *(of_a_call if not calls.no_call[i] else ()),
-        str(masking_hints(patient, calls.called[[i]])[0]),
+        *(of_a_call if not of_all.no_call[i] else ()),
+        str(masking_hints(patient, of_all.called[[i]])[0]),
         _said_of_stability(explanation, i),
         remark("check_first", reason=str(gate["reason"])) if gate["gate"] == "check_first" else "",
     ]
 
 
 def _said_of_stability(explanation: Explanation, i: int) -> str:
-    if not explanation.unstable()[i]:
+    if not explanation.of_all.unstable[i]:
         return ""
     first, second = explanation.factors.iloc[i].abs().nlargest(2).index
     return remark("close_factors", first=plain_name(first), second=plain_name(second))

@@ -140,7 +140,7 @@ def _nearest(model: Classifier, patient: pd.DataFrame, changes: list[dict[str, A
     table = pd.concat([patient] * len(changes), ignore_index=True)
     for name in {name for change in changes for name in change}:
         now = table[name].iloc[0]
-        table[name] = pd.Series([change.get(name, now) for change in changes], dtype=table[name].dtype)
+        table[name] = [change.get(name, now) for change in changes]
     encoded = model.encode(table)
     calls = judge_calls(model, encoded)
     others = np.flatnonzero([call != before for call in calls.called])

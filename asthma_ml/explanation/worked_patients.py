@@ -19,11 +19,14 @@ if TYPE_CHECKING:
 
 _HEAD = """# Four worked patients
 
-Made by `asthma-ml worked-patients -o docs/worked_patients.md` (or `make docs`) from the shipped model and
-`data/synthetic/example_patients.csv`; a test checks that it is what the model says today. The patients are made up.
+{made} The patients are made up.
 Research software, not a medical device. **SHAP explains the model, not the disease.** A number with a sign is how far a
 finding moves the log-odds of the predicted class; figures show the log-odds of Th2-high.
 """
+_OF_THE_SHIPPED_MODEL = """\
+Made by `asthma-ml worked-patients -o docs/worked_patients.md` (or `make docs`) from the shipped model and
+`data/synthetic/example_patients.csv`; a test checks that it is what the model says today."""
+_OF_ANOTHER_MODEL = "Made by `asthma-ml worked-patients` from the model {model}; the comments speak of the shipped one."
 
 
 def stories() -> Mapping[str, Mapping[str, str]]:
@@ -33,7 +36,7 @@ def stories() -> Mapping[str, Mapping[str, str]]:
     return found
 
 
-def worked_patients_page(explanation: Explanation, figures: Mapping[str, str]) -> str:
+def worked_patients_page(explanation: Explanation, figures: Mapping[str, str], model: str | None = None) -> str:
     """Write the page.
 
     Parameters
@@ -42,6 +45,8 @@ def worked_patients_page(explanation: Explanation, figures: Mapping[str, str]) -
         Of a table that holds the worked patients.
     figures : mapping of str to str
         Where the figure of each patient lies, relative to the page.
+    model : str, default=None
+        Name of the model; the shipped one if left out.
 
     Returns
     -------
@@ -54,7 +59,9 @@ def worked_patients_page(explanation: Explanation, figures: Mapping[str, str]) -
         If a worked patient is not in the table.
     """
     places = places_of_stories(explanation)
-    return "\n".join([_HEAD, *(_section(explanation, places[name], name, figures[name]) for name in places)])
+    made = _OF_THE_SHIPPED_MODEL if model is None else _OF_ANOTHER_MODEL.format(model=model)
+    sections = (_section(explanation, places[name], name, figures[name]) for name in places)
+    return "\n".join([_HEAD.format(made=made), *sections])
 
 
 def places_of_stories(explanation: Explanation) -> dict[str, int]:

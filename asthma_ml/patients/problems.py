@@ -171,11 +171,6 @@ def closest(name: str, allowed: Iterable[str], cutoff: float = 0.6) -> str:
     return by_lower[matches[0]] if matches else ""
 
 
-def named_lines(lines: Sequence[int], max_lines: int = NAMED_LINES) -> str:
-    """Return "line 4" or "lines 4, 17 and 9 more"."""
-    return counted_lines(lines[:max_lines], len(lines))
-
-
 def counted_lines(first: Sequence[int], n_lines: int) -> str:
     """Name the first of some lines and count the rest."""
     named, rest = ", ".join(str(line) for line in first), n_lines - len(first)

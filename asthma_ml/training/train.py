@@ -155,6 +155,8 @@ def train_classifier(
         found = task.fit(estimator)
         bar.update()
     model = getattr(found, "best_estimator_", found)
+    # What a search routes is no part of what was learned, and a model file does not take it.
+    vars(model).pop("_metadata_request", None)
     recognised = _fit_companion(model, labelled)
     others = calls_by_label(model, labelled.other_features, labelled.other_labels)
     # A model file holds one model, not the one it started from as well.

@@ -18,6 +18,7 @@ from asthma_ml.classifier import PhenotypeClassifier
 from asthma_ml.classifier.calibration import fit_calibration
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.explanation import explain
+from asthma_ml.prediction.shift import departures, sums_of_table
 from tests.synthetic_patients import fitted_classifier, synthetic_patients
 
 
@@ -182,6 +183,14 @@ class TestRecalibration:
         sets = own.predict_set(X)
         for k, name in enumerate(own.classes_):
             assert sets[y == name, k].mean() == pytest.approx(0.9, abs=0.1)
+
+    def test_the_hospital_is_from_then_on_what_patients_are_compared_with(self):
+        X, y = synthetic_patients(600, seed=90)
+        X = X.assign(feno_ppb=np.round(X["feno_ppb"] * 1.6))
+        own = copy.deepcopy(self.model)
+        assert any(found.column == "feno_ppb" for found in departures(own, sums_of_table(own, own.encode(X))))
+        own.recalibrate(X, y)
+        assert not departures(own, sums_of_table(own, own.encode(X)))
 
     def test_its_own_patients_change_little_and_explanations_still_add_up(self):
         own = copy.deepcopy(self.model).recalibrate(*synthetic_patients(3000, seed=4))

@@ -139,7 +139,8 @@ def test_a_table_of_values_never_replaces_what_is_read(few: Path, clinic: Path, 
     asked = ["explain", few, "--all", "--model", clinic / "model.aml", "--values"]
     for options, message in (
         ([few], "would overwrite the input"),
-        (["-"], "name a file each"),
+        (["-"], "name a file"),
+        (["a.png"], "should end in"),
         (["a.csv", "--interactions", "a.csv"], "name a file each"),
     ):
         result = run(*asked, *options)

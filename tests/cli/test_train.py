@@ -168,6 +168,7 @@ def test_a_cut_of_a_marker_is_a_task_as_well(clinic: Path, tmp_path: Path, run: 
         (("--budget", "5"), "--budget goes with --tune"),
         (("--levels", "T2=th2_high"), "give two classes or more"),
         (("--levels", "a=b|c,d=e"), "give two classes or more"),
+        (("--levels", "a=b,c=d", "--classes", "four"), "--classes says nothing beside --levels"),
         (("--recalibrate-only", "m.aml", "--start-from", "shipped", "--tune"), "--start-from, --tune: of no use"),
         (("--start-from", "nowhere.aml"), "nowhere.aml"),
         (("--label-rule", "sputum_9_9"), "sputum_3_61"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -143,6 +146,13 @@ def test_models_of_other_classes_are_refused(effects):
 def test_without_a_patient_of_the_two_classes_nothing_is_compared():
     with pytest.raises(UnusableInputError, match="none of these patients"):
         true_effects(TwinCohort(20, seed=2, where="phenotype == 'mixed_granulocytic'"))
+
+
+def test_what_nobody_shows_is_none_and_no_number(model, effects):
+    of_one = replace(effects, log_odds=effects.log_odds.head(1))
+    judged = judge_reasons(model, of_one)
+    json.dumps(judged, allow_nan=False)
+    assert any(found["mean_true"] is None for found in judged["agreement"] if "mean_true" in found)
 
 
 def test_effects_without_true_log_odds_cost_nothing(effects):

@@ -47,6 +47,14 @@ def test_a_single_column_is_tried_before_two(model, patients, found):
             assert smallest_change(model, patients.iloc[[i]], most_columns=1) is None
 
 
+def test_categories_and_whole_numbers_are_asked_like_text_and_decimals(model, patients, found):
+    texts = [name for name, column in patients.items() if column.dtype == "str"]
+    for i in range(10):
+        whole = {"ics_dose_ug_day": "int64", "age_years": "int64"}
+        patient = patients.iloc[[i]].astype({**dict.fromkeys(texts, "category"), **whole})
+        assert smallest_change(model, patient, most_columns=2) == found[i]
+
+
 def test_only_what_can_be_changed_is_and_conduct_never_for_the_worse(patients, found):
     for i, what in found.items():
         for name, value in (what.change if what else {}).items():

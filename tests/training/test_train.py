@@ -14,7 +14,7 @@ from asthma_ml.cohort.presets import preset_named
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.model_archive import read_card
 from asthma_ml.patients import ColumnMap, PatientTable, read_patients
-from asthma_ml.persistence import save_model
+from asthma_ml.persistence import load_model, save_model
 from asthma_ml.prediction import predict_table
 from asthma_ml.shipped import shipped_model_path
 from asthma_ml.training import LABEL_RULES, TrainedClassifier, labelled_patients, train_classifier
@@ -281,7 +281,9 @@ def test_sputum_counts_make_a_label_and_no_feature() -> None:
 
 
 @pytest.mark.usefixtures("two_folds")
-def test_settings_are_chosen_within_the_budget_and_told(few: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_are_chosen_within_the_budget_and_told_and_the_model_is_saved(
+    few: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr("asthma_ml.training.tuning.SPACE", {"n_trees": [2], "linear_penalty": [1e6, 1e7]})
     trained = train_classifier(read_patients(few), budget=2, groups="site", weights="survey_weight")
     tuned = trained.card["tuned"]
@@ -289,5 +291,7 @@ def test_settings_are_chosen_within_the_budget_and_told(few: pd.DataFrame, monke
     best = min(tuned["settings"], key=lambda setting: setting["log_loss"])
     assert {name: value for name, value in best.items() if name != "log_loss"} == tuned["chosen"]
     assert trained.model.get_params().items() >= tuned["chosen"].items()
+    save_model(trained.model, tmp_path / "tuned.aml")
+    assert load_model(tmp_path / "tuned.aml").predict_proba(trained.patients.features).shape == (60, 2)
     with pytest.raises(UnusableInputError, match="15 patients each or more"):
         train_classifier(read_patients(few.head(20)), budget=2)
