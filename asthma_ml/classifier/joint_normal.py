@@ -45,6 +45,10 @@ class JointNormal:
         mean = np.concatenate([self.mean, np.zeros(n_scores)])
         return JointNormal(mean, block_diag(self.covariance, np.eye(n_scores)))
 
+    def reordered(self, order: np.ndarray) -> JointNormal:
+        """Return the distribution of some of these scores, in another order."""
+        return JointNormal(self.mean[order], self.covariance[np.ix_(order, order)])
+
     def completed(self, scores: np.ndarray) -> np.ndarray:
         """Fill gaps with what is expected given the measured scores of the same patient.
 

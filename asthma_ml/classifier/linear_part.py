@@ -71,13 +71,15 @@ class LinearPart(BaseEstimator):
         known = np.isin(np.arange(X.shape[1]), [] if start is None else start.scores_.source_)
         own = NormalScores().fit(np.where(known, np.nan, X), weight, is_category)
         self.scores_: NormalScores = own if start is None else start.scores_.followed_by(own)
-        prior = None if start is None else JointNormal(start.mean_, start.covariance_).followed_by(len(own.source_))
+        prior = None
+        if start is not None:
+            order = np.argsort(np.concatenate([start.scores_.source_, own.source_]), kind="stable")
+            prior = JointNormal(start.mean_, start.covariance_).followed_by(len(own.source_)).reordered(order)
+            of_own = np.zeros((len(own.source_), start.coefficients_.shape[1]))
+            self.coefficients_: np.ndarray = np.concatenate([start.coefficients_, of_own])[order]
         joint = fit_joint_normal(self.scores_.transform(X), weight, prior)
         self.mean_: np.ndarray = joint.mean
         self.covariance_: np.ndarray = joint.covariance
-        if start is not None:
-            of_own = np.zeros((len(own.source_), start.coefficients_.shape[1]))
-            self.coefficients_: np.ndarray = np.concatenate([start.coefficients_, of_own])
         signs = np.zeros(self.n_features_, dtype=np.int64) if direction is None else np.array(direction)
         self.direction_ = signs[self.scores_.source_]
         return self
@@ -136,12 +138,14 @@ class LinearPart(BaseEstimator):
         LinearPart
             A new one.
         """
-        kept = place[self.scores_.source_] >= 0
-        found = self.as_arrays().measured_coefficients(kept[None])[:, kept, 0]
+        places = place[self.scores_.source_]
+        order = np.argsort(places, kind="stable")[np.count_nonzero(places < 0) :]
+        found = self.as_arrays().measured_coefficients(places[None] >= 0)[:, order, 0]
         moved = self.with_these_coefficients(found.T.copy(), self.base_)
         moved.scores_, moved.n_features_ = self.scores_.moved(place), n_features
-        moved.mean_, moved.covariance_ = self.mean_[kept], self.covariance_[np.ix_(kept, kept)]
-        moved.direction_ = self.direction_[kept]
+        joint = JointNormal(self.mean_, self.covariance_).reordered(order)
+        moved.mean_, moved.covariance_ = joint.mean, joint.covariance
+        moved.direction_ = self.direction_[order]
         return moved
 
     def contributions(self, X: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ class NormalScores(BaseEstimator):
     Attributes
     ----------
     source_ : ndarray of int of shape (n_scores,)
-        Column of each score.
+        Column of each score, ascending.
     starts_ : ndarray of int of shape (n_scores + 1,)
         Where the knots of each score begin.
     knots_, values_ : ndarray of shape (n_knots,)
@@ -73,7 +73,7 @@ class NormalScores(BaseEstimator):
         return NormalScores()._of([(place[column], *of) for column, *of in self._pieces() if place[column] >= 0])
 
     def followed_by(self, others: NormalScores) -> NormalScores:
-        """Return these scores and then those of other columns of the same table."""
+        """Return these scores and those of other columns of the same table, in the order of the columns."""
         return NormalScores()._of([*self._pieces(), *others._pieces()])
 
     def _pieces(self) -> list[tuple[int, np.ndarray, np.ndarray]]:
@@ -83,6 +83,7 @@ class NormalScores(BaseEstimator):
         return [(int(c), self.knots_[of], self.values_[of]) for c, of in zip(self.source_, pieces, strict=True)]
 
     def _of(self, pieces: list[tuple[int, np.ndarray, np.ndarray]]) -> Self:
+        pieces = sorted(pieces, key=lambda piece: piece[0])
         self.source_ = np.array([column for column, _, _ in pieces], dtype=np.int64)
         self.starts_ = np.cumsum([0, *(len(knots) for _, knots, _ in pieces)], dtype=np.int64)
         self.knots_ = np.concatenate([np.empty(0), *(knots for _, knots, _ in pieces)])

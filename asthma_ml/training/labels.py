@@ -205,7 +205,8 @@ def labelled_patients(
     classes : sequence of str
         Classes to keep.
     levels : mapping of str to str, optional
-        What the column writes for each class, where it has words of its own. What is not named is another label.
+        What the column writes for each class, where it has words of its own. What is not named is another label,
+        even if it reads like a class.
     without : sequence of str
         Columns that shall not be features.
 
@@ -220,7 +221,7 @@ def labelled_patients(
         If the table lacks the column or what the rule reads, a column of `without` is no feature, or no row has one of
         the classes.
     """
-    labels = _labels(patients, label, levels)
+    labels = _labels(patients, label, classes, levels)
     invalid = pd.Series(patients.invalid, index=labels.index)
     known = labels.isin(list(classes))
     reasons = {
@@ -245,7 +246,9 @@ def labelled_patients(
     )
 
 
-def _labels(patients: PatientTable, label: str | LabelRule, levels: Mapping[str, str] | None) -> pd.Series[str]:
+def _labels(
+    patients: PatientTable, label: str | LabelRule, classes: Sequence[str], levels: Mapping[str, str] | None
+) -> pd.Series[str]:
     """The label of each row."""
     if isinstance(label, LabelRule):
         if absent := [name for name in label.reads if name not in patients.values.columns]:
@@ -256,10 +259,12 @@ def _labels(patients: PatientTable, label: str | LabelRule, levels: Mapping[str,
     own = _own_labels(patients, label)
     if levels is None:
         return own
-    if not own.isin(list(levels)).any():
+    named = own.isin(list(levels))
+    if not named.any():
         found = ", ".join(sorted(own.dropna().unique())[:5])
         raise UnusableInputError(f"{patients.source}: {label} holds none of {', '.join(levels)}; it holds {found}")
-    return own.replace(dict(levels))
+    reads_like_a_class = own.isin([*classes, *levels.values()])
+    return own.map(dict(levels)).where(named, own.mask(reads_like_a_class, own + " (not named)"))
 
 
 def _own_labels(patients: PatientTable, label: str) -> pd.Series[str]:

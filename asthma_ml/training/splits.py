@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.variables import ID
@@ -149,7 +150,7 @@ def times_of(patients: PatientTable, labelled: LabelledPatients, column: str) ->
     labelled : LabelledPatients
         Its labelled rows.
     column : str
-        Numbers, such as years, or dates as 2024-03-31.
+        Numbers, such as years, or dates as 2024-03-31, with a time of day or without; in UTC where no zone is given.
 
     Returns
     -------
@@ -163,9 +164,10 @@ def times_of(patients: PatientTable, labelled: LabelledPatients, column: str) ->
     """
     raw = raw_column(patients, labelled, column, "--time")
     numbers = pd.to_numeric(raw, errors="coerce")
-    if numbers.isna().any():
-        dates = pd.to_datetime(raw, errors="coerce", format="ISO8601")
-        numbers = (dates - pd.Timestamp(0)) / pd.Timedelta(days=1)
+    # A date that is missing would be a number, and earlier than all others.
+    if is_datetime64_any_dtype(raw) or (numbers.isna().any() and not is_numeric_dtype(raw)):
+        dates = pd.to_datetime(raw, errors="coerce", format="ISO8601", utc=True)
+        numbers = (dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
     refuse_lines(patients, labelled, numbers.isna(), f"{column}: no number and no date such as 2024-03-31")
     return numbers.to_numpy(dtype=np.float64)
 

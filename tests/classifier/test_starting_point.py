@@ -14,6 +14,7 @@ from asthma_ml.classifier import PhenotypeClassifier
 from asthma_ml.classifier.regression_towards import regression_towards
 from asthma_ml.classifier.starting_point import starting_point, sum_of_trees
 from asthma_ml.errors import UnusableInputError
+from asthma_ml.explanation import compile as compile_classifier
 from asthma_ml.explanation import explain
 from asthma_ml.persistence import load_model, save_model
 from tests.explanation.fitted_trees import margin_contributions
@@ -138,6 +139,23 @@ def test_a_model_that_keeps_its_start_can_be_saved(tmp_path) -> None:
     again = load_model(tmp_path / "model.aml")
     np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
     assert again.start_from.estimator.n_patients_ == OTHERS.n_patients_
+
+
+@pytest.mark.parametrize("rearranged", [reversed, sorted, lambda names: [names[-1], *names[:-1]]])
+def test_the_columns_may_come_in_any_order(rearranged, tmp_path) -> None:
+    """Columns that the others do not know may come first, or amid those they know."""
+    X, y = hospital(120, seed=18)
+    fresh, _ = hospital(100, seed=19)
+    names = list(rearranged(list(X.columns)))
+    usual, other = from_others().fit(X, y), from_others().fit(X[names], y)
+    assert other.start_penalty_ == usual.start_penalty_ is not None
+    assert np.all(np.diff(other.linear_.scores_.source_) >= 0)
+    found, expected = (model.linear_.contributions(model.encode(fresh).to_numpy()) for model in (other, usual))
+    np.testing.assert_allclose(found, expected[:, X.columns.get_indexer(names)], atol=1e-9)
+    np.testing.assert_allclose(other.linear_.base_, usual.linear_.base_, atol=1e-9)
+    save_model(other, tmp_path / "model.aml")
+    for same in (load_model(tmp_path / "model.aml"), compile_classifier(other)):
+        np.testing.assert_array_equal(same.predict_proba(fresh[names]), other.predict_proba(fresh[names]))
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,20 @@ def test_a_hospital_s_own_words_and_classes_will_do() -> None:
     assert set(labelled_patients(read_patients(own), "endotype", classes, levels=renamed).labels) == set(classes)
 
 
+def test_an_own_word_that_reads_like_a_class_but_is_not_named_is_no_class() -> None:
+    """Elsewhere B may be a group of patients, and C what is called B here."""
+    own = read_patients(SPUTUM.assign(grp=["A", "C", "B", "A", "th2_high", None]))
+    levels = {"A": "th2_high", "C": "B"}
+    labelled = labelled_patients(own, "grp", default_classes("grp", levels), levels=levels)
+    assert labelled.labels.tolist() == ["th2_high", "B", "th2_high"]
+    assert labelled.left_out == {"no label": 1, "another label": 2}
+    assert labelled.other_labels.tolist() == ["B (not named)", "th2_high (not named)"]
+    swapped = {"A": "C", "C": "A"}
+    assert labelled_patients(own, "grp", ["A", "C"], levels=swapped).labels.tolist() == ["C", "A", "C"]
+    unnamed = labelled_patients(own, "grp", ["th2_high", "B"], levels={"A": "th2_high"})
+    assert unnamed.class_counts == {"th2_high": 2}
+
+
 def test_columns_can_be_kept_out() -> None:
     patients = read_patients(SPUTUM.assign(phenotype="th2_high"))
     labelled = labelled_patients(patients, without=["sputum_neutrophils_pct"])

@@ -57,6 +57,40 @@ def test_years_are_times_as_well_and_what_is_neither_is_named_by_line(observed: 
         times_of(patients, labelled, "ward")
 
 
+def test_timestamps_of_two_time_zones_are_one_time(observed: pd.DataFrame) -> None:
+    """Ten in the morning in Greenwich is noon in Helsinki."""
+    plain = read_patients(observed)
+    labelled = labelled_patients(plain)
+    at_ten = (observed["visit_date"] + "T10:00:00Z").where(
+        observed.index % 2 == 0, observed["visit_date"] + "T12:00:00+02:00"
+    )
+    zoned = times_of(read_patients(observed.assign(visit_date=at_ten)), labelled, "visit_date")
+    np.testing.assert_allclose(zoned, times_of(plain, labelled, "visit_date") + 10 / 24)
+
+
+@pytest.mark.parametrize("zone", [None, "UTC", "Europe/Helsinki"])
+def test_a_column_of_dates_is_read_and_its_gap_named_by_line(observed: pd.DataFrame, zone: str | None) -> None:
+    dated = observed.assign(visit_date=pd.to_datetime(observed["visit_date"]).dt.tz_localize(zone))
+    patients = read_patients(dated)
+    labelled = labelled_patients(patients)
+    first = labelled.rows[0]
+    times = times_of(patients, labelled, "visit_date")
+    assert pd.Timestamp(times[0], unit="D", tz="UTC") == pd.Timestamp(
+        observed.loc[first, "visit_date"], tz=zone or "UTC"
+    )
+    dated.loc[first, "visit_date"] = pd.NaT
+    with pytest.raises(UnusableInputError, match=rf"in 1 labelled rows \(lines {patients.lines[first]}\)"):
+        times_of(read_patients(dated), labelled, "visit_date")
+
+
+def test_a_year_that_is_missing_is_named_by_line(observed: pd.DataFrame) -> None:
+    years = observed.assign(year=observed["visit_date"].str[:4].astype(float))
+    labelled = labelled_patients(read_patients(years))
+    years.loc[labelled.rows[0], "year"] = np.nan
+    with pytest.raises(UnusableInputError, match=r"in 1 labelled rows"):
+        times_of(read_patients(years), labelled, "year")
+
+
 def test_one_day_has_no_later_patients(observed: pd.DataFrame) -> None:
     labelled = labelled_patients(read_patients(observed))
     with pytest.raises(UnusableInputError, match="too few times"):
