@@ -120,7 +120,8 @@ def explain_command(
     """Explain predictions in documented factors.
 
     Prints some sentences per patient; with -o it draws figures too. Numbers are on the log-odds scale. A folder
-    also gets, of all patients, a figure of the factors and one of each of the three findings that count most.
+    also gets, of all patients, figures of the factors and their interactions, and of each of the three findings
+    that count most.
     With --what-if the model is asked what would change its call, and the causal model what would become of such
     a patient then.
     """
@@ -241,11 +242,15 @@ def write_folder(explanation: Explanation, names: list[str], sentences: list[str
 
 
 def write_overview(explanation: Explanation, folder: Path) -> None:
-    """Write figures of all patients: the factors, and how the findings that count most depend on their values."""
-    from asthma_ml.explanation import cohort_figure, dependence_figure
+    """Write figures of all patients: factors, their interactions, and how the findings that count most depend."""
+    from asthma_ml.explanation import CompiledClassifier, cohort_figure, dependence_figure, interaction_figure
+    from asthma_ml.explanation.figures import explained_classes_in_words
 
     folder.mkdir()
     write_figure(cohort_figure(explanation), folder / "factors.png")
+    if isinstance(explanation.game.model, CompiledClassifier):  # trees of more than three questions have none
+        sizes = abs(explanation.interactions()).mean(axis=0)
+        write_figure(interaction_figure(sizes, explained_classes_in_words(explanation)), folder / "interactions.png")
     for name in explanation.features.abs().mean().nlargest(_FINDINGS_DRAWN).index:
         write_figure(dependence_figure(explanation, str(name)), folder / f"{name}.png")
 

@@ -58,8 +58,8 @@ def test_all_patients_get_a_folder_with_a_figure_each(
     expected = {"A_1.png", "A_1-2.png", "B2.png", "sentences.txt", "all_patients"}
     assert {path.name for path in folder.iterdir()} == expected
     overview = {path.name for path in (folder / "all_patients").iterdir()}
-    assert "factors.png" in overview
-    assert len(overview) == 4
+    assert {"factors.png", "interactions.png"} < overview
+    assert len(overview) == 5
     assert len((folder / "sentences.txt").read_text(encoding="utf-8").splitlines()) == 3
 
 
