@@ -61,8 +61,7 @@ def fit_calibration(margins: np.ndarray, codes: np.ndarray, weight: np.ndarray) 
     from scipy.optimize import minimize
 
     n_parts, _, n_margins = margins.shape
-    # The margin of the first of two classes is zero.
-    by_class = np.concatenate([np.zeros_like(margins), margins], axis=2) if n_margins == 1 else margins
+    by_class = margins_of_classes(margins)
     free = by_class.shape[2] - 1
 
     def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
@@ -111,3 +110,15 @@ def calibrate(margins: np.ndarray, slope: np.ndarray, intercept: np.ndarray) -> 
     for part, weight in zip(margins, slope, strict=True):
         calibrated += weight * part
     return calibrated
+
+
+def margins_of_classes(margins: np.ndarray) -> np.ndarray:
+    """Return one margin for each class, on the last axis; that of the first of two classes is zero.
+
+    Examples
+    --------
+    >>> margins_of_classes(np.array([[1.5], [-2.0]]))
+    array([[ 0. ,  1.5],
+           [ 0. , -2. ]])
+    """
+    return np.concatenate([np.zeros_like(margins), margins], axis=-1) if margins.shape[-1] == 1 else margins

@@ -38,6 +38,7 @@ from asthma_ml.classifier.starting_point import (
     Regression,
     StartingPoint,
     best_of,
+    margins_of_trees,
     regressions_from,
     starting_point,
     sum_of_trees,
@@ -676,7 +677,7 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         for fold in range(folds.max() + 1):
             held_out = folds == fold
             X, codes, weight = (of[~held_out] for of in (patients.X, patients.codes, patients.weight))
-            margins[:, 1, held_out] = _margins_of_trees(self._fit_trees(X, codes, weight), patients.X[held_out])
+            margins[:, 1, held_out] = margins_of_trees(self._fit_trees(X, codes, weight), patients.X[held_out])
             for i, regression in enumerate(regressions):
                 margins[i, 0, held_out] = regression.margins_without(held_out)
         best = best_of(list(margins), patients) if len(regressions) > 1 else 0
@@ -785,14 +786,9 @@ def _unfrozen(model: FrozenEstimator | PhenotypeClassifier | None) -> PhenotypeC
     return model.estimator if isinstance(model, FrozenEstimator) else model
 
 
-def _margins_of_trees(trees: HistGradientBoostingClassifier, X: np.ndarray) -> np.ndarray:
-    """Margins of shape (n_patients, n_margins); scikit-learn gives one number a patient where there are two classes."""
-    return np.asarray(trees.decision_function(X).reshape(len(X), -1))
-
-
 def _margins_of_parts(linear: LinearPart, trees: HistGradientBoostingClassifier, X: np.ndarray) -> np.ndarray:
     """Margins of the linear part and of the trees, of shape (2, n_patients, n_margins)."""
-    return np.stack([linear.margins(X), _margins_of_trees(trees, X)])
+    return np.stack([linear.margins(X), margins_of_trees(trees, X)])
 
 
 def _shares(sizes: np.ndarray) -> np.ndarray:

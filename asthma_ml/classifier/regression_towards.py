@@ -6,6 +6,8 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
+from asthma_ml.classifier.calibration import margins_of_classes
+
 
 def regression_towards(
     scores: np.ndarray,
@@ -55,8 +57,7 @@ def regression_towards(
         away, off = parameters[:-n_margins], parameters[-n_margins:]
         coefficients = towards + away[:-1].reshape(towards.shape)
         margins = scores @ coefficients + (1.0 + away[-1]) * known_margins + off
-        # The margin of the first of two classes is zero.
-        by_class = np.column_stack([np.zeros(len(margins)), margins]) if n_margins == 1 else margins
+        by_class = margins_of_classes(margins)
         error = softmax(by_class, axis=1)
         error[patients, codes] -= 1.0
         error = weight[:, None] * error[:, -n_margins:]

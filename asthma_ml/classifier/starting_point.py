@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import log_softmax
 
-from asthma_ml.classifier.calibration import calibrate, fit_calibration
+from asthma_ml.classifier.calibration import calibrate, fit_calibration, margins_of_classes
 from asthma_ml.classifier.distinct_patients import DistinctPatients
 from asthma_ml.classifier.linear_part import LinearPart
 from asthma_ml.classifier.regression_towards import regression_towards
@@ -56,7 +56,7 @@ class StartingPoint:
 
     def tree_margins(self, X: np.ndarray) -> np.ndarray:
         """Return the margins of the trees, of shape (n_patients, n_margins)."""
-        return np.asarray(self.trees.decision_function(X).reshape(len(X), -1))
+        return margins_of_trees(self.trees, X)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,11 @@ class Regression:
         linear, share = self.fit(~held_out)
         margins = linear.margins(self.patients.X[held_out])
         return margins if self.tree_margins is None else margins + share * self.tree_margins[held_out]
+
+
+def margins_of_trees(trees: HistGradientBoostingClassifier, X: np.ndarray) -> np.ndarray:
+    """Margins of shape (n_patients, n_margins); scikit-learn gives one number a patient where there are two classes."""
+    return np.asarray(trees.decision_function(X).reshape(len(X), -1))
 
 
 def starting_point(model: PhenotypeClassifier, feature_names: Sequence[str]) -> StartingPoint:
@@ -206,7 +211,7 @@ def sum_of_trees(
 def _calibrated_loss(margins: np.ndarray, patients: DistinctPatients) -> float:
     calibration = fit_calibration(margins, patients.codes, patients.weight)
     calibrated = calibrate(margins, calibration.slope, calibration.intercept)
-    by_class = np.column_stack([np.zeros(len(calibrated)), calibrated]) if calibrated.shape[1] == 1 else calibrated
+    by_class = margins_of_classes(calibrated)
     of_own_class = log_softmax(by_class, axis=1)[np.arange(len(by_class)), patients.codes]
     return -float(patients.weight @ of_own_class)
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from asthma_ml.classifier.calibration import calibrate
+from asthma_ml.classifier.calibration import calibrate, margins_of_classes
 from asthma_ml.explanation.class_log_odds import class_log_odds, margin_weights
 from asthma_ml.variables import FACTORS, TWO_CLASSES, data_dictionary
 
@@ -113,6 +113,4 @@ def summed_by_factor(values: np.ndarray, factor: np.ndarray) -> np.ndarray:
 
 def _of_classes(margins: np.ndarray) -> np.ndarray:
     """One margin for each class, also where a single number tells two classes apart."""
-    if margins.ndim == 2 and margins.shape[1] > 1:
-        return margins
-    return np.column_stack([np.zeros(len(margins)), margins])
+    return margins_of_classes(margins[:, None] if margins.ndim == 1 else margins)
