@@ -1,11 +1,12 @@
 """How well classifiers tell the two classes apart, by the number of patients they learn from.
 
-All contenders learn from the same draws of a cohort and are measured on the same other patients::
+Every draw is a cohort of its own; all contenders learn from the same draws and are measured on the same other
+patients, beside the Bayes limit of the first of them::
 
-    python benchmarks/learning_curves.py --sizes 200 1000 --seeds 10 -o benchmarks/learning_curves.csv
+    python benchmarks/learning_curves.py --sizes 200 1000 --seeds 10 --limit limit.parquet -o learning_curves.csv
 
 LightGBM, XGBoost and EBM take part where they are installed. Rows are added to the file as they come;
-what is in it already is not measured again. ``--summary`` prints the table of the README.
+what is in it already is not measured again. ``--summary`` prints the tables of learning_curves.md.
 """
 
 from __future__ import annotations
@@ -21,37 +22,28 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.special import logit
-from sklearn.calibration import CalibratedClassifierCV
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer, SimpleImputer
 from sklearn.linear_model import BayesianRidge, LogisticRegression, LogisticRegressionCV
 from sklearn.metrics import log_loss, roc_auc_score
+from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, SplineTransformer, StandardScaler
 
 import asthma_ml as aml
 from asthma_ml.classifier import encode_features
-from asthma_ml.variables import TWO_CLASSES, data_dictionary
+from asthma_ml.cohort.patient_stream import PatientStream
+from asthma_ml.cohort.presets import DEFAULT_PRESET, preset_named
+from asthma_ml.evaluation.bayes_limit import bayes_limit, limit_scores
+from asthma_ml.variables import LABEL, TWO_CLASSES, data_dictionary
 
 POSITIVE = TWO_CLASSES[0]
-COMPARED_WITH = "boosted trees, calibrated (before)"
-
-
-def before(n: int) -> Any:
-    """What PhenotypeClassifier was: its trees alone, with Platt's sigmoid on held-out margins."""
-    dictionary = data_dictionary()
-    trees = HistGradientBoostingClassifier(
-        max_iter=200,
-        learning_rate=0.06,
-        max_depth=3,
-        l2_regularization=1.0,
-        categorical_features=None,
-        early_stopping=False,
-        monotonic_cst=[dictionary[name].direction(POSITIVE) for name in dictionary.features],
-    )
-    return CalibratedClassifierCV(trees, ensemble=False, cv=5)
+OURS = "PhenotypeClassifier"
+TEST_SEED, FIRST_TRAINING_SEED = 2, 10_000
+N_TEST, MOST_TREES = 32_000, 2_000
 
 
 def ridge_by_cross_validation() -> LogisticRegressionCV:
@@ -85,31 +77,44 @@ def splines(n: int) -> Any:
     return make_pipeline(columns(numbers), ridge_by_cross_validation())
 
 
-def normal_scores(n: int, iterative: bool) -> Any:
-    imputer = (
-        IterativeImputer(BayesianRidge(), max_iter=5, n_nearest_features=15, random_state=0, tol=0.1)
-        if iterative
-        else SimpleImputer()
-    )
+def normal_scores(n: int) -> Any:
+    imputer = IterativeImputer(BayesianRidge(), max_iter=5, n_nearest_features=15, random_state=0, tol=0.1)
     scores = QuantileTransformer(n_quantiles=min(n, 500), output_distribution="normal", random_state=0)
     return make_pipeline(columns(make_pipeline(scores, imputer, StandardScaler())), ridge_by_cross_validation())
 
 
-def lightgbm(n: int) -> Any:
+def lightgbm(**others: Any) -> Any:
     from lightgbm import LGBMClassifier  # noqa: PLC0415
 
     return LGBMClassifier(
-        n_estimators=200, learning_rate=0.05, max_depth=3, reg_lambda=5.0, feature_fraction_bynode=0.3,
-        n_jobs=1, verbose=-1,
+        learning_rate=0.05, reg_lambda=5.0, feature_fraction_bynode=0.3, n_jobs=1, verbose=-1, **others
     )  # fmt: skip
 
 
-def xgboost(n: int) -> Any:
+def xgboost(**others: Any) -> Any:
     from xgboost import XGBClassifier  # noqa: PLC0415
 
     return XGBClassifier(
-        n_estimators=200, learning_rate=0.05, max_depth=3, reg_lambda=5.0, colsample_bynode=0.3, subsample=0.7, n_jobs=1
+        learning_rate=0.05, reg_lambda=5.0, colsample_bynode=0.3, subsample=0.7, n_jobs=1, random_state=0, **others
     )
+
+
+class StoppedEarly(ClassifierMixin, BaseEstimator):
+    """A booster that grows trees until a tenth of its patients, held out, gain nothing from fifty more."""
+
+    def __init__(self, booster: Any, fit_options: dict[str, Any]) -> None:
+        self.booster = booster
+        self.fit_options = fit_options
+
+    def fit(self, X: pd.DataFrame, y: np.ndarray) -> StoppedEarly:
+        """Fit to nine tenths."""
+        seen, held, y_seen, y_held = train_test_split(X, y, test_size=0.1, random_state=0, stratify=y)
+        self.fitted_ = self.booster.fit(seen, y_seen, eval_set=[(held, y_held)], **self.fit_options)
+        return self
+
+    def predict_proba(self, X: pd.DataFrame) -> np.ndarray:
+        """Return what the booster says."""
+        return np.asarray(self.fitted_.predict_proba(X))
 
 
 def ebm(n: int) -> Any:
@@ -119,39 +124,69 @@ def ebm(n: int) -> Any:
 
 
 CONTENDERS: dict[str, Callable[[int], Any]] = {
-    "PhenotypeClassifier": lambda n: aml.PhenotypeClassifier(),
-    COMPARED_WITH: before,
+    OURS: lambda n: aml.PhenotypeClassifier(),
     "HistGradientBoosting, as it comes": lambda n: HistGradientBoostingClassifier(random_state=0),
-    "LightGBM, depth 3": lightgbm,
-    "XGBoost, depth 3": xgboost,
+    "LightGBM, 200 trees of depth 3": lambda n: lightgbm(n_estimators=200, max_depth=3),
+    "LightGBM, stopped early": lambda n: StoppedEarly(lightgbm(n_estimators=MOST_TREES, early_stopping_round=50), {}),
+    "XGBoost, 200 trees of depth 3": lambda n: xgboost(n_estimators=200, max_depth=3),
+    "XGBoost, stopped early": lambda n: StoppedEarly(
+        xgboost(n_estimators=MOST_TREES, early_stopping_rounds=50), {"verbose": False}
+    ),
     "EBM": ebm,
     "random forest": lambda n: RandomForestClassifier(300, min_samples_leaf=3, random_state=0),
     "logistic on splines, with indicators": splines,
-    "logistic on normal scores, mean": lambda n: normal_scores(n, iterative=False),
-    "logistic on normal scores, IterativeImputer": lambda n: normal_scores(n, iterative=True),
+    "logistic on normal scores, IterativeImputer": normal_scores,
 }
-NEEDS = {"LightGBM, depth 3": "lightgbm", "XGBoost, depth 3": "xgboost", "EBM": "interpret"}
+NEEDS = {"LightGBM": "lightgbm", "XGBoost": "xgboost", "EBM": "interpret"}
 
 
-def patients(n_patients: int, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
-    """Patients of the two classes, encoded."""
-    X, y = aml.generate_cohort(n_patients, seed=seed).training_data()
-    return encode_features(X).reset_index(drop=True), np.asarray(y)
+def is_installed(contender: str) -> bool:
+    """Whether the package of a contender is there."""
+    needed = NEEDS.get(contender.partition(",")[0])
+    return needed is None or find_spec(needed) is not None
+
+
+def patients(n_patients: int, seed: int) -> pd.DataFrame:
+    """Patients of the two classes."""
+    where = f"{LABEL} in {list(TWO_CLASSES)}"
+    stream = PatientStream(n_patients, seed, preset_named(DEFAULT_PRESET), where=where, with_truth=False)
+    return pd.concat([observed for observed, _ in stream], ignore_index=True)
+
+
+def encoded(table: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
+    """Features as numbers, and who is of the positive class."""
+    features = encode_features(table[list(data_dictionary().features)])
+    return features, (table[LABEL] == POSITIVE).to_numpy().astype(int)
+
+
+def limit_of(table: pd.DataFrame, path: Path, n_particles: int) -> np.ndarray:
+    """Probability of the positive class to the limit, from a file or put there."""
+    if not path.exists():
+        bayes_limit(table, n_particles=n_particles, progress=True).to_parquet(path)
+    limit = pd.read_parquet(path)
+    found = limit_scores(limit, table[LABEL].head(len(limit)))
+    print(f"limit of {len(limit)} patients: {found}", flush=True)
+    return limit[POSITIVE].to_numpy()
+
+
+def divergence(limit: np.ndarray, p: np.ndarray) -> float:
+    """Expected log-loss above the limit, were the limit exact; needs no labels, and scatters little."""
+    return float(np.mean(limit * np.log(limit / p) + (1 - limit) * np.log((1 - limit) / (1 - p))))
 
 
 def measured(
-    name: str, train: tuple[pd.DataFrame, np.ndarray], test: tuple[pd.DataFrame, np.ndarray]
+    name: str, train: tuple[pd.DataFrame, np.ndarray], test: tuple[pd.DataFrame, np.ndarray], limit: np.ndarray
 ) -> dict[str, Any]:
     started = time.process_time()
-    model = CONTENDERS[name](len(train[1])).fit(train[0], (train[1] == POSITIVE).astype(int))
+    model = CONTENDERS[name](len(train[1])).fit(*train)
     fitted = time.process_time()
     p = np.clip(model.predict_proba(test[0])[:, 1], 1e-6, 1 - 1e-6)
     predicted = time.process_time()
-    truth = (test[1] == POSITIVE).astype(int)
-    slope = LogisticRegression(C=1e6).fit(logit(p)[:, None], truth).coef_[0, 0]
+    slope = LogisticRegression(C=1e6).fit(logit(p)[:, None], test[1]).coef_[0, 0]
     return {
-        "log_loss": log_loss(truth, p),
-        "auc": roc_auc_score(truth, p),
+        "log_loss": log_loss(test[1], p),
+        "above_limit": divergence(limit, p[: len(limit)]),
+        "auc": roc_auc_score(test[1], p),
         "calibration_slope": slope,
         "fit_cpu_s": fitted - started,
         "predict_cpu_s": predicted - fitted,
@@ -159,24 +194,26 @@ def measured(
 
 
 def summary(rows: pd.DataFrame) -> str:
-    """Mean log-loss by size, and the paired difference to what there was before."""
-    keyed = rows.set_index(["contender", "n", "seed"])["log_loss"].unstack("contender")
-    lines = []
+    """By size: what is left to the limit, and the paired difference of log-losses to ours."""
+    sizes = sorted(rows["n"].unique())
+    lines = ["| | " + " | ".join(f"{n:,}" for n in sizes) + " |", "|---" * (len(sizes) + 1) + "|"]
     for name in CONTENDERS:
-        cells = []
-        for _, by_seed in keyed.groupby("n"):
-            if name not in by_seed or by_seed[name].isna().all():
-                cells.append("")
-                continue
-            difference = (by_seed[name] - by_seed[COMPARED_WITH]).dropna() * 1000
-            error = difference.std(ddof=1) / np.sqrt(len(difference)) if len(difference) > 1 else np.nan
-            spread = "" if name == COMPARED_WITH or np.isnan(error) else f" ± {error:.1f}"
-            cells.append(f"{by_seed[name].mean():.4f} ({difference.mean():+.1f}{spread})")
+        cells = [cell(rows[rows["n"] == n].set_index("seed"), name) for n in sizes]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    sizes = keyed.index.get_level_values("n").unique()
-    counts = [rows[rows["n"] == n]["seed"].nunique() for n in sizes]
-    head = "| | " + " | ".join(f"{n:,} ({k} draws)" for n, k in zip(sizes, counts, strict=True)) + " |"
-    return "\n".join([head, "|---" * (len(sizes) + 1) + "|", *lines])
+    return "\n".join(lines)
+
+
+def cell(of_size: pd.DataFrame, name: str) -> str:
+    """Thousandths above the limit, and in brackets above ours with the standard error over draws."""
+    own = of_size[of_size["contender"] == name]
+    if own.empty:
+        return ""
+    above = f"{own['above_limit'].mean() * 1000:.1f}"
+    if name == OURS:
+        return f"**{above}** ({own['log_loss'].mean():.4f}; {len(own)} draws)"
+    difference = (own["log_loss"] - of_size[of_size["contender"] == OURS]["log_loss"]).dropna() * 1000
+    error = difference.std(ddof=1) / np.sqrt(len(difference)) if len(difference) > 1 else np.nan
+    return f"{above} ({difference.mean():+.1f} ± {error:.1f}; {(difference > 0).sum()} of {len(difference)})"
 
 
 def main() -> None:
@@ -184,6 +221,9 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[200, 1000])
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--contenders", nargs="+", choices=list(CONTENDERS), default=list(CONTENDERS))
+    parser.add_argument("--limit", type=Path, default=Path("limit.parquet"), help="Kept here, computed if not there.")
+    parser.add_argument("--limit-patients", type=int, default=4_000)
+    parser.add_argument("--particles", type=int, default=2_000)
     parser.add_argument("--summary", action="store_true")
     parser.add_argument("-o", "--output", type=Path, default=Path("learning_curves.csv"))
     given = parser.parse_args()
@@ -193,15 +233,14 @@ def main() -> None:
         return
     warnings.filterwarnings("ignore")
     done = {(row["contender"], row["n"], row["seed"]) for row in rows}
-    pool, test = patients(max(20_000, int(2.2 * max(given.sizes))), seed=1), patients(60_000, seed=2)
+    others = patients(N_TEST, TEST_SEED)
+    limit, test = limit_of(others.head(given.limit_patients), given.limit, given.particles), encoded(others)
     for n in given.sizes:
         for seed in range(given.seeds):
-            chosen = np.random.default_rng([seed, n]).choice(len(pool[1]), n, replace=False)
-            train = pool[0].iloc[chosen].reset_index(drop=True), pool[1][chosen]
-            for name in given.contenders:
-                if (name, n, seed) in done or (name in NEEDS and find_spec(NEEDS[name]) is None):
-                    continue
-                rows.append({"contender": name, "n": n, "seed": seed, **measured(name, train, test)})
+            wanted = [name for name in given.contenders if (name, n, seed) not in done and is_installed(name)]
+            train = encoded(patients(n, FIRST_TRAINING_SEED + seed)) if wanted else None
+            for name in wanted:
+                rows.append({"contender": name, "n": n, "seed": seed, **measured(name, train, test, limit)})
                 pd.DataFrame(rows).round(6).to_csv(given.output, index=False)
                 print(rows[-1], flush=True)
 

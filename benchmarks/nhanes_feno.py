@@ -13,15 +13,11 @@ from __future__ import annotations
 import argparse
 import time
 import warnings
-from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from learning_curves import CONTENDERS as PEERS
-from learning_curves import NEEDS
+from learning_curves import CONTENDERS, OURS, is_installed
 from scipy.stats import rankdata
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import StratifiedKFold
@@ -30,9 +26,7 @@ import asthma_ml as aml
 from asthma_ml.classifier import encode_features
 from asthma_ml.training import at_least, labelled_patients
 
-OURS, ALONE = "PhenotypeClassifier", "eosinophils alone"
-LEFT_OUT = ("boosted trees, calibrated (before)", "logistic on normal scores, mean")
-CONTENDERS: dict[str, Callable[[int], Any]] = {name: make for name, make in PEERS.items() if name not in LEFT_OUT}
+ALONE = "eosinophils alone"
 N_FOLDS, N_BOOTSTRAP = 5, 500
 COLUMN_MAP = Path(__file__).parent.parent / "examples" / "nhanes.toml"
 
@@ -107,7 +101,7 @@ def main() -> None:
     done = {(row["contender"], row["seed"]) for row in rows}
     for seed in range(given.seeds):
         for name in given.contenders:
-            if (name, seed) in done or (name in NEEDS and find_spec(NEEDS[name]) is None):
+            if (name, seed) in done or not is_installed(name):
                 continue
             p, seconds = out_of_fold(name, X, y, seed)
             rows.append({"contender": name, "seed": seed, "cpu_s": round(seconds, 2), "p": as_text(p)})

@@ -99,7 +99,11 @@ def same_patients(*keys: np.ndarray) -> np.ndarray:
 
 
 def distinct_patients(
-    X: np.ndarray, codes: np.ndarray, weight: np.ndarray, groups: np.ndarray | None = None
+    X: np.ndarray,
+    codes: np.ndarray,
+    weight: np.ndarray,
+    groups: np.ndarray | None = None,
+    reading_order: np.ndarray | None = None,
 ) -> DistinctPatients:
     """Merge the copies of a patient and sort what remains by class and content.
 
@@ -113,6 +117,8 @@ def distinct_patients(
         Positive weights.
     groups : ndarray of shape (n_patients,) or None
         Rows of one group stay together in folds; copies of a patient join their groups.
+    reading_order : ndarray of int of shape (n_features,) or None
+        Columns in the order in which content is read, the same wherever in a table they stand.
 
     Returns
     -------
@@ -125,7 +131,7 @@ def distinct_patients(
     >>> distinct_patients(X, np.array([0, 0, 0]), np.ones(3)).weight.sum()
     np.float64(3.0)
     """
-    content = content_hash(X)
+    content = content_hash(X if reading_order is None else X[:, reading_order])
     order = np.lexsort((content, codes))
     changes = (np.diff(codes[order]) != 0) | (np.diff(content[order]) != 0)
     first = np.flatnonzero(np.r_[True, changes])

@@ -242,7 +242,7 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         self._check_parameters()
         X, codes, weight, grouped = self._check_training_data(X, y, sample_weight, groups)
         self._remember_training_data(X, codes)
-        patients = distinct_patients(X, codes, weight, grouped)
+        patients = distinct_patients(X, codes, weight, grouped, self._reading_order())
         self.n_distinct_patients_ = len(patients.codes)
         start = self._starting_point()
         with threadpool_limits(self.n_threads, user_api="openmp"):
@@ -299,7 +299,7 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
                 f"recalibration needs {self.n_folds} patients or more of each of "
                 f"{', '.join(map(str, self.classes_))} and of no other class"
             )
-        patients = distinct_patients(features, codes, weight)
+        patients = distinct_patients(features, codes, weight, reading_order=self._reading_order())
         now = calibrate(self._margins(patients.X), self.calibration_slope_, self.calibration_intercept_)
         change = fit_calibration(now[None], patients.codes, patients.weight)
         changed = calibrate(now[None], change.slope, change.intercept)
@@ -633,6 +633,14 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         names = getattr(self, "feature_names_in_", np.full(self.n_features_in_, None))
         dictionary = data_dictionary()
         return np.array([name in dictionary and dictionary[name].kind == "category" for name in names])
+
+    def _reading_order(self) -> np.ndarray | None:
+        """Features as the data dictionary lists them, then others by name, so that no table deals folds of its own."""
+        names = getattr(self, "feature_names_in_", None)
+        if names is None:
+            return None
+        place = {name: i for i, name in enumerate(data_dictionary())}
+        return np.array(sorted(range(len(names)), key=lambda i: (place.get(names[i], len(place)), str(names[i]))))
 
     def _starting_point(self) -> StartingPoint | None:
         """What `start_from` knows of the columns at hand."""

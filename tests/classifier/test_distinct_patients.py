@@ -67,3 +67,10 @@ def test_no_group_stands_on_both_sides_of_a_fold(seed):
     folds = patients.folds(3)
     for group in np.unique(patients.groups):
         assert len(set(folds[patients.groups == group])) == 1
+
+
+def test_columns_may_stand_anywhere_where_the_order_to_read_them_in_is_given():
+    X, codes, weight = patients_with_copies(3)
+    shuffled = np.random.default_rng(3).permutation(X.shape[1])
+    there = distinct_patients(X[:, shuffled], codes, weight, reading_order=np.argsort(shuffled))
+    np.testing.assert_array_equal(there.X, distinct_patients(X, codes, weight).X[:, shuffled])

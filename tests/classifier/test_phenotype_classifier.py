@@ -22,7 +22,8 @@ from asthma_ml.prediction.shift import departures, sums_of_table
 from tests.synthetic_patients import fitted_classifier, synthetic_patients
 
 
-# The second has small leaves, so that it grows trees on the tiny tables of the checks.
+# The second has small leaves, so that it grows trees on the tiny tables of the checks. Tables of two classes and of
+# more are among them; the estimator of two classes and that of four is the same.
 @parametrize_with_checks([PhenotypeClassifier(), PhenotypeClassifier(n_trees=5, min_samples_leaf=1, n_folds=2)])
 def test_scikit_learn_finds_nothing_to_object_to(estimator, check):
     check(estimator)
@@ -61,6 +62,14 @@ class TestColumns:
         with pytest.raises(ValueError, match="feature names"):
             model.predict(permuted[X.columns[::-1]])
         np.testing.assert_array_equal(model.predict_proba(model.encode(permuted)), model.predict_proba(X))
+
+    def test_where_a_column_stands_in_the_training_table_deals_no_other_folds(self):
+        """Without trees, who ask the first of two columns that tell as much."""
+        X, y = synthetic_patients(150)
+        X = X.assign(zinc=X["feno_ppb"].to_numpy()[::-1], copper=X["age_years"].to_numpy()[::-1])
+        model, there = (PhenotypeClassifier(min_samples_leaf=150).fit(table, y) for table in (X, X[X.columns[::-1]]))
+        np.testing.assert_allclose(model.calibration_slope_, there.calibration_slope_, rtol=1e-6)
+        np.testing.assert_allclose(model.predict_proba(X), there.predict_proba(X[X.columns[::-1]]), atol=1e-6)
 
     def test_a_test_that_was_not_done_is_no_obstacle(self):
         model, (X, _) = fitted_classifier(), synthetic_patients()
@@ -344,13 +353,16 @@ def test_parameters_out_of_their_range_are_refused_together(parameters, message)
         PhenotypeClassifier(**parameters).fit(*synthetic_patients(60))
 
 
-def test_weights_travel_through_pipelines_and_searches():
-    X, y = np.random.default_rng(0).normal(size=(80, 2)), np.arange(80) % 2
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_weights_travel_through_pipelines_and_searches(n_classes):
+    X, y = np.random.default_rng(0).normal(size=(80, 2)), np.arange(80) % n_classes
     with sklearn.config_context(enable_metadata_routing=True):
         model = PhenotypeClassifier(n_trees=2, n_folds=2)
         model.set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
         search = GridSearchCV(make_pipeline(model), {"phenotypeclassifier__max_depth": [1, 2]}, cv=2)
-        assert search.fit(X, y, sample_weight=np.ones(80)).best_params_
+        weight = np.where(y == 0, 8.0, 1.0)
+        weighed, not_weighed = (search.fit(X, y, sample_weight=w).predict_proba(X)[:, 0] for w in (weight, weight**0))
+    assert weighed.mean() > not_weighed.mean() + 0.1
 
 
 def test_groups_travel_to_the_folds_of_a_search_and_to_those_of_the_classifier():
@@ -389,8 +401,9 @@ def test_it_is_fitted_and_asked_in_other_processes(n_classes):
     np.testing.assert_array_equal(there[1], here.predict_proba(X))
 
 
-def test_column_names_reach_it_through_a_pipeline_that_keeps_tables():
-    X, y = synthetic_patients(120)
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_column_names_reach_it_through_a_pipeline_that_keeps_tables(n_classes):
+    X, y = synthetic_patients(120, n_classes=n_classes)
     numbers = X.select_dtypes("number")
     scaled = make_pipeline(FunctionTransformer(np.round), PhenotypeClassifier(n_trees=3)).set_output(transform="pandas")
     assert scaled.fit(numbers, y)[-1].feature_names_in_.tolist() == numbers.columns.tolist()
