@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from asthma_ml.classifier.linear_margins import LinearMargins
+from asthma_ml.classifier.subgroup_offsets import CHARACTERISTICS, most_numbers
 from asthma_ml.errors import ModelFileError
 from asthma_ml.explanation.compiled_classifier import Background, CompiledClassifier
 from asthma_ml.explanation.pattern_tables import DECISIONS, PATTERNS, Branches, Decisions
@@ -165,37 +166,51 @@ def _numbered(arrays: Mapping[str, np.ndarray], name: str) -> Sequence[np.ndarra
 def _check_places(compiled: CompiledClassifier) -> None:
     """Refuse arrays that do not fit together and places that lie outside: machine code would follow them."""
     linear, branches = compiled.linear, compiled.branches
-    asked = branches.decisions
-    n_features, n_scores, n_branches = len(compiled.feature_names_in_), len(linear.source), len(branches.margin)
-    n_margins, n_decisions = len(linear.base), len(asked.feature)
-    shapes = [
-        (linear.starts, (n_scores + 1,)),
-        (linear.values, linear.knots.shape),
-        (linear.mean, (n_scores,)),
-        (compiled.mean_scores_, (n_scores,)),
-        (compiled.measured_share_, (n_features,)),
-        (linear.direction, (n_scores,)),
-        (linear.covariance, (n_scores, n_scores)),
-        (linear.coefficients, (n_scores, n_margins)),
-        (asked.threshold, (n_decisions,)),
-        (asked.missing_right, (n_decisions,)),
-        (branches.decision, (n_branches, DECISIONS)),
-        (branches.leaf, (n_branches, PATTERNS)),
-        (branches.constant, (n_margins,)),
-    ]
     places = [
-        (linear.source, n_features),
+        (linear.source, len(compiled.feature_names_in_)),
         (linear.starts, len(linear.knots) + 1),
-        (asked.feature, n_features),
-        (branches.decision, n_decisions),
-        (branches.margin, n_margins),
+        (branches.decisions.feature, len(compiled.feature_names_in_)),
+        (branches.decision, len(branches.decisions.feature)),
+        (branches.margin, len(linear.base)),
     ]
     sound = [
-        *(array.shape == shape for array, shape in shapes),
-        *(bool(np.all((array >= 0) & (array < n))) for array, n in places),
+        *(array.shape == shape for array, shape in _shapes(compiled)),
+        *(array.dtype.kind in "iu" and bool(np.all((array >= 0) & (array < n))) for array, n in places),
         bool(np.all(np.diff(linear.starts) > 0) and np.all(np.diff(linear.source) >= 0)),
     ]
     if not all(sound):
         raise ValueError("its arrays do not fit together")
     if compiled.companion_ is not None:
         _check_places(compiled.companion_)
+
+
+def _shapes(compiled: CompiledClassifier) -> Iterator[tuple[np.ndarray, tuple[int, ...]]]:
+    """Arrays, and the shapes that they must have beside each other."""
+    linear, branches, background = compiled.linear, compiled.branches, compiled.background
+    n_features, n_scores, n_margins = len(compiled.feature_names_in_), len(linear.source), len(linear.base)
+    n_branches, n_decisions, n_classes = len(branches.margin), len(branches.decisions.feature), len(compiled.classes_)
+    yield compiled.feature_range_, (2, n_features)
+    yield compiled.feature_importances_, (n_features,)
+    yield compiled.measured_share_, (n_features,)
+    yield compiled.mean_scores_, (n_scores,)
+    yield compiled.conformal_thresholds, (n_classes,)
+    yield compiled.calibration_slope_, (2,)
+    yield compiled.calibration_intercept_, (n_margins,)
+    yield linear.base, (1 if n_classes == 2 else n_classes,)
+    yield linear.starts, (n_scores + 1,)
+    yield linear.values, linear.knots.shape
+    yield linear.mean, (n_scores,)
+    yield linear.direction, (n_scores,)
+    yield linear.covariance, (n_scores, n_scores)
+    yield linear.coefficients, (n_scores, n_margins)
+    yield branches.decisions.threshold, (n_decisions,)
+    yield branches.decisions.missing_right, (n_decisions,)
+    yield branches.decision, (n_branches, DECISIONS)
+    yield branches.right_share, (n_branches, DECISIONS)
+    yield branches.leaf, (n_branches, PATTERNS)
+    yield branches.constant, (n_margins,)
+    yield from ((offsets, (len(CHARACTERISTICS), most_numbers())) for offsets in compiled.subgroup_offsets_)
+    yield from ((grid, (3, grid.shape[-1])) for grid in compiled.venn_abers_grids_)
+    if background is not None:
+        yield background.frequency, (n_branches, PATTERNS)
+        yield background.offset, (n_scores,)

@@ -196,6 +196,11 @@ class TestCompiledPart:
             ("branches/decisions/feature", lambda array: array * 1000),
             ("linear/starts", lambda array: array[::-1]),
             ("linear/mean", lambda array: array[1:]),
+            ("linear/source", lambda array: array.astype(float)),
+            ("branches/right_share", lambda array: array[1:]),
+            ("subgroup_offsets_/1", lambda array: array[:, :2]),
+            ("calibration_intercept_", lambda array: array.repeat(2)),
+            ("conformal_thresholds", lambda array: array[:1]),
         ],
     )
     def test_places_outside_are_refused_before_machine_code_follows_them(self, saved, name, spoil):

@@ -82,8 +82,9 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         Smallest number of patients in a leaf.
     l2_regularization : float, default=1.0
         Penalty on the values of the leaves.
-    linear_penalty : float, default=10.0
-        Penalty on the squared coefficients of the linear part, whose scores have unit variance.
+    linear_penalty : float or None, default=None
+        Penalty on the squared coefficients of the linear part, whose scores have unit variance. With None it is 10
+        from 1,000 patients on and grows to 30 for a third of them or fewer.
     directions : {"biology"} or None, default="biology"
         With ``"biology"`` and the two classes of the mission, a column whose sign biology knows (the data
         dictionary's ``points_to``) can only move the prediction that way.
@@ -171,7 +172,7 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         max_depth: int | None = 3,
         min_samples_leaf: int = 20,
         l2_regularization: float = 1.0,
-        linear_penalty: float = 10.0,
+        linear_penalty: float | None = None,
         directions: str | None = "biology",
         n_folds: int = 5,
         confidence: float = 0.9,
@@ -546,7 +547,7 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
             f'directions={self.directions!r}: allowed are "biology" and None': self.directions not in ("biology", None),
             f"n_folds={self.n_folds!r}: must be at least 2": self.n_folds < 2,
             f"confidence={self.confidence!r}: must lie between 0 and 1": not 0 < self.confidence < 1,
-            f"linear_penalty={self.linear_penalty!r}: must be positive": not self.linear_penalty > 0,
+            f"linear_penalty={self.linear_penalty!r}: must be positive": not _is_positive(self.linear_penalty),
         }
         if found := [text for text, holds in problems.items() if holds]:
             raise UnusableInputError("; ".join(found))
@@ -665,7 +666,8 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         """Ways to fit the linear part; where there is a starting point, the last does without."""
         about = self._is_category(), self._directions()
         scores = LinearPart().fit_scores(patients.X, patients.weight, *about)
-        alone = Regression(patients, scores, scores.completed(patients.X), self.linear_penalty)
+        penalty = _usual_penalty(patients.weight) if self.linear_penalty is None else self.linear_penalty
+        alone = Regression(patients, scores, scores.completed(patients.X), penalty)
         return [alone] if start is None else [*regressions_from(start, patients, *about), alone]
 
     def _best_regression(
@@ -768,6 +770,15 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
 def _usual_learning_rate(weight: np.ndarray) -> float:
     """Share of each tree about which the best of those tried lay, see benchmarks/abstention.md."""
     return float(0.06 * np.cbrt(np.clip(weight.sum() / 2000, 1, 50)))
+
+
+def _usual_penalty(weight: np.ndarray) -> float:
+    """Penalty about which the best of those tried lay, see benchmarks/learning_curves.md."""
+    return float(10 * np.clip(1000 / weight.sum(), 1, 3))
+
+
+def _is_positive(given: float | None) -> bool:
+    return given is None or given > 0
 
 
 def _each_fold_leaves_every_class(folds: np.ndarray, codes: np.ndarray) -> bool:
