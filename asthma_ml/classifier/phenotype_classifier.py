@@ -38,10 +38,8 @@ from asthma_ml.classifier.starting_point import (
     Regression,
     StartingPoint,
     best_of,
-    margins_of_trees,
     regressions_from,
     starting_point,
-    sum_of_trees,
 )
 from asthma_ml.classifier.subgroup_offsets import (
     CHARACTERISTICS,
@@ -50,6 +48,13 @@ from asthma_ml.classifier.subgroup_offsets import (
     strangeness,
     subgroup_numbers,
     total_offsets,
+)
+from asthma_ml.classifier.tree_part import (
+    fit_trees,
+    gain_of_features,
+    margins_of_trees,
+    sum_of_trees,
+    usual_learning_rate,
 )
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.variables import TWO_CLASSES, data_dictionary
@@ -599,26 +604,16 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         return np.asarray(checked)
 
     def _fit_trees(self, X: np.ndarray, codes: np.ndarray, weight: np.ndarray) -> HistGradientBoostingClassifier:
-        trees = HistGradientBoostingClassifier(
-            max_iter=self.n_trees,
-            learning_rate=_usual_learning_rate(weight) if self.learning_rate is None else self.learning_rate,
-            max_depth=self.max_depth,
-            min_samples_leaf=self.min_samples_leaf,
-            l2_regularization=self.l2_regularization,
-            categorical_features=None,
-            monotonic_cst=self._directions(),
-            early_stopping=False,
-            random_state=self.random_state,
-        )
-        X, codes, weights = _unweighted_where_possible(X, codes, weight)
-        return trees.fit(self._without_rare_values(X), codes, sample_weight=weights)
-
-    def _without_rare_values(self, X: np.ndarray) -> np.ndarray:
-        """Hold a column constant that fewer patients have a value in than a leaf needs.
-
-        No tree could ask about it, and one that is empty has no bins, which stops scikit-learn.
-        """
-        return np.where(np.isfinite(X).sum(axis=0) < self.min_samples_leaf, np.float32(0), X)
+        settings = {
+            "max_iter": self.n_trees,
+            "learning_rate": usual_learning_rate(weight) if self.learning_rate is None else self.learning_rate,
+            "max_depth": self.max_depth,
+            "min_samples_leaf": self.min_samples_leaf,
+            "l2_regularization": self.l2_regularization,
+            "monotonic_cst": self._directions(),
+            "random_state": self.random_state,
+        }
+        return fit_trees(X, codes, weight, settings)
 
     def _directions(self) -> list[int] | None:
         """Known signs of the features towards the second class."""
@@ -747,12 +742,8 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         few = slice(None, None, -(-len(patients.X) // _MOST_PATIENTS_FOR_IMPORTANCES))
         X, weight = patients.X[few], patients.weight[few]
         linear = np.average(np.abs(self.linear_.contributions(X)), axis=0, weights=weight)
-        gain = np.zeros(self.n_features_in_)
-        for nodes in (tree.nodes for trees in self.trees_._predictors for tree in trees):
-            asks = nodes["is_leaf"] == 0
-            np.add.at(gain, nodes["feature_idx"][asks], nodes["gain"][asks])
         spread = _margins_of_parts(self.linear_, self.trees_, X).std(axis=1).mean(axis=1)
-        shares = [_shares(linear.sum(axis=1)), _shares(gain)]
+        shares = [_shares(linear.sum(axis=1)), _shares(gain_of_features(self.trees_))]
         return _shares(np.dot(self.calibration_slope_ * spread, shares))
 
     def _set_calibration(self, calibration: LinearCalibration) -> None:
@@ -765,11 +756,6 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
             return np.empty((2, 0, len(self.calibration_intercept_)))
         with threadpool_limits(self.n_threads, user_api="openmp"):
             return _margins_of_parts(self.linear_, self.trees_, X)
-
-
-def _usual_learning_rate(weight: np.ndarray) -> float:
-    """Share of each tree about which the best of those tried lay, see benchmarks/abstention.md."""
-    return float(0.06 * np.cbrt(np.clip(weight.sum() / 2000, 1, 50)))
 
 
 def _usual_penalty(weight: np.ndarray) -> float:
@@ -785,20 +771,6 @@ def _each_fold_leaves_every_class(folds: np.ndarray, codes: np.ndarray) -> bool:
     """Whether what is seen without any one fold still holds all classes."""
     of_class_in_fold = np.array([np.bincount(folds[codes == k], minlength=folds.max() + 1) for k in np.unique(codes)])
     return bool(np.all(of_class_in_fold < of_class_in_fold.sum(axis=1, keepdims=True)))
-
-
-def _unweighted_where_possible(
-    X: np.ndarray, codes: np.ndarray, weight: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Repeat the few patients who stand in a table more than once.
-
-    scikit-learn sorts every feature once for each of 255 bins where there are weights, which takes a
-    hundred times as long as the trees.
-    """
-    if np.all(weight == np.round(weight)) and weight.sum() <= 2 * len(weight):
-        times = weight.astype(int)
-        return X.repeat(times, axis=0), codes.repeat(times), None
-    return X, codes, weight
 
 
 def _unfrozen(model: FrozenEstimator | PhenotypeClassifier | None) -> PhenotypeClassifier | None:

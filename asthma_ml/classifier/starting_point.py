@@ -8,7 +8,6 @@ explained as exactly as any other.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,10 +18,10 @@ from asthma_ml.classifier.calibration import calibrate, fit_calibration, margins
 from asthma_ml.classifier.distinct_patients import DistinctPatients
 from asthma_ml.classifier.linear_part import LinearPart
 from asthma_ml.classifier.regression_towards import regression_towards
+from asthma_ml.classifier.tree_part import margins_of_trees, sum_of_trees, trees_of_other_columns
 
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingClassifier
-    from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
 
     from asthma_ml.classifier.phenotype_classifier import PhenotypeClassifier
 
@@ -101,11 +100,6 @@ class Regression:
         return margins if self.tree_margins is None else margins + share * self.tree_margins[held_out]
 
 
-def margins_of_trees(trees: HistGradientBoostingClassifier, X: np.ndarray) -> np.ndarray:
-    """Margins of shape (n_patients, n_margins); scikit-learn gives one number a patient where there are two classes."""
-    return np.asarray(trees.decision_function(X).reshape(len(X), -1))
-
-
 def starting_point(model: PhenotypeClassifier, feature_names: Sequence[str]) -> StartingPoint:
     """Put what a classifier knows onto other columns.
 
@@ -126,10 +120,7 @@ def starting_point(model: PhenotypeClassifier, feature_names: Sequence[str]) -> 
     of_linear, of_trees = model.calibration_slope_
     linear = model.linear_.moved(place, len(feature_names))
     linear = linear.with_these_coefficients(of_linear * linear.coefficients_, of_linear * linear.base_)
-    trees = deepcopy(model.trees_)
-    trees._n_features = trees.n_features_in_ = len(feature_names)
-    for tree in _trees_of(trees):
-        tree.nodes = _asked_of(tree.nodes, place)
+    trees = trees_of_other_columns(model.trees_, place, len(feature_names))
     seen = np.full((2, len(feature_names)), np.nan, dtype=np.float32)
     seen[:, place[place >= 0]] = model.feature_range_[:, place >= 0]
     return StartingPoint(linear, sum_of_trees([(trees, of_trees, 1.0)]), seen, model.n_patients_)
@@ -180,68 +171,9 @@ def best_of(candidates: Sequence[np.ndarray], patients: DistinctPatients) -> int
     return int(np.argmin(losses + _WORTH_A_STEP * np.arange(len(losses))))
 
 
-def sum_of_trees(
-    parts: Sequence[tuple[HistGradientBoostingClassifier, float, float]],
-) -> HistGradientBoostingClassifier:
-    """Add boosted trees up to boosted trees.
-
-    Parameters
-    ----------
-    parts : sequence of (trees, weight, share)
-        What the margins of each are multiplied with, and how much its gains count beside those of the others.
-        Parts of weight 0 are left out.
-
-    Returns
-    -------
-    HistGradientBoostingClassifier
-        A new one, which lacks what only growing more trees would need.
-    """
-    whole = deepcopy(parts[-1][0])
-    whole._baseline_prediction = sum(weight * trees._baseline_prediction for trees, weight, _ in parts)
-    # Boosted trees without any tree are none.
-    counted = [part for part in parts if part[1] != 0] or parts[-1:]
-    whole._predictors = [
-        [_scaled(tree, weight, share) for tree in stage]
-        for trees, weight, share in counted
-        for stage in trees._predictors
-    ]
-    return whole
-
-
 def _calibrated_loss(margins: np.ndarray, patients: DistinctPatients) -> float:
     calibration = fit_calibration(margins, patients.codes, patients.weight)
     calibrated = calibrate(margins, calibration.slope, calibration.intercept)
     by_class = margins_of_classes(calibrated)
     of_own_class = log_softmax(by_class, axis=1)[np.arange(len(by_class)), patients.codes]
     return -float(patients.weight @ of_own_class)
-
-
-def _trees_of(trees: HistGradientBoostingClassifier) -> list[TreePredictor]:
-    return [tree for stage in trees._predictors for tree in stage]
-
-
-def _scaled(tree: TreePredictor, weight: float, share: float) -> TreePredictor:
-    scaled = deepcopy(tree)
-    scaled.nodes["value"] *= weight
-    scaled.nodes["gain"] *= weight**2 * share
-    return scaled
-
-
-def _asked_of(nodes: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """Nodes of a tree with columns in other places; below a question about a column that is gone, one side is left."""
-    kept: list[np.ndarray] = []
-
-    def keep(number: int) -> int:
-        node = nodes[number].copy()
-        while not node["is_leaf"] and place[node["feature_idx"]] < 0:
-            node = nodes[node["left"] if node["missing_go_to_left"] else node["right"]].copy()
-        own = len(kept)
-        kept.append(node)
-        if not node["is_leaf"]:
-            node["feature_idx"] = place[node["feature_idx"]]
-            node["left"], node["right"] = keep(node["left"]), keep(node["right"])
-            node["count"] = sum(int(kept[node[side]]["count"]) for side in ("left", "right"))
-        return own
-
-    keep(0)
-    return np.array(kept, dtype=nodes.dtype)

@@ -12,7 +12,8 @@ from sklearn.metrics import log_loss
 
 from asthma_ml.classifier import PhenotypeClassifier
 from asthma_ml.classifier.regression_towards import regression_towards
-from asthma_ml.classifier.starting_point import starting_point, sum_of_trees
+from asthma_ml.classifier.starting_point import starting_point
+from asthma_ml.classifier.tree_part import sum_of_trees
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.explanation import compile as compile_classifier
 from asthma_ml.explanation import explain
