@@ -44,7 +44,7 @@ def test_allergic_eosinophilic_asthma_is_called_for_its_markers(told):
 def test_an_ex_smoker_with_infections_is_called_neutrophilic_and_his_exposure_points_the_same_way(told):
     assert told.calls.called[NEUTROPHILIC] == "neutrophilic_th2_low"
     assert told.pushes().iloc[NEUTROPHILIC]["environment"] > 0
-    assert "sputum neutrophils 81.5 %" in told.sentence(NEUTROPHILIC, "short")
+    assert "putum neutrophils 81.5 % of non-squamous cells (+" in told.sentence(NEUTROPHILIC, "long")
     assert "igh inhaled steroid dose goes with lower FeNO" in told.sentence(NEUTROPHILIC)
 
 
