@@ -24,7 +24,7 @@ def nearest_stable(n_patients: int) -> float:
     Returns
     -------
     float
-        Distance [log-odds], ``6.7 * n_patients ** -0.37``; measured from 500 to 27,000 patients and two classes.
+        Distance [log-odds], ``6.7 * n_patients ** -0.37``; measured from 500 to 108,000 patients and two classes.
 
     Examples
     --------
