@@ -38,7 +38,7 @@ def limit_of_neither(table: pd.DataFrame, n_particles: int) -> tuple[np.ndarray,
     """Probability of neither class to the limit, and whom it leaves undecided between the two."""
     limit = bayes_limit(table, n_particles=n_particles, classes=FOUR_CLASSES, progress=True)
     neither = limit[[name for name in FOUR_CLASSES if name not in TWO_CLASSES]].sum(axis=1).to_numpy()
-    two = limit[list(TWO_CLASSES)].to_numpy()
+    two = limit[list(TWO_CLASSES)].to_numpy(copy=True)
     two /= two.sum(axis=1, keepdims=True)
     own = [1 - two[(table[LABEL] == name).to_numpy(), k] for k, name in enumerate(TWO_CLASSES)]
     return neither, undecided(two, conformal_sets(two, conformal_thresholds(own, 0.9)))

@@ -38,6 +38,7 @@ _NOT_WITH_RECALIBRATION = ("groups", "time", "weights", "class_weight", "without
         "train cohort.csv --classes four -o four_classes.aml",
         "train our_patients.csv --start-from shipped -o our_model.aml",
         "train ours.csv --label endotype --levels 'T2=th2_high,nonT2=neutrophilic_th2_low' -o model.aml",
+        "train ours.csv --classes two --levels 'A=th2_high,B=neutrophilic_th2_low,C=mixed_granulocytic' -o model.aml",
         "train ours.csv --label-rule sputum_3_61 --time visit_date -o model.aml",
         "train ours.csv --label feno_ppb --at-least 25 --weights wtmec2yr -o feno.aml",
         "train cohort.csv --groups site --tune --budget 20 -o model.aml",
@@ -52,7 +53,8 @@ _NOT_WITH_RECALIBRATION = ("groups", "time", "weights", "class_weight", "without
     type=click.Choice(list(CLASSES)),
     default="two",
     show_default=True,
-    help="Th2-high against neutrophilic Th2-low, or all four granulocyte classes.",
+    help="Th2-high against neutrophilic Th2-low, or all four granulocyte classes. With 'two', the other two classes, "
+    "where --levels names them, are learned to be recognised, and get no call.",
 )
 @click.option("--without", metavar="COLUMN", multiple=True, help="A column that shall not be a feature; repeatable.")
 @click.option(
@@ -122,7 +124,8 @@ def train_command(
     patients = read_patients(file, columns)
     say_repeated_patients(patients)
     if recalibrated is None:
-        wanted = CLASSES[classes] if levels is None and at_least is None else None
+        by_default = "classes" not in command_given()
+        wanted = None if by_default and (levels is not None or at_least is not None) else CLASSES[classes]
         how |= {"budget": budget if tune else 0, "progress": shows_progress()}
         trained = train_classifier(patients, told_by, wanted, levels=levels, seed=seed, **how)
     else:
@@ -134,10 +137,12 @@ def train_command(
     for line in told(trained.card, trained.patients.left_out):
         say(line)
     if recalibrated is not None:
-        say(f"log-loss of {recalibrated} as it was: {trained.metrics['log_loss_before']:.3f}")
+        before = trained.metrics["log_loss_before"]
+        worse = "; no better now: it may be kept as it was" if trained.metrics["log_loss"] >= before else ""
+        say(f"log-loss of {recalibrated} as it was: {before:.3f}{worse}")
     say("trained on " + ", ".join(f"{n} {name}" for name, n in trained.patients.class_counts.items()))
     for name in ("auc", "balanced_accuracy", "log_loss"):
-        click.echo(f"{name:<18} {trained.metrics[name]:.3f}  (cross-validated, {trained.metrics['folds']} folds)")
+        click.echo(f"{name:<18} {trained.metrics[name]:.3f}  ({how_measured(trained.card)})")
     say(RESEARCH_NOTE)
 
 
@@ -147,12 +152,20 @@ def refuse_contradictions(recalibrated: str | None) -> None:
     if recalibrated is not None and (useless := sorted(given & set(_NOT_WITH_RECALIBRATION))):
         names = ", ".join(f"--{name.replace('_', '-')}" for name in useless)
         raise click.UsageError(f"{names}: of no use to --recalibrate-only, which fits two numbers and nothing else.")
-    if "classes" in given and given & {"levels", "at_least"}:
-        raise click.UsageError("--classes says nothing beside --levels or --at-least, which name the classes.")
+    if {"classes", "at_least"} <= given:
+        raise click.UsageError("--classes says nothing beside --at-least, which names the classes.")
     if {"groups", "time"} <= given:
         raise click.UsageError("--groups and --time exclude each other.")
     if "budget" in given and "tune" not in given:
         raise click.UsageError("--budget goes with --tune.")
+
+
+def how_measured(card: Mapping[str, Any]) -> str:
+    """On whom the metrics of a training were measured, in words."""
+    metrics = card["cross_validated"]
+    if card.get("time") is not None:
+        return f"on {metrics['n_held_out']} later rows, in {metrics['folds']} steps"
+    return f"cross-validated, {metrics['folds']} folds"
 
 
 def told(card: Mapping[str, Any], left_out: Mapping[str, int]) -> Iterator[str]:
@@ -160,12 +173,23 @@ def told(card: Mapping[str, Any], left_out: Mapping[str, int]) -> Iterator[str]:
     for reason, n in left_out.items():
         yield f"left out: {n} rows, {reason}"
     yield from others_called(card.get("other_labels", {}))
+    yield from not_recognised(card, left_out)
     if (start := card.get("start_from")) is not None:
         of_use = "of no use to these patients, not used" if start["penalty"] is None else "used"
         yield f"start from {start.get('model', 'a model')} ({start['n_patients']} patients): {of_use}"
     if (tuned := card.get("tuned")) is not None:
         chosen = ", ".join(f"{name}={value:.3g}" for name, value in tuned["chosen"].items()) or "the usual ones"
         yield f"settings: {chosen}, the best of {len(tuned['settings'])}"
+
+
+def not_recognised(card: Mapping[str, Any], left_out: Mapping[str, int]) -> Iterator[str]:
+    """How to have mixed and paucigranulocytic patients recognised, where a two-class model learned of none."""
+    may_be_some = left_out.get("another label") and "levels" in card and not card.get("recognises_patients_of")
+    if may_be_some and set(card["levels"].values()) == set(TWO_CLASSES):
+        yield (
+            "patients of other labels are not recognised as such; if some are mixed or paucigranulocytic, name them: "
+            "--classes two --levels '...,own text=mixed_granulocytic,own text=paucigranulocytic'"
+        )
 
 
 def others_called(other_labels: Mapping[str, Any]) -> Iterator[str]:

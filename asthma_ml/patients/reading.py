@@ -73,6 +73,8 @@ class PatientTable:
         Which columns of the table each variable was read from, and how.
     layout : str
         How the table was read, in words: encoding, delimiter, decimal sign.
+    decimal_comma : bool
+        Whether a comma inside a number of a text is its decimal sign.
     """
 
     raw: pd.DataFrame
@@ -83,6 +85,7 @@ class PatientTable:
     source: str
     columns: Mapping[str, MappedColumn]
     layout: str = ""
+    decimal_comma: bool = False
 
     def __len__(self) -> int:
         return len(self.raw)
@@ -127,8 +130,9 @@ def read_patients(source: Source, columns: ColumnMap | str | os.PathLike[str] | 
     unread += convert_cells(values, table, matched, column_map, name)
     found = [*table.findings, *findings, *unread]
     read = check_patients(cells, values, found, table, matched)
-    layout = table.layout + (", decimal comma" if has_decimal_comma(column_map, table.decimal_comma) else "")
-    return PatientTable(table.frame, read.values, read.lines, read.problems, read.invalid, name, matched, layout)
+    comma = has_decimal_comma(column_map, table.decimal_comma)
+    layout = table.layout + (", decimal comma" if comma else "")
+    return PatientTable(table.frame, read.values, read.lines, read.problems, read.invalid, name, matched, layout, comma)
 
 
 def read_cells(

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from asthma_ml.patients import PatientTable
 
+_NAMED = 6
+
 SPUTUM = ("sputum_eosinophils_pct", "sputum_neutrophils_pct")
 
 
@@ -147,7 +149,10 @@ def at_least(column: str, cut: float) -> LabelRule:
     """
     variable = data_dictionary().get(column)
     if variable is None or not variable.is_numeric:
-        raise UnusableInputError(f"{column}: no number of the data dictionary, so that nothing can be at least {cut:g}")
+        raise UnusableInputError(
+            f"{column}: no number of the data dictionary, so that nothing can be at least {cut:g}; "
+            "`asthma-ml variables` lists their names, which count here, not those of a file"
+        )
     below, reaches = f"{column}_below_{cut:g}", f"{column}_at_least_{cut:g}"
 
     def classify(table: pd.DataFrame) -> pd.Series[str]:
@@ -233,7 +238,8 @@ def labelled_patients(
     other = (labels.notna() & ~known & ~invalid).to_numpy()
     if not kept.any():
         name = label if isinstance(label, str) else label.name
-        raise UnusableInputError(f"{patients.source}: no usable row has {name} in {', '.join(classes)}")
+        held = "" if isinstance(label, LabelRule) or levels is not None else f"; {_what_it_holds(labels)}"
+        raise UnusableInputError(f"{patients.source}: no usable row has {name} in {', '.join(classes)}{held}")
     features = _features(patients, label, without)
     return LabelledPatients(
         features=patients.values.loc[kept, features].reset_index(drop=True),
@@ -260,11 +266,29 @@ def _labels(
     if levels is None:
         return own
     named = own.isin(list(levels))
-    if not named.any():
-        found = ", ".join(sorted(own.dropna().unique())[:5])
-        raise UnusableInputError(f"{patients.source}: {label} holds none of {', '.join(levels)}; it holds {found}")
+    _refuse_mistyped(patients, label, own, levels)
     reads_like_a_class = own.isin([*classes, *levels.values()])
     return own.map(dict(levels)).where(named, own.mask(reads_like_a_class, own + " (not named)"))
+
+
+def _refuse_mistyped(patients: PatientTable, label: str, own: pd.Series[str], levels: Mapping[str, str]) -> None:
+    """Stop where no level occurs, or one that does not occur differs from a text that does in its capitals alone."""
+    held = set(own.dropna().unique())
+    folded = {text.casefold() for text in held - set(levels)}
+    absent = [text for text in levels if text not in held]
+    if len(absent) == len(levels) or any(text.casefold() in folded for text in absent):
+        raise UnusableInputError(
+            f"{patients.source}: {label} nowhere holds {', '.join(absent)}; it holds {_some(sorted(held))}"
+        )
+
+
+def _what_it_holds(labels: pd.Series[str]) -> str:
+    held = sorted(labels.dropna().unique())
+    return f"it holds {_some(held)}: say with --levels which of them is which class" if held else "it is empty"
+
+
+def _some(texts: Sequence[str]) -> str:
+    return ", ".join(texts[:_NAMED]) + (", ..." if len(texts) > _NAMED else "")
 
 
 def _own_labels(patients: PatientTable, label: str) -> pd.Series[str]:
@@ -280,11 +304,19 @@ def _own_labels(patients: PatientTable, label: str) -> pd.Series[str]:
 def _features(patients: PatientTable, label: str | LabelRule, without: Sequence[str]) -> list[str]:
     """Features of the table that do not tell the answer."""
     found = [name for name in data_dictionary().features if name in patients.values.columns]
-    if unknown := [name for name in without if name not in data_dictionary().features]:
-        raise UnusableInputError(f"{', '.join(unknown)}: no feature of the data dictionary, so it cannot be left out")
+    without = [name for given in without for name in _features_from(patients, given)]
     answers = set(_sources(patients, (label,) if isinstance(label, str) else label.reads))
     # A column map may read the label, and with other levels a feature, from one column under another name.
     return [name for name in found if name not in without and answers.isdisjoint(_sources(patients, (name,)))]
+
+
+def _features_from(patients: PatientTable, name: str) -> list[str]:
+    """A feature by its name, or those that were read from a column of that name."""
+    features = data_dictionary().features
+    found = [name] if name in features else [f for f in features if name in set(_sources(patients, (f,)))]
+    if not found:
+        raise UnusableInputError(f"{name}: no feature of the data dictionary, so it cannot be left out")
+    return found
 
 
 def _sources(patients: PatientTable, names: Sequence[str]) -> Iterator[str]:

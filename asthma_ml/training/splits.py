@@ -150,7 +150,8 @@ def times_of(patients: PatientTable, labelled: LabelledPatients, column: str) ->
     labelled : LabelledPatients
         Its labelled rows.
     column : str
-        Numbers, such as years, or dates as 2024-03-31, with a time of day or without; in UTC where no zone is given.
+        Numbers, such as years, or dates as 2024-03-31 or 31.03.2024; the former with a time of day or without, in UTC
+        where no zone is given.
 
     Returns
     -------
@@ -163,17 +164,46 @@ def times_of(patients: PatientTable, labelled: LabelledPatients, column: str) ->
         If there is no such column, or a row has no time that can be read; its lines are named.
     """
     raw = raw_column(patients, labelled, column, "--time")
-    numbers = pd.to_numeric(raw, errors="coerce")
     # A date that is missing would be a number, and earlier than all others.
-    if is_datetime64_any_dtype(raw) or (numbers.isna().any() and not is_numeric_dtype(raw)):
-        dates = pd.to_datetime(raw, errors="coerce", format="ISO8601", utc=True)
-        numbers = (dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
-    refuse_lines(patients, labelled, numbers.isna(), f"{column}: no number and no date such as 2024-03-31")
-    return numbers.to_numpy(dtype=np.float64)
+    numbers = None if is_datetime64_any_dtype(raw) else numbers_of(patients, raw)
+    if numbers is None or (numbers.isna().any() and not is_numeric_dtype(raw)):
+        iso, with_dots = (
+            pd.to_datetime(raw, errors="coerce", format=form, utc=True) for form in ("ISO8601", "%d.%m.%Y")
+        )
+        numbers = (iso.fillna(with_dots) - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
+    wrong = numbers.isna()
+    refuse_lines(patients, labelled, wrong, f"{column}: no number and no date such as 2024-03-31 or 31.03.2024")
+    return np.asarray(numbers, dtype=np.float64)
+
+
+def numbers_of(patients: PatientTable, column: pd.Series[Any]) -> pd.Series[float]:
+    """Read numbers by the decimal sign of the table; NaN where a cell holds none.
+
+    Parameters
+    ----------
+    patients : PatientTable
+        The table.
+    column : Series of shape (n_rows,)
+        Some rows of one of its columns, as given.
+
+    Returns
+    -------
+    Series of shape (n_rows,)
+        With its index.
+    """
+    from asthma_ml.patients import read_number
+
+    if is_numeric_dtype(column):
+        return column.astype(np.float64)
+    texts = column.astype("str").fillna("")
+    read = {text: read_number(text, patients.decimal_comma).value for text in set(texts)}
+    return texts.map(read).astype("float64")
 
 
 def raw_column(patients: PatientTable, labelled: LabelledPatients, column: str, option: str) -> pd.Series[Any]:
-    """Labelled rows of a column as it stands in the table."""
+    """Labelled rows of a column as it stands in the table, called as there or as the variable read from it."""
+    if column not in patients.raw.columns and column in patients.columns:
+        column = patients.columns[column].sources[0]
     if column not in patients.raw.columns:
         raise UnusableInputError(f"{patients.source}: no column {column}; name one with {option}")
     return patients.raw[column].iloc[labelled.rows]

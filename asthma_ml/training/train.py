@@ -22,6 +22,7 @@ from asthma_ml.training.splits import (
     folds,
     held_together,
     later_folds,
+    numbers_of,
     raw_column,
     refuse_few,
     refuse_lines,
@@ -261,7 +262,7 @@ def weights_of(patients: PatientTable, labelled: LabelledPatients, column: str |
     """Read the weights of the labelled rows, with a mean of 1; None without a column."""
     if column is None:
         return None
-    weight = pd.to_numeric(raw_column(patients, labelled, column, "--weights"), errors="coerce")
+    weight = numbers_of(patients, raw_column(patients, labelled, column, "--weights"))
     refuse_lines(patients, labelled, ~(weight >= 0) | np.isinf(weight), f"{column}: no weight of 0 or more")
     if not weight.sum() > 0:
         raise UnusableInputError(f"{patients.source}: {column} is 0 in every labelled row")
