@@ -24,7 +24,7 @@ import asthma_ml
 from asthma_ml.classifier import PhenotypeClassifier, first_names
 from asthma_ml.compiled_files import COMPILED, compiled_member, load_compiled_member
 from asthma_ml.errors import ModelFileError, UnusableInputError
-from asthma_ml.explanation.compiled_classifier import compile_shallow, with_background
+from asthma_ml.explanation.compiled_classifier import Background, compile_shallow, with_background
 from asthma_ml.model_archive import (
     FORMAT,
     FORMAT_VERSION,
@@ -93,7 +93,7 @@ def save_model(
     model: PhenotypeClassifier,
     path: str | os.PathLike[str],
     card: Mapping[str, Any] | None = None,
-    background: pd.DataFrame | None = None,
+    background: pd.DataFrame | Background | None = None,
 ) -> None:
     """Write a fitted classifier, whole or not at all.
 
@@ -106,7 +106,7 @@ def save_model(
     card : mapping of str, default=None
         What the card shall also say, such as metrics, seed and checksum of the training data; must fit
         into JSON. ``intended_use`` replaces the text that stands there otherwise.
-    background : DataFrame of shape (n_background, n_columns), default=None
+    background : DataFrame of shape (n_background, n_columns) or Background, default=None
         Patients against whom `explain` can explain later, such as those who were learned from: what
         `compile` keeps of them is stored.
 
@@ -131,7 +131,7 @@ def save_model_with_card(
     model: PhenotypeClassifier,
     path: str | os.PathLike[str],
     card: Mapping[str, Any] | None = None,
-    background: pd.DataFrame | None = None,
+    background: pd.DataFrame | Background | None = None,
 ) -> Path:
     """Write a fitted classifier and its card beside it, both or neither.
 
@@ -202,7 +202,7 @@ def _checked_archive(
     model: PhenotypeClassifier,
     path: str | os.PathLike[str],
     card: Mapping[str, Any] | None,
-    background: pd.DataFrame | None,
+    background: pd.DataFrame | Background | None,
 ) -> bytes:
     """The bytes of a model file, which have been loaded once already."""
     check_is_fitted(model)
@@ -218,7 +218,9 @@ def _checked_archive(
     return data
 
 
-def _archive(model: PhenotypeClassifier, additions: Mapping[str, Any], background: pd.DataFrame | None) -> bytes:
+def _archive(
+    model: PhenotypeClassifier, additions: Mapping[str, Any], background: pd.DataFrame | Background | None
+) -> bytes:
     """The bytes of a model file."""
     from skops.io import dumps
 
@@ -237,7 +239,7 @@ def _archive(model: PhenotypeClassifier, additions: Mapping[str, Any], backgroun
         raise UnusableInputError(f"card: does not fit into JSON ({error})") from error
 
 
-def _card_of(model: PhenotypeClassifier, background: pd.DataFrame | None) -> dict[str, Any]:
+def _card_of(model: PhenotypeClassifier, background: pd.DataFrame | Background | None) -> dict[str, Any]:
     """What the program itself says of a model."""
     rows = _self_test_rows(model)
     classes = model.classes_.tolist()
@@ -260,8 +262,12 @@ def _card_of(model: PhenotypeClassifier, background: pd.DataFrame | None) -> dic
             "rows": [[None if np.isnan(value) else float(value) for value in row] for row in rows],
             "probabilities": probabilities(model, rows).tolist(),
         },
-        "background": None if background is None else {"n_patients": len(background)},
+        "background": None if background is None else {"n_patients": _n_patients(background)},
     }
+
+
+def _n_patients(background: pd.DataFrame | Background) -> int:
+    return background.n_patients if isinstance(background, Background) else len(background)
 
 
 def _versions() -> dict[str, str]:

@@ -116,7 +116,7 @@ def distinct_patients(
     weight : ndarray of shape (n_patients,)
         Positive weights.
     groups : ndarray of shape (n_patients,) or None
-        Rows of one group stay together in folds; copies of a patient join their groups.
+        Rows of one group stay together in folds; equal rows of different groups are different patients.
     reading_order : ndarray of int of shape (n_features,) or None
         Columns in the order in which content is read, the same wherever in a table they stand.
 
@@ -132,13 +132,19 @@ def distinct_patients(
     np.float64(3.0)
     """
     content = content_hash(X if reading_order is None else X[:, reading_order])
-    order = np.lexsort((content, codes))
-    changes = (np.diff(codes[order]) != 0) | (np.diff(content[order]) != 0)
-    first = np.flatnonzero(np.r_[True, changes])
+    group = np.zeros(len(codes), dtype=np.intp) if groups is None else same_patients(groups)
+    # Groups of equal content stay apart, and neither their names nor the order of the file tell which comes first.
+    order = np.lexsort((group, _content_of_groups(group, content)[group], content, codes))
+    first = np.flatnonzero(np.r_[True, np.any([np.diff(key[order]) != 0 for key in (codes, content, group)], axis=0)])
     kept = order[first]
-    if groups is not None:
-        groups = pd.factorize(same_patients(groups, content)[kept])[0]
-    return DistinctPatients(X[kept], codes[kept], np.add.reduceat(weight[order], first), groups)
+    numbers = None if groups is None else pd.factorize(group[kept])[0]
+    return DistinctPatients(X[kept], codes[kept], np.add.reduceat(weight[order], first), numbers)
+
+
+def _content_of_groups(group: np.ndarray, content: np.ndarray) -> np.ndarray:
+    total = np.zeros(group.max(initial=-1) + 1, dtype=np.uint64)
+    np.add.at(total, group, content)
+    return total
 
 
 def content_hash(X: np.ndarray) -> np.ndarray:

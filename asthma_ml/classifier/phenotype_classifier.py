@@ -33,7 +33,12 @@ from asthma_ml.classifier.distinct_patients import DistinctPatients, distinct_pa
 from asthma_ml.classifier.encoding import align_features, encode_features, refuse_forbidden_features
 from asthma_ml.classifier.linear_margins import LinearMargins
 from asthma_ml.classifier.linear_part import LinearPart
-from asthma_ml.classifier.prediction_sets import conformal_thresholds, recognising_threshold, venn_abers_grid
+from asthma_ml.classifier.prediction_sets import (
+    conformal_thresholds,
+    evenly_weighted,
+    recognising_threshold,
+    venn_abers_grid,
+)
 from asthma_ml.classifier.starting_point import (
     Regression,
     StartingPoint,
@@ -243,8 +248,8 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         groups: ArrayLike | None = None,
-    ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Fit everything; return the class of each distinct patient and the held-out probabilities, if any."""
+    ) -> tuple[DistinctPatients, np.ndarray | None]:
+        """Fit everything; return the distinct patients and their held-out probabilities, if any."""
         self._check_parameters()
         X, codes, weight, grouped = self._check_training_data(X, y, sample_weight, groups)
         self._remember_training_data(X, codes)
@@ -266,7 +271,7 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         self.feature_importances_ = self._importances(patients)
         self.companion_: PhenotypeClassifier | None = None
         self.foreign_threshold_ = np.inf
-        return patients.codes, held_out
+        return patients, held_out
 
     def recalibrate(self, X: ArrayLike | pd.DataFrame, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit calibration, prediction sets and intervals anew to other patients; both parts stay as they are.
@@ -317,7 +322,13 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
             self.companion_._remember_scores(patients)
         return self
 
-    def fit_companion(self, X: ArrayLike | pd.DataFrame, y: ArrayLike) -> Self:
+    def fit_companion(
+        self,
+        X: ArrayLike | pd.DataFrame,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Learn to recognise patients of classes that this classifier does not name.
 
         Parameters
@@ -326,6 +337,8 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
             Features as in `fit`, of patients of the classes of this classifier and of others.
         y : array-like of shape (n_patients,)
             Their classes.
+        sample_weight, groups : array-like of shape (n_patients,), default=None
+            As in `fit`.
 
         Returns
         -------
@@ -351,14 +364,15 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         if theirs is not None and set(theirs.classes_) != set(np.unique(np.asarray(y))):
             theirs = None
         companion = clone(self).set_params(n_trees=_TREES_OF_A_COMPANION, start_from=theirs)
-        codes, held_out = companion._fit(X, y)
+        patients, held_out = companion._fit(X, y, sample_weight, groups)
         if not set(self.classes_) < set(companion.classes_):
             raise UnusableInputError("a companion needs patients of every class of the classifier, and of others")
         self.companion_ = companion
         is_foreign = foreign_to(self.classes_, companion.classes_)
-        self.foreign_threshold_ = (
-            0.5 if held_out is None else recognising_threshold(held_out[:, is_foreign].sum(axis=1), is_foreign[codes])
-        )
+        self.foreign_threshold_ = 0.5
+        if held_out is not None:
+            probability = held_out[:, is_foreign].sum(axis=1)
+            self.foreign_threshold_ = recognising_threshold(probability, is_foreign[patients.codes], patients.weight)
         return self
 
     def predict_foreign_proba(self, X: ArrayLike | pd.DataFrame) -> np.ndarray:
@@ -550,7 +564,7 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
     def _check_parameters(self) -> None:
         problems = {
             f'directions={self.directions!r}: allowed are "biology" and None': self.directions not in ("biology", None),
-            f"n_folds={self.n_folds!r}: must be at least 2": self.n_folds < 2,
+            f"n_folds={self.n_folds!r}: must be a whole number of at least 2": not _is_whole(self.n_folds, 2),
             f"confidence={self.confidence!r}: must lie between 0 and 1": not 0 < self.confidence < 1,
             f"linear_penalty={self.linear_penalty!r}: must be positive": not _is_positive(self.linear_penalty),
         }
@@ -581,6 +595,8 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         of_class = compute_class_weight(
             self.class_weight, classes=self.classes_, y=labels[counts], sample_weight=weight[counts]
         )
+        if not np.all(of_class > 0):
+            raise UnusableInputError(f"class_weight={self.class_weight!r}: every class needs a weight above 0")
         return features[counts], codes, weight[counts] * of_class[codes], grouped
 
     def _remember_training_data(self, X: np.ndarray, codes: np.ndarray) -> None:
@@ -723,10 +739,13 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         of_class = [patients.codes == k for k in range(n_classes)]
         strange, subgroups = strangeness(probability), self._subgroups(patients.X)
         self.subgroup_offsets_ = [
-            fit_offsets(strange[own, k], subgroups[own], self.confidence) for k, own in enumerate(of_class)
+            fit_offsets(strange[own, k], subgroups[own], self.confidence, patients.weight[own])
+            for k, own in enumerate(of_class)
         ]
         self.conformal_scores_ = [
-            np.sort(expit(strange[own, k] - total_offsets(self.subgroup_offsets_[k], subgroups[own])))
+            evenly_weighted(
+                expit(strange[own, k] - total_offsets(self.subgroup_offsets_[k], subgroups[own])), patients.weight[own]
+            )
             for k, own in enumerate(of_class)
         ]
         self.venn_abers_grids_ = [
@@ -761,6 +780,10 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
 def _usual_penalty(weight: np.ndarray) -> float:
     """Penalty about which the best of those tried lay, see benchmarks/learning_curves.md."""
     return float(10 * np.clip(1000 / weight.sum(), 1, 3))
+
+
+def _is_whole(given: object, least: int) -> bool:
+    return isinstance(given, (int, np.integer)) and bool(given >= least)
 
 
 def _is_positive(given: float | None) -> bool:

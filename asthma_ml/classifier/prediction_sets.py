@@ -63,7 +63,37 @@ def conformal_sets(probability: np.ndarray, thresholds: np.ndarray) -> np.ndarra
     return np.asarray(1.0 - probability <= thresholds)
 
 
-def recognising_threshold(probability: np.ndarray, is_foreign: np.ndarray) -> float:
+def evenly_weighted(scores: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Find as many scores of equal weight as say the same as weighted ones.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_patients,)
+        Scores.
+    weight : ndarray of shape (n_patients,)
+        Positive weights; only their ratios count.
+
+    Returns
+    -------
+    ndarray of shape (n_patients,)
+        Sorted; the scores themselves where all weights are the same. Copies weigh more but make no more patients.
+
+    Examples
+    --------
+    >>> evenly_weighted(np.array([0.3, 0.1, 0.2]), np.ones(3)).tolist()
+    [0.1, 0.2, 0.3]
+    >>> evenly_weighted(np.array([0.3, 0.1]), np.array([3.0, 1.0])).tolist()
+    [0.1, 0.3]
+    """
+    order = np.argsort(scores, kind="stable")
+    if len(scores) == 0 or np.ptp(weight) == 0:
+        return np.asarray(scores[order])
+    reached = np.cumsum(weight[order]) / weight.sum()
+    middles = (np.arange(len(scores)) + 0.5) / len(scores)
+    return np.asarray(scores[order][np.minimum(np.searchsorted(reached, middles), len(scores) - 1)])
+
+
+def recognising_threshold(probability: np.ndarray, is_foreign: np.ndarray, weight: np.ndarray | None = None) -> float:
     """Find from which probability of being foreign on a patient is taken for foreign.
 
     Parameters
@@ -72,6 +102,8 @@ def recognising_threshold(probability: np.ndarray, is_foreign: np.ndarray) -> fl
         Held-out probability of being foreign.
     is_foreign : ndarray of bool of shape (n_patients,)
         Who is.
+    weight : ndarray of shape (n_patients,), default=None
+        Weights; all the same by default.
 
     Returns
     -------
@@ -84,9 +116,10 @@ def recognising_threshold(probability: np.ndarray, is_foreign: np.ndarray) -> fl
     >>> recognising_threshold(np.array([0.9, 0.8, 0.7, 0.6, 0.3, 0.1]), np.array([1, 1, 1, 1, 0, 0], dtype=bool))
     0.7
     """
-    strangeness = 1.0 - probability[is_foreign]
+    weight = np.ones(len(probability)) if weight is None else weight
+    strangeness = evenly_weighted(1.0 - probability[is_foreign], weight[is_foreign])
     enough = 1.0 - float(conformal_thresholds([strangeness], SHARE_RECOGNISED)[0])
-    return round(max(enough, float(is_foreign.mean())), 12)
+    return round(max(enough, float(np.average(is_foreign, weights=weight))), 12)
 
 
 def venn_abers_grid(probability: np.ndarray, is_class: np.ndarray, weight: np.ndarray) -> np.ndarray:

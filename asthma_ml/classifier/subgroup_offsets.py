@@ -67,7 +67,7 @@ def strangeness(probability: np.ndarray) -> np.ndarray:
     return np.asarray(logit(np.clip(1.0 - probability, _LEAST, 1.0 - _LEAST)))
 
 
-def fit_offsets(strange: np.ndarray, subgroups: np.ndarray, confidence: float) -> np.ndarray:
+def fit_offsets(strange: np.ndarray, subgroups: np.ndarray, confidence: float, weight: np.ndarray) -> np.ndarray:
     """Find by how much the strangeness of each subgroup of one class exceeds that of the others.
 
     Parameters
@@ -78,6 +78,8 @@ def fit_offsets(strange: np.ndarray, subgroups: np.ndarray, confidence: float) -
         From `subgroup_numbers`.
     confidence : float
         Quantile that shall be the same in every subgroup.
+    weight : ndarray of shape (n_patients,)
+        Positive weights; only their ratios count.
 
     Returns
     -------
@@ -98,12 +100,18 @@ def fit_offsets(strange: np.ndarray, subgroups: np.ndarray, confidence: float) -
         if len(strange) > len(rows := np.flatnonzero(column == number)) >= FEWEST_OF_A_SUBGROUP
     ]
     for _ in range(_SWEEPS):
-        usual = np.quantile(left, confidence) if len(left) else 0.0
+        usual = _quantile(left, confidence, weight) if len(left) else 0.0
         for i, number, rows in members:
-            change = np.quantile(left[rows], confidence) - usual
+            change = _quantile(left[rows], confidence, weight[rows]) - usual
             offsets[i, number] += change
             left[rows] -= change
     return offsets
+
+
+def _quantile(values: np.ndarray, confidence: float, weight: np.ndarray) -> float:
+    if np.ptp(weight) == 0:
+        return float(np.quantile(values, confidence))
+    return float(np.quantile(values, confidence, weights=weight, method="inverted_cdf"))
 
 
 def total_offsets(offsets: np.ndarray, subgroups: np.ndarray) -> np.ndarray:

@@ -25,6 +25,8 @@ def parsed_levels(_context: click.Context, _parameter: click.Parameter, value: s
         return None
     pairs = [text.partition("=") for text in value.split(",")]
     levels = {own.strip(): (name if equals else own).strip() for own, equals, name in pairs}
+    if len(levels) < len(pairs):
+        raise click.BadParameter(f"{value!r}: the same text stands there twice.")
     if len(set(levels.values())) < 2 or not all(levels) or not all(levels.values()) or "|" in value:
         raise click.BadParameter(
             f"{value!r}: give two classes or more, such as 'T2=th2_high,nonT2=neutrophilic_th2_low'."

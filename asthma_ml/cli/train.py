@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,9 +24,14 @@ from asthma_ml.cli.options import (
 from asthma_ml.cli.validate import say_repeated_patients
 from asthma_ml.variables import FOUR_CLASSES, TWO_CLASSES
 
+if TYPE_CHECKING:
+    from asthma_ml.explanation.compiled_classifier import Background
+
 CLASSES = {"two": TWO_CLASSES, "four": FOUR_CLASSES}
 SHIPPED = "shipped"
 USUAL_BUDGET = 12
+
+SAME_PATIENTS = "warning: it was trained on these very patients, so that the metrics are far too good"
 
 _NOT_WITH_RECALIBRATION = ("groups", "time", "weights", "class_weight", "without", "start_from", "tune", "classes")
 
@@ -72,7 +77,8 @@ _NOT_WITH_RECALIBRATION = ("groups", "time", "weights", "class_weight", "without
 @click.option(
     "--start-from",
     metavar="shipped|MODEL",
-    help="Start from what a model of the same classes knows, as far as held-out patients say. For few patients.",
+    help="Start from what a model of the same classes knows of other patients, as far as held-out patients say. "
+    "For few patients, none of whom it was trained on.",
 )
 @click.option("--tune", is_flag=True, help="Choose the settings of the classifier; metrics are nested.")
 @click.option(
@@ -87,7 +93,8 @@ _NOT_WITH_RECALIBRATION = ("groups", "time", "weights", "class_weight", "without
     "recalibrated",
     metavar="MODEL",
     type=click.Path(dir_okay=False),
-    help="Keep what MODEL has learned and fit only its calibration to these patients; a hundred or so suffice.",
+    help="Keep what MODEL has learned and fit only its calibration to these patients, none of whom it was trained on; "
+    "a hundred or so suffice.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of model and folds.")
 @output_option(MODEL_SUFFIXES, required=True, text="Model file, .aml; its card is written beside it.")
@@ -131,12 +138,13 @@ def train_command(
     else:
         trained = recalibrate_classifier(load_model(recalibrated), patients, told_by, levels=levels, seed=seed)
     # Against the patients that were learned from it can be explained later; a hundred of a hospital are too few.
-    background = trained.patients.features if recalibrated is None else None
+    background = trained.patients.features if recalibrated is None else stored_background(recalibrated)
     card = {**trained.card, "command": command_given()}
     save_model_with_card(trained.model, output, card=card, background=background)
     for line in told(trained.card, trained.patients.left_out):
         say(line)
     if recalibrated is not None:
+        warn_of_the_same_patients(recalibrated, trained.card)
         before = trained.metrics["log_loss_before"]
         worse = "; no better now: it may be kept as it was" if trained.metrics["log_loss"] >= before else ""
         say(f"log-loss of {recalibrated} as it was: {before:.3f}{worse}")
@@ -144,6 +152,21 @@ def train_command(
     for name in ("auc", "balanced_accuracy", "log_loss"):
         click.echo(f"{name:<18} {trained.metrics[name]:.3f}  ({how_measured(trained.card)})")
     say(RESEARCH_NOTE)
+
+
+def warn_of_the_same_patients(model: str, card: Mapping[str, Any]) -> None:
+    """Say so where a model is recalibrated on the patients that it was trained on."""
+    from asthma_ml.model_archive import read_card
+
+    if read_card(model).get("training_data_sha256") == card["training_data_sha256"]:
+        say(SAME_PATIENTS)
+
+
+def stored_background(path: str) -> Background | None:
+    """The patients that a model file can be explained against, who stay when it is recalibrated."""
+    from asthma_ml.compiled_files import load_predictor
+
+    return getattr(load_predictor(path), "background", None)
 
 
 def refuse_contradictions(recalibrated: str | None) -> None:
@@ -172,11 +195,15 @@ def told(card: Mapping[str, Any], left_out: Mapping[str, int]) -> Iterator[str]:
     """Lines about rows that were left out, about the starting point and about the settings."""
     for reason, n in left_out.items():
         yield f"left out: {n} rows, {reason}"
+    for name in card.get("classes_without_patients", ()):
+        yield f"no patient is {name}: the model does not know that class"
     yield from others_called(card.get("other_labels", {}))
     yield from not_recognised(card, left_out)
     if (start := card.get("start_from")) is not None:
         of_use = "of no use to these patients, not used" if start["penalty"] is None else "used"
         yield f"start from {start.get('model', 'a model')} ({start['n_patients']} patients): {of_use}"
+        if start.get("training_data_sha256") == card["training_data_sha256"]:
+            yield SAME_PATIENTS
     if (tuned := card.get("tuned")) is not None:
         chosen = ", ".join(f"{name}={value:.3g}" for name, value in tuned["chosen"].items()) or "the usual ones"
         yield f"settings: {chosen}, the best of {len(tuned['settings'])}"

@@ -319,10 +319,10 @@ def compile(  # noqa: A001 - the name of what it does; nobody wants the builtin 
     return with_background(compiled, background)
 
 
-def with_background(compiled: CompiledClassifier, background: pd.DataFrame | None) -> CompiledClassifier:
-    """Store patients for interventional explanations, if there are any."""
-    if background is None:
-        return compiled
+def with_background(compiled: CompiledClassifier, background: pd.DataFrame | Background | None) -> CompiledClassifier:
+    """Store patients for interventional explanations, if there are any; those of another calibration as they are."""
+    if background is None or isinstance(background, Background):
+        return replace(compiled, background=background)
     return replace(compiled, background=compiled.background_of(compiled.encode(background).to_numpy()))
 
 

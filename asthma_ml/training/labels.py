@@ -6,7 +6,7 @@ What a rule reads can no longer be a feature: the classifier would only find the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -76,6 +76,8 @@ class LabelledPatients:
         The same columns of the valid rows with another label.
     other_labels : Series of shape (n_others,)
         Those labels.
+    other_rows : ndarray of shape (n_others,)
+        Places of those rows in the table.
     said : Mapping of str to object
         How the labels came about, for the model's card.
     """
@@ -86,12 +88,55 @@ class LabelledPatients:
     rows: NDArray[np.intp]
     other_features: pd.DataFrame
     other_labels: pd.Series[str]
+    other_rows: NDArray[np.intp]
     said: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def class_counts(self) -> dict[str, int]:
         """Patients per class."""
         return {str(name): int(n) for name, n in self.labels.value_counts().items()}
+
+    def chosen(self, counts: NDArray[np.bool_], reason: str) -> LabelledPatients:
+        """Keep some of the rows that can be learned from.
+
+        Parameters
+        ----------
+        counts : ndarray of bool of shape (n_patients,)
+            Which.
+        reason : str
+            Why the others are left out.
+
+        Returns
+        -------
+        LabelledPatients
+            The others are counted among those left out.
+        """
+        if counts.all():
+            return self
+        left_out = {**self.left_out, reason: int((~counts).sum())}
+        features, labels = self.features[counts].reset_index(drop=True), self.labels[counts].reset_index(drop=True)
+        return replace(self, features=features, labels=labels, rows=self.rows[counts], left_out=left_out)
+
+    def with_others(self, names: Sequence[str]) -> LabelledPatients:
+        """Add the rows whose label is one of some other classes.
+
+        Parameters
+        ----------
+        names : sequence of str
+            The other classes.
+
+        Returns
+        -------
+        LabelledPatients
+            All of them as rows that can be learned from.
+        """
+        of_them = self.other_labels.isin(list(names))
+        return replace(
+            self,
+            features=pd.concat([self.features, self.other_features[of_them]], ignore_index=True),
+            labels=pd.concat([self.labels, self.other_labels[of_them]], ignore_index=True),
+            rows=np.concatenate([self.rows, self.other_rows[of_them.to_numpy()]]),
+        )
 
 
 def sputum_rule(eosinophils: float, neutrophils: float, source: str) -> LabelRule:
@@ -248,6 +293,7 @@ def labelled_patients(
         rows=np.flatnonzero(kept),
         other_features=patients.values.loc[other, features].reset_index(drop=True),
         other_labels=labels[other].reset_index(drop=True),
+        other_rows=np.flatnonzero(other),
         said=dict(_said(label, levels, without)),
     )
 
@@ -262,7 +308,7 @@ def _labels(
                 f"{patients.source}: no column {' and no '.join(absent)}, which {label.name} reads"
             )
         return label.classify(patients.values)
-    own = _own_labels(patients, label)
+    own = _own_labels(patients, label, own_words=levels is not None)
     if levels is None:
         return own
     named = own.isin(list(levels))
@@ -291,9 +337,9 @@ def _some(texts: Sequence[str]) -> str:
     return ", ".join(texts[:_NAMED]) + (", ..." if len(texts) > _NAMED else "")
 
 
-def _own_labels(patients: PatientTable, label: str) -> pd.Series[str]:
-    """The column as it stands, from the checked values where the dictionary knows it."""
-    if label == LABEL and LABEL in patients.values.columns:
+def _own_labels(patients: PatientTable, label: str, own_words: bool) -> pd.Series[str]:
+    """The column as it stands, from the checked values where the dictionary knows it and it has no words of its own."""
+    if label == LABEL and LABEL in patients.values.columns and not own_words:
         return patients.values[LABEL]
     if label not in patients.raw.columns:
         raise UnusableInputError(f"{patients.source}: no column {label}; name the column of the label with --label")

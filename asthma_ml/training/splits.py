@@ -50,13 +50,23 @@ def held_together(patients: PatientTable, labelled: LabelledPatients, groups: st
     from asthma_ml.classifier import encode_features
     from asthma_ml.classifier.distinct_patients import content_hash, same_patients
 
-    keys = [content_hash(encode_features(labelled.features).to_numpy())]
+    features = encode_features(labelled.features)
+    keys = [content_hash(features.to_numpy()) if _tells_patients_apart(features) else np.arange(len(features))]
     if ID in patients.values:
         keys.append(_present(patients.values[ID].iloc[labelled.rows]))
     if groups is not None:
         keys.append(_present(raw_column(patients, labelled, groups, "--groups")))
     together = same_patients(*keys)
     return together if len(np.unique(together)) < len(together) else None
+
+
+def _tells_patients_apart(features: pd.DataFrame) -> bool:
+    """Whether equal rows are the same patient: not where few coarse columns make that a coincidence.
+
+    Fewer than one pair of patients would agree by chance, were the columns independent.
+    """
+    agree = [float((features[name].value_counts(normalize=True, dropna=False) ** 2).sum()) for name in features]
+    return float(np.prod(agree)) * len(features) ** 2 / 2 < 1
 
 
 def folds(labelled: LabelledPatients, together: NDArray[Any] | None, seed: int, fewest: int = N_FOLDS) -> Folds:
@@ -224,6 +234,16 @@ def refuse_few(labelled: LabelledPatients, fewest: int) -> None:
     if len(counts) < 2 or min(counts.values()) < fewest:
         found = ", ".join(f"{name} {n}" for name, n in counts.items())
         raise UnusableInputError(f"this needs two classes with {fewest} patients each or more; found {found}")
+
+
+def refuse_few_groups(labelled: LabelledPatients, together: NDArray[Any] | None, fewest: int) -> None:
+    """Stop where a class stands in too few groups to be held out again among those learned from."""
+    if together is None:
+        return
+    n_groups = {name: len(np.unique(together[labelled.labels == name])) for name in labelled.class_counts}
+    if min(n_groups.values()) < fewest:
+        found = ", ".join(f"{name} {n}" for name, n in n_groups.items())
+        raise UnusableInputError(f"--tune needs each class in {fewest} groups or more; found {found}")
 
 
 def _present(texts: pd.Series[Any]) -> NDArray[Any]:

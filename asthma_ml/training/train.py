@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from tqdm import tqdm
 
 from asthma_ml.errors import UnusableInputError
@@ -25,6 +24,7 @@ from asthma_ml.training.splits import (
     numbers_of,
     raw_column,
     refuse_few,
+    refuse_few_groups,
     refuse_lines,
     times_of,
 )
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from asthma_ml.patients import PatientTable
 
 SHIPPED = "shipped"
+_FINGERPRINT = "training_data_sha256"
 _FEWEST_TO_TUNE = 3 * N_FOLDS
 
 
@@ -146,19 +147,21 @@ def train_classifier(
     _refuse_leaks(patients)
     wanted = default_classes(label, levels) if classes is None else classes
     labelled = labelled_patients(patients, label, wanted, levels=levels, without=without)
+    if (weight := weights_of(patients, labelled, weights)) is not None:
+        labelled = labelled.chosen(weight > 0, "weight 0")
     _refuse_unmeasured(patients, labelled)
-    task = _Task(labelled, held_together(patients, labelled, groups), weights_of(patients, labelled, weights))
+    task = _task(patients, labelled, groups, weights)
     dealt = _dealt(patients, task, groups, time, seed)
     start, origin = starting_model(start_from, labelled)
     with tqdm(total=_n_steps(dealt, budget), unit="fit", desc="train", disable=not progress) as bar:
-        estimator = _estimator(labelled, start, class_weight, budget, seed, bar.update)
+        estimator = _estimator(labelled, task.together, start, class_weight, budget, seed, bar.update)
         metrics = _held_out_metrics(estimator, task, dealt, bar.update)
         found = task.fit(estimator)
         bar.update()
     model = getattr(found, "best_estimator_", found)
     # What a search routes is no part of what was learned, and a model file does not take it.
     vars(model).pop("_metadata_request", None)
-    recognised = _fit_companion(model, labelled)
+    recognised = _fit_companion(model, patients, labelled, groups, weights)
     others = calls_by_label(model, labelled.other_features, labelled.other_labels)
     # A model file holds one model, not the one it started from as well.
     for fitted in filter(None, (model, model.companion_)):
@@ -169,6 +172,7 @@ def train_classifier(
         "weights": weights,
         "other_labels": others,
         "recognises_patients_of": recognised,
+        "classes_without_patients": [name for name in wanted if name not in labelled.class_counts],
         **({} if origin is None else {"start_from": {**origin, "penalty": model.start_penalty_}}),
         **({} if found is model else {"tuned": _said_of_search(found)}),
     }
@@ -224,15 +228,24 @@ def recalibrate_classifier(
     return TrainedClassifier(model, labelled, metrics, card)
 
 
-def _fit_companion(model: PhenotypeClassifier, labelled: LabelledPatients) -> list[str]:
+def _task(patients: PatientTable, labelled: LabelledPatients, groups: str | None, weights: str | None) -> _Task:
+    return _Task(labelled, held_together(patients, labelled, groups), weights_of(patients, labelled, weights))
+
+
+def _fit_companion(
+    model: PhenotypeClassifier,
+    patients: PatientTable,
+    labelled: LabelledPatients,
+    groups: str | None,
+    weights: str | None,
+) -> list[str]:
     """Teach the model the granulocyte classes that it does not name and enough patients have; returns them."""
     counts = labelled.other_labels.value_counts()
     foreign = [name for name in FOUR_CLASSES if counts.get(name, 0) >= 2 * N_FOLDS]
     if not foreign or not set(labelled.class_counts) <= set(FOUR_CLASSES):
         return []
-    of_them = labelled.other_labels.isin(foreign)
-    features = pd.concat([labelled.features, labelled.other_features[of_them]], ignore_index=True)
-    model.fit_companion(features, pd.concat([labelled.labels, labelled.other_labels[of_them]]).to_numpy())
+    everybody = _task(patients, labelled.with_others(foreign), groups, weights)
+    model.fit_companion(everybody.labelled.features, everybody.y, everybody.weight, everybody.together)
     return foreign
 
 
@@ -297,10 +310,18 @@ def starting_model(
     else:
         path = Path(shipped_model_path() if str(given) == SHIPPED else given)
         model = load_model(path)
-        origin = {"model": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+        origin = {"model": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), **_learned_from(path)}
     if model.companion_ is not None and set(model.companion_.classes_) == set(labelled.class_counts):
         model = model.companion_
     return model, {**origin, "n_patients": int(model.n_patients_)}
+
+
+def _learned_from(path: Path) -> dict[str, Any]:
+    """What the card of a model says of the patients that it was trained on."""
+    from asthma_ml.model_archive import read_card
+
+    said = read_card(path).get(_FINGERPRINT)
+    return {} if said is None else {_FINGERPRINT: said}
 
 
 def _n_steps(dealt: Folds, budget: int) -> int:
@@ -312,6 +333,7 @@ def _n_steps(dealt: Folds, budget: int) -> int:
 
 def _estimator(
     labelled: LabelledPatients,
+    together: NDArray[Any] | None,
     start: PhenotypeClassifier | None,
     class_weight: Mapping[str, float] | str | None,
     budget: int,
@@ -322,13 +344,14 @@ def _estimator(
     from sklearn.frozen import FrozenEstimator
 
     from asthma_ml.classifier import PhenotypeClassifier
-    from asthma_ml.training.tuning import search
+    from asthma_ml.training.tuning import N_INNER_FOLDS, search
 
     frozen = None if start is None else FrozenEstimator(start)
     model = PhenotypeClassifier(random_state=seed, class_weight=class_weight, start_from=frozen)
     if budget <= 1:
         return model
     refuse_few(labelled, _FEWEST_TO_TUNE)
+    refuse_few_groups(labelled, together, N_INNER_FOLDS + 1)
     return search(model, sorted(labelled.class_counts), budget, seed, tick)
 
 
@@ -383,6 +406,6 @@ def _card(
         "left_out": dict(labelled.left_out),
         "seed": seed,
         "training_table": Path(patients.source).name,
-        "training_data_sha256": hashlib.sha256(learned_from.encode()).hexdigest(),
+        _FINGERPRINT: hashlib.sha256(learned_from.encode()).hexdigest(),
         "cross_validated": dict(metrics),
     }

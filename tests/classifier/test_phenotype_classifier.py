@@ -131,6 +131,14 @@ class TestGroups:
         again = sklearn.clone(model).fit(X.iloc[order], y[order], groups=np.array([f"site {g}" for g in groups[order]]))
         np.testing.assert_array_equal(again.predict_proba(X), first.predict_proba(X))
 
+    def test_equal_rows_of_different_sites_do_not_join_the_sites(self):
+        """Of one coarse column, patients of every site have equal rows."""
+        rng = np.random.default_rng(0)
+        feno = pd.DataFrame({"feno_ppb": rng.integers(5, 60, 300).astype(float)})
+        y = np.where(feno["feno_ppb"] + rng.normal(0, 15, 300) > 30, "th2_high", "neutrophilic_th2_low")
+        model = PhenotypeClassifier(n_trees=5).fit(feno, y, groups=rng.integers(0, 8, 300))
+        assert model.is_calibrated_
+
     def test_one_group_leaves_nobody_to_calibrate_on(self):
         X, y = synthetic_patients(100)
         assert not PhenotypeClassifier(n_trees=2).fit(X, y, groups=np.zeros(100)).is_calibrated_
@@ -253,6 +261,16 @@ class TestCompanion:
         recognised = alone.predict_foreign_proba(fresh) >= alone.foreign_threshold_
         assert recognised[~np.isin(y, alone.classes_)].mean() == pytest.approx(0.6, abs=0.1)
 
+    def test_it_holds_groups_out_together_and_weighs_patients_as_the_classifier_does(self):
+        groups, weight = np.arange(800) // 4, np.where(self.X["sex"] == "male", 3.0, 1.0)
+        model = PhenotypeClassifier(n_trees=5).fit(self.X[self.two], self.y[self.two])
+        companion = copy.deepcopy(model).fit_companion(self.X, self.y, weight, groups).companion_
+        alone = sklearn.clone(model).fit(self.X, self.y, weight, groups)
+        np.testing.assert_array_equal(companion.calibration_slope_, alone.calibration_slope_)
+        np.testing.assert_array_equal(companion.linear_.coefficients_, alone.linear_.coefficients_)
+        without = copy.deepcopy(model).fit_companion(self.X, self.y).companion_
+        assert not np.array_equal(companion.calibration_slope_, without.calibration_slope_)
+
     def test_fitting_again_forgets_it(self):
         model = PhenotypeClassifier(n_trees=2).fit(self.X[self.two], self.y[self.two]).fit_companion(self.X, self.y)
         assert model.fit(self.X[self.two], self.y[self.two]).companion_ is None
@@ -291,6 +309,21 @@ class TestTrust:
         sets = model.predict_set(X)
         for k, name in enumerate(model.classes_):
             assert sets[y == name, k].mean() == pytest.approx(0.9, abs=0.04)
+
+    def test_sets_hold_the_class_of_nine_in_ten_of_whom_the_weights_stand_for(self):
+        """One patient in seven of a survey stands for six times as many, whose FeNO says little."""
+
+        def survey(n, seed):
+            rng = np.random.default_rng(seed)
+            hard, th2 = rng.random(n) < 0.15, rng.random(n) < 0.5
+            feno = np.exp(3.3 + np.where(hard, 0.1, 1.0) * (2 * th2 - 1) + 0.5 * rng.normal(size=n))
+            return pd.DataFrame({"feno_ppb": feno}), np.where(th2, "th2_high", "neutrophilic_th2_low"), hard
+
+        X, y, hard = survey(3000, seed=1)
+        model = PhenotypeClassifier(n_trees=20).fit(X, y, sample_weight=np.where(hard, 6.0, 0.2))
+        X, y, hard = survey(20_000, seed=2)
+        held = model.predict_set(X)[np.arange(len(y)), (y == model.classes_[1]).astype(int)]
+        assert np.average(held, weights=np.where(hard, 6.0, 0.2)) == pytest.approx(0.9, abs=0.04)
 
     def test_of_fresh_patients_given_70_percent_70_percent_are(self):
         model = PhenotypeClassifier(n_trees=40).fit(*synthetic_patients(2000, seed=1))
@@ -346,6 +379,8 @@ class TestTrust:
         ({"directions": "up"}, "directions='up': allowed are \"biology\" and None"),
         ({"linear_penalty": 0.0}, "linear_penalty=0.0: must be positive"),
         ({"n_folds": 1, "confidence": 1.0}, "n_folds=1.*; confidence=1.0"),
+        ({"n_folds": 2.5}, "n_folds=2.5: must be a whole number"),
+        ({"class_weight": {"th2_high": 0.0, "neutrophilic_th2_low": 1.0}}, "every class needs a weight above 0"),
     ],
 )
 def test_parameters_out_of_their_range_are_refused_together(parameters, message):

@@ -54,7 +54,7 @@ def smokers(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def covered(strange: np.ndarray, subgroups: np.ndarray, seen: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    offsets = fit_offsets(*seen, 0.9)
+    offsets = fit_offsets(*seen, 0.9, np.ones(len(seen[0])))
     scores = 1 / (1 + np.exp(-(seen[0] - total_offsets(offsets, seen[1]))))
     thresholds = thresholds_of_patients(conformal_thresholds([scores], 0.9), [offsets], subgroups)
     return conformal_sets(1 / (1 + np.exp(strange))[:, None], thresholds)[:, 0]
@@ -70,7 +70,7 @@ def test_sets_of_smokers_hold_the_truth_as_often_as_promised():
 
 def test_few_smokers_are_compared_with_everybody():
     seen = smokers(1500, seed=0)
-    assert fit_offsets(*seen, 0.9)[SMOKING, 3] == 0
+    assert fit_offsets(*seen, 0.9, np.ones(len(seen[0])))[SMOKING, 3] == 0
 
 
 @settings(max_examples=20, deadline=None)
@@ -79,7 +79,7 @@ def test_held_out_patients_of_every_subgroup_are_covered_alike(seed, confidence)
     rng = np.random.default_rng(seed)
     subgroups = rng.integers(1, 3, (2000, len(CHARACTERISTICS)))
     strange = rng.normal(subgroups @ rng.normal(size=len(CHARACTERISTICS)), 1.0)
-    left = strange - total_offsets(fit_offsets(strange, subgroups, confidence), subgroups)
+    left = strange - total_offsets(fit_offsets(strange, subgroups, confidence, np.ones(len(strange))), subgroups)
     threshold = np.quantile(left, confidence)
     for column in subgroups.T:
         for number in (1, 2):

@@ -13,6 +13,8 @@ from click.testing import Result
 
 from asthma_ml import training
 from asthma_ml.cli import label_options
+from asthma_ml.compiled_files import load_compiled
+from asthma_ml.persistence import load_model
 
 
 def test_training_counts_what_it_leaves_out_and_reports_metrics(
@@ -168,7 +170,8 @@ def test_a_cut_of_a_marker_is_a_task_as_well(clinic: Path, tmp_path: Path, run: 
         (("--budget", "5"), "--budget goes with --tune"),
         (("--levels", "T2=th2_high"), "give two classes or more"),
         (("--levels", "a=b|c,d=e"), "give two classes or more"),
-        (("--levels", "a=b,c=d", "--classes", "four"), "--classes says nothing beside --levels"),
+        (("--levels", "a=b,c=d,a=d"), "the same text stands there twice"),
+        (("--label", "feno_ppb", "--at-least", "25", "--classes", "four"), "--classes says nothing beside --at-least"),
         (("--recalibrate-only", "m.aml", "--start-from", "shipped", "--tune"), "--start-from, --tune: of no use"),
         (("--start-from", "nowhere.aml"), "nowhere.aml"),
         (("--label-rule", "sputum_9_9"), "sputum_3_61"),
@@ -185,3 +188,92 @@ def test_options_that_mean_nothing_together_are_refused(
 
 def test_the_command_line_offers_the_rules_that_there_are() -> None:
     assert tuple(training.LABEL_RULES) == label_options.LABEL_RULES
+
+
+def in_own_words(clinic: Path, n_sites: int = 3) -> pd.DataFrame:
+    """A hospital's table: its own words for the four classes, weights with a decimal comma, dates with dots."""
+    cohort = pd.read_csv(clinic / "cohort.csv", dtype=str)
+    words = {
+        "th2_high": "T2",
+        "neutrophilic_th2_low": "nonT2",
+        "mixed_granulocytic": "mixed",
+        "paucigranulocytic": "pauci",
+    }
+    days = pd.Series(pd.date_range("2021-01-01", periods=len(cohort)).strftime("%d.%m.%Y"))
+    ward = [f"ward {i % n_sites}" for i in range(len(cohort))]
+    own = cohort.assign(endotype=cohort["phenotype"].map(words), Gewicht="1,5", Datum=days, Station=ward)
+    return own.drop(columns="phenotype")
+
+
+TWO_OF_THEM = "T2=th2_high,nonT2=neutrophilic_th2_low"
+
+
+def test_other_classes_in_own_words_are_recognised_where_they_are_named(
+    clinic: Path, tmp_path: Path, run: Callable[..., Result]
+) -> None:
+    in_own_words(clinic).to_csv(tmp_path / "own.csv", index=False)
+    call = ("train", tmp_path / "own.csv", "--label", "endotype", "-o", tmp_path / "m.aml")
+    unnamed = run(*call, "--levels", TWO_OF_THEM)
+    assert unnamed.exit_code == 0, unnamed.stderr
+    assert "patients of other labels are not recognised as such" in unnamed.stderr
+    assert load_model(tmp_path / "m.aml").companion_ is None
+    others = "mixed=mixed_granulocytic,pauci=paucigranulocytic"
+    named = run(*call, "--levels", f"{TWO_OF_THEM},{others}", "--classes", "two")
+    assert named.exit_code == 0, named.stderr
+    assert "not recognised" not in named.stderr
+    assert load_model(tmp_path / "m.aml").foreign_classes == ("mixed_granulocytic", "paucigranulocytic")
+
+
+def test_a_label_in_own_words_is_read_under_the_usual_name_too(
+    clinic: Path, tmp_path: Path, run: Callable[..., Result]
+) -> None:
+    in_own_words(clinic).rename(columns={"endotype": "phenotype"}).to_csv(tmp_path / "own.csv", index=False)
+    result = run("train", tmp_path / "own.csv", "--levels", TWO_OF_THEM, "-o", tmp_path / "m.aml")
+    assert result.exit_code == 0, result.stderr
+
+
+def test_forgotten_and_mistyped_words_are_told_with_what_the_column_holds(
+    clinic: Path, tmp_path: Path, run: Callable[..., Result]
+) -> None:
+    in_own_words(clinic).to_csv(tmp_path / "own.csv", index=False)
+    call = ("train", tmp_path / "own.csv", "--label", "endotype", "-o", tmp_path / "m.aml")
+    assert "it holds T2, mixed, nonT2, pauci: say with --levels which" in run(*call).stderr
+    mistyped = run(*call, "--levels", TWO_OF_THEM.replace("T2=th2_high", "t2=th2_high", 1)).stderr
+    assert "endotype nowhere holds t2; it holds T2, mixed, nonT2, pauci" in mistyped
+
+
+def test_classes_that_nobody_has_are_told(clinic: Path, tmp_path: Path, run: Callable[..., Result]) -> None:
+    cohort = pd.read_csv(clinic / "cohort.csv", dtype=str)
+    cohort[cohort["phenotype"] != "mixed_granulocytic"].to_csv(tmp_path / "three.csv", index=False)
+    result = run("train", tmp_path / "three.csv", "--classes", "four", "-o", tmp_path / "m.aml")
+    assert "no patient is mixed_granulocytic: the model does not know that class" in result.stderr
+
+
+def test_weights_and_dates_are_read_as_the_hospital_writes_them(
+    clinic: Path, tmp_path: Path, run: Callable[..., Result]
+) -> None:
+    own = in_own_words(clinic)
+    own.to_csv(tmp_path / "own.csv", index=False, sep=";")
+    call = ("train", tmp_path / "own.csv", "--label", "endotype", "--levels", TWO_OF_THEM, "-o", tmp_path / "m.aml")
+    result = run(*call, "--weights", "Gewicht", "--time", "Datum", "--without", "feno_ppb")
+    assert result.exit_code == 0, result.stderr
+    assert re.search(r"auc .*\(on \d+ later rows, in \d steps\)", result.stdout)
+
+
+def test_a_model_recalibrated_or_started_on_the_patients_it_was_trained_on_says_so_and_keeps_its_background(
+    clinic: Path, tmp_path: Path, run: Callable[..., Result]
+) -> None:
+    call = ("train", clinic / "cohort.csv", "-o")
+    assert "these very patients" not in run(*call, tmp_path / "m.aml").stderr
+    for option in ("--recalibrate-only", "--start-from"):
+        result = run(*call, tmp_path / "again.aml", option, tmp_path / "m.aml")
+        assert "it was trained on these very patients" in result.stderr
+        assert load_compiled(tmp_path / "again.aml").background is not None
+
+
+def test_too_few_groups_to_tune_are_told(clinic: Path, tmp_path: Path, run: Callable[..., Result]) -> None:
+    in_own_words(clinic, n_sites=2).to_csv(tmp_path / "own.csv", index=False)
+    call = ("train", tmp_path / "own.csv", "--label", "endotype", "--levels", TWO_OF_THEM, "-o", tmp_path / "m.aml")
+    result = run(*call, "--groups", "Station", "--tune", "--budget", "2")
+    assert result.exit_code == 2
+    assert "--tune needs each class in 4 groups or more; found" in result.stderr

@@ -51,7 +51,7 @@ def test_years_are_times_as_well_and_what_is_neither_is_named_by_line(observed: 
     labelled = labelled_patients(patients)
     assert set(times_of(patients, labelled, "year")) <= set(range(2010, 2021))
     years.loc[labelled.rows[0], "year"] = "spring"
-    with pytest.raises(UnusableInputError, match=r"no date such as 2024-03-31 in \d+ labelled rows"):
+    with pytest.raises(UnusableInputError, match=r"no date such as 2024-03-31 or 31.03.2024 in \d+ labelled rows"):
         times_of(read_patients(years), labelled, "year")
     with pytest.raises(UnusableInputError, match="no column ward"):
         times_of(patients, labelled, "ward")

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from asthma_ml.classifier import PhenotypeClassifier
 from asthma_ml.cohort import generate_cohort
 from asthma_ml.cohort.presets import preset_named
 from asthma_ml.errors import UnusableInputError
@@ -66,6 +67,20 @@ def test_a_hospital_s_own_label_column_will_do(observed: pd.DataFrame) -> None:
     pd.testing.assert_series_equal(
         labelled.labels, labelled_patients(read_patients(observed)).labels, check_names=False, check_dtype=False
     )
+
+
+def test_what_recognises_other_classes_never_sees_a_patient_on_both_sides_of_a_fold(monkeypatch) -> None:
+    """Each patient comes four times; weights of 0 count for nobody."""
+    visits = generate_cohort(n_patients=80, seed=12).observed.loc[lambda table: table.index.repeat(4)]
+    visits = visits.assign(weight=np.where(np.arange(len(visits)) % 4, 2.0, 0.0))
+    given: dict[str, np.ndarray] = {}
+    monkeypatch.setattr(
+        PhenotypeClassifier, "fit_companion", lambda model, X, y, weight, groups: given.update(w=weight, g=groups, y=y)
+    )
+    trained = train_classifier(read_patients(visits.reset_index(drop=True)), weights="weight")
+    assert trained.patients.left_out["weight 0"] == len(trained.patients.labels) / 3
+    assert len(given["y"]) == len(given["w"]) == len(given["g"]) > len(trained.patients.labels)
+    assert len(np.unique(given["g"])) <= 80
 
 
 def test_four_classes_can_be_told_apart(observed: pd.DataFrame) -> None:
@@ -136,6 +151,11 @@ def test_a_patient_who_stands_there_twice_is_never_learned_from_and_measured_on(
     visits["age_years"] = visits["age_years"].clip(20, 80) + np.repeat([0, 1, 2, 3], len(once))
     for repeated in (exact, visits):
         assert train_classifier(read_patients(repeated)).metrics["auc"] < 0.6
+
+
+def test_equal_rows_of_one_coarse_column_are_no_sign_of_the_same_patient(observed: pd.DataFrame) -> None:
+    few_columns = observed[["site", "feno_ppb", "phenotype"]].assign(feno_ppb=lambda table: table["feno_ppb"].round(-1))
+    assert train_classifier(read_patients(few_columns), groups="site").metrics["folds"] > 2
 
 
 def test_groups_stay_together_in_folds() -> None:
@@ -223,7 +243,7 @@ class TestFewPatients:
         four = labelled_patients(read_patients(generate_cohort(n_patients=50, seed=32).observed), classes=FOUR_CLASSES)
         model, said = starting_model("shipped", four)
         assert set(model.classes_) == set(FOUR_CLASSES)
-        assert said["n_patients"] == 50_000
+        assert said["n_patients"] == 200_000
 
     def test_other_classes_have_nowhere_to_start(self, few: pd.DataFrame) -> None:
         with pytest.raises(UnusableInputError, match="start_from: tells neutrophilic_th2_low, th2_high apart"):
