@@ -91,6 +91,29 @@ class TestColumns:
         assert table.columns[:5].tolist() == ["note", "patient_id", "FeNO", "eos", "true_drive"]
         assert table["FeNO"].tolist() == ["<5", "42"]
 
+    @pytest.mark.parametrize(
+        "labels",
+        [
+            pd.Index([7, 3, 3], name=None),
+            pd.Index(["b", "a", "c"], name="bed"),
+            pd.MultiIndex.from_tuples([("A", 1), ("A", 2), ("B", 1)], names=["site", "visit"]),
+        ],
+        ids=["numbers", "named", "several levels"],
+    )
+    def test_rows_of_a_data_frame_keep_their_labels(self, labels):
+        patients = clinic(3)
+        labelled = predict_table(fitted_classifier(), patients.set_axis(labels))
+        expected = predict_table(fitted_classifier(), patients)
+        pd.testing.assert_frame_equal(labelled, expected.set_axis(labels))
+
+    def test_identifiers_in_the_index_are_read_and_stay_there(self):
+        patients = clinic(3).set_index("patient_id")
+        labelled = predict_table(fitted_classifier(), patients)
+        pd.testing.assert_index_equal(labelled.index, patients.index)
+        assert labelled.columns[: patients.shape[1]].tolist() == patients.columns.tolist()
+        named_twice = patients.assign(patient_id=patients.index)
+        assert "patient_id" in predict_table(fitted_classifier(), named_twice)
+
     def test_the_truth_is_never_used(self):
         patients = clinic()
         with_truth = patients.assign(true_phenotype="th2_high", true_drive=1.0)
