@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from asthma_ml.prediction import STATUSES, calls_by_label, missing_features, pre
 from asthma_ml.variables import FACTORS
 from tests.synthetic_patients import fitted_classifier, synthetic_patients
 
+PAGE = Path(__file__).parents[2] / "docs" / "patients.md"
 CLASSES = ("neutrophilic_th2_low", "th2_high")
 CLEAR_CASE = {
     "patient_id": "007",
@@ -82,6 +84,19 @@ class TestColumns:
         assert predict_table(model, patients).columns.tolist() == expected
         assert predict_table(model, patients, "features").columns.tolist() == expected + of_features
         assert predict_table(model, patients, "none").columns.tolist() == expected[: expected.index("aml_base")]
+
+    def test_the_page_has_a_line_for_each_of_them(self):
+        section = PAGE.read_text(encoding="utf-8").split("## What `predict` appends")[1].split("\n## ")[0]
+        named = re.findall(r"`(aml_\w+)`", " ".join(re.findall(r"^\| (`aml_.*?) \|", section, re.MULTILINE)))
+        model = fitted_classifier()
+        several = {
+            "aml_p_CLASS": [f"aml_p_{name}" for name in model.classes_],
+            "aml_factor_FACTOR": [f"aml_factor_{name}" for name in FACTORS],
+            "aml_shap_COLUMN": [f"aml_shap_{name}" for name in model.feature_names_in_],
+        }
+        expected = [name for each in named for name in several.get(each, [each])]
+        table = predict_table(model, clinic(5), "features")
+        assert [name for name in table if name.startswith("aml_")] == expected
 
     def test_what_was_given_comes_back_untouched_in_its_order(self, tmp_path):
         file = tmp_path / "clinic.csv"
