@@ -8,6 +8,7 @@ which TreeSHAP explains wrongly without a word.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NoReturn
 
 import numpy as np
 import pandas as pd
@@ -17,13 +18,15 @@ from asthma_ml.errors import UnusableInputError
 from asthma_ml.variables import OUTPUT_PREFIX, TRUTH_PREFIX, Variable, data_dictionary
 
 
-def encode_features(table: pd.DataFrame) -> pd.DataFrame:
+def encode_features(table: pd.DataFrame, known: Iterable[str] | None = None) -> pd.DataFrame:
     """Turn every column of a table into 32-bit numbers.
 
     Parameters
     ----------
     table : DataFrame of shape (n_patients, n_features)
         Columns of the data dictionary, categories as text, or any numeric columns.
+    known : iterable of str, default=None
+        Columns of the model that the table is for, to say which text is in others.
 
     Returns
     -------
@@ -53,9 +56,7 @@ def encode_features(table: pd.DataFrame) -> pd.DataFrame:
         except (TypeError, ValueError):
             not_numeric.append(str(name))
     if not_numeric:
-        raise UnusableInputError(
-            f"{first_names(not_numeric)}: text in a column of numbers; give numbers, leave empty what was not measured"
-        )
+        _refuse_text(table, not_numeric, not_numeric if known is None else known)
     # Column by column in memory, as pandas keeps them and trees read them.
     matrix = np.stack(columns) if columns else np.empty(table.shape[::-1], dtype=np.float32)
     return pd.DataFrame(matrix.T, index=table.index, columns=table.columns)
@@ -146,6 +147,20 @@ def refuse_forbidden_features(table: pd.DataFrame) -> None:
                 for name, levels in unknown.items()
             )
         )
+
+
+def _refuse_text(table: pd.DataFrame, not_numeric: Iterable[str], known: Iterable[str]) -> NoReturn:
+    """Say what to do about columns of text: those that are no features are not to be made numbers."""
+    known = set(known)
+    if not known.issuperset(not_numeric):
+        unknown = [str(name) for name in table.columns if str(name) not in known]
+        raise UnusableInputError(
+            f"{first_names(unknown)}: not among the columns of the model; give model.encode(table), which picks its "
+            "columns, or drop them"
+        )
+    raise UnusableInputError(
+        f"{first_names(not_numeric)}: text in a column of numbers; give numbers, leave empty what was not measured"
+    )
 
 
 def _encode_column(name: str, column: pd.Series) -> np.ndarray:

@@ -613,7 +613,8 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         self.mean_scores_ = total / np.maximum(known[scores.source_], 1e-12)
 
     def _check_features(self, X: ArrayLike | pd.DataFrame) -> np.ndarray:
-        encoded = encode_features(X) if isinstance(X, pd.DataFrame) else X
+        known = getattr(self, "feature_names_in_", None)
+        encoded = encode_features(X, known) if isinstance(X, pd.DataFrame) else X
         checked = validate_data(
             self, encoded, dtype=np.float32, ensure_all_finite="allow-nan", ensure_min_samples=0, reset=False
         )

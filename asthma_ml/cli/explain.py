@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import tempfile
-from collections.abc import Iterable
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -31,6 +31,7 @@ from asthma_ml.variables import ID
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
     from asthma_ml.explanation import Explanation
     from asthma_ml.explanation.attribution import Players
@@ -47,6 +48,7 @@ _OVERVIEW, _FINDINGS_DRAWN = "all_patients", 3
         "explain patients.csv --patient P001 --length long",
         "explain patients.csv --patient P001 -o P001.png",
         "explain patients.csv --patient P001 --what-if",
+        "explain visits.csv --patient P001 --line 86",
         "explain patients.csv --all -o explanations",
         "explain patients.csv --all --players factors --background stored --values factors.csv",
         "explain patients.csv --all --interactions interactions.csv",
@@ -54,6 +56,12 @@ _OVERVIEW, _FINDINGS_DRAWN = "all_patients", 3
 )
 @patients_argument
 @click.option("--patient", metavar="ID", help="Explain this patient.")
+@click.option(
+    "--line",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Explain the row on this line of FILE, counted as by validate; with --patient, which visit.",
+)
 @click.option("--all", "everyone", is_flag=True, help="Explain every patient.")
 @model_option
 @columns_option
@@ -106,6 +114,7 @@ def explain_command(
     *,
     file: str,
     patient: str | None,
+    line: int | None,
     everyone: bool,
     model: str | None,
     columns: str | None,
@@ -121,7 +130,8 @@ def explain_command(
 
     Prints some sentences per patient; with -o it draws figures too. Numbers are on the log-odds scale. A folder
     also gets, of all patients, figures of the factors and their interactions, and of each of the three findings
-    that count most.
+    that count most. A figure is named after the patient; where several rows would share that name, the line of
+    FILE follows it: P001-86.png is the row of P001 on line 86.
     With --what-if the model is asked what would change its call, and the causal model what would become of such
     a patient then.
     """
@@ -131,8 +141,8 @@ def explain_command(
     from asthma_ml.prediction import refuse_table_without_features
     from asthma_ml.shipped import shipped_model_path
 
-    if (patient is None) != everyone:
-        raise click.UsageError("name one patient with --patient ID, or all with --all.")
+    if (patient is None and line is None) != everyone:
+        raise click.UsageError("name one patient with --patient ID, --line N or both, or all with --all.")
     _refuse_unwritable(output, everyone=everyone)
     model_path = model or shipped_model_path()
     wanted = {path: table for path, table in ((values, values_table), (interactions, interactions_table)) if path}
@@ -142,18 +152,20 @@ def explain_command(
     classifier = load_predictor(model_path)
     patients = read_patients(file, columns)
     refuse_table_without_features(classifier, patients)
-    rows = _rows(patients, patient)
+    rows = _all_valid(patients) if everyone else [_one_row(patients, patient, line)]
     stand_in = _background(background, columns)
     explanation = explain(classifier, patients.values.iloc[rows].reset_index(drop=True), players, stand_in)
     names = [str(patients.values[ID].iloc[row]) if ID in patients.values else str(patients.lines[row]) for row in rows]
-    sentences = [f"{name}: {explanation.sentence(i, length)}" for i, name in enumerate(names)]
+    lines = [int(patients.lines[row]) for row in rows]
+    told_as = _told_apart(names, lines)
+    sentences = [f"{name}: {explanation.sentence(i, length)}" for i, name in enumerate(told_as)]
     if asks_what_if:
         sentences = [f"{told} {what_if(explanation, i)}" for i, told in enumerate(sentences)]
     tables = {path: table(explanation, names) for path, table in wanted.items()}
     if Path(output).suffix.lower() in FIGURE_SUFFIXES:
         write_figure(explanation.plot(0), output)
     elif output != "-":
-        write_folder(explanation, names, sentences, Path(output))
+        write_folder(explanation, _file_stems(names, lines), sentences, Path(output))
     for path, table in tables.items():
         write_table(table, path)
     click.echo("\n".join(sentences))
@@ -226,12 +238,12 @@ def write_figure(figure: Figure, path: str | Path) -> None:
     write_bytes(drawn.getvalue(), path)
 
 
-def write_folder(explanation: Explanation, names: list[str], sentences: list[str], folder: Path) -> None:
-    """Write one figure per patient and all sentences, or nothing."""
+def write_folder(explanation: Explanation, stems: list[str], sentences: list[str], folder: Path) -> None:
+    """Write one figure per patient, under these names, and all sentences, or nothing."""
     with tempfile.TemporaryDirectory(dir=folder.absolute().parent, prefix=".explanations-") as draft:
         finished = Path(draft, folder.name)
         finished.mkdir()
-        for i, stem in enumerate(_file_stems(names)):
+        for i, stem in enumerate(stems):
             write_figure(explanation.plot(i), finished / f"{stem}.png")
         if len(explanation) > 1:
             write_overview(explanation, finished / _OVERVIEW)
@@ -255,30 +267,79 @@ def write_overview(explanation: Explanation, folder: Path) -> None:
         write_figure(dependence_figure(explanation, str(name)), folder / f"{name}.png")
 
 
-def _file_stems(names: Iterable[str]) -> list[str]:
-    """File names that any system accepts; two patients never share one."""
-    stems: list[str] = []
-    for name in names:
-        stem = re.sub(r"[^\w-]+", "_", name) or "patient"
-        stems.append(stem if stem not in stems else f"{stem}-{len(stems) + 1}")
+def _told_apart(names: list[str], lines: list[int]) -> list[str]:
+    """Names for sentences; where several rows share one, their lines of the file follow."""
+    n_rows = Counter(names)
+    return [f"{name} (line {line})" if n_rows[name] > 1 else name for name, line in zip(names, lines, strict=True)]
+
+
+def _file_stems(names: list[str], lines: list[int]) -> list[str]:
+    """File names that any system accepts; where several rows would share one, their lines of the file follow."""
+    plain = [re.sub(r"[^\w-]+", "_", name) or "patient" for name in names]
+    with_line = [f"{stem}-{line}" for stem, line in zip(plain, lines, strict=True)]
+    stems = plain
+    # A name that a line was added to may be that of another patient, who then gets a line as well.
+    while shared := {stem for stem, n in Counter(map(str.casefold, stems)).items() if n > 1}:
+        stems = [full if stem.casefold() in shared else stem for stem, full in zip(stems, with_line, strict=True)]
     return stems
 
 
-def _rows(patients: PatientTable, patient: str | None) -> list[int]:
-    """Rows to explain: the one that was named, or all that a model can be asked about."""
-    if patient is None:
-        rows = np.flatnonzero(~patients.invalid)
-        if len(rows) < len(patients.invalid):
-            say(f"left out: {len(patients.invalid) - len(rows)} rows with values outside hard limits")
-        return [int(row) for row in rows]
+def _all_valid(patients: PatientTable) -> list[int]:
+    """Rows that a model can be asked about."""
+    rows = np.flatnonzero(~patients.invalid)
+    if len(rows) < len(patients.invalid):
+        say(f"left out: {len(patients.invalid) - len(rows)} rows with values outside hard limits")
+    return [int(row) for row in rows]
+
+
+def _one_row(patients: PatientTable, patient: str | None, line: int | None) -> int:
+    """The row that was named by its patient, its line or both."""
+    rows = np.arange(len(patients.lines)) if patient is None else _rows_of(patients, patient)
+    if line is not None:
+        row = _row_on_line(patients, rows, line, whose="" if patient is None else f" of {ID} {patient}")
+    elif len(rows) == 1:
+        row = int(rows[0])
+    else:
+        raise UnusableInputError(
+            f"{patients.source}: {len(rows)} rows of {ID} {patient}, on {_their_lines(patients, rows)}; "
+            "pick one with --line N"
+        )
+    if patients.invalid[row]:
+        at = f"the row on line {patients.lines[row]}"
+        raise UnusableInputError(f"{patients.source}: {at} breaks a hard limit; see: asthma-ml validate")
+    return row
+
+
+def _rows_of(patients: PatientTable, patient: str) -> NDArray[np.intp]:
+    """Rows of a patient, one or more."""
     if ID not in patients.values:
-        raise UnusableInputError(f"{patients.source}: no column {ID} to find a patient by; map one with --columns")
+        raise UnusableInputError(
+            f"{patients.source}: no column {ID} to find a patient by; "
+            "map one with --columns, or pick a row with --line N"
+        )
     rows = np.flatnonzero(patients.values[ID] == patient)
-    if len(rows) != 1:
-        raise UnusableInputError(f"{patients.source}: {len(rows)} rows with {ID} {patient}; one is needed")
-    if patients.invalid[rows[0]]:
-        raise UnusableInputError(f"{patients.source}: that row breaks a hard limit; see: asthma-ml validate")
-    return [int(rows[0])]
+    if not len(rows):
+        raise UnusableInputError(
+            f"{patients.source}: no row of {ID} {patient}; identifiers are compared as written, 7 is not 007"
+        )
+    return rows
+
+
+def _row_on_line(patients: PatientTable, rows: NDArray[np.intp], line: int, whose: str) -> int:
+    """The one of some rows that begins on a line of the file."""
+    found = rows[patients.lines[rows] == line]
+    if not len(found):
+        raise UnusableInputError(
+            f"{patients.source}: no row{whose} begins on line {line}; name one of {_their_lines(patients, rows)}"
+        )
+    return int(found[0])
+
+
+def _their_lines(patients: PatientTable, rows: NDArray[np.intp]) -> str:
+    from asthma_ml.patients.problems import NAMED_LINES, counted_lines
+
+    lines = patients.lines[rows].tolist()
+    return counted_lines(lines[:NAMED_LINES], len(lines))
 
 
 def _refuse_unwritable(output: str, *, everyone: bool) -> None:

@@ -280,14 +280,15 @@ class CompiledClassifier:
 
 
 def compile(  # noqa: A001 - the name of what it does; nobody wants the builtin here
-    model: PhenotypeClassifier, background: pd.DataFrame | None = None
+    model: PhenotypeClassifier | CompiledClassifier, background: pd.DataFrame | None = None
 ) -> CompiledClassifier:
     """Turn a fitted classifier into arrays that predict and explain by themselves.
 
     Parameters
     ----------
-    model : PhenotypeClassifier
-        Fitted on a table with column names, with trees of at most three questions.
+    model : PhenotypeClassifier or CompiledClassifier
+        Fitted on a table with column names, with trees of at most three questions. One that is compiled already
+        is given another background.
     background : DataFrame of shape (n_background, n_columns), default=None
         Patients for interventional explanations. Only how often they follow each pattern of the trees and
         their mean scores are kept, so that thousands cost nothing when patients are explained.
@@ -311,7 +312,7 @@ def compile(  # noqa: A001 - the name of what it does; nobody wants the builtin 
     >>> compiled.predict_proba(X.head(3)).shape, compiled.background.n_patients == len(X)
     ((3, 2), True)
     """
-    compiled = compile_shallow(model)
+    compiled = model if isinstance(model, CompiledClassifier) else compile_shallow(model)
     if compiled is None:
         raise UnusableInputError(
             "trees of more than three questions in a row cannot be compiled; fit with max_depth=3, or explain by shap"

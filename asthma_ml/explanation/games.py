@@ -139,7 +139,9 @@ def _chosen(compiled: CompiledClassifier, background: pd.DataFrame | str | None)
     if background != "stored":
         raise UnusableInputError(f'background={background!r}: allowed are a table of patients, "stored" and None')
     if compiled.background is None:
-        raise UnusableInputError("the model has no stored background; compile it with one, or give a table of patients")
+        raise UnusableInputError(
+            "the model has no stored background; give a table of patients, or store one: aml.compile(model, X)"
+        )
     return compiled.background
 
 

@@ -17,6 +17,11 @@ from asthma_ml.variables import TRUTH_PREFIX, Variable, data_dictionary
 
 JOINT = "|"
 DECIMAL_SIGNS = (".", ",")
+FLAGS = {"0": 0.0, "no": 0.0, "n": 0.0, "false": 0.0, "1": 1.0, "yes": 1.0, "y": 1.0, "true": 1.0}
+"""What yes and no are called, in canonical spelling."""
+FLAGS_NAMED = ("0", "1", "no", "yes", "false", "true")
+"""Those of them that messages name."""
+
 _MAP_KEYS = ("missing", "ignore", "decimal", "columns")
 _COLUMN_KEYS = ("from", "unit", "with", "levels", "missing")
 
@@ -230,29 +235,34 @@ def _levels(levels: Any, variable: Variable, where: str, faults: list[str]) -> d
         return {}
     if levels and variable.kind in ("id", "group"):
         faults.append(f"{where} is kept verbatim and takes no `levels`")
+        return {}
     bad = [level for level in levels.values() if not _is_level(level, variable)]
     faults += [_unknown(f"{where} level {shown(str(level))}", str(level), _allowed(variable)) for level in bad]
-    return {canonical(str(code)): _level(level) for code, level in levels.items()}
+    return {canonical(str(code)): _level(level, variable) for code, level in levels.items()}
 
 
 def _is_level(level: Any, variable: Variable) -> bool:
     """Whether a level is one of the variable; an empty text means missing."""
     if level == "" or level in variable.levels:
         return True
+    if variable.kind == "flag":
+        return canonical(str(level)) in FLAGS
     number = isinstance(level, int | float) and not isinstance(level, bool)
-    return variable.is_numeric and number and math.isfinite(level) and (variable.kind != "flag" or level in (0, 1))
+    return variable.is_numeric and number and math.isfinite(level)
 
 
-def _level(level: Any) -> Level:
+def _level(level: Any, variable: Variable) -> Level:
+    if variable.kind == "flag":
+        return FLAGS.get(canonical(str(level)))
     if isinstance(level, int | float):
         return float(level)
     return str(level) or None
 
 
 def _allowed(variable: Variable) -> tuple[str, ...]:
-    if variable.levels:
-        return variable.levels
-    return ("0", "1") if variable.kind == "flag" else ("a number",)
+    """What a level may be, as the map writes it."""
+    known = FLAGS_NAMED if variable.kind == "flag" else variable.levels or ("a number without quotes",)
+    return (*known, '"" for missing')
 
 
 def _texts(given: Any, where: str, faults: list[str]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import islice
@@ -17,9 +17,9 @@ from asthma_ml.variables import OUTPUT_PREFIX, TRUTH_PREFIX, data_dictionary
 _NEVER_READ = (TRUTH_PREFIX, OUTPUT_PREFIX)
 # What the columns are called that a conversion takes, LOINC codes among them; `{}` stands for ics or ocs.
 _COMPANION_NAMES = {
-    "leukocytes": ("wbc", "leukocytes", "leucocytes", "white_cell_count", "white_blood_cells", "6690_2"),
-    "height": ("height", "height_cm", "body_height", "body_height_cm", "8302_2"),
-    "drug": ("{}_drug", "{}_name", "{}_product", "{}_molecule", "{}_type"),
+    "leukocytes": ("wbc", "leukocytes", "leucocytes", "white_cell_count", "white_blood_cells", "6690_2", "leukozyten"),
+    "height": ("height", "height_cm", "body_height", "body_height_cm", "8302_2", "groesse", "größe"),
+    "drug": ("{}_drug", "{}_name", "{}_product", "{}_molecule", "{}_type", "{}_wirkstoff"),
 }
 # Comparing a name with all aliases takes a millisecond.
 _MOST_COMPARED = 100
@@ -27,7 +27,7 @@ _ALIKE = 0.8
 _UNIT_IN_NAME = re.compile(r"(.+?)\s*[\(\[]\s*([^()\[\]]+?)\s*[\)\]]\s*", re.DOTALL)
 # Telling a unit from a name takes time that grows with the square of its length.
 _LONGEST_NAME = 200
-_LAST_WORD = re.compile(r"(.+?)[\s_,]+([^\s_,()\[\]]+)\s*", re.DOTALL)
+_BETWEEN_WORDS = re.compile(r"[\s_,]+")
 
 
 def match_columns(
@@ -92,15 +92,16 @@ def variable_called(name: str) -> str | None:
     --------
     >>> variable_called("Age"), variable_called("LOINC:711-2"), variable_called("Eosinophils (10^9/L)")
     ('age_years', 'blood_eosinophils_cells_ul', 'blood_eosinophils_cells_ul')
-    >>> variable_called("IgE ng/mL"), variable_called("IgE peanut")
-    ('total_ige_ku_l', None)
+    >>> variable_called("IgE ng/mL"), variable_called("IgE_ng_mL"), variable_called("IgE peanut")
+    ('total_ige_ku_l', 'total_ige_ku_l', None)
     """
     target = _by_plain_name(name)
-    if target is None and (parts := _split(_UNIT_IN_NAME, name)):
-        target = variable_called(parts[1])
-    elif target is None and (parts := _split(_LAST_WORD, name)):
-        before = _by_plain_name(parts[1])
-        target = before if before and find_unit(parts[2], data_dictionary()[before]) else None
+    if target is None and (parts := _with_brackets(name)):
+        return variable_called(parts[1])
+    for before, unit in [] if target else _last_words(name):
+        meant = _by_plain_name(before)
+        if meant and find_unit(unit, data_dictionary()[meant]):
+            return meant
     return target
 
 
@@ -130,13 +131,23 @@ def unit_in_name(name: str) -> str | None:
 
 def _unit_behind(name: str, target: str) -> str | None:
     """The unit of a variable that stands behind a column name; the variable's own name is no unit."""
-    parts = _split(_UNIT_IN_NAME, name) or (None if _by_plain_name(name) else _split(_LAST_WORD, name))
-    return find_unit(parts[2], data_dictionary()[target]) if parts else None
+    variable = data_dictionary()[target]
+    if parts := _with_brackets(name):
+        return find_unit(parts[2], variable)
+    units = (find_unit(unit, variable) for _, unit in ([] if _by_plain_name(name) else _last_words(name)))
+    return next(filter(None, units), None)
 
 
-def _split(pattern: re.Pattern[str], name: str) -> re.Match[str] | None:
-    """A column name and what stands behind it, by one of two patterns."""
-    return pattern.fullmatch(name) if len(name) <= _LONGEST_NAME else None
+def _last_words(name: str) -> Iterator[tuple[str, str]]:
+    """A column name and what may be a unit behind it: its last word, or its last two as in `eos_G_l` for G/l."""
+    name = name.strip()
+    for gap in [*_BETWEEN_WORDS.finditer(name)][:-3:-1]:
+        yield name[: gap.start()], _BETWEEN_WORDS.sub("/", name[gap.end() :])
+
+
+def _with_brackets(name: str) -> re.Match[str] | None:
+    """A column name and what stands behind it in brackets."""
+    return _UNIT_IN_NAME.fullmatch(name) if len(name) <= _LONGEST_NAME else None
 
 
 def likely_companions(names: Iterable[str], target: str, companion: str) -> list[str]:
@@ -260,7 +271,7 @@ def _without_strange_units(names: Iterable[str]) -> tuple[list[str], list[Findin
     free: list[str] = []
     findings: list[Finding] = []
     for name in names:
-        parts, target = _split(_UNIT_IN_NAME, name), variable_called(name)
+        parts, target = _with_brackets(name), variable_called(name)
         if parts and target and find_unit(parts[2], data_dictionary()[target]) is None:
             message = f"not read: {shown(name)} names no unit of it; state the unit in a column map"
             findings.append(Finding(target, "unit_in_name", "warning", message))

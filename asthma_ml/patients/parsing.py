@@ -13,14 +13,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.patients.column_map import JOINT, MappedColumn, canonical
+from asthma_ml.patients.column_map import FLAGS, FLAGS_NAMED, JOINT, MappedColumn, canonical
 from asthma_ml.patients.problems import Finding, Severity, closest
 from asthma_ml.patients.units import convert
 from asthma_ml.variables import Variable
 
 MISSING_TOKENS = frozenset({"", "na", "n/a", "nan", "null", "."})
 JOIN = "\x1f"
-_FLAGS = {"0": 0.0, "no": 0.0, "n": 0.0, "false": 0.0, "1": 1.0, "yes": 1.0, "y": 1.0, "true": 1.0}
 # Written where nothing was measured; they mean that only where a column map says so.
 LIKELY_CODES = frozenset({"-9", "-99", "-999", "-9999", "999", "9999", "99999"})
 _LIKELY_CODE = "like a code for missing, such as -9 or 999; name it under `missing` in a column map, or check it"
@@ -179,8 +178,8 @@ def read_flag(text: str) -> Reading:
     >>> read_flag("Yes").value
     1.0
     """
-    value = _FLAGS.get(canonical(text))
-    return Reading(value) if value is not None else Reading(None, "flag", "not among 0, 1, no, yes, false, true")
+    value = FLAGS.get(canonical(text))
+    return Reading(value) if value is not None else Reading(None, "flag", f"not among {', '.join(FLAGS_NAMED)}")
 
 
 def read_level(text: str, variable: Variable) -> Reading:

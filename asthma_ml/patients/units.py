@@ -12,6 +12,11 @@ from numpy.typing import NDArray
 from asthma_ml.variables import Variable
 
 _SPELLINGS = str.maketrans({"µ": "u", "μ": "u", "²": "2", "³": "3", "⁹": "^9", "*": "^", "×": "x"})
+# Other words for a unit, German ones among them, as they stand without case and spaces; and endings of a dose.
+_WORDS = {"percent": "%", "pct": "%", "liter": "l", "litre": "l", "liters": "l", "litres": "l", "g/l": "10^9/l"}
+_WORDS |= {"gpt/l": "10^9/l", "/nl": "10^9/l", "tsd/ul": "10^3/ul", "/ul": "cells/ul", "zellen/ul": "cells/ul"}
+_WORDS |= {"u/ml": "iu/ml", "ie/ml": "iu/ml", "%soll": "%predicted", "jahre": "years"}
+_PER_DAY = re.compile(r"(?<=g)/(tag|d)$")
 # A factor nearer to 1 cannot be told from biology by looking at the values.
 _TELLING_FACTOR = 50.0
 # What a value may be in a unit whose conversion takes other columns, so that no factor brings it within our limits.
@@ -185,5 +190,5 @@ def _usual(values: NDArray[np.float64], variable: Variable) -> NDArray[np.bool_]
 def _plain(spelling: str) -> str:
     """Spelling without case, spaces and the several ways to write a power."""
     plain = re.sub(r"\s+", "", spelling.casefold().translate(_SPELLINGS)).replace("mcl", "ul").replace("mcg", "ug")
-    plain = {"percent": "%", "pct": "%", "liter": "l", "litre": "l", "liters": "l", "litres": "l"}.get(plain, plain)
+    plain = _PER_DAY.sub("/day", _WORDS.get(plain, plain))
     return re.sub(r"10e?\^?(\d)/", r"10^\1/", plain).removeprefix("x")

@@ -51,18 +51,20 @@ def predict_table(
     model : Classifier
         Fitted on a table with column names.
     patients : PatientTable or DataFrame of n_patients rows
-        A DataFrame is read by `read_patients` first. Columns of the truth pass through unused.
+        A DataFrame is read by `read_patients` first, an index that has a name as one more column. Columns of the
+        truth pass through unused.
     explain : {"factors", "features", "none"}, default="factors"
         How far predictions are explained.
 
     Returns
     -------
     DataFrame of n_patients rows
-        The columns as given, then ``aml_status``, ``aml_phenotype`` (given only where the status is
-        ``ok``), a probability of each class, the interval ``aml_p_low`` to ``aml_p_high`` of the
-        probability of ``aml_explained_class``, ``aml_prediction_set``, ``aml_adherence_gate`` and
-        ``aml_reasons``. Unless `explain` is ``"none"``, ``aml_base`` and the factors follow, which add
-        up to the log-odds of the probability of ``aml_explained_class``.
+        With the index of a DataFrame that was given. The columns as given, then ``aml_status``,
+        ``aml_phenotype`` (given only where the status is ``ok``), a probability of each class, the interval
+        ``aml_p_low`` to ``aml_p_high`` of the probability of ``aml_explained_class``,
+        ``aml_prediction_set``, ``aml_adherence_gate`` and ``aml_reasons``. Unless `explain` is ``"none"``,
+        ``aml_base`` and the factors follow, which add up to the log-odds of the probability of
+        ``aml_explained_class``.
 
     Raises
     ------
@@ -76,7 +78,15 @@ def predict_table(
     refuse_output_columns(table.raw.columns, table.source)
     refuse_table_without_features(model, table)
     added = predicted_columns(compiled_where_possible(model), table, explain)
-    return pd.concat([table.raw, added.set_axis(table.raw.index)], axis=1)
+    predicted = pd.concat([table.raw, added.set_axis(table.raw.index)], axis=1)
+    return _with_index_of(patients, predicted) if isinstance(patients, pd.DataFrame) else predicted
+
+
+def _with_index_of(given: pd.DataFrame, predicted: pd.DataFrame) -> pd.DataFrame:
+    """The rows under the labels that they were given with; a named index is read as a column and is none here."""
+    name = given.index.name
+    read_as_column = [] if name is None or name in given.columns else [name]
+    return predicted.drop(columns=read_as_column).set_axis(given.index)
 
 
 def predicted_columns(model: Classifier, patients: PatientTable | ReadPatients, explain: Explain) -> pd.DataFrame:

@@ -93,6 +93,19 @@ class TestColumns:
         trees = [m.trees_.decision_function(m.encode(with_blanks).to_numpy()) for m in (fitted, without)]
         np.testing.assert_allclose(*trees, atol=1e-12)
 
+    def test_a_whole_table_is_refused_with_the_columns_that_are_no_features_and_the_way_out(self):
+        model, (X, y) = fitted_classifier(), synthetic_patients()
+        table = X.assign(patient_id="007", true_drive=1.0, phenotype=y)
+        for ask in (model.predict_proba, model.predict, model.assess):
+            with pytest.raises(
+                UnusableInputError,
+                match=r"^patient_id, true_drive, phenotype: not .* model\.encode\(table\), .*drop them",
+            ):
+                ask(table)
+        np.testing.assert_array_equal(model.predict_proba(model.encode(table)), model.predict_proba(X))
+        with pytest.raises(UnusableInputError, match=r"^feno_ppb: text in a column of numbers"):
+            model.predict(X.assign(feno_ppb="high"))
+
     def test_a_model_without_names_says_so(self):
         X, y = np.random.default_rng(0).normal(size=(60, 2)), np.arange(60) % 2
         with pytest.raises(UnusableInputError, match="no column names"):

@@ -55,7 +55,7 @@ def test_all_patients_get_a_folder_with_a_figure_each(
 ) -> None:
     folder = tmp_path / "explanations"
     assert run("explain", few, "--all", "--model", clinic / "model.aml", "-o", folder).exit_code == 0
-    expected = {"A_1.png", "A_1-2.png", "B2.png", "sentences.txt", "all_patients"}
+    expected = {"A_1-2.png", "A_1-3.png", "B2.png", "sentences.txt", "all_patients"}
     assert {path.name for path in folder.iterdir()} == expected
     overview = {path.name for path in (folder / "all_patients").iterdir()}
     assert {"factors.png", "interactions.png"} < overview
@@ -69,6 +69,9 @@ def test_all_patients_get_a_folder_with_a_figure_each(
         (["--patient", "nobody"], "nobody"),
         ([], "--all"),
         (["--patient", "B2", "--all"], "--all"),
+        (["--line", "2", "--all"], "--all"),
+        (["--line", "9"], "no row begins on line 9; name one of lines 2, 3, 4"),
+        (["--patient", "B2", "--line", "2"], "no row of patient_id B2 begins on line 2; name one of line 4"),
         (["--all", "-o", "all.png"], "folder"),
         (["--patient", "B2", "-o", "absent/B2.png"], "make it first"),
         (["--patient", "B2", "-o", "B2.pdf"], "name a .png or .svg file"),
@@ -89,6 +92,52 @@ def test_what_cannot_be_done_is_refused_in_one_line(
     assert len(result.stderr.strip().splitlines()) == 1
     assert expected in result.stderr
     assert [path.name for path in few.parent.iterdir()] == ["patients.csv"]
+
+
+@pytest.fixture
+def visits(clinic: Path, tmp_path: Path) -> Path:
+    """Two visits of one patient, on lines 2 and 5 since a note has a line break, and two others."""
+    cohort = pd.read_csv(clinic / "cohort.csv", dtype=str).head(4)
+    cohort["patient_id"] = ["007", "008", "007", "007-5"]
+    cohort["note"] = ["first", "moved\nhouse", "second", ""]
+    cohort.to_csv(tmp_path / "visits.csv", index=False)
+    return tmp_path / "visits.csv"
+
+
+def test_the_visits_of_a_patient_are_told_by_their_lines(
+    visits: Path, clinic: Path, run: Callable[..., Result]
+) -> None:
+    asked = ["explain", visits, "--model", clinic / "model.aml"]
+    refused = run(*asked, "--patient", "007")
+    assert refused.exit_code == 2
+    assert "2 rows of patient_id 007, on lines 2, 5; pick one with --line N" in refused.stderr
+    first, second = (run(*asked, "--patient", "007", "--line", line).stdout for line in (2, 5))
+    assert first.startswith("007: ")
+    assert first != second == run(*asked, "--line", 5).stdout
+
+
+def test_a_row_is_picked_by_its_line_where_there_are_no_identifiers(
+    few: Path, clinic: Path, run: Callable[..., Result]
+) -> None:
+    table = pd.read_csv(few, dtype=str).drop(columns="patient_id")
+    table.to_csv(few, index=False)
+    asked = ["explain", few, "--model", clinic / "model.aml"]
+    assert run(*asked, "--line", 3).stdout.startswith("3: ")
+    assert "pick a row with --line N" in run(*asked, "--patient", "B2").stderr
+
+
+def test_figures_and_sentences_of_several_visits_carry_their_lines(
+    visits: Path, clinic: Path, tmp_path: Path, run: Callable[..., Result]
+) -> None:
+    folder = tmp_path / "explanations"
+    result = run("explain", visits, "--all", "--model", clinic / "model.aml", "-o", folder)
+    assert result.exit_code == 0, result.stderr
+    # The identifier 007-5 is what the visit of 007 on line 5 would be called.
+    figures = {path.stem for path in folder.glob("*.png")}
+    assert figures == {"007-2", "008", "007-5", "007-5-6"}
+    told = (folder / "sentences.txt").read_text(encoding="utf-8").splitlines()
+    assert [line.split(": ")[0] for line in told] == ["007 (line 2)", "008", "007 (line 5)", "007-5"]
+    assert "P001-86.png is the row of P001 on line 86" in " ".join(run("explain", "--help").stdout.split())
 
 
 def test_it_withholds_the_calls_that_predict_withholds(

@@ -143,8 +143,11 @@ def test_a_stored_background_is_that_table_of_patients_and_comes_back_from_the_f
 
 def test_a_background_that_there_is_not_is_refused():
     X, _ = synthetic_patients(10)
-    with pytest.raises(UnusableInputError, match="no stored background; compile it with one"):
-        explain(fitted_classifier(), X, background="stored")
+    for model in (fitted_classifier(), aml.compile(fitted_classifier())):
+        with pytest.raises(UnusableInputError, match=r"no stored background; .* store one: aml\.compile\(model, X\)"):
+            explain(model, X, background="stored")
+        stored = explain(aml.compile(model, X), X, background="stored")
+        np.testing.assert_array_equal(stored.features, explain(model, X, background=X).features)
     with pytest.raises(UnusableInputError, match="background='everybody': allowed are a table"):
         explain(fitted_classifier(), X, background="everybody")
     with pytest.raises(UnusableInputError, match="a background needs one patient or more"):

@@ -107,14 +107,33 @@ def test_all_faults_of_a_map_are_said_at_once(tmp_path: Path) -> None:
         "[columns.bmi_kg_m2] key `form` is not known; allowed: from,",
         "unit `furlongs` is not known; allowed: cells/uL, 10^9/L",
         "[columns.sex] several source columns need `levels`",
-        "level `curent` is not known; allowed: never, former, current",
+        'level `curent` is not known; allowed: never, former, current, "" for missing',
         "`true_age` holds a simulated truth",
         "[columns.patient_id] is kept verbatim",
-        "[columns.atopy] level `2` is not known; allowed: 0, 1",
-        "[columns.pack_years] level `inf` is not known; allowed: a number",
+        '[columns.atopy] level `2` is not known; allowed: 0, 1, no, yes, false, true, "" for missing',
+        '[columns.pack_years] level `inf` is not known; allowed: a number without quotes, "" for missing',
     ):
         assert said in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("yes", "no"),
+    [("1", "0"), ('"1"', '"0"'), ("1.0", '"0.0"'), ('"Yes"', '"n"'), ('"true"', '"false"'), ("true", "false")],
+)
+def test_a_flag_may_be_named_as_its_cells_are_written(tmp_path: Path, yes: str, no: str) -> None:
+    levels = f'levels = {{ ja = {yes}, nein = {no}, unbekannt = "" }}'
+    column_map = read_map(tmp_path, f"[columns.nasal_polyps]\n{levels}")
+    patients = read_patients(pd.DataFrame({"nasal_polyps": ["ja", "nein", "unbekannt", "yes"]}), column_map)
+    pd.testing.assert_series_equal(
+        patients.values["nasal_polyps"], pd.Series([1.0, 0.0, None, 1.0], name="nasal_polyps", dtype="float64")
+    )
+    assert not patients.problems
+
+
+def test_a_quoted_number_is_told_what_is_allowed(tmp_path: Path) -> None:
+    with pytest.raises(UnusableInputError, match="level `5` is not known; allowed: a number without quotes, "):
+        read_map(tmp_path, '[columns.pack_years]\nlevels = { wenig = "5" }')
 
 
 @pytest.mark.parametrize(

@@ -38,11 +38,46 @@ def test_a_draft_loads_and_reads_the_table_that_it_was_made_from() -> None:
 
 
 def test_unknown_levels_are_listed_only_on_request() -> None:
-    table = pd.DataFrame({"sex": ["weiblich", "m", "divers"]})
-    assert "weiblich" not in draft_map(table)
+    table = pd.DataFrame({"sex": ["femme", "m", "divers"]})
+    assert "femme" not in draft_map(table)
     assert '"CODE" = "LEVEL"' in draft_map(table)
     levels = tomllib.loads(draft_map(table, show_values=True))["columns"]["sex"]["levels"]
-    assert levels == {"weiblich": "", "divers": ""}
+    assert levels == {"femme": "", "divers": ""}
+
+
+def test_the_export_of_a_german_hospital_needs_no_name_and_no_unit_by_hand() -> None:
+    table = pd.DataFrame(
+        {
+            "Patientennummer": ["007", "008"],
+            "Alter": ["61", "48"],
+            "Geschlecht": ["w", "männlich"],
+            "Raucherstatus": ["Nichtraucher", "Ex-Raucher"],
+            "Packungsjahre": ["0", "20"],
+            "Eos_G_l": ["0.31", "1.2"],
+            "IgE_IU_ml": ["176", "90"],
+            "FEV1 (% Soll)": ["62", "71"],
+            "ICS_Dosis_ug_Tag": ["800", "1600"],
+            "OCS-Dosis (mg/d)": ["0", "5"],
+        }
+    )
+    drafted = tomllib.loads(draft_map(table))
+    assert {name: column.get("unit") for name, column in drafted["columns"].items()} == {
+        "patient_id": None,
+        "age_years": None,
+        "sex": None,
+        "ics_dose_ug_day": "ug/day",
+        "ocs_dose_mg_day": "mg/day",
+        "blood_eosinophils_cells_ul": "10^9/L",
+        "total_ige_ku_l": "IU/mL",
+        "fev1_pct_predicted": "% predicted",
+        "smoking_status": None,
+        "pack_years": None,
+    }
+    patients = read_patients(table, ColumnMap.from_mapping(drafted))
+    assert patients.values["blood_eosinophils_cells_ul"].tolist() == [310.0, 1200.0]
+    assert patients.values["sex"].tolist() == ["female", "male"]
+    assert patients.values["smoking_status"].tolist() == ["never", "former"]
+    assert not patients.problems
 
 
 def test_counts_as_percent_come_with_their_leukocytes() -> None:

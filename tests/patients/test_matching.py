@@ -38,6 +38,14 @@ def test_every_name_alias_and_loinc_code_is_found() -> None:
         ("Total IgE (ng/mL)", "total_ige_ku_l", "240", 100.0),
         ("Total IgE ng/mL", "total_ige_ku_l", "240", 100.0),
         ("EOS_10^9/L", "blood_eosinophils_cells_ul", "0.3", 300.0),
+        ("Eos_G_l", "blood_eosinophils_cells_ul", "0.3", 300.0),
+        ("Eosinophile (Gpt/l)", "blood_eosinophils_cells_ul", "0.3", 300.0),
+        ("Eosinophile /µl", "blood_eosinophils_cells_ul", "300", 300.0),
+        ("IgE_ng_mL", "total_ige_ku_l", "240", 100.0),
+        ("Gesamt-IgE [IE/ml]", "total_ige_ku_l", "176", 176.0),
+        ("Alter (Jahre)", "age_years", "61", 61.0),
+        ("FEV1 % Soll", "fev1_pct_predicted", "62", 62.0),
+        ("ICS-Dosis mg/Tag", "ics_dose_ug_day", "0.8", 800.0),
     ],
 )
 def test_a_header_may_state_the_unit_or_a_code(header: str, name: str, cell: str, value: float) -> None:
@@ -65,7 +73,8 @@ def test_a_mapped_column_in_percent_by_its_name_asks_for_the_leukocytes() -> Non
 
 
 def test_a_last_word_that_is_no_unit_keeps_its_column_from_being_read() -> None:
-    patients = read_patients(pd.DataFrame({"patient_id": ["1"], "IgE peanut": ["25"], "EOS previous": ["300"]}))
+    table = {"patient_id": ["1"], "IgE peanut": ["25"], "EOS previous": ["300"], "FeNO last visit": ["25"]}
+    patients = read_patients(pd.DataFrame(table))
     assert list(patients.values) == ["patient_id"]
 
 
@@ -73,6 +82,10 @@ def test_a_name_of_a_hundred_thousand_spaces_is_no_reason_to_wait() -> None:
     began = process_time()
     assert variable_called("age" + " " * 100_000 + "(x") is None
     assert process_time() - began < 1
+
+
+def test_the_norm_of_fev1_is_not_taken_for_a_percentage_of_it() -> None:
+    assert variable_called("FEV1 Soll") is None  # litres that are predicted, not what was blown
 
 
 def test_a_unit_that_the_variable_does_not_have_is_not_guessed_at() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from asthma_ml.prediction import STATUSES, calls_by_label, missing_features, pre
 from asthma_ml.variables import FACTORS
 from tests.synthetic_patients import fitted_classifier, synthetic_patients
 
+PAGE = Path(__file__).parents[2] / "docs" / "patients.md"
 CLASSES = ("neutrophilic_th2_low", "th2_high")
 CLEAR_CASE = {
     "patient_id": "007",
@@ -83,6 +85,19 @@ class TestColumns:
         assert predict_table(model, patients, "features").columns.tolist() == expected + of_features
         assert predict_table(model, patients, "none").columns.tolist() == expected[: expected.index("aml_base")]
 
+    def test_the_page_has_a_line_for_each_of_them(self):
+        section = PAGE.read_text(encoding="utf-8").split("## What `predict` appends")[1].split("\n## ")[0]
+        named = re.findall(r"`(aml_\w+)`", " ".join(re.findall(r"^\| (`aml_.*?) \|", section, re.MULTILINE)))
+        model = fitted_classifier()
+        several = {
+            "aml_p_CLASS": [f"aml_p_{name}" for name in model.classes_],
+            "aml_factor_FACTOR": [f"aml_factor_{name}" for name in FACTORS],
+            "aml_shap_COLUMN": [f"aml_shap_{name}" for name in model.feature_names_in_],
+        }
+        expected = [name for each in named for name in several.get(each, [each])]
+        table = predict_table(model, clinic(5), "features")
+        assert [name for name in table if name.startswith("aml_")] == expected
+
     def test_what_was_given_comes_back_untouched_in_its_order(self, tmp_path):
         file = tmp_path / "clinic.csv"
         file.write_text("note,patient_id,FeNO,eos,true_drive\nx y,007,<5,1200,0.9\n,008,42,90,\n", encoding="utf-8")
@@ -90,6 +105,29 @@ class TestColumns:
         assert table["patient_id"].tolist() == ["007", "008"]
         assert table.columns[:5].tolist() == ["note", "patient_id", "FeNO", "eos", "true_drive"]
         assert table["FeNO"].tolist() == ["<5", "42"]
+
+    @pytest.mark.parametrize(
+        "labels",
+        [
+            pd.Index([7, 3, 3], name=None),
+            pd.Index(["b", "a", "c"], name="bed"),
+            pd.MultiIndex.from_tuples([("A", 1), ("A", 2), ("B", 1)], names=["site", "visit"]),
+        ],
+        ids=["numbers", "named", "several levels"],
+    )
+    def test_rows_of_a_data_frame_keep_their_labels(self, labels):
+        patients = clinic(3)
+        labelled = predict_table(fitted_classifier(), patients.set_axis(labels))
+        expected = predict_table(fitted_classifier(), patients)
+        pd.testing.assert_frame_equal(labelled, expected.set_axis(labels))
+
+    def test_identifiers_in_the_index_are_read_and_stay_there(self):
+        patients = clinic(3).set_index("patient_id")
+        labelled = predict_table(fitted_classifier(), patients)
+        pd.testing.assert_index_equal(labelled.index, patients.index)
+        assert labelled.columns[: patients.shape[1]].tolist() == patients.columns.tolist()
+        named_twice = patients.assign(patient_id=patients.index)
+        assert "patient_id" in predict_table(fitted_classifier(), named_twice)
 
     def test_the_truth_is_never_used(self):
         patients = clinic()
