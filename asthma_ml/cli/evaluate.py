@@ -164,7 +164,7 @@ def evaluate_command(
         from asthma_ml.evaluation.bayes_limit_beside_model import limit_beside_model
 
         sizes = {"most_patients": how["limit_patients"], "n_particles": how["particles"]}
-        metrics["limit"] = limit_beside_model(classifier, patients, origin, label, **sizes, progress=shows_progress())
+        metrics["limit"] = limit_beside_model(classifier, patients, origin, **sizes, progress=shows_progress())
     if origin is not None and twins:
         from asthma_ml.evaluation.steroid_masking import masking_of_twins
         from asthma_ml.evaluation.twins import twins_of_file
