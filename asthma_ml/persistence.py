@@ -195,7 +195,31 @@ def load_model(path: str | os.PathLike[str]) -> PhenotypeClassifier:
         scikit-learn, a newer format or another data dictionary, holds anything that is not on the
         reviewed list, or fails its self-test. Nothing of the file has been run then.
     """
-    return _load(*open_archive(path), str(path))
+    return load_model_with_card(path)[0]
+
+
+def load_model_with_card(path: str | os.PathLike[str]) -> tuple[PhenotypeClassifier, dict[str, Any]]:
+    """Read a classifier and what its card says, from one reading of the file.
+
+    Parameters
+    ----------
+    path : path
+        Model file.
+
+    Returns
+    -------
+    model : PhenotypeClassifier
+        As from `load_model`.
+    card : dict
+        As from `read_card`.
+
+    Raises
+    ------
+    ModelFileError
+        As for `load_model`.
+    """
+    card, members = open_archive(path)
+    return _load(card, members, str(path)), card
 
 
 def _checked_archive(

@@ -9,29 +9,39 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from asthma_ml.cli.evaluation_tables import TABULATED, evaluation_tables
-from asthma_ml.cli.label_options import label_options, label_told_by
+from asthma_ml.cli.label_options import label_as_trained, label_given, label_options, label_told_by
 from asthma_ml.cli.options import (
     FIGURE_SUFFIXES,
     RESEARCH_NOTE,
     columns_option,
+    command_given,
     examples,
     model_option,
     output_option,
     patients_argument,
+    refuse_one_file_for_two,
     refuse_overwriting,
     say,
     shows_progress,
     with_verbosity,
     writable,
 )
+from asthma_ml.variables import LABEL
 
 if TYPE_CHECKING:
     from asthma_ml.classifier import PhenotypeClassifier
     from asthma_ml.evaluation.bayes_limit_beside_model import Origin
     from asthma_ml.patients import PatientTable
+    from asthma_ml.training import LabelRule
 
 _INTERVAL = {"value", "lower", "upper"}
 _LONGEST_LIST = 4
+_ONLY_WITH = {
+    ("--limit-patients", "--particles"): ("--limit",),
+    ("--reasons-patients",): ("--reasons",),
+    ("--preset", "--seed"): ("--limit", "--twins", "--reasons"),
+}
+"""Options that are about others, and those others."""
 
 
 @click.command(
@@ -144,39 +154,47 @@ def evaluate_command(
     model that made it. With --reasons the twins of each patient, with one factor at its reference, tell
     what the factor does; beside it stands what the explanation credits to it. With --truth the adherence
     gate is judged: how many of those who only look resistant it sends to a check first.
+
+    Where none of --label, --levels, --label-rule and --at-least is given, the label is the one that the model
+    was trained on, if FILE has it.
     """
     from asthma_ml.evaluation.metrics import evaluate_patients
     from asthma_ml.patients import read_patients, write_text
-    from asthma_ml.persistence import load_model
+    from asthma_ml.persistence import load_model_with_card
     from asthma_ml.shipped import shipped_model_path
 
     model_path, told_by = model or shipped_model_path(), label_told_by(label, label_rule, at_least)
     refuse_overwriting([file, columns, model_path, truth], [output, *filter(None, [plot, risk_plot])])
-    origin = _origin(file, limit or twins or reasons, how)
-    classifier, patients = load_model(model_path), read_patients(file, columns)
+    refuse_one_file_for_two({"-o": output, "--plot": plot, "--risk-plot": risk_plot})
+    refuse_options_without_use()
+    if limit:
+        refuse_limit_of_other_labels(told_by, levels)
+    asked = {"limit": limit, "twins": twins, "reasons": reasons}
+    origin = _origin(file, any(asked.values()), how)
+    classifier, card = load_model_with_card(model_path)
+    refuse_what_the_model_cannot(classifier, plot=plot is not None, limit=limit, reasons=reasons)
+    patients = read_patients(file, columns)
+    told_by, levels = _judged_on(card, patients, told_by, levels)
+    if limit:
+        refuse_limit_of_other_labels(told_by, levels)
     true = read_patients(truth).raw if truth else None
     metrics = evaluate_patients(classifier, patients, told_by, levels=levels, truth=true)
     if true is not None:
         from asthma_ml.evaluation.adherence_truth import judge_adherence_gate
 
         metrics["adherence_gate"] = judge_adherence_gate(patients.values, true)
-    if origin is not None and limit:
-        from asthma_ml.evaluation.bayes_limit_beside_model import limit_beside_model
-
-        sizes = {"most_patients": how["limit_patients"], "n_particles": how["particles"]}
-        metrics["limit"] = limit_beside_model(classifier, patients, origin, label, **sizes, progress=shows_progress())
-    if origin is not None and twins:
-        from asthma_ml.evaluation.steroid_masking import masking_of_twins
-        from asthma_ml.evaluation.twins import twins_of_file
-
-        metrics["steroid_masking"] = masking_of_twins(classifier, twins_of_file(patients, origin))
-    if origin is not None and reasons:
-        metrics["reasons"] = _reasons_on_truth(classifier, patients, origin, how)
+    if origin is not None:
+        metrics |= _beside_the_causal_model(classifier, patients, origin, **asked, how=how)
     if plot:
         draw_decision_curves(metrics, plot)
     if risk_plot:
         draw_risk_coverage(metrics, risk_plot)
     write_text(json.dumps(metrics, indent=2, allow_nan=False) + "\n", output)
+    _say_metrics(metrics)
+
+
+def _say_metrics(metrics: dict[str, Any]) -> None:
+    """The metrics for people: warnings, rows that were left out, figures, tables."""
     for warning in metrics.pop("warnings"):
         say(f"warning: {warning}")
     for reason, n in metrics.pop("left_out").items():
@@ -187,13 +205,90 @@ def evaluate_command(
     say(f"\n{RESEARCH_NOTE}")
 
 
+def refuse_options_without_use() -> None:
+    """Refuse options that say something about what was not asked for."""
+    given = {f"--{name.replace('_', '-')}" for name in command_given()}
+    for options, others in _ONLY_WITH.items():
+        if given.isdisjoint(others) and (useless := [option for option in options if option in given]):
+            needed = " or ".join(filter(None, [", ".join(others[:-1]), others[-1]]))
+            raise click.UsageError(f"{' and '.join(useless)} only mean something with {needed}.")
+
+
+def refuse_limit_of_other_labels(told_by: str | LabelRule, levels: Mapping[str, str] | None) -> None:
+    """Stop where the limit, which is that of the generated label, would stand beside a model judged on others."""
+    if told_by == LABEL and levels is None:
+        return
+    name = told_by if isinstance(told_by, str) else told_by.name
+    other = f"{name}{'' if levels is None else ' with levels'}"
+    raise click.UsageError(
+        f"--limit is that of the generated label {LABEL} as it stands, not of {other}; "
+        f"leave --limit out, or judge the model by --label {LABEL} alone."
+    )
+
+
+def refuse_what_the_model_cannot(
+    model: PhenotypeClassifier, *, plot: bool = False, limit: bool = False, reasons: bool = False
+) -> None:
+    """Stop before any work where what was asked for needs a model of other classes."""
+    from asthma_ml.errors import UnusableInputError
+    from asthma_ml.evaluation.bayes_limit_beside_model import refuse_unknown_classes
+    from asthma_ml.evaluation.faithfulness import refuse_other_classes
+    from asthma_ml.evaluation.metrics import TH2_HIGH
+
+    classes = [str(name) for name in model.classes_]
+    if plot and TH2_HIGH not in classes:
+        raise UnusableInputError(f"--plot: decision curves need a model with the class {TH2_HIGH}")
+    if limit:
+        refuse_unknown_classes(classes)
+    if reasons:
+        refuse_other_classes(model)
+
+
+def _judged_on(
+    card: Mapping[str, Any], patients: PatientTable, told_by: str | LabelRule, levels: dict[str, str] | None
+) -> tuple[str | LabelRule, dict[str, str] | None]:
+    """The label and levels that the user gave; else those of the model's card, which is said where they are others."""
+    as_trained = None if label_given() else label_as_trained(card, patients)
+    if as_trained is None or as_trained == (told_by, levels):
+        return told_by, levels
+    label = as_trained[0]
+    say(f"label: {label if isinstance(label, str) else label.name}, as the model was trained")
+    return as_trained
+
+
+def _beside_the_causal_model(
+    model: PhenotypeClassifier,
+    patients: PatientTable,
+    origin: Origin,
+    *,
+    limit: bool,
+    twins: bool,
+    reasons: bool,
+    how: Mapping[str, Any],
+) -> dict[str, Any]:
+    """What follows from the causal model that made the patients, as far as it was asked for."""
+    found: dict[str, Any] = {}
+    if limit:
+        from asthma_ml.evaluation.bayes_limit_beside_model import limit_beside_model
+
+        sizes = {"most_patients": how["limit_patients"], "n_particles": how["particles"]}
+        found["limit"] = limit_beside_model(model, patients, origin, **sizes, progress=shows_progress())
+    if twins:
+        from asthma_ml.evaluation.steroid_masking import masking_of_twins
+        from asthma_ml.evaluation.twins import twins_of_file
+
+        found["steroid_masking"] = masking_of_twins(model, twins_of_file(patients, origin))
+    if reasons:
+        found["reasons"] = _reasons_on_truth(model, patients, origin, how)
+    return found
+
+
 def _reasons_on_truth(
     model: PhenotypeClassifier, patients: PatientTable, origin: Origin, how: Mapping[str, Any]
 ) -> dict[str, Any]:
-    from asthma_ml.evaluation.faithfulness import judge_reasons, refuse_other_classes, true_effects
+    from asthma_ml.evaluation.faithfulness import judge_reasons, true_effects
     from asthma_ml.evaluation.twins import twins_of_file
 
-    refuse_other_classes(model)
     effects = true_effects(
         twins_of_file(patients, origin), limit_patients=how["reasons_patients"], progress=shows_progress()
     )
@@ -203,11 +298,8 @@ def _reasons_on_truth(
 def draw_decision_curves(metrics: Mapping[str, Any], path: str) -> None:
     """Write the decision curves, which only a model that knows Th2-high has."""
     from asthma_ml.cli.explain import write_figure
-    from asthma_ml.errors import UnusableInputError
     from asthma_ml.evaluation.decision_curve_plot import decision_curve_figure
 
-    if "reference_rules" not in metrics:
-        raise UnusableInputError("--plot: decision curves need a model with the class th2_high")
     write_figure(decision_curve_figure(metrics["reference_rules"]), path)
 
 
@@ -222,9 +314,6 @@ def draw_risk_coverage(metrics: Mapping[str, Any], path: str) -> None:
 def _origin(file: str, asked: bool, how: Mapping[str, Any]) -> Origin | None:
     """How the file was generated, asked before any work is done; None where nobody asked for its causal model."""
     if not asked:
-        without = [f"--{name}" for name in ("preset", "seed") if how[name] is not None]
-        if without:
-            raise click.UsageError(f"{' and '.join(without)} only mean something with --limit, --twins or --reasons.")
         return None
     from asthma_ml.evaluation.bayes_limit_beside_model import cohort_origin
 

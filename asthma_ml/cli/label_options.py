@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from asthma_ml.cli.options import command_given
+from asthma_ml.variables import LABEL
+
+if TYPE_CHECKING:
+    from asthma_ml.patients import PatientTable
+    from asthma_ml.training import LabelRule
 
 LABEL_RULES = ("sputum_3_76", "sputum_3_61", "sputum_1.01_61", "sputum_2_40")
 
@@ -75,3 +80,43 @@ def label_told_by(label: str, label_rule: str | None, at_least: float | None) ->
     if label_rule is not None:
         return training.LABEL_RULES[label_rule]
     return label if at_least is None else training.at_least(label, at_least)
+
+
+def label_given() -> bool:
+    """Whether the user said what the label is."""
+    return not {"label", "levels", "label_rule", "at_least"}.isdisjoint(command_given())
+
+
+def label_as_trained(card: Mapping[str, Any], patients: PatientTable) -> tuple[Any, dict[str, str] | None] | None:
+    """The label and levels that a model was trained with; None where the table has but the usual label.
+
+    None also where the card tells of no label, or of a rule that is unknown here.
+    """
+    name, levels = card.get("label"), card.get("levels")
+    if not isinstance(name, str):
+        return None
+    label = _rule_named(name) if card.get("label_rule") else name
+    if label is None or (not _has(patients, label) and _has(patients, LABEL)):
+        return None
+    return label, levels
+
+
+def _rule_named(name: str) -> LabelRule | None:
+    """A rule by the name that a card keeps: a published one, or a cut such as ``feno_ppb >= 25 ppb``."""
+    from asthma_ml import training
+    from asthma_ml.errors import UnusableInputError
+
+    if name in training.LABEL_RULES:
+        return training.LABEL_RULES[name]
+    column, _, cut = name.partition(" >= ")
+    try:
+        return training.at_least(column, float(cut.split(" ")[0]))
+    except (UnusableInputError, ValueError):
+        return None
+
+
+def _has(patients: PatientTable, label: str | LabelRule) -> bool:
+    """Whether a table has the column, or all that the rule reads."""
+    if isinstance(label, str):
+        return label in patients.raw.columns or label in patients.values.columns
+    return set(label.reads) <= set(patients.values.columns)

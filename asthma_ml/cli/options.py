@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -51,6 +51,15 @@ def refuse_overwriting(inputs: str | Iterable[FilePath | None], outputs: str | I
         for source in read:
             if output.resolve() == source.resolve() or (output.exists() and output.samefile(source)):
                 raise click.UsageError(f"{output} would overwrite the input {source}; name another file.")
+
+
+def refuse_one_file_for_two(outputs: Mapping[str, str | None]) -> None:
+    """Refuse options that name the same file to write: the later would replace what the earlier wrote."""
+    written: dict[Path, str] = {}
+    for option, path in outputs.items():
+        for file in _files([path]):
+            if (other := written.setdefault(file.resolve(), option)) != option:
+                raise click.UsageError(f"{other} and {option} both write {path}; name two files.")
 
 
 def _files(paths: str | Iterable[FilePath | None]) -> list[Path]:

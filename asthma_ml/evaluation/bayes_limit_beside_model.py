@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,11 @@ import numpy as np
 import pandas as pd
 
 from asthma_ml.cohort.conditions import Condition
+from asthma_ml.cohort.enrolment import enrol, preset_model
 from asthma_ml.cohort.generate import schema_path
-from asthma_ml.cohort.patient_stream import PatientStream
+from asthma_ml.cohort.noise import BLOCK_SIZE
+from asthma_ml.cohort.patient_stream import visible_variables
+from asthma_ml.cohort.patient_tables import observed_table, people_of
 from asthma_ml.cohort.presets import PRESETS, Preset, preset_named
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.evaluation.bayes_limit import bayes_limit, limit_scores, probabilities
@@ -140,22 +144,57 @@ def refuse_other_patients(table: pd.DataFrame, origin: Origin) -> None:
     Raises
     ------
     UnusableInputError
-        The same `patient_id` with other values: another preset, seed or version, or an edited file.
+        No `patient_id`, one that repeats, none of this seed, people whom the preset does not enrol, or other values:
+        another preset, seed or version, or an edited file.
     """
-    if origin.seed is None or ID not in table:
+    if origin.seed is None:
         return
-    stream = PatientStream(_COMPARED, origin.seed, origin.preset, where=origin.where, with_truth=False)
-    again = pd.concat([observed for observed, _ in stream]).set_index(ID)
-    known = table.set_index(ID)
-    both = again.index.intersection(known.index)
-    again, known = again.loc[both], known.loc[both]
+    who = f"preset {origin.preset.name}, seed {origin.seed}"
+    known = _by_identifier(table, who)
+    again = _generated_again(known, origin.preset, origin.seed, who)
+    known = known.loc[again.index]
     shared = [str(name) for name in again if name in known]
     differs = [name for name in shared if not _same(again[name], known[name])]
     if differs:
         raise UnusableInputError(
-            f"these are not the patients of preset {origin.preset.name}, seed {origin.seed}, in this version: "
-            f"{', '.join(differs[:3])} differ; the limit would be that of others"
+            f"these are not the patients of {who}, in this version: {', '.join(differs[:3])} differ; "
+            "the limit would be that of others"
         )
+
+
+def _by_identifier(table: pd.DataFrame, who: str) -> pd.DataFrame:
+    """The table by its identifiers, where each tells one patient."""
+    cannot = f"so that these patients cannot be compared with those of {who}"
+    if ID not in table:
+        raise UnusableInputError(
+            f"no column {ID}, {cannot}; keep it, or take the file away from its schema and give --preset alone"
+        )
+    repeated = int(table[ID].dropna().duplicated().sum())
+    if repeated:
+        raise UnusableInputError(f"{ID} repeats in {repeated} rows, {cannot}; keep one row of each patient")
+    return table.set_index(ID)
+
+
+def _generated_again(known: pd.DataFrame, preset: Preset, seed: int, who: str) -> pd.DataFrame:
+    """Some of the patients, from one block of the population, as the preset and seed give them."""
+    ids = known.index.to_series().astype("str")
+    of_seed = ids[ids.str.fullmatch(rf"P{seed:02d}-\d{{8,15}}", na=False)]
+    if of_seed.empty:
+        raise UnusableInputError(
+            f"none of these patients is one of {who}; give the seed and preset that they were generated with"
+        )
+    blocks = people_of(of_seed) // BLOCK_SIZE
+    compared = of_seed.index[blocks == blocks[0]][:_COMPARED]
+    found = enrol(preset_model(preset), seed, [int(blocks[0])], preset, wanted=visible_variables())
+    again = pd.DataFrame() if found is None else observed_table(seed, found).set_index(ID)
+    absent = len(compared.difference(again.index))
+    if absent:
+        raise UnusableInputError(
+            f"these are not the patients of {who}, in this version: {absent} of {len(compared)} did not enrol; "
+            "the limit would be that of others"
+        )
+    chosen: pd.DataFrame = again.loc[compared]
+    return chosen
 
 
 def _same(mine: pd.Series[Any], theirs: pd.Series[Any]) -> bool:
@@ -167,18 +206,35 @@ def _same(mine: pd.Series[Any], theirs: pd.Series[Any]) -> bool:
     return bool((mine[~gaps].astype(str).to_numpy() == theirs[~gaps].astype(str).to_numpy()).all())
 
 
+def refuse_unknown_classes(classes: Sequence[str]) -> None:
+    """Stop where the causal model does not know a class.
+
+    Parameters
+    ----------
+    classes : sequence of str
+        Of a model.
+
+    Raises
+    ------
+    UnusableInputError
+        If one of them is none of the four that are generated.
+    """
+    strangers = [name for name in classes if name not in FOUR_CLASSES]
+    if strangers:
+        raise UnusableInputError(f"the limit is known for {', '.join(FOUR_CLASSES)}, not for {', '.join(strangers)}")
+
+
 def limit_beside_model(
     model: PhenotypeClassifier,
     patients: PatientTable,
     origin: Origin,
-    label: str = LABEL,
     *,
     most_patients: int = 2000,
     n_particles: int = 2000,
     seed: int = 0,
     progress: bool = False,
 ) -> dict[str, Any]:
-    """Scores of the limit and of a model on the same generated patients.
+    """Scores of the limit and of a model on the same generated patients, by the label that was generated.
 
     Parameters
     ----------
@@ -188,8 +244,6 @@ def limit_beside_model(
         A generated cohort, as read by `read_patients`.
     origin : Origin
         How it was generated.
-    label : str
-        Column that holds the class.
     most_patients : int
         The first so many patients with a class of the model are measured on.
     n_particles, seed, progress
@@ -207,11 +261,9 @@ def limit_beside_model(
         Classes that the causal model does not know, patients of another origin, or too few of a class.
     """
     classes = tuple(str(name) for name in model.classes_)
-    strangers = [name for name in classes if name not in FOUR_CLASSES]
-    if strangers:
-        raise UnusableInputError(f"the limit is known for {', '.join(FOUR_CLASSES)}, not for {', '.join(strangers)}")
+    refuse_unknown_classes(classes)
     refuse_other_patients(patients.values, origin)
-    labelled = labelled_patients(patients, label, classes)
+    labelled = labelled_patients(patients, LABEL, classes)
     rows = slice(0, most_patients)
     table, labels = patients.values.iloc[labelled.rows[rows]], labelled.labels.to_numpy()[rows]
     limit = bayes_limit(table, origin.preset, n_particles, seed, classes, progress=progress)

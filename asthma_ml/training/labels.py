@@ -1,6 +1,7 @@
 """Which class a patient belongs to: from a column of the table, in its own words, or by a rule from what was measured.
 
-What a rule reads can no longer be a feature: the classifier would only find the rule again.
+What a rule reads can no longer be a feature, nor what tells it by arithmetic: the classifier would only find the rule
+again.
 """
 
 from __future__ import annotations
@@ -218,6 +219,20 @@ LABEL_RULES: Mapping[str, LabelRule] = {
 }
 """Published cuts of sputum counts, by name."""
 
+TELL_EACH_OTHER = (
+    # The highest count on record is never below the current one.
+    ("blood_eosinophils_cells_ul", "blood_eosinophils_max_cells_ul"),
+    # A week of observed steroid is arranged where FeNO is high, so that its result alone says so.
+    ("feno_ppb", "feno_suppression_pct"),
+    # After = before * (1 + reversibility / 100).
+    ("fev1_pct_predicted", "fev1_post_bd_pct_predicted", "bronchodilator_reversibility_pct"),
+    # One ratio, measured twice within the hour.
+    ("fev1_fvc_ratio", "fev1_fvc_post_bd_ratio"),
+    # Who never smoked has no pack-years.
+    ("smoking_status", "pack_years"),
+)
+"""Columns of which one tells the others, by arithmetic or by definition: no features where one is the label."""
+
 
 def default_classes(label: str | LabelRule, levels: Mapping[str, str] | None) -> tuple[str, ...]:
     """Classes to tell apart where none are named.
@@ -294,7 +309,7 @@ def labelled_patients(
         other_features=patients.values.loc[other, features].reset_index(drop=True),
         other_labels=labels[other].reset_index(drop=True),
         other_rows=np.flatnonzero(other),
-        said=dict(_said(label, levels, without)),
+        said=dict(_said(label, levels, without, _told_beside(patients, label))),
     )
 
 
@@ -353,7 +368,16 @@ def _features(patients: PatientTable, label: str | LabelRule, without: Sequence[
     without = [name for given in without for name in _features_from(patients, given)]
     answers = set(_sources(patients, (label,) if isinstance(label, str) else label.reads))
     # A column map may read the label, and with other levels a feature, from one column under another name.
-    return [name for name in found if name not in without and answers.isdisjoint(_sources(patients, (name,)))]
+    kept_out = {*without, *_told_beside(patients, label)}
+    return [name for name in found if name not in kept_out and answers.isdisjoint(_sources(patients, (name,)))]
+
+
+def _told_beside(patients: PatientTable, label: str | LabelRule) -> list[str]:
+    """Other columns of the table that tell the answer, by arithmetic or by definition."""
+    answers = set(_sources(patients, (label,) if isinstance(label, str) else label.reads))
+    read = {name for name in data_dictionary().features if not answers.isdisjoint(_sources(patients, (name,)))}
+    telling = {name for group in TELL_EACH_OTHER if not read.isdisjoint(group) for name in group} - read
+    return [name for name in patients.values.columns if name in telling]
 
 
 def _features_from(patients: PatientTable, name: str) -> list[str]:
@@ -373,7 +397,7 @@ def _sources(patients: PatientTable, names: Sequence[str]) -> Iterator[str]:
 
 
 def _said(
-    label: str | LabelRule, levels: Mapping[str, str] | None, without: Sequence[str]
+    label: str | LabelRule, levels: Mapping[str, str] | None, without: Sequence[str], told_beside: Sequence[str]
 ) -> Iterator[tuple[str, object]]:
     """What the card says about the labels."""
     if isinstance(label, LabelRule):
@@ -385,3 +409,5 @@ def _said(
         yield "levels", dict(levels)
     if without:
         yield "without", list(without)
+    if told_beside:
+        yield "tell_the_label", list(told_beside)

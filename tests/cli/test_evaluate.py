@@ -11,9 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from asthma_ml.cli import commands
-from asthma_ml.cli.evaluate import draw_decision_curves, readable
+from asthma_ml.cli.evaluate import readable
 from asthma_ml.cli.evaluation_tables import evaluation_tables
-from asthma_ml.errors import UnusableInputError
 
 
 def test_metrics_are_json_and_a_summary_for_people(clinic: Path, tmp_path: Path, run: Callable[..., Result]) -> None:
@@ -146,10 +145,72 @@ def test_limit_refuses_cohorts_that_it_does_not_know(
     assert message in result.stderr
 
 
-def test_preset_without_limit_is_a_mistake(clinic: Path, generated: Path, run: Callable[..., Result]) -> None:
-    result = run("evaluate", generated, "--model", clinic / "model.aml", "--preset", "severe_clinic")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--limit-patients", 500), "--limit-patients only mean something with --limit."),
+        (("--particles", 60, "--twins"), "--particles only mean something with --limit."),
+        (("--reasons-patients", 9, "--limit"), "--reasons-patients only mean something with --reasons."),
+        (
+            ("--seed", 9, "--preset", "severe_clinic"),
+            "--preset and --seed only mean something with --limit, --twins or",
+        ),
+    ],
+)
+def test_options_about_what_was_not_asked_for_are_a_mistake(
+    clinic: Path, generated: Path, run: Callable[..., Result], options: tuple[object, ...], message: str
+) -> None:
+    result = run("evaluate", generated, "--model", clinic / "model.aml", *options)
     assert result.exit_code == 2
-    assert "only mean something with --limit" in result.stderr
+    assert message in result.stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--label-rule", "sputum_3_61"),
+        ("--label", "feno_ppb", "--at-least", 25),
+        ("--levels", "th2_high=neutrophilic_th2_low,neutrophilic_th2_low=th2_high"),
+        ("--label", "site"),
+    ],
+)
+def test_limit_stands_beside_no_model_judged_on_other_labels(
+    clinic: Path, generated: Path, run: Callable[..., Result], options: tuple[object, ...]
+) -> None:
+    result = run(*limited(clinic, generated), *options)
+    assert result.exit_code == 2
+    assert "--limit is that of the generated label phenotype as it stands, not of" in result.stderr
+    assert result.stdout == ""
+
+
+def test_the_seed_of_another_file_is_found_out(clinic: Path, generated: Path, run: Callable[..., Result]) -> None:
+    """It is given to see that the file is what it is said to be."""
+    result = run(*limited(clinic, generated, "--seed", 99))
+    assert result.exit_code == 2
+    assert "none of these patients is one of preset severe_clinic, seed 99" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        (("--plot", "x.png", "--risk-plot", "./x.png"), "--plot and --risk-plot"),
+        (("-o", "x.png", "--plot", "x.png"), "-o and --plot"),
+        (("--risk-plot", "x.svg", "-o", "x.svg"), "-o and --risk-plot"),
+    ],
+)
+def test_two_results_never_go_to_one_file(
+    clinic: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    run: Callable[..., Result],
+    options: tuple[str, ...],
+    names: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run("evaluate", clinic / "cohort.csv", "--model", clinic / "model.aml", *options)
+    assert result.exit_code == 2
+    assert f"{names} both write" in result.stderr
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg"])
@@ -233,9 +294,99 @@ def test_some_patients_of_a_cohort_keep_their_own_twins(
     assert json.loads(result.stdout)["steroid_masking"]["never_prescribed"][0]["n"] == on_steroids
 
 
-def test_a_model_of_other_classes_has_no_decision_curves(tmp_path: Path) -> None:
-    with pytest.raises(UnusableInputError, match="need a model with the class th2_high"):
-        draw_decision_curves({"auc": 0.8}, str(tmp_path / "curves.png"))
+@pytest.fixture(scope="module")
+def trained_here(clinic: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Models of a hospital's own words, of sputum counts and of a cut of FeNO; and the hospital's other patients."""
+    folder = tmp_path_factory.mktemp("hospital")
+    cohort = pd.read_csv(clinic / "cohort.csv", dtype=str)
+    words = {"th2_high": "T2", "neutrophilic_th2_low": "nonT2"}
+    cohort.assign(endotype=cohort.pop("phenotype").map(words)).to_csv(folder / "ours.csv", index=False)
+    for name, options in TRAINED.items():
+        call = ["train", str(folder / "ours.csv"), *options, "-o", str(folder / f"{name}.aml")]
+        result = CliRunner().invoke(commands, call)
+        assert result.exit_code == 0, result.stderr
+    return folder
+
+
+TRAINED = {
+    "words": ("--label", "endotype", "--levels", "T2=type 2,nonT2=other"),
+    "sputum": ("--label-rule", "sputum_3_61"),
+    "feno": ("--label", "feno_ppb", "--at-least", "25"),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("words", "label: endotype,"), ("sputum", "label: sputum_3_61,"), ("feno", "label: feno_ppb >= 25 ppb,")],
+)
+def test_a_model_is_judged_on_the_label_that_it_was_trained_on(
+    trained_here: Path, run: Callable[..., Result], name: str, said: str
+) -> None:
+    call = ("evaluate", trained_here / "ours.csv", "--model", trained_here / f"{name}.aml")
+    by_card, by_hand = run(*call), run(*call, *TRAINED[name])
+    assert by_card.exit_code == 0, by_card.stderr
+    assert f"{said} as the model was trained" in by_card.stderr
+    assert by_card.stdout == by_hand.stdout
+    assert "as the model was trained" not in by_hand.stderr
+
+
+def test_what_the_user_says_of_the_label_goes_before_the_card(trained_here: Path, run: Callable[..., Result]) -> None:
+    call = ("evaluate", trained_here / "ours.csv", "--model", trained_here / "sputum.aml")
+    result = run(*call, "--label", "endotype", "--levels", "T2=th2_high,nonT2=neutrophilic_th2_low")
+    assert result.exit_code == 0, result.stderr
+    assert "as the model was trained" not in result.stderr
+    assert result.stdout != run(*call).stdout
+
+
+def test_a_file_without_the_card_s_column_is_judged_on_its_phenotype(
+    clinic: Path, trained_here: Path, tmp_path: Path, run: Callable[..., Result]
+) -> None:
+    columns = ["sputum_eosinophils_pct", "sputum_neutrophils_pct"]
+    pd.read_csv(clinic / "cohort.csv", dtype=str).drop(columns=columns).to_csv(tmp_path / "other.csv", index=False)
+    result = run("evaluate", tmp_path / "other.csv", "--model", trained_here / "sputum.aml")
+    assert result.exit_code == 0, result.stderr
+    assert "as the model was trained" not in result.stderr
+
+
+def test_the_column_that_a_file_lacks_is_the_one_of_the_card(
+    trained_here: Path, tmp_path: Path, run: Callable[..., Result]
+) -> None:
+    pd.read_csv(trained_here / "ours.csv", dtype=str).drop(columns="endotype").to_csv(tmp_path / "o.csv", index=False)
+    result = run("evaluate", tmp_path / "o.csv", "--model", trained_here / "words.aml")
+    assert result.exit_code == 2
+    assert "no column endotype" in result.stderr
+
+
+def test_limit_is_refused_to_a_model_of_another_label(
+    generated: Path, trained_here: Path, run: Callable[..., Result]
+) -> None:
+    result = run("evaluate", generated, "--model", trained_here / "sputum.aml", "--limit")
+    assert result.exit_code == 2
+    assert "not of sputum_3_61; leave --limit out" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--plot", "curves.png"), "need a model with the class th2_high"),
+        (("--limit",), "the limit is known for"),
+        (("--reasons",), "reasons are judged for models of"),
+    ],
+)
+def test_what_needs_other_classes_is_refused_before_the_work(
+    generated: Path,
+    trained_here: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    run: Callable[..., Result],
+    options: tuple[str, ...],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("asthma_ml.evaluation.metrics.evaluate_patients", lambda *_, **__: pytest.fail("worked"))
+    result = run("evaluate", generated, "--model", trained_here / "words.aml", *options)
+    assert result.exit_code == 2
+    assert message in result.stderr
     assert not list(tmp_path.iterdir())
 
 

@@ -10,8 +10,8 @@ from asthma_ml.errors import UnusableInputError
 from asthma_ml.evidence import evidence_table
 from asthma_ml.patients import ColumnMap, read_patients
 from asthma_ml.training import LABEL_RULES, at_least, labelled_patients
-from asthma_ml.training.labels import default_classes
-from asthma_ml.variables import FOUR_CLASSES, TWO_CLASSES
+from asthma_ml.training.labels import TELL_EACH_OTHER, default_classes
+from asthma_ml.variables import FOUR_CLASSES, TWO_CLASSES, data_dictionary
 
 SPUTUM = pd.DataFrame(
     {
@@ -49,6 +49,51 @@ def test_a_cut_names_its_classes_and_takes_its_column_with_it() -> None:
     labelled = labelled_patients(read_patients(SPUTUM), rule, default_classes(rule, None))
     assert labelled.labels.tolist() == [rule.classes[i] for i in (1, 0, 1, 0, 1, 1)]
     assert "feno_ppb" not in labelled.features
+
+
+@pytest.mark.parametrize(
+    ("column", "cut", "telling"),
+    [
+        ("blood_eosinophils_cells_ul", 300, ["blood_eosinophils_max_cells_ul"]),
+        ("feno_ppb", 25, ["feno_suppression_pct"]),
+        ("bronchodilator_reversibility_pct", 12, ["fev1_pct_predicted", "fev1_post_bd_pct_predicted"]),
+        ("fev1_fvc_post_bd_ratio", 0.7, ["fev1_fvc_ratio"]),
+        ("pack_years", 1, ["smoking_status"]),
+    ],
+)
+def test_what_tells_the_answer_by_another_name_is_no_feature_and_the_card_says_so(column, cut, telling) -> None:
+    """The highest count on record reaches 300 wherever the current one does."""
+    visit = pd.DataFrame(
+        {
+            "blood_eosinophils_cells_ul": [350, 120],
+            "blood_eosinophils_max_cells_ul": [400, 280],
+            "feno_ppb": [60, 12],
+            "fev1_pct_predicted": [60, 80],
+            "fev1_post_bd_pct_predicted": [72, 82],
+            "fev1_fvc_ratio": [0.6, 0.75],
+            "fev1_fvc_post_bd_ratio": [0.71, 0.69],
+            "bronchodilator_reversibility_pct": [20.0, 2.5],
+            "smoking_status": ["former", "never"],
+            "pack_years": [8, 0],
+            "feno_suppression_pct": [40, None],
+        }
+    )
+    rule = at_least(column, cut)
+    labelled = labelled_patients(read_patients(visit), rule, rule.classes)
+    assert set(visit) - set(labelled.features) == {column, *telling}
+    assert labelled.said["tell_the_label"] == telling
+
+
+def test_a_label_that_no_column_tells_leaves_all_of_them() -> None:
+    labelled = labelled_patients(read_patients(SPUTUM.assign(phenotype="th2_high", feno_suppression_pct=30)))
+    assert {"feno_ppb", "feno_suppression_pct"} <= set(labelled.features)
+    assert "tell_the_label" not in labelled.said
+
+
+def test_columns_that_tell_each_other_are_features_and_in_one_group_each() -> None:
+    named = [name for group in TELL_EACH_OTHER for name in group]
+    assert set(named) <= set(data_dictionary().features)
+    assert len(named) == len(set(named))
 
 
 def test_a_column_read_twice_tells_the_cut_under_neither_name() -> None:
