@@ -125,6 +125,9 @@ def ebm(n: int) -> Any:
 
 CONTENDERS: dict[str, Callable[[int], Any]] = {
     OURS: lambda n: aml.PhenotypeClassifier(),
+    "PhenotypeClassifier, 600 trees, no directions": lambda n: aml.PhenotypeClassifier(
+        n_trees=600, learning_rate=0.12, directions=None
+    ),
     "HistGradientBoosting, as it comes": lambda n: HistGradientBoostingClassifier(random_state=0),
     "LightGBM, 200 trees of depth 3": lambda n: lightgbm(n_estimators=200, max_depth=3),
     "LightGBM, stopped early": lambda n: StoppedEarly(lightgbm(n_estimators=MOST_TREES, early_stopping_round=50), {}),
