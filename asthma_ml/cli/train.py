@@ -195,6 +195,8 @@ def told(card: Mapping[str, Any], left_out: Mapping[str, int]) -> Iterator[str]:
     """Lines about rows that were left out, about the starting point and about the settings."""
     for reason, n in left_out.items():
         yield f"left out: {n} rows, {reason}"
+    if telling := card.get("tell_the_label"):
+        yield f"no features, because they tell the label: {', '.join(telling)}"
     for name in card.get("classes_without_patients", ()):
         yield f"no patient is {name}: the model does not know that class"
     yield from others_called(card.get("other_labels", {}))

@@ -154,6 +154,7 @@ def test_a_cut_of_a_marker_is_a_task_as_well(clinic: Path, tmp_path: Path, run: 
     given = ("train", tmp_path / "cohort.csv", "--label", "feno_ppb", "--at-least", "25", "--without", "total_ige_ku_l")
     result = run(*given, "-o", tmp_path / "feno.aml")
     assert result.exit_code == 0, result.stderr
+    assert "no features, because they tell the label: feno_suppression_pct" in result.stderr
     card = json.loads((tmp_path / "feno.card.json").read_text(encoding="utf-8"))
     assert card["classes"] == ["feno_ppb_at_least_25", "feno_ppb_below_25"]
     assert not {"feno_ppb", "total_ige_ku_l"} & set(card["feature_names"])
