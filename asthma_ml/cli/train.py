@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -199,7 +199,7 @@ def told(card: Mapping[str, Any], left_out: Mapping[str, int]) -> Iterator[str]:
         yield f"no features, because they tell the label: {', '.join(telling)}"
     for name in card.get("classes_without_patients", ()):
         yield f"no patient is {name}: the model does not know that class"
-    yield from others_called(card.get("other_labels", {}))
+    yield from others_called(card.get("other_labels", {}), card.get("recognises_patients_of", ()))
     yield from not_recognised(card, left_out)
     if (start := card.get("start_from")) is not None:
         of_use = "of no use to these patients, not used" if start["penalty"] is None else "used"
@@ -221,8 +221,9 @@ def not_recognised(card: Mapping[str, Any], left_out: Mapping[str, int]) -> Iter
         )
 
 
-def others_called(other_labels: Mapping[str, Any]) -> Iterator[str]:
+def others_called(other_labels: Mapping[str, Any], learned: Sequence[str]) -> Iterator[str]:
     """A line for each label that was left out: what the model calls its patients."""
     for label, found in other_labels.items():
         shares = ", ".join(f"{share:.0%} {name}" for name, share in found["called"].items())
-        yield f"of {found['n']} {label} the model calls {shares}"
+        of_whom = ", whom it learned to recognise (of others it will call more)," if label in learned else ""
+        yield f"of {found['n']} {label}{of_whom} the model calls {shares}"
