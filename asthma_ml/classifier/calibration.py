@@ -36,7 +36,25 @@ def mean_of_parts(n_parts: int, n_margins: int) -> LinearCalibration:
     return LinearCalibration(np.full(n_parts, 1.0 / n_parts), np.zeros(n_margins), fitted=False)
 
 
-def fit_calibration(margins: np.ndarray, codes: np.ndarray, weight: np.ndarray) -> LinearCalibration:
+@dataclass(frozen=True, slots=True)
+class SlopePrior:
+    """What is believed of the slopes before any patient is seen.
+
+    Attributes
+    ----------
+    slope : tuple of n_parts floats
+        Where they are drawn to.
+    precision : tuple of n_parts floats
+        How strongly.
+    """
+
+    slope: tuple[float, ...]
+    precision: tuple[float, ...]
+
+
+def fit_calibration(
+    margins: np.ndarray, codes: np.ndarray, weight: np.ndarray, prior: SlopePrior | None = None
+) -> LinearCalibration:
     """Fit the calibration on margins of patients that their model has not seen.
 
     Parameters
@@ -47,6 +65,8 @@ def fit_calibration(margins: np.ndarray, codes: np.ndarray, weight: np.ndarray) 
         Place of the class of each patient.
     weight : ndarray of shape (n_patients,)
         Weights.
+    prior : SlopePrior, default=None
+        By default a weak ridge.
 
     Returns
     -------
@@ -61,6 +81,9 @@ def fit_calibration(margins: np.ndarray, codes: np.ndarray, weight: np.ndarray) 
     from scipy.optimize import minimize
 
     n_parts, _, n_margins = margins.shape
+    towards, precision = np.zeros(n_parts), np.ones(n_parts)
+    if prior is not None:
+        towards, precision = np.array(prior.slope), np.array(prior.precision)
     by_class = margins_of_classes(margins)
     free = by_class.shape[2] - 1
 
@@ -71,8 +94,9 @@ def fit_calibration(margins: np.ndarray, codes: np.ndarray, weight: np.ndarray) 
         error = softmax(total, axis=1)
         error[np.arange(len(codes)), codes] -= 1.0
         error *= weight[:, None]
-        gradient = np.r_[np.tensordot(by_class, error, axes=2) + slope, error.sum(axis=0)[1:]]
-        return float(weight @ surprise + 0.5 * slope @ slope), gradient
+        drawn = precision * (slope - towards)
+        gradient = np.r_[np.tensordot(by_class, error, axes=2) + drawn, error.sum(axis=0)[1:]]
+        return float(weight @ surprise + 0.5 * drawn @ (slope - towards)), gradient
 
     bounds = [(0.0, None)] * n_parts + [(None, None)] * free
     found = minimize(

@@ -28,7 +28,13 @@ from asthma_ml.classifier.assessment import (
     probability_of_margins,
     recognised_classes,
 )
-from asthma_ml.classifier.calibration import LinearCalibration, calibrate, fit_calibration, mean_of_parts
+from asthma_ml.classifier.calibration import (
+    LinearCalibration,
+    SlopePrior,
+    calibrate,
+    fit_calibration,
+    mean_of_parts,
+)
 from asthma_ml.classifier.distinct_patients import DistinctPatients, distinct_patients
 from asthma_ml.classifier.encoding import align_features, encode_features, refuse_forbidden_features
 from asthma_ml.classifier.linear_margins import LinearMargins
@@ -40,6 +46,7 @@ from asthma_ml.classifier.prediction_sets import (
     venn_abers_grid,
 )
 from asthma_ml.classifier.starting_point import (
+    TRUST_IN_THE_START,
     Regression,
     StartingPoint,
     best_of,
@@ -65,6 +72,8 @@ from asthma_ml.errors import UnusableInputError
 from asthma_ml.variables import TWO_CLASSES, data_dictionary
 
 _MOST_PATIENTS_FOR_IMPORTANCES = 10_000
+
+_AS_SURE_AS_BEFORE = SlopePrior((1.0,), (10.0,))
 
 _TREES_OF_A_COMPANION = 5
 """With 5 it recognises as many patients of other classes as with 200."""
@@ -262,7 +271,8 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
             self.linear_, share = regression.fit(np.ones(len(patients.codes), dtype=bool))
             self.trees_ = self._fit_trees(patients.X, patients.codes, patients.weight)
         self._remember_scores(patients)
-        held_out = self._calibrate(patients, margins)
+        prior = None if regression.tree_margins is None else TRUST_IN_THE_START
+        held_out = self._calibrate(patients, margins, prior)
         self.start_penalty_ = None
         if start is not None and regression.tree_margins is not None:
             self.start_penalty_ = regression.penalty
@@ -312,7 +322,7 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
             )
         patients = distinct_patients(features, codes, weight, reading_order=self._reading_order())
         now = calibrate(self._margins(patients.X), self.calibration_slope_, self.calibration_intercept_)
-        change = fit_calibration(now[None], patients.codes, patients.weight)
+        change = fit_calibration(now[None], patients.codes, patients.weight, _AS_SURE_AS_BEFORE)
         changed = calibrate(now[None], change.slope, change.intercept)
         slope, intercept = change.slope[0] * self.calibration_slope_, change.slope[0] * self.calibration_intercept_
         self._set_calibration(LinearCalibration(slope, intercept + change.intercept, change.fitted))
@@ -720,7 +730,9 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
             LinearCalibration(np.array([of_linear, 1.0]), self.calibration_intercept_, self.is_calibrated_)
         )
 
-    def _calibrate(self, patients: DistinctPatients, margins: np.ndarray | None) -> np.ndarray | None:
+    def _calibrate(
+        self, patients: DistinctPatients, margins: np.ndarray | None, prior: SlopePrior | None
+    ) -> np.ndarray | None:
         """Set calibration, conformal scores and intervals from held-out margins; return held-out probabilities."""
         n_classes = len(self.classes_)
         if margins is None:
@@ -729,7 +741,7 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
             self.subgroup_offsets_ = [np.zeros((len(CHARACTERISTICS), most_numbers()))] * n_classes
             self.venn_abers_grids_ = [np.empty((3, 0))] * n_classes
             return None
-        self._set_calibration(fit_calibration(margins, patients.codes, patients.weight))
+        self._set_calibration(fit_calibration(margins, patients.codes, patients.weight, prior))
         calibrated = calibrate(margins, self.calibration_slope_, self.calibration_intercept_)
         return self._set_sets_and_intervals(patients, calibrated)
 

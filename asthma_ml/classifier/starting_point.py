@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import log_softmax
 
-from asthma_ml.classifier.calibration import calibrate, fit_calibration, margins_of_classes
+from asthma_ml.classifier.calibration import SlopePrior, calibrate, fit_calibration, margins_of_classes
 from asthma_ml.classifier.distinct_patients import DistinctPatients
 from asthma_ml.classifier.linear_part import LinearPart
 from asthma_ml.classifier.regression_towards import regression_towards
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 START_PENALTIES = (3000.0, 300.0, 100.0, 30.0)
 """Penalties on what departs from the starting point, tried on held-out patients beside doing without it."""
+
+TRUST_IN_THE_START = SlopePrior((1.0, 0.0), (10.0, 100.0))
+"""Its log-odds count as they are, and trees grown on few patients count for nothing, until patients say more."""
 
 _WORTH_A_STEP = 0.5
 """Log-likelihood that each step away from the starting point has to gain: less is what chance gains."""
@@ -167,12 +170,14 @@ def best_of(candidates: Sequence[np.ndarray], patients: DistinctPatients) -> int
     int
         Place of the candidate with the smallest log-loss, where each has to beat those before it by more than chance.
     """
-    losses = [_calibrated_loss(margins, patients) for margins in candidates]
+    # The last does without the starting point.
+    priors = [TRUST_IN_THE_START] * (len(candidates) - 1) + [None]
+    losses = [_calibrated_loss(*given, patients) for given in zip(candidates, priors, strict=True)]
     return int(np.argmin(losses + _WORTH_A_STEP * np.arange(len(losses))))
 
 
-def _calibrated_loss(margins: np.ndarray, patients: DistinctPatients) -> float:
-    calibration = fit_calibration(margins, patients.codes, patients.weight)
+def _calibrated_loss(margins: np.ndarray, prior: SlopePrior | None, patients: DistinctPatients) -> float:
+    calibration = fit_calibration(margins, patients.codes, patients.weight, prior)
     calibrated = calibrate(margins, calibration.slope, calibration.intercept)
     by_class = margins_of_classes(calibrated)
     of_own_class = log_softmax(by_class, axis=1)[np.arange(len(by_class)), patients.codes]

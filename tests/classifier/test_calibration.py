@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import expit, softmax
 
-from asthma_ml.classifier.calibration import calibrate, fit_calibration, mean_of_parts
+from asthma_ml.classifier.calibration import SlopePrior, calibrate, fit_calibration, mean_of_parts
 
 
 def test_two_classes_margins_that_are_twice_too_sure_are_halved():
@@ -78,3 +78,14 @@ def test_the_mean_of_one_part_leaves_its_margins_as_they_are():
     margins = np.random.default_rng(0).normal(size=(1, 4, 3))
     mean = mean_of_parts(1, 3)
     np.testing.assert_array_equal(calibrate(margins, mean.slope, mean.intercept), margins[0])
+
+
+def test_a_prior_decides_where_few_patients_say_little_and_gives_way_to_many():
+    """Margins twice as sure as they should be: a slope of a half is right, one was believed."""
+    rng = np.random.default_rng(0)
+    believed = SlopePrior((1.0,), (30.0,))
+    for n, expected in ((20, 1.0), (20_000, 0.5)):
+        right = rng.normal(0, 1.5, n)
+        codes = (rng.random(n) < 1 / (1 + np.exp(-right))).astype(int)
+        found = fit_calibration(2 * right[None, :, None], codes, np.ones(n), believed)
+        assert found.slope[0] == pytest.approx(expected, abs=0.25)

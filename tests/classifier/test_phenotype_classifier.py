@@ -209,7 +209,7 @@ class TestRecalibration:
         np.testing.assert_array_equal(np.argsort(before, kind="stable"), np.argsort(after, kind="stable"))
         off = [abs(np.mean(1 / (1 + np.exp(-margins))) - np.mean(y == "th2_high")) for margins in (before, after)]
         assert off[0] > 0.1
-        assert off[1] < 0.04
+        assert off[1] < 0.05
         sets = own.predict_set(X)
         for k, name in enumerate(own.classes_):
             assert sets[y == name, k].mean() == pytest.approx(0.9, abs=0.1)

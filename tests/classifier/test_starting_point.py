@@ -145,7 +145,7 @@ def test_a_model_that_keeps_its_start_can_be_saved(tmp_path) -> None:
 @pytest.mark.parametrize("rearranged", [reversed, sorted, lambda names: [names[-1], *names[:-1]]])
 def test_the_columns_may_come_in_any_order(rearranged, tmp_path) -> None:
     """Columns that the others do not know may come first, or amid those they know."""
-    X, y = hospital(120, seed=18)
+    X, y = hospital(60, seed=18)
     fresh, _ = hospital(100, seed=19)
     names = list(rearranged(list(X.columns)))
     usual, other = from_others().fit(X, y), from_others().fit(X[names], y)
