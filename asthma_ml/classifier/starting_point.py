@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from asthma_ml.classifier.phenotype_classifier import PhenotypeClassifier
 
+_FLATTERY = 1.0
+"""Log-likelihood that two slopes fitted without a prior gain by chance."""
+
 START_PENALTIES = (3000.0, 300.0, 100.0, 30.0)
 """Penalties on what departs from the starting point, tried on held-out patients beside doing without it."""
 
@@ -172,7 +175,8 @@ def best_of(candidates: Sequence[np.ndarray], patients: DistinctPatients) -> int
     """
     # The last does without the starting point.
     priors = [TRUST_IN_THE_START] * (len(candidates) - 1) + [None]
-    losses = [_calibrated_loss(*given, patients) for given in zip(candidates, priors, strict=True)]
+    losses = np.array([_calibrated_loss(*given, patients) for given in zip(candidates, priors, strict=True)])
+    losses[-1] += _FLATTERY
     return int(np.argmin(losses + _WORTH_A_STEP * np.arange(len(losses))))
 
 
