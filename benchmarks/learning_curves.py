@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from bayes_limit import divergence, patients
 from scipy.special import logit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.compose import make_column_transformer
@@ -35,9 +36,8 @@ from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, SplineTran
 
 import asthma_ml as aml
 from asthma_ml.classifier import encode_features
-from asthma_ml.cohort.patient_stream import PatientStream
-from asthma_ml.cohort.presets import DEFAULT_PRESET, preset_named
-from asthma_ml.evaluation.bayes_limit import bayes_limit, limit_scores
+from asthma_ml.cohort.presets import DEFAULT_PRESET
+from asthma_ml.evaluation.bayes_limit import bayes_limit, limit_scores, probabilities
 from asthma_ml.variables import LABEL, TWO_CLASSES, data_dictionary
 
 POSITIVE = TWO_CLASSES[0]
@@ -149,13 +149,6 @@ def is_installed(contender: str) -> bool:
     return needed is None or find_spec(needed) is not None
 
 
-def patients(n_patients: int, seed: int) -> pd.DataFrame:
-    """Patients of the two classes."""
-    where = f"{LABEL} in {list(TWO_CLASSES)}"
-    stream = PatientStream(n_patients, seed, preset_named(DEFAULT_PRESET), where=where, with_truth=False)
-    return pd.concat([observed for observed, _ in stream], ignore_index=True)
-
-
 def encoded(table: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
     """Features as numbers, and who is of the positive class."""
     features = encode_features(table[list(data_dictionary().features)])
@@ -163,18 +156,13 @@ def encoded(table: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
 
 
 def limit_of(table: pd.DataFrame, path: Path, n_particles: int) -> np.ndarray:
-    """Probability of the positive class to the limit, from a file or put there."""
+    """Probabilities of both classes to the limit, from a file or put there."""
     if not path.exists():
         bayes_limit(table, n_particles=n_particles, progress=True).to_parquet(path)
     limit = pd.read_parquet(path)
     found = limit_scores(limit, table[LABEL].head(len(limit)))
     print(f"limit of {len(limit)} patients: {found}", flush=True)
-    return limit[POSITIVE].to_numpy()
-
-
-def divergence(limit: np.ndarray, p: np.ndarray) -> float:
-    """Expected log-loss above the limit, were the limit exact; needs no labels, and scatters little."""
-    return float(np.mean(limit * np.log(limit / p) + (1 - limit) * np.log((1 - limit) / (1 - p))))
+    return probabilities(limit)
 
 
 def measured(
@@ -188,7 +176,7 @@ def measured(
     slope = LogisticRegression(C=1e6).fit(logit(p)[:, None], test[1]).coef_[0, 0]
     return {
         "log_loss": log_loss(test[1], p),
-        "above_limit": divergence(limit, p[: len(limit)]),
+        "above_limit": divergence(limit, np.column_stack([p, 1 - p])[: len(limit)]),
         "auc": roc_auc_score(test[1], p),
         "calibration_slope": slope,
         "fit_cpu_s": fitted - started,
@@ -236,12 +224,12 @@ def main() -> None:
         return
     warnings.filterwarnings("ignore")
     done = {(row["contender"], row["n"], row["seed"]) for row in rows}
-    others = patients(N_TEST, TEST_SEED)
+    others = patients(N_TEST, TEST_SEED, DEFAULT_PRESET)
     limit, test = limit_of(others.head(given.limit_patients), given.limit, given.particles), encoded(others)
     for n in given.sizes:
         for seed in range(given.seeds):
             wanted = [name for name in given.contenders if (name, n, seed) not in done and is_installed(name)]
-            train = encoded(patients(n, FIRST_TRAINING_SEED + seed)) if wanted else None
+            train = encoded(patients(n, FIRST_TRAINING_SEED + seed, DEFAULT_PRESET)) if wanted else None
             for name in wanted:
                 rows.append({"contender": name, "n": n, "seed": seed, **measured(name, train, test, limit)})
                 pd.DataFrame(rows).round(6).to_csv(given.output, index=False)

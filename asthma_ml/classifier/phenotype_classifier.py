@@ -38,7 +38,7 @@ from asthma_ml.classifier.calibration import (
 from asthma_ml.classifier.distinct_patients import DistinctPatients, distinct_patients
 from asthma_ml.classifier.encoding import align_features, encode_features, refuse_forbidden_features
 from asthma_ml.classifier.linear_margins import LinearMargins
-from asthma_ml.classifier.linear_part import LinearPart
+from asthma_ml.classifier.linear_part import LinearPart, usual_penalty
 from asthma_ml.classifier.prediction_sets import (
     conformal_thresholds,
     evenly_weighted,
@@ -688,7 +688,7 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         """Ways to fit the linear part; where there is a starting point, the last does without."""
         about = self._is_category(), self._directions()
         scores = LinearPart().fit_scores(patients.X, patients.weight, *about)
-        penalty = _usual_penalty(patients.weight) if self.linear_penalty is None else self.linear_penalty
+        penalty = usual_penalty(patients.weight) if self.linear_penalty is None else self.linear_penalty
         alone = Regression(patients, scores, scores.completed(patients.X), penalty)
         return [alone] if start is None else [*regressions_from(start, patients, *about), alone]
 
@@ -788,11 +788,6 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
             return np.empty((2, 0, len(self.calibration_intercept_)))
         with threadpool_limits(self.n_threads, user_api="openmp"):
             return _margins_of_parts(self.linear_, self.trees_, X)
-
-
-def _usual_penalty(weight: np.ndarray) -> float:
-    """Penalty about which the best of those tried lay, see benchmarks/learning_curves.md."""
-    return float(10 * np.clip(1000 / weight.sum(), 1, 3))
 
 
 def _is_whole(given: object, least: int) -> bool:

@@ -121,7 +121,7 @@ def train_command(
     them.
     """
     from asthma_ml.patients import read_patients
-    from asthma_ml.persistence import card_path, load_model, save_model_with_card
+    from asthma_ml.persistence import card_path, load_model_with_card, save_model_with_card
     from asthma_ml.training import recalibrate_classifier, train_classifier
 
     refuse_contradictions(recalibrated)
@@ -136,7 +136,8 @@ def train_command(
         how |= {"budget": budget if tune else 0, "progress": shows_progress()}
         trained = train_classifier(patients, told_by, wanted, levels=levels, seed=seed, **how)
     else:
-        trained = recalibrate_classifier(load_model(recalibrated), patients, told_by, levels=levels, seed=seed)
+        model, card_before = load_model_with_card(recalibrated)
+        trained = recalibrate_classifier(model, patients, told_by, levels=levels, seed=seed)
     # Against the patients that were learned from it can be explained later; a hundred of a hospital are too few.
     background = trained.patients.features if recalibrated is None else stored_background(recalibrated)
     card = {**trained.card, "command": command_given()}
@@ -144,7 +145,8 @@ def train_command(
     for line in told(trained.card, trained.patients.left_out):
         say(line)
     if recalibrated is not None:
-        warn_of_the_same_patients(recalibrated, trained.card)
+        if learned_from_the_same(card_before, trained.card):
+            say(SAME_PATIENTS)
         before = trained.metrics["log_loss_before"]
         worse = "; no better now: it may be kept as it was" if trained.metrics["log_loss"] >= before else ""
         say(f"log-loss of {recalibrated} as it was: {before:.3f}{worse}")
@@ -154,12 +156,9 @@ def train_command(
     say(RESEARCH_NOTE)
 
 
-def warn_of_the_same_patients(model: str, card: Mapping[str, Any]) -> None:
-    """Say so where a model is recalibrated on the patients that it was trained on."""
-    from asthma_ml.model_archive import read_card
-
-    if read_card(model).get("training_data_sha256") == card["training_data_sha256"]:
-        say(SAME_PATIENTS)
+def learned_from_the_same(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether a model was trained on the very patients at hand, by what is said of both."""
+    return bool(before.get("training_data_sha256") == now["training_data_sha256"])
 
 
 def stored_background(path: str) -> Background | None:
@@ -204,7 +203,7 @@ def told(card: Mapping[str, Any], left_out: Mapping[str, int]) -> Iterator[str]:
     if (start := card.get("start_from")) is not None:
         of_use = "of no use to these patients, not used" if start["penalty"] is None else "used"
         yield f"start from {start.get('model', 'a model')} ({start['n_patients']} patients): {of_use}"
-        if start.get("training_data_sha256") == card["training_data_sha256"]:
+        if learned_from_the_same(start, card):
             yield SAME_PATIENTS
     if (tuned := card.get("tuned")) is not None:
         chosen = ", ".join(f"{name}={value:.3g}" for name, value in tuned["chosen"].items()) or "the usual ones"

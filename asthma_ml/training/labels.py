@@ -300,7 +300,8 @@ def labelled_patients(
         name = label if isinstance(label, str) else label.name
         held = "" if isinstance(label, LabelRule) or levels is not None else f"; {_what_it_holds(labels)}"
         raise UnusableInputError(f"{patients.source}: no usable row has {name} in {', '.join(classes)}{held}")
-    features = _features(patients, label, without)
+    told_beside = _told_beside(patients, label)
+    features = _features(patients, label, [*without, *told_beside])
     return LabelledPatients(
         features=patients.values.loc[kept, features].reset_index(drop=True),
         labels=labels[kept].reset_index(drop=True),
@@ -309,7 +310,7 @@ def labelled_patients(
         other_features=patients.values.loc[other, features].reset_index(drop=True),
         other_labels=labels[other].reset_index(drop=True),
         other_rows=np.flatnonzero(other),
-        said=dict(_said(label, levels, without, _told_beside(patients, label))),
+        said=dict(_said(label, levels, without, told_beside)),
     )
 
 
@@ -368,8 +369,7 @@ def _features(patients: PatientTable, label: str | LabelRule, without: Sequence[
     without = [name for given in without for name in _features_from(patients, given)]
     answers = set(_sources(patients, (label,) if isinstance(label, str) else label.reads))
     # A column map may read the label, and with other levels a feature, from one column under another name.
-    kept_out = {*without, *_told_beside(patients, label)}
-    return [name for name in found if name not in kept_out and answers.isdisjoint(_sources(patients, (name,)))]
+    return [name for name in found if name not in without and answers.isdisjoint(_sources(patients, (name,)))]
 
 
 def _told_beside(patients: PatientTable, label: str | LabelRule) -> list[str]:

@@ -154,7 +154,7 @@ def train_classifier(
     dealt = _dealt(patients, task, groups, time, seed)
     start, origin = starting_model(start_from, labelled)
     with tqdm(total=_n_steps(dealt, budget), unit="fit", desc="train", disable=not progress) as bar:
-        estimator = _estimator(labelled, task.together, start, class_weight, budget, seed, bar.update)
+        estimator = _estimator(task, start, class_weight, budget, seed, bar.update)
         metrics = _held_out_metrics(estimator, task, dealt, bar.update)
         found = task.fit(estimator)
         bar.update()
@@ -299,7 +299,7 @@ def starting_model(
     A model of two classes that recognises others knows all of them: its companion stands in where they are asked for.
     """
     from asthma_ml.classifier import PhenotypeClassifier
-    from asthma_ml.persistence import load_model
+    from asthma_ml.persistence import load_model_with_card
     from asthma_ml.shipped import shipped_model_path
 
     if given is None:
@@ -309,19 +309,12 @@ def starting_model(
         model = given
     else:
         path = Path(shipped_model_path() if str(given) == SHIPPED else given)
-        model = load_model(path)
-        origin = {"model": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), **_learned_from(path)}
+        model, card = load_model_with_card(path)
+        learned_from = {name: card[name] for name in (_FINGERPRINT,) if name in card}
+        origin = {"model": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), **learned_from}
     if model.companion_ is not None and set(model.companion_.classes_) == set(labelled.class_counts):
         model = model.companion_
     return model, {**origin, "n_patients": int(model.n_patients_)}
-
-
-def _learned_from(path: Path) -> dict[str, Any]:
-    """What the card of a model says of the patients that it was trained on."""
-    from asthma_ml.model_archive import read_card
-
-    said = read_card(path).get(_FINGERPRINT)
-    return {} if said is None else {_FINGERPRINT: said}
 
 
 def _n_steps(dealt: Folds, budget: int) -> int:
@@ -332,8 +325,7 @@ def _n_steps(dealt: Folds, budget: int) -> int:
 
 
 def _estimator(
-    labelled: LabelledPatients,
-    together: NDArray[Any] | None,
+    task: _Task,
     start: PhenotypeClassifier | None,
     class_weight: Mapping[str, float] | str | None,
     budget: int,
@@ -350,9 +342,9 @@ def _estimator(
     model = PhenotypeClassifier(random_state=seed, class_weight=class_weight, start_from=frozen)
     if budget <= 1:
         return model
-    refuse_few(labelled, _FEWEST_TO_TUNE)
-    refuse_few_groups(labelled, together, N_INNER_FOLDS + 1)
-    return search(model, sorted(labelled.class_counts), budget, seed, tick)
+    refuse_few(task.labelled, _FEWEST_TO_TUNE)
+    refuse_few_groups(task.labelled, task.together, N_INNER_FOLDS + 1)
+    return search(model, sorted(task.labelled.class_counts), budget, seed, tick)
 
 
 def _held_out_metrics(estimator: Any, task: _Task, dealt: Folds, tick: Callable[[], object]) -> dict[str, float]:
