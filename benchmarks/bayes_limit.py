@@ -26,9 +26,10 @@ from asthma_ml import PhenotypeClassifier, load_model
 from asthma_ml.classifier import encode_features
 from asthma_ml.cohort.patient_stream import PatientStream
 from asthma_ml.cohort.presets import preset_named
-from asthma_ml.evaluation.bayes_limit import bayes_limit, limit_scores, probabilities
+from asthma_ml.evaluation.causal.limit import limit_scores
 from asthma_ml.evaluation.metrics import score_probabilities
-from asthma_ml.shipped import shipped_model_path
+from asthma_ml.inference.limit import bayes_limit, probabilities
+from asthma_ml.model_files.shipped import shipped_model_path
 from asthma_ml.variables import LABEL, SITE, TWO_CLASSES, data_dictionary
 
 TEST_SEED = 9_001

@@ -27,12 +27,14 @@ import numpy as np
 import pandas as pd
 
 import asthma_ml as aml
-from asthma_ml.classifier import PhenotypeClassifier, linear_margins
+from asthma_ml.classifier import PhenotypeClassifier
+from asthma_ml.classifier.compiled import pattern_lookup
+from asthma_ml.classifier.linear import margins as linear_margins
 from asthma_ml.cohort import generate_cohort
-from asthma_ml.explanation import explain, games, pattern_lookup
+from asthma_ml.explanation import explain, games
 from asthma_ml.explanation.tree_shap import _shap, contributions_by_shap
-from asthma_ml.model_archive import open_archive, packed
-from asthma_ml.persistence import load_model
+from asthma_ml.model_files.archive import open_archive, packed
+from asthma_ml.model_files.files import load_model
 from asthma_ml.variables import FOUR_CLASSES
 
 N_BACKGROUND, COPIES = 100, 10
@@ -220,7 +222,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, help="CSV of every run")
     asked = parser.parse_args()
     model, seen, labels, table = prepared(asked.classes, asked.patients)
-    compiled = aml.compile(model, background=seen)
+    compiled = aml.compile_model(model, background=seen)
     X, seen_encoded = model.encode(table).to_numpy(), model.encode(seen).to_numpy()
     differences(model, compiled, X[: asked.few], seen_encoded)
     with tempfile.TemporaryDirectory() as folder:

@@ -12,12 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from attributions import attributions
+
 import asthma_ml as aml
 from asthma_ml.classifier import PhenotypeClassifier
-from asthma_ml.evaluation.attributions import attributions
-from asthma_ml.evaluation.faithfulness import REFERENCES, TrueEffects, judge_reasons, true_effects
-from asthma_ml.evaluation.twins import TwinCohort
-from asthma_ml.shipped import shipped_model_path
+from asthma_ml.evaluation.causal.faithfulness import REFERENCES, TrueEffects, evaluate_faithfulness, true_effects
+from asthma_ml.evaluation.causal.twins import TwinCohort
+from asthma_ml.model_files.shipped import shipped_model_path
 from asthma_ml.variables import FACTORS, TWO_CLASSES
 
 SEED, BACKGROUND_SEED = 23, 24
@@ -72,13 +73,13 @@ def main() -> None:
     for preset in OTHER_PRESETS:
         cohort = TwinCohort(asked.patients // 2, SEED, preset)
         elsewhere = true_effects(cohort, limit_patients=asked.limit_patients_elsewhere)
-        parts += [f"## `{preset}`\n", sizes(elsewhere), agreement_table(judge_reasons(model, elsewhere))]
+        parts += [f"## `{preset}`\n", sizes(elsewhere), agreement_table(evaluate_faithfulness(model, elsewhere))]
     asked.output.write_text("\n".join(parts), encoding="utf-8")
 
 
 def shipped_section(model: PhenotypeClassifier, effects: TrueEffects) -> Iterator[str]:
     """The shipped model in the severe clinic."""
-    judged = judge_reasons(model, effects)
+    judged = evaluate_faithfulness(model, effects)
     yield "## The shipped model, `severe_clinic`\n"
     yield sizes(effects)
     yield agreement_table(judged)
@@ -104,7 +105,9 @@ def ways_section(model: PhenotypeClassifier, effects: TrueEffects) -> Iterator[s
     )
     yield "## What other ways to credit gain\n"
     yield "The same model and patients, ranks and signs with the true log-odds, then with the endotype.\n"
-    ways = {name: judge_reasons(model, effects, way) for name, way in attributions(background, reference).items()}
+    ways = {
+        name: evaluate_faithfulness(model, effects, way) for name, way in attributions(background, reference).items()
+    }
     for truth in ("log_odds", "endotype"):
         for figure in ("spearman", "sign"):
             rows = (

@@ -20,7 +20,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from asthma_ml.errors import AsthmaMLError
-from asthma_ml.patients import ColumnMap, PatientTable, read_patients, summarise_problems, write_table
+from asthma_ml.files import write_table
+from asthma_ml.patients import ColumnMap, PatientTable, read_patients, summarise_problems
 from asthma_ml.patients.sources import read_source
 from asthma_ml.variables import data_dictionary
 

@@ -25,10 +25,10 @@ import numpy as np
 import pandas as pd
 
 from asthma_ml.cohort import Noise, generate_cohort, severe_asthma_model, write_cohort
-from asthma_ml.cohort.cohort_files import MANY_ROWS, table_file
-from asthma_ml.cohort.noise import BLOCK_SIZE
+from asthma_ml.cohort.engine.noise import BLOCK_SIZE
 from asthma_ml.cohort.patient_stream import PATIENTS_AT_ONCE, visible_variables
 from asthma_ml.cohort.patient_tables import whole_columns
+from asthma_ml.files.cohort_files import MANY_ROWS, table_file
 
 PRESET = "population_asthma"
 """Everybody is in, so that a patient costs one row of the population and no rejection."""

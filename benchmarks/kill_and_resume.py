@@ -22,8 +22,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from asthma_ml.cohort import write_cohort
+from asthma_ml.model_files.shipped import shipped_model_path
 from asthma_ml.prediction import predict_file
-from asthma_ml.shipped import shipped_model_path
 
 
 def checksum(path: Path) -> str:

@@ -37,7 +37,8 @@ from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, SplineTran
 import asthma_ml as aml
 from asthma_ml.classifier import encode_features
 from asthma_ml.cohort.presets import DEFAULT_PRESET
-from asthma_ml.evaluation.bayes_limit import bayes_limit, limit_scores, probabilities
+from asthma_ml.evaluation.causal.limit import limit_scores
+from asthma_ml.inference.limit import bayes_limit, probabilities
 from asthma_ml.variables import LABEL, TWO_CLASSES, data_dictionary
 
 POSITIVE = TWO_CLASSES[0]

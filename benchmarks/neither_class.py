@@ -19,11 +19,11 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from asthma_ml import generate_cohort, load_model
-from asthma_ml.classifier.prediction_sets import SHARE_RECOGNISED, conformal_sets, conformal_thresholds
-from asthma_ml.evaluation.bayes_limit import bayes_limit
-from asthma_ml.evaluation.clear_cut import clear_cut
-from asthma_ml.explanation import MINIMUM_PROBABILITY
-from asthma_ml.shipped import shipped_model_path
+from asthma_ml.classifier.uncertainty.prediction_sets import SHARE_RECOGNISED, conformal_sets, conformal_thresholds
+from asthma_ml.decisions import MINIMUM_PROBABILITY
+from asthma_ml.evaluation.causal.clear_cut import clear_cut
+from asthma_ml.inference.limit import bayes_limit
+from asthma_ml.model_files.shipped import shipped_model_path
 from asthma_ml.variables import FOUR_CLASSES, LABEL, TWO_CLASSES
 
 SEED = 31
@@ -66,9 +66,9 @@ def main() -> None:
     foreign = ~table[LABEL].isin(TWO_CLASSES).to_numpy()
     clear = clear_cut(table, table[LABEL], cohort.truth) & ~foreign
     encoded = model.encode(table)
-    assessed = model.assess(encoded)
+    assessed = model.predict_with_uncertainty(encoded)
     doubtful = undecided(assessed.probability, assessed.in_set)
-    report("model", model.predict_foreign_proba(encoded), doubtful, foreign, clear)
+    report("model", model.predict_unmodelled_proba(encoded), doubtful, foreign, clear)
     started = time.process_time()
     neither, doubtful = limit_of_neither(table, options.particles)
     report(f"limit ({time.process_time() - started:.0f} processor s)", neither, doubtful, foreign, clear)

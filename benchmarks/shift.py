@@ -5,7 +5,7 @@
 In each world a clinic is generated; the model is measured on its patients of the two classes, and on the first of
 them also the limit of that world, which knows the world's own coefficients. Printed are the log-loss of both on the
 same patients, the mean divergence from the limit (which needs no labels and scatters less), calibration and
-coverage of the model on all patients, and what `departures` finds without any label.
+coverage of the model on all patients, and what `detect_shift` finds without any label.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from asthma_ml.classifier import PhenotypeClassifier
 from asthma_ml.cohort.enrolment import preset_model
 from asthma_ml.cohort.patient_stream import PatientStream
 from asthma_ml.cohort.presets import PRESETS, Preset
-from asthma_ml.evaluation.bayes_limit import bayes_limit, limit_scores, probabilities
+from asthma_ml.evaluation.causal.limit import limit_scores
 from asthma_ml.evaluation.subgroups import calibration
-from asthma_ml.prediction import departures, sums_of_table
-from asthma_ml.shipped import shipped_model_path
+from asthma_ml.inference.limit import bayes_limit, probabilities
+from asthma_ml.model_files.shipped import shipped_model_path
+from asthma_ml.prediction import detect_shift, shift_statistics
 from asthma_ml.variables import LABEL, TWO_CLASSES
 
 SEED = 9_100
@@ -79,15 +80,15 @@ def fewer(name: str, number: float) -> float:
 
 
 def measured(model: PhenotypeClassifier, clinic: pd.DataFrame) -> str:
-    """Calibration and coverage among the two classes, and departures of the whole clinic."""
+    """Calibration and coverage among the two classes, and detect_shift of the whole clinic."""
     two = clinic[clinic[LABEL].isin(TWO_CLASSES)]
-    assessed = model.assess(model.encode(two))
+    assessed = model.predict_with_uncertainty(model.encode(two))
     codes = np.array([list(model.classes_).index(label) for label in two[LABEL]])
     found = calibration(codes == 1, assessed.probability[:, 1])
     held = assessed.in_set[np.arange(len(codes)), codes]
     covered = ", ".join(f"{name} {held[codes == k].mean():.3f}" for k, name in enumerate(model.classes_))
     loss = -np.log(assessed.probability[np.arange(len(codes)), codes]).mean()
-    departed = departures(model, sums_of_table(model, model.encode(clinic)))
+    departed = detect_shift(model, shift_statistics(model, model.encode(clinic)))
     told = "; ".join(str(departure) for departure in departed[:4]) or "nothing"
     return (
         f"  {len(two)} patients: log-loss {loss:.3f}, slope {found['slope']['value']:.2f}, "

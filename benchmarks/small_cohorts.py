@@ -25,7 +25,7 @@ import asthma_ml as aml
 from asthma_ml.classifier import encode_features
 from asthma_ml.cohort import severe_asthma_model
 from asthma_ml.cohort.presets import DEFAULT_PRESET, PRESETS, Preset
-from asthma_ml.shipped import shipped_model_path
+from asthma_ml.model_files.shipped import shipped_model_path
 from asthma_ml.variables import TWO_CLASSES, data_dictionary
 
 KINDS = ("coefficients", "population", "assays", "missing", "all four")

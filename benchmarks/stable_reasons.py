@@ -15,14 +15,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from attributions import attributions
 
 import asthma_ml as aml
 from asthma_ml.classifier import PhenotypeClassifier
-from asthma_ml.evaluation.attributions import attributions
-from asthma_ml.evaluation.faithfulness import REFERENCES
+from asthma_ml.evaluation.causal.faithfulness import REFERENCES
 from asthma_ml.explanation import Explanation, explain
 from asthma_ml.explanation.stability import nearest_stable
-from asthma_ml.shipped import shipped_model_path
+from asthma_ml.model_files.shipped import shipped_model_path
 from asthma_ml.variables import FACTORS, TWO_CLASSES
 
 COHORT_SIZES = {1_000: 6, 4_000: 6, 16_000: 4, 50_000: 4}

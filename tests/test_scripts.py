@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from asthma_ml.shipped import example_patients_path
+from asthma_ml.model_files.shipped import example_patients_path
 
 SCRIPTS = Path(__file__).parent.parent / "scripts"
 

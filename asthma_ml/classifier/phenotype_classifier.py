@@ -18,33 +18,11 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
-from asthma_ml.classifier.assessment import (
-    Assessment,
-    assess_margins,
-    classes_without_threshold,
-    foreign_classes,
-    foreign_probability,
-    foreign_to,
-    probability_of_margins,
-    recognised_classes,
-)
-from asthma_ml.classifier.calibration import (
-    LinearCalibration,
-    SlopePrior,
-    calibrate,
-    fit_calibration,
-    mean_of_parts,
-)
-from asthma_ml.classifier.distinct_patients import DistinctPatients, distinct_patients
-from asthma_ml.classifier.encoding import align_features, encode_features, refuse_forbidden_features
-from asthma_ml.classifier.linear_margins import LinearMargins
-from asthma_ml.classifier.linear_part import LinearPart, usual_penalty
-from asthma_ml.classifier.prediction_sets import (
-    conformal_thresholds,
-    evenly_weighted,
-    recognising_threshold,
-    venn_abers_grid,
-)
+from asthma_ml.classifier.features.distinct_patients import DistinctPatients, distinct_patients
+from asthma_ml.classifier.features.encoding import align_features, encode_features, refuse_forbidden_features
+from asthma_ml.classifier.linear.margins import LinearMargins
+from asthma_ml.classifier.linear.regression import LinearModel, usual_penalty
+from asthma_ml.classifier.protocol import Predictions
 from asthma_ml.classifier.starting_point import (
     TRUST_IN_THE_START,
     Regression,
@@ -53,7 +31,32 @@ from asthma_ml.classifier.starting_point import (
     regressions_from,
     starting_point,
 )
-from asthma_ml.classifier.subgroup_offsets import (
+from asthma_ml.classifier.trees import (
+    fit_trees,
+    gain_of_features,
+    margins_of_trees,
+    sum_of_trees,
+    usual_learning_rate,
+)
+from asthma_ml.classifier.uncertainty.calibration import (
+    LinearCalibration,
+    SlopePrior,
+    calibrate,
+    fit_calibration,
+    mean_of_parts,
+)
+from asthma_ml.classifier.uncertainty.prediction_sets import (
+    conformal_thresholds,
+    evenly_weighted,
+    recognising_threshold,
+    venn_abers_grid,
+)
+from asthma_ml.classifier.uncertainty.predictions import (
+    classes_without_threshold,
+    predictions_of_margins,
+    probability_of_margins,
+)
+from asthma_ml.classifier.uncertainty.subgroup_offsets import (
     CHARACTERISTICS,
     fit_offsets,
     most_numbers,
@@ -61,12 +64,11 @@ from asthma_ml.classifier.subgroup_offsets import (
     subgroup_numbers,
     total_offsets,
 )
-from asthma_ml.classifier.tree_part import (
-    fit_trees,
-    gain_of_features,
-    margins_of_trees,
-    sum_of_trees,
-    usual_learning_rate,
+from asthma_ml.classifier.unmodelled import (
+    is_unmodelled,
+    most_probable_unmodelled,
+    unmodelled_classes,
+    unmodelled_probability,
 )
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.variables import TWO_CLASSES, data_dictionary
@@ -132,7 +134,7 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         Number of features.
     feature_names_in_ : ndarray of shape (n_features,)
         Their names, where `X` had names.
-    linear_ : LinearPart
+    linear_ : LinearModel
         Fitted on all patients.
     trees_ : HistGradientBoostingClassifier
         Fitted on all patients; classes are places in `classes_`.
@@ -155,14 +157,14 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         What is usual in each subgroup, see `fit_offsets`.
     venn_abers_grids_ : list of n_classes ndarrays of shape (3, n_points)
         Probability, lower and upper end.
-    companion_ : PhenotypeClassifier or None
-        What tells patients of other classes from those of this model, see `fit_companion`.
-    foreign_threshold_ : float
+    auxiliary_ : PhenotypeClassifier or None
+        What tells patients of other classes from those of this model, see `fit_auxiliary`.
+    unmodelled_threshold_ : float
         Probability of the other classes together from which a patient counts as of one of them.
     feature_range_ : ndarray of shape (2, n_features)
         Smallest and largest training value as encoded, also of patients of `start_from` if it was of use; NaN for a
         feature that was never measured.
-    measured_share_ : ndarray of shape (n_features,)
+    measured_fraction_ : ndarray of shape (n_features,)
         Share of the training patients in whom each feature was measured.
     mean_scores_ : ndarray of shape (n_scores,)
         Mean of each normal score of ``linear_`` among those in whom it was measured.
@@ -279,8 +281,8 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
             # Too few patients to weigh their own trees: the starting point then stands alone.
             self._add_trees_of(start, share, np.array([1.0, 0.0]) if margins is None else self.calibration_slope_)
         self.feature_importances_ = self._importances(patients)
-        self.companion_: PhenotypeClassifier | None = None
-        self.foreign_threshold_ = np.inf
+        self.auxiliary_: PhenotypeClassifier | None = None
+        self.unmodelled_threshold_ = np.inf
         return patients, held_out
 
     def recalibrate(self, X: ArrayLike | pd.DataFrame, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
@@ -328,11 +330,11 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         self._set_calibration(LinearCalibration(slope, intercept + change.intercept, change.fitted))
         self._set_sets_and_intervals(patients, changed)
         self._remember_scores(patients)
-        if self.companion_ is not None:
-            self.companion_._remember_scores(patients)
+        if self.auxiliary_ is not None:
+            self.auxiliary_._remember_scores(patients)
         return self
 
-    def fit_companion(
+    def fit_auxiliary(
         self,
         X: ArrayLike | pd.DataFrame,
         y: ArrayLike,
@@ -353,7 +355,7 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         Returns
         -------
         PhenotypeClassifier
-            This classifier. Its predictions stay as they are; `predict_foreign` has something to say.
+            This classifier. Its predictions stay as they are; `predict_unmodelled` has something to say.
 
         Raises
         ------
@@ -363,29 +365,29 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         Notes
         -----
         A patient counts as of another class where the probability of all other classes together reaches
-        ``foreign_threshold_``. No other rule turns fewer patients of this classifier's classes away while it
+        ``unmodelled_threshold_``. No other rule turns fewer patients of this classifier's classes away while it
         recognises as many of the others (Neyman and Pearson). The threshold is the one that recognises
         three in five of the held-out patients of other classes, whatever their share in a clinic, but
         never so low that it turns more away than it recognises.
         """
         check_is_fitted(self)
         before = _unfrozen(self.start_from)
-        theirs = None if before is None or before.companion_ is None else FrozenEstimator(before.companion_)
+        theirs = None if before is None or before.auxiliary_ is None else FrozenEstimator(before.auxiliary_)
         if theirs is not None and set(theirs.classes_) != set(np.unique(np.asarray(y))):
             theirs = None
         companion = clone(self).set_params(n_trees=_TREES_OF_A_COMPANION, start_from=theirs)
         patients, held_out = companion._fit(X, y, sample_weight, groups)
         if not set(self.classes_) < set(companion.classes_):
             raise UnusableInputError("a companion needs patients of every class of the classifier, and of others")
-        self.companion_ = companion
-        is_foreign = foreign_to(self.classes_, companion.classes_)
-        self.foreign_threshold_ = 0.5
+        self.auxiliary_ = companion
+        is_foreign = is_unmodelled(self.classes_, companion.classes_)
+        self.unmodelled_threshold_ = 0.5
         if held_out is not None:
             probability = held_out[:, is_foreign].sum(axis=1)
-            self.foreign_threshold_ = recognising_threshold(probability, is_foreign[patients.codes], patients.weight)
+            self.unmodelled_threshold_ = recognising_threshold(probability, is_foreign[patients.codes], patients.weight)
         return self
 
-    def predict_foreign_proba(self, X: ArrayLike | pd.DataFrame) -> np.ndarray:
+    def predict_unmodelled_proba(self, X: ArrayLike | pd.DataFrame) -> np.ndarray:
         """Return the probability that a patient is of none of the classes that this classifier names.
 
         Parameters
@@ -396,14 +398,14 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_patients,)
-            Among patients like those of `fit_companion`; 0 throughout where there is no companion.
+            Among patients like those of `fit_auxiliary`; 0 throughout where there is no companion.
         """
         check_is_fitted(self)
-        if self.companion_ is None:
+        if self.auxiliary_ is None:
             return np.zeros(len(self._check_features(X)))
-        return foreign_probability(self, X)
+        return unmodelled_probability(self, X)
 
-    def predict_foreign(self, X: ArrayLike | pd.DataFrame) -> np.ndarray:
+    def predict_unmodelled(self, X: ArrayLike | pd.DataFrame) -> np.ndarray:
         """Name the class of patients who are recognised as of none that this classifier names.
 
         Parameters
@@ -414,18 +416,18 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         Returns
         -------
         ndarray of object of shape (n_patients,)
-            The most probable of the other classes where they have ``foreign_threshold_`` together, else None.
+            The most probable of the other classes where they have ``unmodelled_threshold_`` together, else None.
         """
         check_is_fitted(self)
-        if self.companion_ is None:
+        if self.auxiliary_ is None:
             return np.full(len(self._check_features(X)), None)
-        return recognised_classes(self, X)
+        return most_probable_unmodelled(self, X)
 
     @property
-    def foreign_classes(self) -> tuple[Any, ...]:
+    def unmodelled_classes(self) -> tuple[Any, ...]:
         """Classes that this classifier does not name but may recognise; none without a companion."""
         check_is_fitted(self)
-        return foreign_classes(self)
+        return unmodelled_classes(self)
 
     def decision_function(self, X: ArrayLike | pd.DataFrame) -> np.ndarray:
         """Return calibrated margins.
@@ -490,7 +492,7 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         ndarray of bool of shape (n_patients, n_classes)
             Membership of each class. A class of `uncalibrated_classes` is never ruled out.
         """
-        return self.assess(X).in_set
+        return self.predict_with_uncertainty(X).in_set
 
     def predict_interval(self, X: ArrayLike | pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         """Return the Venn-Abers interval of each probability.
@@ -506,10 +508,10 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
             Widened where needed to hold the probability itself; NaN without held-out patients. They tell how
             far one more patient could move the calibration, which is less than all that is unsure.
         """
-        assessed = self.assess(X)
+        assessed = self.predict_with_uncertainty(X)
         return assessed.low, assessed.high
 
-    def assess(self, X: ArrayLike | pd.DataFrame) -> Assessment:
+    def predict_with_uncertainty(self, X: ArrayLike | pd.DataFrame) -> Predictions:
         """Return margins, probabilities, prediction sets and intervals at once: the trees are asked once.
 
         Parameters
@@ -519,10 +521,10 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
 
         Returns
         -------
-        Assessment
+        Predictions
             What `decision_function`, `predict_proba`, `predict_set` and `predict_interval` return.
         """
-        return assess_margins(self, self.decision_function(X), self._check_features(X))
+        return predictions_of_margins(self, self.decision_function(X), self._check_features(X))
 
     def encode(self, table: pd.DataFrame) -> pd.DataFrame:
         """Pick the columns of this model from a table of patients, as the trees see them.
@@ -618,7 +620,7 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
         """Remember what the training patients are like as a whole, for comparison with others."""
         scores, weight = self.linear_.scores_, patients.weight
         known = weight @ np.isfinite(patients.X)
-        self.measured_share_ = known / weight.sum()
+        self.measured_fraction_ = known / weight.sum()
         total = weight @ np.nan_to_num(scores.transform(patients.X))
         self.mean_scores_ = total / np.maximum(known[scores.source_], 1e-12)
 
@@ -687,7 +689,7 @@ class PhenotypeClassifier(ClassifierMixin, BaseEstimator):
     def _regressions(self, patients: DistinctPatients, start: StartingPoint | None) -> list[Regression]:
         """Ways to fit the linear part; where there is a starting point, the last does without."""
         about = self._is_category(), self._directions()
-        scores = LinearPart().fit_scores(patients.X, patients.weight, *about)
+        scores = LinearModel().fit_scores(patients.X, patients.weight, *about)
         penalty = usual_penalty(patients.weight) if self.linear_penalty is None else self.linear_penalty
         alone = Regression(patients, scores, scores.completed(patients.X), penalty)
         return [alone] if start is None else [*regressions_from(start, patients, *about), alone]
@@ -808,7 +810,7 @@ def _unfrozen(model: FrozenEstimator | PhenotypeClassifier | None) -> PhenotypeC
     return model.estimator if isinstance(model, FrozenEstimator) else model
 
 
-def _margins_of_parts(linear: LinearPart, trees: HistGradientBoostingClassifier, X: np.ndarray) -> np.ndarray:
+def _margins_of_parts(linear: LinearModel, trees: HistGradientBoostingClassifier, X: np.ndarray) -> np.ndarray:
     """Margins of the linear part and of the trees, of shape (2, n_patients, n_margins)."""
     return np.stack([linear.margins(X), margins_of_trees(trees, X)])
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import log_softmax
 
-from asthma_ml.classifier.calibration import SlopePrior, calibrate, fit_calibration, margins_of_classes
-from asthma_ml.classifier.distinct_patients import DistinctPatients
-from asthma_ml.classifier.linear_part import LinearPart
-from asthma_ml.classifier.regression_towards import regression_towards
-from asthma_ml.classifier.tree_part import margins_of_trees, sum_of_trees, trees_of_other_columns
+from asthma_ml.classifier.features.distinct_patients import DistinctPatients
+from asthma_ml.classifier.linear.regression import LinearModel
+from asthma_ml.classifier.linear.shrinkage import regression_towards
+from asthma_ml.classifier.trees import margins_of_trees, sum_of_trees, trees_of_other_columns
+from asthma_ml.classifier.uncertainty.calibration import SlopePrior, calibrate, fit_calibration, margins_of_classes
 
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingClassifier
@@ -44,7 +44,7 @@ class StartingPoint:
 
     Attributes
     ----------
-    linear : LinearPart
+    linear : LinearModel
         Scores of the columns that the cohort has; what the others would have shown is read off them.
     trees : HistGradientBoostingClassifier
         A question about a column that the cohort lacks is answered as for a test that was not done.
@@ -54,7 +54,7 @@ class StartingPoint:
         Patients it was trained on.
     """
 
-    linear: LinearPart
+    linear: LinearModel
     trees: HistGradientBoostingClassifier
     feature_range: np.ndarray
     n_patients: int
@@ -72,7 +72,7 @@ class Regression:
     ----------
     patients : DistinctPatients
         All patients.
-    scores : LinearPart
+    scores : LinearModel
         Scores and their joint distribution.
     completed : ndarray of shape (n_distinct, n_scores)
         Their centred scores without gaps.
@@ -83,12 +83,12 @@ class Regression:
     """
 
     patients: DistinctPatients
-    scores: LinearPart
+    scores: LinearModel
     completed: np.ndarray
     penalty: float
     tree_margins: np.ndarray | None = None
 
-    def fit(self, rows: np.ndarray) -> tuple[LinearPart, float]:
+    def fit(self, rows: np.ndarray) -> tuple[LinearModel, float]:
         """Fit to some patients; returns the linear part and how much the starting point's trees count."""
         completed, codes, weight = (of[rows] for of in (self.completed, self.patients.codes, self.patients.weight))
         if self.tree_margins is None:
@@ -153,7 +153,7 @@ def regressions_from(
     list of Regression
         One for each of `START_PENALTIES`.
     """
-    scores = LinearPart().fit_scores(patients.X, patients.weight, is_category, direction, start.linear)
+    scores = LinearModel().fit_scores(patients.X, patients.weight, is_category, direction, start.linear)
     completed, tree_margins = scores.completed(patients.X), start.tree_margins(patients.X)
     return [Regression(patients, scores, completed, penalty, tree_margins) for penalty in START_PENALTIES]
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import click
 
-from asthma_ml import __version__
 from asthma_ml.cli.command_group import AsthmaCommands
 from asthma_ml.cli.compare_real import compare_real_command
 from asthma_ml.cli.demo import demo_command
@@ -15,14 +14,13 @@ from asthma_ml.cli.explain import explain_command
 from asthma_ml.cli.fidelity import fidelity_command
 from asthma_ml.cli.generate import generate_command
 from asthma_ml.cli.inspect import inspect_command
-from asthma_ml.cli.mechanisms import mechanisms_command
 from asthma_ml.cli.options import examples
 from asthma_ml.cli.predict import predict_command
 from asthma_ml.cli.sensitivity import sensitivity_command
 from asthma_ml.cli.train import train_command
 from asthma_ml.cli.validate import validate_command
 from asthma_ml.cli.variables import variables_command
-from asthma_ml.cli.worked_patients import worked_patients_command
+from asthma_ml.version import __version__
 
 __all__ = ["commands", "main"]
 
@@ -55,9 +53,7 @@ for command in (
     fidelity_command,
     compare_real_command,
     sensitivity_command,
-    mechanisms_command,
     variables_command,
-    worked_patients_command,
     inspect_command,
 ):
     commands.add_command(command)

@@ -56,8 +56,9 @@ def compare_real_command(
     cross-validated classifier tells the two tables apart (0.50: not at all). Real figures come with
     a 95 % interval over resampled patients.
     """
-    from asthma_ml.evaluation.real_patients import compare_with_real
-    from asthma_ml.patients import read_patients, write_table
+    from asthma_ml.fidelity import compare_with_real
+    from asthma_ml.files import write_table
+    from asthma_ml.patients import read_patients
 
     refuse_overwriting(file, output)
     table = compare_with_real(read_patients(file, columns), preset, weights=weights, n_patients=patients, seed=seed)

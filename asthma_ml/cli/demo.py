@@ -61,7 +61,7 @@ def demo_command(*, output: str, patients: int, seed: int, patients_file: str | 
     example patients. Leaves the cohort with its truth, the model, predictions.csv and two figures in
     FOLDER, once all is done.
     """
-    from asthma_ml.shipped import example_patients_path
+    from asthma_ml.model_files import example_patients_path
 
     folder = Path(output)
     source = Path(patients_file) if patients_file else example_patients_path()
@@ -113,8 +113,8 @@ def synthetic_cohort(n_patients: int, seed: int) -> Cohort:
 
 def train_on(cohort: Cohort, model_path: Path, *, seed: int) -> TrainedClassifier:
     """Train the two-class model on a cohort; save it with its card."""
+    from asthma_ml.model_files import save_model_with_card
     from asthma_ml.patients import read_patients
-    from asthma_ml.persistence import save_model_with_card
     from asthma_ml.training import train_classifier
 
     trained = train_classifier(read_patients(cohort.observed), seed=seed)
@@ -124,7 +124,7 @@ def train_on(cohort: Cohort, model_path: Path, *, seed: int) -> TrainedClassifie
 
 def evaluate_on(trained: TrainedClassifier, cohort: Cohort) -> dict[str, Any]:
     """Measure the model on a cohort that it has not seen."""
-    from asthma_ml.evaluation.metrics import evaluate_patients
+    from asthma_ml.evaluation import evaluate_patients
     from asthma_ml.patients import read_patients
 
     return evaluate_patients(trained.model, read_patients(cohort.observed))
@@ -133,7 +133,8 @@ def evaluate_on(trained: TrainedClassifier, cohort: Cohort) -> dict[str, Any]:
 def predict_and_explain(trained: TrainedClassifier, source: Path, folder: Path) -> pd.DataFrame:
     """Write the predictions, their overview in documented factors, and the figure of the first patient."""
     from asthma_ml.explanation import cohort_figure, explain
-    from asthma_ml.patients import read_patients, write_table
+    from asthma_ml.files import write_table
+    from asthma_ml.patients import read_patients
     from asthma_ml.prediction import predict_table
 
     patients = read_patients(source)

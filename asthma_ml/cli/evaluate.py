@@ -30,7 +30,7 @@ from asthma_ml.variables import LABEL
 
 if TYPE_CHECKING:
     from asthma_ml.classifier import PhenotypeClassifier
-    from asthma_ml.evaluation.bayes_limit_beside_model import Origin
+    from asthma_ml.evaluation import Origin
     from asthma_ml.patients import PatientTable
     from asthma_ml.training import LabelRule
 
@@ -158,10 +158,10 @@ def evaluate_command(
     Where none of --label, --levels, --label-rule and --at-least is given, the label is the one that the model
     was trained on, if FILE has it.
     """
-    from asthma_ml.evaluation.metrics import evaluate_patients
-    from asthma_ml.patients import read_patients, write_text
-    from asthma_ml.persistence import load_model_with_card
-    from asthma_ml.shipped import shipped_model_path
+    from asthma_ml.evaluation import evaluate_patients
+    from asthma_ml.files import write_text
+    from asthma_ml.model_files import load_model_with_card, shipped_model_path
+    from asthma_ml.patients import read_patients
 
     model_path, told_by = model or shipped_model_path(), label_told_by(label, label_rule, at_least)
     refuse_overwriting([file, columns, model_path, truth], [output, *filter(None, [plot, risk_plot])])
@@ -180,9 +180,9 @@ def evaluate_command(
     true = read_patients(truth).raw if truth else None
     metrics = evaluate_patients(classifier, patients, told_by, levels=levels, truth=true)
     if true is not None:
-        from asthma_ml.evaluation.adherence_truth import judge_adherence_gate
+        from asthma_ml.evaluation import evaluate_adherence_gate
 
-        metrics["adherence_gate"] = judge_adherence_gate(patients.values, true)
+        metrics["adherence_gate"] = evaluate_adherence_gate(patients.values, true)
     if origin is not None:
         metrics |= _beside_the_causal_model(classifier, patients, origin, **asked, how=how)
     if plot:
@@ -231,9 +231,7 @@ def refuse_what_the_model_cannot(
 ) -> None:
     """Stop before any work where what was asked for needs a model of other classes."""
     from asthma_ml.errors import UnusableInputError
-    from asthma_ml.evaluation.bayes_limit_beside_model import refuse_unknown_classes
-    from asthma_ml.evaluation.faithfulness import refuse_other_classes
-    from asthma_ml.evaluation.metrics import TH2_HIGH
+    from asthma_ml.evaluation import TH2_HIGH, refuse_other_classes, refuse_unknown_classes
 
     classes = [str(name) for name in model.classes_]
     if plot and TH2_HIGH not in classes:
@@ -269,15 +267,14 @@ def _beside_the_causal_model(
     """What follows from the causal model that made the patients, as far as it was asked for."""
     found: dict[str, Any] = {}
     if limit:
-        from asthma_ml.evaluation.bayes_limit_beside_model import limit_beside_model
+        from asthma_ml.evaluation import compare_with_bayes_limit
 
         sizes = {"most_patients": how["limit_patients"], "n_particles": how["particles"]}
-        found["limit"] = limit_beside_model(model, patients, origin, **sizes, progress=shows_progress())
+        found["limit"] = compare_with_bayes_limit(model, patients, origin, **sizes, progress=shows_progress())
     if twins:
-        from asthma_ml.evaluation.steroid_masking import masking_of_twins
-        from asthma_ml.evaluation.twins import twins_of_file
+        from asthma_ml.evaluation import evaluate_steroid_masking, twins_of_file
 
-        found["steroid_masking"] = masking_of_twins(model, twins_of_file(patients, origin))
+        found["steroid_masking"] = evaluate_steroid_masking(model, twins_of_file(patients, origin))
     if reasons:
         found["reasons"] = _reasons_on_truth(model, patients, origin, how)
     return found
@@ -286,19 +283,18 @@ def _beside_the_causal_model(
 def _reasons_on_truth(
     model: PhenotypeClassifier, patients: PatientTable, origin: Origin, how: Mapping[str, Any]
 ) -> dict[str, Any]:
-    from asthma_ml.evaluation.faithfulness import judge_reasons, true_effects
-    from asthma_ml.evaluation.twins import twins_of_file
+    from asthma_ml.evaluation import evaluate_faithfulness, true_effects, twins_of_file
 
     effects = true_effects(
         twins_of_file(patients, origin), limit_patients=how["reasons_patients"], progress=shows_progress()
     )
-    return judge_reasons(model, effects)
+    return evaluate_faithfulness(model, effects)
 
 
 def draw_decision_curves(metrics: Mapping[str, Any], path: str) -> None:
     """Write the decision curves, which only a model that knows Th2-high has."""
     from asthma_ml.cli.explain import write_figure
-    from asthma_ml.evaluation.decision_curve_plot import decision_curve_figure
+    from asthma_ml.evaluation import decision_curve_figure
 
     write_figure(decision_curve_figure(metrics["reference_rules"]), path)
 
@@ -306,7 +302,7 @@ def draw_decision_curves(metrics: Mapping[str, Any], path: str) -> None:
 def draw_risk_coverage(metrics: Mapping[str, Any], path: str) -> None:
     """Write what abstaining buys."""
     from asthma_ml.cli.explain import write_figure
-    from asthma_ml.evaluation.risk_coverage_plot import risk_coverage_figure
+    from asthma_ml.evaluation import risk_coverage_figure
 
     write_figure(risk_coverage_figure(metrics), path)
 
@@ -315,7 +311,7 @@ def _origin(file: str, asked: bool, how: Mapping[str, Any]) -> Origin | None:
     """How the file was generated, asked before any work is done; None where nobody asked for its causal model."""
     if not asked:
         return None
-    from asthma_ml.evaluation.bayes_limit_beside_model import cohort_origin
+    from asthma_ml.evaluation import cohort_origin
 
     return cohort_origin(file, how["preset"], how["seed"])
 

@@ -33,9 +33,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from asthma_ml.explanation import Explanation
-    from asthma_ml.explanation.attribution import Players
-    from asthma_ml.explanation.telling import Length
+    from asthma_ml.classifier import Players
+    from asthma_ml.explanation import Explanation, Length
     from asthma_ml.patients import PatientTable
 
 _OVERVIEW, _FINDINGS_DRAWN = "all_patients", 3
@@ -135,11 +134,11 @@ def explain_command(
     With --what-if the model is asked what would change its call, and the causal model what would become of such
     a patient then.
     """
-    from asthma_ml.compiled_files import load_predictor
     from asthma_ml.explanation import explain
-    from asthma_ml.patients import read_patients, write_table
+    from asthma_ml.files import write_table
+    from asthma_ml.model_files import load_predictor, shipped_model_path
+    from asthma_ml.patients import read_patients
     from asthma_ml.prediction import refuse_table_without_features
-    from asthma_ml.shipped import shipped_model_path
 
     if (patient is None and line is None) != everyone:
         raise click.UsageError("name one patient with --patient ID, --line N or both, or all with --all.")
@@ -210,8 +209,9 @@ def _background(background: str | None, columns: str | None) -> pd.DataFrame | L
 
 def what_if(explanation: Explanation, i: int) -> str:
     """Say what would change the call of one patient: to the model, and through the patient's twins."""
-    from asthma_ml.evaluation.abduction import abduct, calls_of_twins, twins_sentence
-    from asthma_ml.explanation.what_if import no_change, smallest_change
+    from asthma_ml.evaluation import calls_of_twins, twins_sentence
+    from asthma_ml.explanation import no_change, smallest_change
+    from asthma_ml.inference import abduct
 
     patient, model = explanation.patients.iloc[[i]], explanation.game.model
     found = smallest_change(model, patient)
@@ -228,7 +228,7 @@ def write_figure(figure: Figure, path: str | Path) -> None:
     """Write a figure as PNG or SVG, the same bytes each time."""
     import matplotlib as mpl
 
-    from asthma_ml.patients import write_bytes
+    from asthma_ml.files import write_bytes
 
     suffix = Path(path).suffix.lower().removeprefix(".")
     drawn = io.BytesIO()
@@ -255,8 +255,8 @@ def write_folder(explanation: Explanation, stems: list[str], sentences: list[str
 
 def write_overview(explanation: Explanation, folder: Path) -> None:
     """Write figures of all patients: factors, their interactions, and how the findings that count most depend."""
-    from asthma_ml.explanation import CompiledClassifier, cohort_figure, dependence_figure, interaction_figure
-    from asthma_ml.explanation.figures import explained_classes_in_words
+    from asthma_ml.classifier import CompiledClassifier
+    from asthma_ml.explanation import cohort_figure, dependence_figure, explained_classes_in_words, interaction_figure
 
     folder.mkdir()
     write_figure(cohort_figure(explanation), folder / "factors.png")
@@ -336,7 +336,7 @@ def _row_on_line(patients: PatientTable, rows: NDArray[np.intp], line: int, whos
 
 
 def _their_lines(patients: PatientTable, rows: NDArray[np.intp]) -> str:
-    from asthma_ml.patients.problems import NAMED_LINES, counted_lines
+    from asthma_ml.patients import NAMED_LINES, counted_lines
 
     lines = patients.lines[rows].tolist()
     return counted_lines(lines[:NAMED_LINES], len(lines))

@@ -44,8 +44,8 @@ def fidelity_command(*, preset: str | None, patients: int, seed: int, output: st
     published number of patients; and where several cohorts report the same quantity, in their
     span. Effects of treatment compare twins. Rows that are not computed say why.
     """
-    from asthma_ml.evaluation.fidelity import fidelity
-    from asthma_ml.patients import write_table
+    from asthma_ml.fidelity import fidelity
+    from asthma_ml.files import write_table
 
     table = fidelity(preset, patients, seed)
     write_table(table.assign(within=table["within"].map({True: "true", False: "false"})), output)
@@ -61,8 +61,8 @@ def draw(table: pd.DataFrame, path: str) -> None:
     from matplotlib import rc_context
     from matplotlib.backends.backend_pdf import PdfPages
 
-    from asthma_ml.evaluation.forest_plot import forest_figure, forest_pages
-    from asthma_ml.patients import write_bytes
+    from asthma_ml.fidelity import forest_figure, forest_pages
+    from asthma_ml.files import write_bytes
 
     drawn = BytesIO()
     suffix = path.rpartition(".")[2].lower()

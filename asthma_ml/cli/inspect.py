@@ -20,9 +20,8 @@ def inspect_command(*, model: str | None, as_json: bool, output: str) -> None:
 
     What it is for, what it learned from and how good it is. Without MODEL it shows the card of the shipped model.
     """
-    from asthma_ml.model_archive import read_card
-    from asthma_ml.patients import write_text
-    from asthma_ml.shipped import shipped_model_path
+    from asthma_ml.files import write_text
+    from asthma_ml.model_files import read_card, shipped_model_path
 
     model_path = model or shipped_model_path()
     refuse_overwriting([model_path], [output])

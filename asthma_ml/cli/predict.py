@@ -65,9 +65,9 @@ def predict_command(*, file: str, model: str | None, columns: str | None, output
     begin with aml_. Memory does not grow with FILE. The output appears when it is whole; until then
     it grows beside its place, ending in .part, where --resume finds it.
     """
-    from asthma_ml.patients.part_files import kept, read_journal
+    from asthma_ml.files import kept, read_journal
+    from asthma_ml.model_files import shipped_model_path
     from asthma_ml.prediction import predict_file
-    from asthma_ml.shipped import shipped_model_path
 
     model_path = model or shipped_model_path()
     beside = [] if output == "-" else [f"{output}.part", f"{output}.part.json"]
@@ -90,7 +90,7 @@ def predict_command(*, file: str, model: str | None, columns: str | None, output
 
 def say_missing_features(missing: list[str]) -> None:
     """Tell which features the model makes use of and does not get, those that count most first."""
-    from asthma_ml.classifier import first_names
+    from asthma_ml.wording import first_names
 
     if missing:
         say(f"not in the table, so not measured: {len(missing)} features that the model uses: {first_names(missing)}")

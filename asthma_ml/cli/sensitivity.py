@@ -59,10 +59,9 @@ def sensitivity_command(
     eosinophils of 3 % or more, and of a model that tells the two phenotypes without sputum.
     """
     from asthma_ml.cli.explain import write_figure
-    from asthma_ml.evaluation.sensitivity import sensitivity, sensitivity_report
-    from asthma_ml.evaluation.tornado_plot import tornado_figure
     from asthma_ml.evidence import ASSUMED, GRADES
-    from asthma_ml.patients import write_table, write_text
+    from asthma_ml.fidelity import sensitivity, sensitivity_report, tornado_figure
+    from asthma_ml.files import write_table, write_text
 
     table = sensitivity(
         preset,

@@ -25,7 +25,7 @@ from asthma_ml.cli.validate import say_repeated_patients
 from asthma_ml.variables import FOUR_CLASSES, TWO_CLASSES
 
 if TYPE_CHECKING:
-    from asthma_ml.explanation.compiled_classifier import Background
+    from asthma_ml.classifier import Background
 
 CLASSES = {"two": TWO_CLASSES, "four": FOUR_CLASSES}
 SHIPPED = "shipped"
@@ -120,8 +120,8 @@ def train_command(
     Rows with another label or none are left out and counted, and the card says what the model calls
     them.
     """
+    from asthma_ml.model_files import card_path, load_model_with_card, save_model_with_card
     from asthma_ml.patients import read_patients
-    from asthma_ml.persistence import card_path, load_model_with_card, save_model_with_card
     from asthma_ml.training import recalibrate_classifier, train_classifier
 
     refuse_contradictions(recalibrated)
@@ -163,7 +163,7 @@ def learned_from_the_same(before: Mapping[str, Any], now: Mapping[str, Any]) -> 
 
 def stored_background(path: str) -> Background | None:
     """The patients that a model file can be explained against, who stay when it is recalibrated."""
-    from asthma_ml.compiled_files import load_predictor
+    from asthma_ml.model_files import load_predictor
 
     return getattr(load_predictor(path), "background", None)
 

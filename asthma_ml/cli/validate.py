@@ -68,7 +68,8 @@ def validate_command(
     Columns, units, limits and levels; all problems at once, with the lines of the file.
     """
     from asthma_ml.classifier import refuse_without_features
-    from asthma_ml.patients import draft_map, read_patients, write_table, write_text
+    from asthma_ml.files import write_table, write_text
+    from asthma_ml.patients import draft_map, read_patients
 
     refuse_overwriting([file, columns], [output, *filter(None, [refused])])
     if suggest_map:
@@ -85,7 +86,7 @@ def validate_command(
 
 def refused_rows(patients: PatientTable) -> pd.DataFrame:
     """The rows with errors as they were given, behind their line and what is wrong with them."""
-    from asthma_ml.patients.problems import ROW
+    from asthma_ml.patients import ROW
 
     errors: dict[int, list[str]] = {}
     for problem in patients.problems:
@@ -131,7 +132,7 @@ def summarise(problems: Sequence[Problem], *, show_values: bool = False) -> str:
 
 def as_readable(patients: PatientTable, *, show_values: bool = False) -> str:
     """The result as text."""
-    from asthma_ml.classifier import first_names
+    from asthma_ml.wording import first_names
 
     n_features, missing = len(data_dictionary().features), _missing(patients)
     heading = (

@@ -18,7 +18,7 @@ def variables_command(*, form: str | None, output: str) -> None:
 
     Name, factor, kind, limits with unit or levels.
     """
-    from asthma_ml.patients import write_table, write_text
+    from asthma_ml.files import write_table, write_text
 
     dictionary = data_dictionary()
     if form == "csv":

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from asthma_ml.cohort.causal_model import Columns
-from asthma_ml.cohort.distributions import Bernoulli, Values, expit
-from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
+from asthma_ml.cohort.engine.causal_model import Columns
+from asthma_ml.cohort.engine.distributions import Bernoulli, Values, expit
+from asthma_ml.cohort.engine.structural_equations import Coefficient, structural_equation
 from asthma_ml.variables import DataDictionary, Variable
 
 SHOWN_BY = {
@@ -247,7 +247,7 @@ KNOBS = {
 """What a user may turn to make the clinic cleaner or dirtier, in the overrides of a preset."""
 
 
-def observed_table(values: Columns, dictionary: DataDictionary) -> pd.DataFrame:
+def recorded_table(values: Columns, dictionary: DataDictionary) -> pd.DataFrame:
     """The patients as the clinic's table shows them.
 
     Parameters

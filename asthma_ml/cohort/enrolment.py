@@ -12,12 +12,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from asthma_ml.cohort import clinic, mechanisms, selection
-from asthma_ml.cohort.causal_model import CausalModel, Columns, Interventions
-from asthma_ml.cohort.distributions import Values
-from asthma_ml.cohort.noise import BLOCK_SIZE, Noise, RememberedNoise
+from asthma_ml.cohort.engine.causal_model import CausalModel, Columns, Interventions
+from asthma_ml.cohort.engine.distributions import Values
+from asthma_ml.cohort.engine.noise import BLOCK_SIZE, Noise, RememberedNoise
+from asthma_ml.cohort.engine.structural_equations import equations_in
 from asthma_ml.cohort.presets import Preset
 from asthma_ml.cohort.screening import ENROLLED, SCREENED_BY, can_be_screened, may_enrol
-from asthma_ml.cohort.structural_equations import equations_in
 from asthma_ml.errors import CausalModelError
 from asthma_ml.variables import ID, data_dictionary
 

@@ -17,8 +17,7 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from asthma_ml.cohort.causal_model import Interventions
-from asthma_ml.cohort.cohort_files import table_file
+from asthma_ml.cohort.engine.causal_model import Interventions
 from asthma_ml.cohort.enrolment import severe_asthma_model
 from asthma_ml.cohort.hidden_truth import HiddenTruth
 from asthma_ml.cohort.patient_stream import PatientStream
@@ -27,7 +26,7 @@ from asthma_ml.cohort.presets import DEFAULT_PRESET, Preset, preset_named
 from asthma_ml.cohort.screening import ENROLLED
 from asthma_ml.cohort.table_columns import GrowingTable
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.patients import write_text
+from asthma_ml.files import table_file, write_text
 from asthma_ml.variables import ID, LABEL, TWO_CLASSES, data_dictionary
 
 __all__ = ["ENROLLED", "Cohort", "generate_cohort", "schema_path", "severe_asthma_model", "write_cohort"]
@@ -238,7 +237,7 @@ def _write(
 
 
 def _schema(stream: PatientStream) -> dict[str, Any]:
-    from asthma_ml import __version__
+    from asthma_ml.version import __version__
 
     return {
         "notice": NOTICE,

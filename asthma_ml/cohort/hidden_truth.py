@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from asthma_ml.cohort.causal_model import CausalModel, Interventions
+from asthma_ml.cohort.engine.causal_model import CausalModel, Interventions
+from asthma_ml.cohort.engine.noise import BLOCK_SIZE
 from asthma_ml.cohort.enrolment import enrolled_people, preset_model
-from asthma_ml.cohort.noise import BLOCK_SIZE
 from asthma_ml.cohort.patient_stream import in_order
 from asthma_ml.cohort.patient_tables import people_of, truth_table
 from asthma_ml.cohort.presets import Preset

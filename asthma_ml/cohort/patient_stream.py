@@ -20,16 +20,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from asthma_ml.cohort import clinic
-from asthma_ml.cohort.causal_model import Interventions
-from asthma_ml.cohort.conditions import Condition
+from asthma_ml.cohort.engine.causal_model import Interventions
+from asthma_ml.cohort.engine.conditions import Condition
+from asthma_ml.cohort.engine.noise import BLOCK_SIZE
+from asthma_ml.cohort.engine.structural_equations import equations_in
 from asthma_ml.cohort.enrolment import enrol, preset_model
-from asthma_ml.cohort.noise import BLOCK_SIZE
 from asthma_ml.cohort.patient_tables import observed_table, truth_columns, truth_table
 from asthma_ml.cohort.presets import Preset
-from asthma_ml.cohort.structural_equations import equations_in
-from asthma_ml.cohort.table_columns import with_text
 from asthma_ml.cohort.working_memory import keep_freed_memory
 from asthma_ml.errors import UnusableInputError
+from asthma_ml.files import with_text
 from asthma_ml.variables import ID, TRUTH_PREFIX, data_dictionary
 
 PATIENCE = 64

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from asthma_ml.cohort import clinic
-from asthma_ml.cohort.causal_model import CausalModel, Columns, Interventions
-from asthma_ml.cohort.distributions import Floats
+from asthma_ml.cohort.engine.causal_model import CausalModel, Columns, Interventions
+from asthma_ml.cohort.engine.distributions import Floats
 from asthma_ml.cohort.enrolment import Enrolled
 from asthma_ml.variables import ID, TRUTH_PREFIX, data_dictionary
 
@@ -71,7 +71,7 @@ def truth_columns(model: CausalModel) -> tuple[str, ...]:
 
 def observed_table(seed: int, patients: Enrolled) -> pd.DataFrame:
     """What a clinic sees of some patients, `patient_id` first, texts as categories."""
-    observed = clinic.observed_table(patients.values, data_dictionary())
+    observed = clinic.recorded_table(patients.values, data_dictionary())
     observed.insert(0, ID, _patient_ids(seed, patients.numbers))
     return observed
 

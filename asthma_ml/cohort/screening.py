@@ -12,8 +12,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from asthma_ml.cohort.causal_model import CausalModel
-from asthma_ml.cohort.distributions import Floats, Values, levels_from_codes
+from asthma_ml.cohort.engine.causal_model import CausalModel
+from asthma_ml.cohort.engine.distributions import Floats, Values, levels_from_codes
 
 ENROLLED = "enrolled"
 SCREENED_BY = "treatment_step"

@@ -6,8 +6,8 @@ lung function; among those selected, whoever lacks one reason tends to have anot
 
 import numpy as np
 
-from asthma_ml.cohort.distributions import Bernoulli, by_level, expit
-from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
+from asthma_ml.cohort.engine.distributions import Bernoulli, by_level, expit
+from asthma_ml.cohort.engine.structural_equations import Coefficient, structural_equation
 
 
 @structural_equation

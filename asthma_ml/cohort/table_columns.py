@@ -7,24 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from asthma_ml.cohort.distributions import as_text, levels_from_codes
-
-
-def with_text(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with its categories as text; numbers are not copied.
-
-    Examples
-    --------
-    >>> with_text(pd.DataFrame({"sex": pd.Categorical(["male"])})).dtypes.tolist()
-    [<StringDtype(na_value=nan)>]
-    """
-    return pd.DataFrame({name: _handed_out(column.array) for name, column in table.items()}, copy=False)
+from asthma_ml.cohort.engine.distributions import levels_from_codes
+from asthma_ml.files import as_text
 
 
 class GrowingTable:
     """A table of known length that takes its rows a part at a time.
 
-    All numbers lie in one piece of memory, which is asked for once: fresh memory is slow.
+    All numbers lie in one part of memory, which is asked for once: fresh memory is slow.
 
     Parameters
     ----------
@@ -79,7 +69,3 @@ class GrowingTable:
         if isinstance(column, list):
             return pd.concat(column, ignore_index=True)
         return column
-
-
-def _handed_out(values: Any) -> Any:
-    return as_text(values) if isinstance(values, pd.Categorical) else values

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from asthma_ml.cohort.causal_model import CausalModel, Columns, Interventions
+from asthma_ml.cohort.engine.causal_model import CausalModel, Columns, Interventions
 from asthma_ml.cohort.enrolment import Enrolled, enrol, preset_model
 from asthma_ml.cohort.presets import DEFAULT_PRESET, Preset, preset_named
 from asthma_ml.errors import UnusableInputError

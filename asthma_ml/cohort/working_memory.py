@@ -15,8 +15,8 @@ _ALMOST_32_MIB = 2**25 - 2**16
 def keep_freed_memory() -> None:
     """Let the C library keep up to 64 MiB of freed memory for this process.
 
-    glibc keeps twice the size of the largest separate piece that was freed so far, up to this much
-    (``M_TRIM_THRESHOLD`` in mallopt(3)). The piece freed here is never written to, and so costs
+    glibc keeps twice the size of the largest separate part that was freed so far, up to this much
+    (``M_TRIM_THRESHOLD`` in mallopt(3)). The part freed here is never written to, and so costs
     nothing. Other C libraries are not moved by it.
 
     Examples

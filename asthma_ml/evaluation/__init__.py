@@ -1,5 +1,5 @@
 """How good the model is, and how close the cohort is to the literature."""
 
-from asthma_ml.evaluation.metrics import evaluate_model
+import lazy_loader
 
-__all__ = ["evaluate_model"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -16,23 +16,17 @@ from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 
-from asthma_ml.classifier import first_names
+from asthma_ml.decisions import calls_by_diagnosis, decide_calls
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.evaluation.clear_cut import clear_cut
+from asthma_ml.evaluation.abstention import abstention_by_diagnosis, recognition, risk_coverage
+from asthma_ml.evaluation.causal.clear_cut import clear_cut
 from asthma_ml.evaluation.intervals import INTERVAL, N_BOOTSTRAP, share
-from asthma_ml.evaluation.kinds_of_patient import recognition, risk_coverage, undecided_by_kind
 from asthma_ml.evaluation.reference_rules import beside_reference_rules
-from asthma_ml.evaluation.subgroups import falls_of_coverage, judge_subgroups
-from asthma_ml.explanation import judge_calls
-from asthma_ml.prediction import (
-    calls_by_label,
-    departures,
-    refuse_table_without_features,
-    said_of_departures,
-    sums_of_table,
-)
+from asthma_ml.evaluation.subgroups import evaluate_subgroups, falls_of_coverage
+from asthma_ml.prediction import detect_shift, refuse_table_without_features, shift_statistics, shift_warning
 from asthma_ml.training import LabelledPatients, LabelRule, labelled_patients
 from asthma_ml.variables import LABEL, SITE
+from asthma_ml.wording import first_names
 
 if TYPE_CHECKING:
     from asthma_ml.classifier import PhenotypeClassifier
@@ -67,7 +61,7 @@ def evaluate_model(model: PhenotypeClassifier, X: pd.DataFrame, y: ArrayLike, *,
         `n_patients`, `class_counts`; `auc`, `log_loss`, `brier`, `accuracy`, `calibration_slope` and
         `calibration_intercept`, each with `value`, `lower` and `upper`; and `decisions`: the share of
         patients with a single-class prediction set, the accuracy among them, and the share of sets
-        that hold the true class; `subgroups`, see `judge_subgroups`, of Th2-high or else of the last class.
+        that hold the true class; `subgroups`, see `evaluate_subgroups`, of Th2-high or else of the last class.
         Of a model that knows Th2-high also `reference_rules`, see `beside_reference_rules`.
 
     Raises
@@ -85,7 +79,7 @@ def evaluate_model(model: PhenotypeClassifier, X: pd.DataFrame, y: ArrayLike, *,
     True
     """
     codes = _codes(model.classes_, np.asarray(y))
-    assessed = model.assess(model.encode(X))
+    assessed = model.predict_with_uncertainty(model.encode(X))
     metrics = {
         "n_patients": len(codes),
         "class_counts": {str(name): int((codes == k).sum()) for k, name in enumerate(model.classes_)},
@@ -94,7 +88,7 @@ def evaluate_model(model: PhenotypeClassifier, X: pd.DataFrame, y: ArrayLike, *,
     }
     names = [str(name) for name in model.classes_]
     of_class = names.index(TH2_HIGH) if TH2_HIGH in names else len(names) - 1
-    metrics["subgroups"] = judge_subgroups(X, codes, assessed.probability, assessed.in_set, names, of_class)
+    metrics["subgroups"] = evaluate_subgroups(X, codes, assessed.probability, assessed.in_set, names, of_class)
     if TH2_HIGH in names:
         probability = assessed.probability[:, of_class]
         metrics["reference_rules"] = beside_reference_rules(X, codes == of_class, probability, seed=seed)
@@ -164,11 +158,11 @@ def evaluate_patients(
         What `evaluate_model` returns for the rows of a class of the model; `left_out`, why rows are not
         among them; `called`, over all labelled rows, the share that is called, and for each class the
         predictive value of its call, the share of those so called who are of the class (Wilson
-        intervals); `kinds`, see `undecided_by_kind`; `risk_coverage`, see there, of `classes_of_the_model` and of
+        intervals); `kinds`, see `abstention_by_diagnosis`; `risk_coverage`, see there, of `classes_of_the_model` and of
         `all_labelled`, where a patient of another label is never right and the surest are
         the likeliest to be of the class, of all that there are; `recognition`, see there, where the
         model has learned to recognise others and there are some; `other_labels`, what the model calls the
-        patients of other labels, see `calls_by_label`; `warnings`, what is said where the patients are not like the
+        patients of other labels, see `calls_by_diagnosis`; `warnings`, what is said where the patients are not like the
         training patients or prediction sets hold a class less often than they promise.
 
     Raises
@@ -184,7 +178,7 @@ def evaluate_patients(
         "warnings": [*_departures(model, labelled), *falls_of_coverage(found["subgroups"][0], model.confidence)],
         "left_out": dict(labelled.left_out),
         **_of_every_kind(model, labelled, _clear_cut(patients, labelled, truth)),
-        "other_labels": calls_by_label(model, labelled.other_features, labelled.other_labels),
+        "other_labels": calls_by_diagnosis(model, labelled.other_features, labelled.other_labels),
     }
 
 
@@ -198,7 +192,7 @@ def _with_site(labelled: LabelledPatients, patients: PatientTable) -> pd.DataFra
 def _departures(model: PhenotypeClassifier, labelled: LabelledPatients) -> list[str]:
     """What is said where these patients, all labels together, are not like the training patients."""
     everybody = pd.concat([labelled.features, labelled.other_features], ignore_index=True)
-    said = said_of_departures(departures(model, sums_of_table(model, model.encode(everybody))), len(everybody))
+    said = shift_warning(detect_shift(model, shift_statistics(model, model.encode(everybody))), len(everybody))
     return [said] if said else []
 
 
@@ -215,19 +209,19 @@ def _of_every_kind(
     """What the model decides over its own classes and the other labels."""
     encoded = model.encode(pd.concat([labelled.features, labelled.other_features], ignore_index=True))
     labels = pd.concat([labelled.labels, labelled.other_labels], ignore_index=True).astype(str).to_numpy()
-    calls = judge_calls(model, encoded)
+    calls = decide_calls(model, encoded)
     confidence, right = calls.probability.max(axis=1), calls.most_probable.astype(str) == labels
     n_own = len(labelled.labels)
     named = np.arange(len(labels)) < n_own
     clear = None if clear is None else np.r_[clear, np.zeros(len(labels) - n_own, dtype=bool)]
-    recognised = model.foreign_classes and not named.all()
+    recognised = model.unmodelled_classes and not named.all()
     return {
         "called": _called(calls.called, labels, [str(name) for name in model.classes_]),
-        "kinds": undecided_by_kind(calls, model.predict_foreign(encoded), labels, clear),
-        **({"recognition": recognition(calls.foreign, named)} if recognised else {}),
+        "kinds": abstention_by_diagnosis(calls, model.predict_unmodelled(encoded), labels, clear),
+        **({"recognition": recognition(calls.p_unmodelled, named)} if recognised else {}),
         "risk_coverage": {
             "classes_of_the_model": risk_coverage(confidence[:n_own], right[:n_own]),
-            "all_labelled": risk_coverage(confidence * (1 - calls.foreign), right),
+            "all_labelled": risk_coverage(confidence * (1 - calls.p_unmodelled), right),
         },
     }
 

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from asthma_ml.decisions import isar_grade, oracle_rate_ratio, sarp_group
 from asthma_ml.evaluation.intervals import percentiles, resampled, share, weighted_auc
-from asthma_ml.evaluation.published_tools import isar_grade, oracle_rate_ratio, sarp_group
 from asthma_ml.variables import data_dictionary
 
 FEWEST_TO_JUDGE = 10

@@ -140,7 +140,7 @@ def _wald(value: float, error: float) -> dict[str, float]:
     return {"value": value, "lower": float(value - 1.96 * error), "upper": float(value + 1.96 * error)}
 
 
-def judge_subgroups(
+def evaluate_subgroups(
     table: pd.DataFrame,
     codes: NDArray[np.intp],
     probability: NDArray[Any],
@@ -195,7 +195,7 @@ def falls_of_coverage(row: Mapping[str, Any], confidence: float) -> list[str]:
     Parameters
     ----------
     row : Mapping
-        Of all patients, from `judge_subgroups`.
+        Of all patients, from `evaluate_subgroups`.
     confidence : float
         What the sets promise.
 

@@ -9,10 +9,17 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 import numpy as np
 import pandas as pd
 
-from asthma_ml.classifier import Classifier, align_features, refuse_without_features
+from asthma_ml.classifier import (
+    Classifier,
+    Players,
+    align_features,
+    explained_classes,
+    factor_of_features,
+    refuse_without_features,
+    summed_by_factor,
+)
+from asthma_ml.decisions import Calls, decide_calls
 from asthma_ml.errors import AsthmaMLError, UnusableInputError
-from asthma_ml.explanation.attribution import Players, explained_classes, factor_of_features, summed_by_factor
-from asthma_ml.explanation.calls import Calls, judge_calls
 from asthma_ml.explanation.games import Game, factor_interactions, game_of
 from asthma_ml.explanation.stability import unstable_reasons
 from asthma_ml.explanation.telling import Length, tell
@@ -32,7 +39,7 @@ class OfAll(NamedTuple):
 
     no_call: np.ndarray
     called: np.ndarray
-    leans_on_prior: np.ndarray
+    prior_decides: np.ndarray
     unstable: np.ndarray
 
 
@@ -98,7 +105,7 @@ class Explanation:
         """
         return self.factors.mul(_signs(self.predicted_class, self.explained_class), axis=0)
 
-    def leans_on_prior(self) -> np.ndarray:
+    def prior_decides(self) -> np.ndarray:
         """Tell where the class is predicted for being common, against the sum of the findings.
 
         Returns
@@ -122,7 +129,7 @@ class Explanation:
     @cached_property
     def of_all(self) -> OfAll:
         """Worked out once, however many patients are told of."""
-        return OfAll(self.calls.no_call, self.calls.called, self.leans_on_prior(), self.unstable())
+        return OfAll(self.calls.no_call, self.calls.called, self.prior_decides(), self.unstable())
 
     def findings(self, i: int) -> pd.Series[Any]:
         """Return what was measured in one patient.
@@ -233,7 +240,7 @@ class Explanation:
         matplotlib.figure.Figure
             Not known to pyplot: nothing to close, no setting changed.
         """
-        from asthma_ml.explanation.figures import patient_figure
+        from asthma_ml.explanation.figures.patients import patient_figure
 
         return patient_figure(self, i)
 
@@ -323,7 +330,7 @@ def explain_encoded(
         raise UnusableInputError(f"players={players!r}: allowed are {', '.join(get_args(Players))}")
     game = game_of(model, background)
     found = game.attribute(encoded.to_numpy(), ["features", "factors"] if players == "factors" else ["features"])
-    calls = judge_calls(game.model, encoded, invalid, found.decision)
+    calls = decide_calls(game.model, encoded, invalid, found.decision)
     explained = explained_classes(calls.classes, calls.probability)
     base, log_odds = found.base_log_odds(explained), found.log_odds(explained)
     features = found.on_log_odds("features", explained)

@@ -9,11 +9,18 @@ from typing import TYPE_CHECKING, Literal, NoReturn, Protocol, cast
 import numpy as np
 import pandas as pd
 
-from asthma_ml.classifier import Classifier
-from asthma_ml.classifier.assessment import probability_of_margins
+from asthma_ml.classifier import (
+    Attribution,
+    Background,
+    Classifier,
+    CompiledClassifier,
+    Credited,
+    calibrated,
+    compiled_where_possible,
+    explained_classes,
+    probability_of_margins,
+)
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.explanation.attribution import Attribution, Credited, calibrated, explained_classes
-from asthma_ml.explanation.compiled_classifier import Background, CompiledClassifier, compiled_where_possible
 from asthma_ml.explanation.tree_shap import contributions_by_shap
 from asthma_ml.variables import FACTORS
 
@@ -140,7 +147,7 @@ def _chosen(compiled: CompiledClassifier, background: pd.DataFrame | str | None)
         raise UnusableInputError(f'background={background!r}: allowed are a table of patients, "stored" and None')
     if compiled.background is None:
         raise UnusableInputError(
-            "the model has no stored background; give a table of patients, or store one: aml.compile(model, X)"
+            "the model has no stored background; give a table of patients, or store one: aml.compile_model(model, X)"
         )
     return compiled.background
 

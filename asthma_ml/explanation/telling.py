@@ -6,19 +6,20 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from asthma_ml.classifier import adherence_gate
+from asthma_ml.decisions import adherence_gate, masking_hints, unmodelled_classes_clause
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.explanation.calls import not_considered
-from asthma_ml.explanation.phrases import framed, mechanism, plain_name, remark
-from asthma_ml.explanation.sentences import (
-    LEANS_ON_THE_PRIOR,
+from asthma_ml.explanation.unusual import shares_below, unusual_phrase
+from asthma_ml.wording import (
+    PRIOR_DECIDES,
     finding,
+    framed,
     listed,
-    masking_hints,
+    mechanism,
     patient_sentence,
+    plain_name,
+    remark,
     short_sentence,
 )
-from asthma_ml.explanation.unusual import shares_below, unusual_phrase
 
 if TYPE_CHECKING:
     from asthma_ml.explanation.explanations import Explanation
@@ -95,7 +96,7 @@ def _remarks(explanation: Explanation, i: int) -> list[str]:
     calls, patient = explanation.calls, explanation.patients.iloc[[i]]
     gate = adherence_gate(patient).iloc[0]
     of_all = explanation.of_all
-    of_a_call = (LEANS_ON_THE_PRIOR if of_all.leans_on_prior[i] else "", not_considered(calls.classes))
+    of_a_call = (PRIOR_DECIDES if of_all.prior_decides[i] else "", unmodelled_classes_clause(calls.classes))
     return [
         *(of_a_call if not of_all.no_call[i] else ()),
         str(masking_hints(patient, of_all.called[[i]])[0]),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,4 +75,5 @@ def _shap() -> Any:
     """Import shap, which on import calls functions that matplotlib is about to retire."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PendingDeprecationWarning)
-        return import_module("shap")
+        import shap
+    return shap

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from asthma_ml.explanation.phrases import framed
 from asthma_ml.variables import data_dictionary
+from asthma_ml.wording import framed
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from asthma_ml.classifier.linear_margins import LinearMargins
+    from asthma_ml.classifier import LinearMargins
 
 _SHARES_AT_MINIMUM = np.linspace(1e-6, 0.99, 1_000)
 _FEW_AT_MINIMUM = 0.02

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from asthma_ml.explanation.calls import judge_calls
-from asthma_ml.explanation.phrases import framed, plain_name
-from asthma_ml.explanation.sentences import finding, listed
+from asthma_ml.decisions import decide_calls
 from asthma_ml.variables import data_dictionary
+from asthma_ml.wording import finding, framed, listed, plain_name
 
 if TYPE_CHECKING:
     from asthma_ml.classifier import Classifier
@@ -103,7 +102,7 @@ def smallest_change(model: Classifier, patient: pd.DataFrame, most_columns: int 
         least way in normal scores, that is, in the spread of the training patients; None where there is none.
         Columns that are not recorded stay so.
     """
-    before = judge_calls(model, model.encode(patient)).called[0]
+    before = decide_calls(model, model.encode(patient)).called[0]
     for n_columns in range(1, most_columns + 1):
         changes = list(_changes(patient.iloc[0], list(map(str, model.feature_names_in_)), n_columns))
         if found := _nearest(model, patient, changes, before):
@@ -142,7 +141,7 @@ def _nearest(model: Classifier, patient: pd.DataFrame, changes: list[dict[str, A
         now = table[name].iloc[0]
         table[name] = [change.get(name, now) for change in changes]
     encoded = model.encode(table)
-    calls = judge_calls(model, encoded)
+    calls = decide_calls(model, encoded)
     others = np.flatnonzero([call != before for call in calls.called])
     if not len(others):
         return None

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from itertools import islice
 
 from asthma_ml.errors import UnusableInputError
+from asthma_ml.files import DELIMITERS
 from asthma_ml.patients.preamble import find_preamble
 from asthma_ml.patients.problems import Finding, shown
 from asthma_ml.patients.text_rows import NumberedRow, numbered_rows
 
-DELIMITERS = (",", ";", "\t", "|")
 HEADER_CHARACTERS = 1_000_000
 _MOST_COLUMNS = 100_000
 _DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}

@@ -75,7 +75,7 @@ def _first_line_beyond_utf8(blocks: Iterable[bytes], source: str) -> int | None:
 
 
 def decoded_utf16(blocks: Iterable[bytes], source: str) -> Iterator[str]:
-    """Text of a UTF-16 file that begins with a byte order mark, in pieces."""
+    """Text of a UTF-16 file that begins with a byte order mark, in parts."""
     decoder = codecs.getincrementaldecoder("utf-16")()
     lines = 0
     for block in chain(blocks, [b""]):

@@ -14,7 +14,7 @@ import pandas as pd
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.dialect import HEADER_CHARACTERS, read_header, rows_below_header
 from asthma_ml.patients.encodings import find_encoding
-from asthma_ml.patients.pieces import ParquetFormat, Piece, TextFormat
+from asthma_ml.patients.parts import ParquetFormat, Part, TextFormat
 from asthma_ml.patients.plain_files import Told, begins_with, blocks
 from asthma_ml.patients.problems import Finding
 from asthma_ml.patients.sources import damaged_parquet_refused, given_table
@@ -168,8 +168,8 @@ class ParquetRows:
         names = [name for name in self.given_schema.names if name in sources] or self.given_schema.names[:1]
         start = 0
         for batch in self._batches(names):
-            piece = Piece(batch, start, 0, np.zeros(len(batch), dtype=bool))
-            yield self.format().table(piece)
+            part = Part(batch, start, 0, np.zeros(len(batch), dtype=bool))
+            yield self.format().table(part)
             start += len(batch)
             if self._told is not None:
                 self._told(len(batch), self._parquet.metadata.num_rows)

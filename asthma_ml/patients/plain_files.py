@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from asthma_ml.errors import UnusableInputError
+from asthma_ml.files import write_all
 from asthma_ml.patients.encodings import UTF16, decoded_utf16
 from asthma_ml.patients.sources import GZIP, ZSTD, refuse_workbook
-from asthma_ml.patients.writing import write_all
 
 BLOCK_BYTES = 2**20
 

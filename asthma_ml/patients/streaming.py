@@ -19,7 +19,7 @@ from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.column_map import ColumnMap, MappedColumn
 from asthma_ml.patients.file_rows import ParquetRows, TextRows
 from asthma_ml.patients.matching import match_columns
-from asthma_ml.patients.pieces import Layout, Piece, remembering_parsers
+from asthma_ml.patients.parts import Layout, Part, remembering_parsers
 from asthma_ml.patients.plain_files import Told, begins_with, plain_file
 from asthma_ml.patients.problems import Finding
 from asthma_ml.patients.reading import (
@@ -95,7 +95,7 @@ class PatientFile:
     ...     path = Path(folder, "clinic.csv")
     ...     _ = path.write_text("patient_id,FeNO\n007,<5\n008,42\n007,30\n")
     ...     with PatientFile(path, chunk_rows=2) as patients:
-    ...         parts = [patients.layout.read(piece)[1] for piece in patients.pieces()]
+    ...         parts = [patients.layout.read(part)[1] for part in patients.parts()]
     >>> [part.values["feno_ppb"].tolist() for part in parts], patients.n_repeated
     ([[5.0, 42.0], [30.0]], 2)
     """
@@ -130,12 +130,12 @@ class PatientFile:
     def __exit__(self, *_: object) -> None:
         self._opened.close()
 
-    def pieces(self) -> Iterator[Piece]:
+    def parts(self) -> Iterator[Part]:
         """Parts of the file from `first_row` on, in order."""
         for content, start, stop, lines_before in self._rows.contents(self.first_row):
             if _state(self._file) != self._state:
                 raise UnusableInputError(f"{self.name}: the file changed while it was read; run the command again")
-            yield Piece(content, start, lines_before, self._repeated[start:stop])
+            yield Part(content, start, lines_before, self._repeated[start:stop])
 
     def _look_through(self) -> None:
         """First pass: everything that concerns the whole table, refusals in the order of `read_patients`."""

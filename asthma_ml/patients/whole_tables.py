@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from asthma_ml.files import write_all
 from asthma_ml.patients.plain_files import nameless_file, no_room_told
 from asthma_ml.patients.problems import NAMED_LINES, Problem, counted_values
-from asthma_ml.patients.writing import write_all
 
 _ALL_AT_ONCE = 2**18
 _MOST_DISTINCT = 2**20

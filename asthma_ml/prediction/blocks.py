@@ -12,10 +12,9 @@ import pandas as pd
 
 from asthma_ml.classifier import Classifier
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.patients.pieces import Layout, Piece
-from asthma_ml.patients.text_tables import TextTable
-from asthma_ml.patients.writing import TableForm, csv_rows, frame_cells, write_row_groups
-from asthma_ml.prediction.shift import TableSums, sums_of_table
+from asthma_ml.files import TableForm, csv_rows, frame_cells, write_row_groups
+from asthma_ml.patients import Layout, Part, TextTable
+from asthma_ml.prediction.shift import TableSums, shift_statistics
 from asthma_ml.prediction.tables import Explain, predicted_columns
 from asthma_ml.variables import OUTPUT_PREFIX
 
@@ -76,14 +75,14 @@ class BlockWriter:
     form: TableForm
     given_schema: pa.Schema | None = None
 
-    def __call__(self, piece: Piece) -> Block:
+    def __call__(self, part: Part) -> Block:
         """Predict the rows of a part."""
-        table, patients = self.layout.read(piece)
+        table, patients = self.layout.read(part)
         added = predicted_columns(self.model, patients, self.explain)
         statuses = Counter(added[f"{OUTPUT_PREFIX}status"].tolist())
         content = self._arrow(table, added) if self.form.is_parquet else self._text(table, added)
         some = patients.values.iloc[:: -(-len(added) // ROWS_COMPARED) or 1]
-        sums = sums_of_table(self.model, self.model.encode(some))
+        sums = shift_statistics(self.model, self.model.encode(some))
         return Block(content, len(added), statuses, list(added.columns), sums)
 
     def _text(self, table: TextTable, added: pd.DataFrame) -> bytes:

@@ -4,35 +4,38 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import sys
-import threading
-import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib.metadata import version
-from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, get_args
+from typing import Any, get_args
 
 from tqdm import tqdm
 
 from asthma_ml.classifier import Classifier, refuse_without_features
-from asthma_ml.errors import AsthmaMLError, RowsRefusedError, UnusableInputError
+from asthma_ml.errors import RowsRefusedError, UnusableInputError
+from asthma_ml.files import (
+    Journal,
+    PartFile,
+    Sink,
+    TableForm,
+    _direct,
+    _is_direct,
+    csv_header,
+    packing,
+    read_journal,
+    table_form,
+)
 from asthma_ml.patients import CHUNK_ROWS, ColumnMap, PatientFile
-from asthma_ml.patients.part_files import Journal, PartFile, read_journal
-from asthma_ml.patients.pieces import Piece
-from asthma_ml.patients.writing import TableForm, csv_header, packing, table_form, unwritable, write_all
-from asthma_ml.prediction.blocks import Block, BlockWriter, given_parquet_schema, packed_as_parquet
-from asthma_ml.prediction.shift import TableSums, departures, said_of_departures
+from asthma_ml.prediction.blocks import BlockWriter, given_parquet_schema, packed_as_parquet
+from asthma_ml.prediction.shift import TableSums, detect_shift, shift_warning
 from asthma_ml.prediction.tables import Explain, missing_features, refuse_output_columns
+from asthma_ml.prediction.workers import _workers
+from asthma_ml.version import __version__
 
 _COPIED_BYTES = 2**20
-_ORPHAN_CHECK_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +65,6 @@ class PredictedFile:
     missing_features: list[str]
     n_resumed: int = 0
     warnings: list[str] = field(default_factory=list)
-
-
-class Sink(Protocol):
-    """Where blocks of a table go."""
-
-    rows: int
-    counts: Counter[str]
-
-    def append(self, block: bytes, n_rows: int, counts: Mapping[str, int] | None = None) -> None:
-        """Take some rows."""
-
-    def finish(self, pack: Any = None) -> None:
-        """Take note that these were all."""
 
 
 def predict_file(
@@ -178,22 +168,15 @@ def _refuse_impossible(explain: str, chunk_rows: int, jobs: int, output: str | o
         raise UnusableInputError("only what goes to a file can be resumed; name one with -o")
 
 
-def _is_direct(output: str | os.PathLike[str]) -> bool:
-    """Whether what is written is gone at once: standard output, a pipe, a device."""
-    return os.fspath(output) == "-" or (
-        Path(output).exists() and not Path(output).is_file() and not Path(output).is_dir()
-    )
-
-
 def _loaded(model: Classifier | str | os.PathLike[str]) -> tuple[Classifier, str]:
     """A classifier, compiled where it can be, and what tells it from others."""
     if not isinstance(model, str | os.PathLike):
         import joblib
 
-        from asthma_ml.explanation import compiled_where_possible
+        from asthma_ml.classifier import compiled_where_possible
 
         return compiled_where_possible(model), str(joblib.hash(model))
-    from asthma_ml.compiled_files import load_predictor
+    from asthma_ml.model_files import load_predictor
 
     return load_predictor(model), sha256(Path(model).read_bytes()).hexdigest()
 
@@ -249,11 +232,9 @@ def _given_schema(patients: PatientFile, form: TableForm) -> Any:
 
 def _made_from(patients: PatientFile, model_hash: str, explain: Explain, form: TableForm) -> dict[str, str]:
     """Everything that the bytes of a table depend on."""
-    import asthma_ml
-
     versions = {name: version(name) for name in ("numpy", "pandas", "pyarrow", "scikit-learn", "shap")}
     return {
-        "version of asthma_ml": asthma_ml.__version__,
+        "version of asthma_ml": __version__,
         **{f"version of {name}": number for name, number in versions.items()},
         "input": patients.sha256,
         "model": model_hash,
@@ -269,14 +250,14 @@ def _predict_all(patients: PatientFile, writer: BlockWriter, sink: Sink, jobs: i
     shown = {"unit": "patient", "unit_scale": True, "total": patients.n_patients, "initial": sink.rows}
     started = sink.rows > 0
     with _bar(progress, desc="predict", **shown) as bar, _workers(writer, jobs) as results:
-        for block in results(patients.pieces()):
+        for block in results(patients.parts()):
             names = [*patients.names, *block.added]
             header = b"" if started or writer.form.is_parquet else csv_header(names, writer.form.delimiter).encode()
             sink.append(header + block.content, block.n_rows, block.statuses)
             bar.update(block.n_rows)
             sums = block.sums if sums is None else sums + block.sums
             started = True
-    said = "" if sums is None else said_of_departures(departures(writer.model, sums), sums.n_patients)
+    said = "" if sums is None else shift_warning(detect_shift(writer.model, sums), sums.n_patients)
     return [said] if said else []
 
 
@@ -293,115 +274,3 @@ def _packer(form: TableForm) -> Callable[[Any, Any], None] | None:
 def _gzipped(made: Any, file: Any) -> None:
     with packing(file, packed=True) as sink:
         shutil.copyfileobj(made, sink, _COPIED_BYTES)
-
-
-class DirectSink:
-    """Writes at once to what cannot be taken back: standard output, a pipe, a device."""
-
-    def __init__(self, output: str | os.PathLike[str], file: Any) -> None:
-        self.rows, self.counts = 0, Counter[str]()
-        self._output, self._file = output, file
-
-    def append(self, block: bytes, n_rows: int, counts: Mapping[str, int] | None = None) -> None:
-        """Write some rows."""
-        try:
-            write_all(self._file, block)
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            name = "standard output" if os.fspath(self._output) == "-" else self._output
-            raise unwritable(name, error, Path(self._output)) from error
-        self.rows += n_rows
-        self.counts.update(counts or {})
-
-    def finish(self, pack: Any = None) -> None:
-        """All rows are written."""
-
-
-@contextmanager
-def _direct(output: str | os.PathLike[str]) -> Iterator[DirectSink]:
-    if os.fspath(output) != "-":
-        with Path(output).open("wb", buffering=0) as file:
-            yield DirectSink(output, file)
-        return
-    sys.stdout.flush()
-    yield DirectSink(output, getattr(sys.stdout.buffer, "raw", sys.stdout.buffer))
-
-
-Results: TypeAlias = Callable[[Iterator[Piece]], Iterator[Block]]
-
-
-@contextmanager
-def _workers(writer: BlockWriter, jobs: int) -> Iterator[Results]:
-    """What predicts parts, in order: this process, alone or with others that end with it."""
-    if jobs == 1:
-        yield lambda pieces: map(writer, pieces)
-        return
-    from joblib.externals.loky import ProcessPoolExecutor
-    from joblib.externals.loky.process_executor import BrokenProcessPool
-
-    pool = ProcessPoolExecutor(jobs - 1, initializer=_begin_work, initargs=(writer,))
-    try:
-        yield lambda pieces: _in_order(pool, writer, pieces, 2 * (jobs - 1))
-    except BrokenProcessPool as error:
-        raise AsthmaMLError(
-            "a process that predicts has ended, perhaps for want of memory; try fewer jobs or smaller chunks; "
-            "what was written to a file is kept, go on with --resume"
-        ) from error
-    except BaseException:
-        pool.shutdown(wait=False, kill_workers=True)
-        raise
-    pool.shutdown()
-
-
-def _in_order(pool: Any, writer: BlockWriter, pieces: Iterator[Piece], ahead: int) -> Iterator[Block]:
-    """Results in the order of the parts; this process takes one itself where it would wait for the others."""
-    waiting: deque[Future[Block]] = deque()
-    with _interrupts_for_this_process_alone():
-        waiting.extend(pool.submit(_work, piece) for piece in islice(pieces, ahead))
-    while waiting:
-        if not waiting[0].done() and len(waiting) <= 2 * ahead:
-            waiting.extend(_finished(writer(piece)) for piece in islice(pieces, 1))
-        yield waiting.popleft().result()
-        lacking = ahead - sum(not result.done() for result in waiting)
-        waiting.extend(pool.submit(_work, piece) for piece in islice(pieces, max(lacking, 0)))
-
-
-def _finished(block: Block) -> Future[Block]:
-    result: Future[Block] = Future()
-    result.set_result(block)
-    return result
-
-
-@contextmanager
-def _interrupts_for_this_process_alone() -> Iterator[None]:
-    """Processes that start meanwhile leave Ctrl-C to this one."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-_writer: BlockWriter
-
-
-def _begin_work(writer: BlockWriter) -> None:
-    """Prepare a process that predicts."""
-    global _writer  # noqa: PLW0603 (a process of its own, told once what it works for)
-    _writer = writer
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-
-
-def _end_with(parent: int) -> None:
-    """End this process when the one that it works for was killed."""
-    while os.getppid() == parent:
-        time.sleep(_ORPHAN_CHECK_S)
-    os._exit(1)
-
-
-def _work(piece: Piece) -> Block:
-    return _writer(piece)

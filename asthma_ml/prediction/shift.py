@@ -52,7 +52,7 @@ class TableSums:
 
 
 @dataclass(frozen=True, slots=True)
-class Departure:
+class Shift:
     """A column that departs from the training patients.
 
     Attributes
@@ -80,7 +80,7 @@ class Departure:
         return f"{self.column} {'higher' if change > 0 else 'lower'} by {abs(change):.1f} SD"
 
 
-def sums_of_table(model: Classifier, encoded: pd.DataFrame) -> TableSums:
+def shift_statistics(model: Classifier, encoded: pd.DataFrame) -> TableSums:
     """Sum what is compared.
 
     Parameters
@@ -100,7 +100,7 @@ def sums_of_table(model: Classifier, encoded: pd.DataFrame) -> TableSums:
     return TableSums(len(X), np.isfinite(X).sum(axis=0), scores.sum(axis=0))
 
 
-def departures(model: Classifier, sums: TableSums) -> list[Departure]:
+def detect_shift(model: Classifier, sums: TableSums) -> list[Shift]:
     """Name the columns that depart from the training patients.
 
     Parameters
@@ -108,11 +108,11 @@ def departures(model: Classifier, sums: TableSums) -> list[Departure]:
     model : Classifier
         Fitted on a table with column names.
     sums : TableSums
-        Of the table, from `sums_of_table`.
+        Of the table, from `shift_statistics`.
 
     Returns
     -------
-    list of Departure
+    list of Shift
         The largest first. A column without any value departs in nothing: it is a missing column. A
         departure is larger than `LEAST_SHIFT` or `LEAST_GAP` and than `STANDARD_ERRORS` standard errors.
 
@@ -125,20 +125,20 @@ def departures(model: Classifier, sums: TableSums) -> list[Departure]:
     ... )
     >>> model = PhenotypeClassifier(n_trees=2).fit(X, np.where(X["feno_ppb"] > 20, "th2_high", "neutrophilic_th2_low"))
     >>> other_assay = X.assign(feno_ppb=X["feno_ppb"] * 1.4)
-    >>> [str(found) for found in departures(model, sums_of_table(model, other_assay))]
+    >>> [str(found) for found in detect_shift(model, shift_statistics(model, other_assay))]
     ['feno_ppb higher by 0.5 SD']
     """
     found = [*_gaps(model, sums), *_values(model, sums)]
     return sorted(found, key=lambda departure: -departure.size)
 
 
-def said_of_departures(found: list[Departure], n_patients: int) -> str:
+def shift_warning(found: list[Shift], n_patients: int) -> str:
     """Say in one line what departs and what follows from it.
 
     Parameters
     ----------
-    found : list of Departure
-        From `departures`.
+    found : list of Shift
+        From `detect_shift`.
     n_patients : int
         How many patients were looked at.
 
@@ -159,19 +159,19 @@ def said_of_departures(found: list[Departure], n_patients: int) -> str:
 
 def _reference(model: Classifier) -> Classifier:
     """The part of a model that has seen patients of all kinds."""
-    return model if model.companion_ is None else model.companion_
+    return model if model.auxiliary_ is None else model.auxiliary_
 
 
-def _gaps(model: Classifier, sums: TableSums) -> Iterator[Departure]:
+def _gaps(model: Classifier, sums: TableSums) -> Iterator[Shift]:
     reference, n = _reference(model), sums.n_patients
     for j, name in enumerate(model.feature_names_in_):
-        then, here = float(reference.measured_share_[j]), sums.n_measured[j] / max(n, 1)
+        then, here = float(reference.measured_fraction_[j]), sums.n_measured[j] / max(n, 1)
         error = np.sqrt((then * (1 - then) + 0.25 / n) / n) if n else np.inf
         if sums.n_measured[j] > 0 and abs(here - then) > max(LEAST_GAP, STANDARD_ERRORS * error):
-            yield Departure(str(name), "gaps", float(here), then, abs(here - then) / LEAST_GAP)
+            yield Shift(str(name), "gaps", float(here), then, abs(here - then) / LEAST_GAP)
 
 
-def _values(model: Classifier, sums: TableSums) -> Iterator[Departure]:
+def _values(model: Classifier, sums: TableSums) -> Iterator[Shift]:
     """The largest departure of each column: a category has a score for each level."""
     reference = _reference(model)
     source = reference.linear_margins.source
@@ -183,4 +183,4 @@ def _values(model: Classifier, sums: TableSums) -> Iterator[Departure]:
         j = np.flatnonzero(departs & (source == column))
         j = j[change[j].argmax()]
         name = str(model.feature_names_in_[column])
-        yield Departure(name, "values", float(here[j]), float(then[j]), float(change[j] / LEAST_SHIFT))
+        yield Shift(name, "values", float(here[j]), float(then[j]), float(change[j] / LEAST_SHIFT))

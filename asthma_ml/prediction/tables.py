@@ -4,41 +4,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 
-from asthma_ml.classifier import (
-    Classifier,
-    adherence_gate,
-    first_names,
-    joined,
-    refuse_without_features,
-    text_of_patterns,
-)
+from asthma_ml.classifier import Classifier, compiled_where_possible, explained_classes, refuse_without_features
+from asthma_ml.decisions import Calls, adherence_gate, decide_calls, masking_hints, unmodelled_classes_clause
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.explanation import (
-    Calls,
-    Explanation,
-    compiled_where_possible,
-    explain_encoded,
-    explained_classes,
-    judge_calls,
-    not_considered,
-)
-from asthma_ml.explanation.phrases import remark
-from asthma_ml.explanation.sentences import LEANS_ON_THE_PRIOR, factor_phrase, masking_hints
-from asthma_ml.patients import PatientTable, read_patients
-from asthma_ml.patients.reading import ReadPatients
+from asthma_ml.explanation import Explanation, explain_encoded
+from asthma_ml.patients import PatientTable, ReadPatients, read_patients
 from asthma_ml.variables import FACTORS, OUTPUT_PREFIX
+from asthma_ml.wording import PRIOR_DECIDES, factor_phrase, first_names, joined, remark, text_of_patterns
 
 Explain = Literal["factors", "features", "none"]
 
 _FACTORS_IN_A_REASON = 3
 _SMALLEST_TOLD = 0.005
-_FEWEST_NAMED = 10
-_RARE_LABELS = "rare labels"
 
 
 def predict_table(
@@ -108,7 +90,7 @@ def predicted_columns(model: Classifier, patients: PatientTable | ReadPatients, 
     """
     encoded = model.encode(patients.values)
     explanation = None if explain == "none" else explain_encoded(model, patients.values, encoded, patients.invalid)
-    calls = judge_calls(model, encoded, patients.invalid) if explanation is None else explanation.calls
+    calls = decide_calls(model, encoded, patients.invalid) if explanation is None else explanation.calls
     gate = adherence_gate(patients.values)
     columns = {
         "status": calls.status,
@@ -120,41 +102,6 @@ def predicted_columns(model: Classifier, patients: PatientTable | ReadPatients, 
         **(_explanation_columns(explanation, explain) if explanation is not None else {}),
     }
     return _emptied_where_invalid(columns, patients.invalid)
-
-
-def calls_by_label(model: Classifier, features: pd.DataFrame, labels: pd.Series[str]) -> dict[str, Any]:
-    """Count what a model calls the patients of each label.
-
-    Parameters
-    ----------
-    model : Classifier
-        Fitted on a table with column names.
-    features : DataFrame of shape (n_patients, n_columns)
-        Valid rows.
-    labels : Series of shape (n_patients,)
-        Their labels, classes of the model or not.
-
-    Returns
-    -------
-    dict
-        For each label, most frequent first, the number of its patients `n` and, in `called`, the share of them
-        that is called each class; the rest is not called. Labels of fewer than ten patients are counted
-        together as ``rare labels``, so that no text of a single patient leaves the table.
-    """
-    text = labels.astype(str).to_numpy()
-    often = {name for name, n in labels.astype(str).value_counts().items() if n >= _FEWEST_NAMED}
-    shown = pd.Series([name if name in often else _RARE_LABELS for name in text], dtype=object)
-    called = judge_calls(model, model.encode(features)).called
-    return {
-        str(name): {
-            "n": int(n),
-            "called": {
-                str(of_class): float(np.mean(called[(shown == name).to_numpy()] == of_class))
-                for of_class in model.classes_
-            },
-        }
-        for name, n in shown.value_counts().items()
-    }
 
 
 def missing_features(model: Classifier, patients: PatientTable | Iterable[str]) -> list[str]:
@@ -221,12 +168,12 @@ def _said_of_stability(calls: Calls, explanation: Explanation | None) -> np.ndar
 def _told(calls: Calls, explanation: Explanation | None) -> np.ndarray:
     """A call of each patient in words, with what it leans on and what it leaves out."""
     n_patients = len(calls.probability)
-    leans = np.zeros(n_patients, dtype=bool) if explanation is None else explanation.leans_on_prior()
-    left_out = np.full(n_patients, not_considered(calls.classes), dtype=object)
+    leans = np.zeros(n_patients, dtype=bool) if explanation is None else explanation.prior_decides()
+    left_out = np.full(n_patients, unmodelled_classes_clause(calls.classes), dtype=object)
     called = calls.status == "ok"
     phrases = np.full(n_patients, "", dtype=object)
     phrases[called] = list(_phrases(calls, explanation, called))
-    return joined([phrases, np.where(leans, LEANS_ON_THE_PRIOR, ""), left_out])
+    return joined([phrases, np.where(leans, PRIOR_DECIDES, ""), left_out])
 
 
 def _phrases(calls: Calls, explanation: Explanation | None, called: np.ndarray) -> Iterator[str]:

@@ -47,8 +47,7 @@ def held_together(patients: PatientTable, labelled: LabelledPatients, groups: st
     UnusableInputError
         If there is no such column.
     """
-    from asthma_ml.classifier import encode_features
-    from asthma_ml.classifier.distinct_patients import content_hash, same_patients
+    from asthma_ml.classifier import content_hash, encode_features, same_patients
 
     features = encode_features(labelled.features)
     keys = [content_hash(features.to_numpy()) if _tells_patients_apart(features) else np.arange(len(features))]

@@ -134,7 +134,7 @@ def train_classifier(
     TrainedClassifier
         The model fitted on all labelled rows; its metrics are held-out, and its card says what
         it calls the patients who were left out for another label. Where those are patients of other
-        granulocyte classes, it learns to recognise them, see `PhenotypeClassifier.fit_companion`.
+        granulocyte classes, it learns to recognise them, see `PhenotypeClassifier.fit_auxiliary`.
 
     Raises
     ------
@@ -142,7 +142,7 @@ def train_classifier(
         If the table holds truth or prediction columns, no feature was measured, there is no such column, or there are
         too few patients of a class, too few groups or times.
     """
-    from asthma_ml.prediction import calls_by_label
+    from asthma_ml.decisions import calls_by_diagnosis
 
     _refuse_leaks(patients)
     wanted = default_classes(label, levels) if classes is None else classes
@@ -162,9 +162,9 @@ def train_classifier(
     # What a search routes is no part of what was learned, and a model file does not take it.
     vars(model).pop("_metadata_request", None)
     recognised = _fit_companion(model, patients, labelled, groups, weights)
-    others = calls_by_label(model, labelled.other_features, labelled.other_labels)
+    others = calls_by_diagnosis(model, labelled.other_features, labelled.other_labels)
     # A model file holds one model, not the one it started from as well.
-    for fitted in filter(None, (model, model.companion_)):
+    for fitted in filter(None, (model, model.auxiliary_)):
         fitted.set_params(start_from=None)
     card = _card(patients, labelled, metrics, seed) | {
         "groups": groups,
@@ -245,12 +245,12 @@ def _fit_companion(
     if not foreign or not set(labelled.class_counts) <= set(FOUR_CLASSES):
         return []
     everybody = _task(patients, labelled.with_others(foreign), groups, weights)
-    model.fit_companion(everybody.labelled.features, everybody.y, everybody.weight, everybody.together)
+    model.fit_auxiliary(everybody.labelled.features, everybody.y, everybody.weight, everybody.together)
     return foreign
 
 
 def _refuse_leaks(patients: PatientTable) -> None:
-    from asthma_ml.classifier import first_names
+    from asthma_ml.wording import first_names
 
     leaks = [name for name in patients.raw.columns if str(name).startswith((TRUTH_PREFIX, OUTPUT_PREFIX))]
     if leaks:
@@ -299,8 +299,7 @@ def starting_model(
     A model of two classes that recognises others knows all of them: its companion stands in where they are asked for.
     """
     from asthma_ml.classifier import PhenotypeClassifier
-    from asthma_ml.persistence import load_model_with_card
-    from asthma_ml.shipped import shipped_model_path
+    from asthma_ml.model_files import load_model_with_card, shipped_model_path
 
     if given is None:
         return None, None
@@ -312,8 +311,8 @@ def starting_model(
         model, card = load_model_with_card(path)
         learned_from = {name: card[name] for name in (_FINGERPRINT,) if name in card}
         origin = {"model": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), **learned_from}
-    if model.companion_ is not None and set(model.companion_.classes_) == set(labelled.class_counts):
-        model = model.companion_
+    if model.auxiliary_ is not None and set(model.auxiliary_.classes_) == set(labelled.class_counts):
+        model = model.auxiliary_
     return model, {**origin, "n_patients": int(model.n_patients_)}
 
 

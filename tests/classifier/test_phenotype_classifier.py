@@ -15,10 +15,10 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from asthma_ml.classifier import PhenotypeClassifier
-from asthma_ml.classifier.calibration import fit_calibration
+from asthma_ml.classifier.uncertainty.calibration import fit_calibration
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.explanation import explain
-from asthma_ml.prediction.shift import departures, sums_of_table
+from asthma_ml.prediction.shift import detect_shift, shift_statistics
 from tests.synthetic_patients import fitted_classifier, synthetic_patients
 
 
@@ -218,9 +218,9 @@ class TestRecalibration:
         X, y = synthetic_patients(600, seed=90)
         X = X.assign(feno_ppb=np.round(X["feno_ppb"] * 1.6))
         own = copy.deepcopy(self.model)
-        assert any(found.column == "feno_ppb" for found in departures(own, sums_of_table(own, own.encode(X))))
+        assert any(found.column == "feno_ppb" for found in detect_shift(own, shift_statistics(own, own.encode(X))))
         own.recalibrate(X, y)
-        assert not departures(own, sums_of_table(own, own.encode(X)))
+        assert not detect_shift(own, shift_statistics(own, own.encode(X)))
 
     def test_its_own_patients_change_little_and_explanations_still_add_up(self):
         own = copy.deepcopy(self.model).recalibrate(*synthetic_patients(3000, seed=4))
@@ -253,46 +253,46 @@ class TestCompanion:
     def test_it_recognises_patients_of_classes_that_the_classifier_does_not_name(self):
         alone = PhenotypeClassifier(n_trees=20).fit(self.X[self.two], self.y[self.two])
         fresh, y = synthetic_patients(2000, seed=1, n_classes=4)
-        assert set(alone.predict_foreign(fresh)) == {None}
+        assert set(alone.predict_unmodelled(fresh)) == {None}
         before = alone.predict_proba(fresh)
-        foreign = alone.fit_companion(self.X, self.y).predict_foreign(fresh)
+        foreign = alone.fit_auxiliary(self.X, self.y).predict_unmodelled(fresh)
         np.testing.assert_array_equal(alone.predict_proba(fresh), before)
         assert set(foreign) == {None, "mixed_granulocytic", "paucigranulocytic"}
         recognised = foreign != None  # noqa: E711
         two = np.isin(y, alone.classes_)
         assert recognised[~two].mean() > 0.6
         assert recognised[two].mean() < 0.45
-        assert alone.foreign_classes == ("mixed_granulocytic", "paucigranulocytic")
-        np.testing.assert_array_equal(recognised, alone.predict_foreign_proba(fresh) >= alone.foreign_threshold_)
+        assert alone.unmodelled_classes == ("mixed_granulocytic", "paucigranulocytic")
+        np.testing.assert_array_equal(recognised, alone.predict_unmodelled_proba(fresh) >= alone.unmodelled_threshold_)
 
     def test_as_many_are_recognised_where_other_classes_are_rare(self):
         """The threshold goes by the patients of other classes alone, so their share makes no difference to it."""
         rare = self.two | (np.arange(800) % 4 == 0)
         alone = PhenotypeClassifier(n_trees=20).fit(self.X[self.two], self.y[self.two])
-        alone.fit_companion(self.X[rare], self.y[rare])
+        alone.fit_auxiliary(self.X[rare], self.y[rare])
         fresh, y = synthetic_patients(2000, seed=1, n_classes=4)
-        recognised = alone.predict_foreign_proba(fresh) >= alone.foreign_threshold_
+        recognised = alone.predict_unmodelled_proba(fresh) >= alone.unmodelled_threshold_
         assert recognised[~np.isin(y, alone.classes_)].mean() == pytest.approx(0.6, abs=0.1)
 
     def test_it_holds_groups_out_together_and_weighs_patients_as_the_classifier_does(self):
         groups, weight = np.arange(800) // 4, np.where(self.X["sex"] == "male", 3.0, 1.0)
         model = PhenotypeClassifier(n_trees=5).fit(self.X[self.two], self.y[self.two])
-        companion = copy.deepcopy(model).fit_companion(self.X, self.y, weight, groups).companion_
+        companion = copy.deepcopy(model).fit_auxiliary(self.X, self.y, weight, groups).auxiliary_
         alone = sklearn.clone(model).fit(self.X, self.y, weight, groups)
         np.testing.assert_array_equal(companion.calibration_slope_, alone.calibration_slope_)
         np.testing.assert_array_equal(companion.linear_.coefficients_, alone.linear_.coefficients_)
-        without = copy.deepcopy(model).fit_companion(self.X, self.y).companion_
+        without = copy.deepcopy(model).fit_auxiliary(self.X, self.y).auxiliary_
         assert not np.array_equal(companion.calibration_slope_, without.calibration_slope_)
 
     def test_fitting_again_forgets_it(self):
-        model = PhenotypeClassifier(n_trees=2).fit(self.X[self.two], self.y[self.two]).fit_companion(self.X, self.y)
-        assert model.fit(self.X[self.two], self.y[self.two]).companion_ is None
+        model = PhenotypeClassifier(n_trees=2).fit(self.X[self.two], self.y[self.two]).fit_auxiliary(self.X, self.y)
+        assert model.fit(self.X[self.two], self.y[self.two]).auxiliary_ is None
 
     def test_it_needs_other_classes_and_all_of_the_classifier(self):
         model = PhenotypeClassifier(n_trees=2).fit(self.X[self.two], self.y[self.two])
         for rows in (self.two, self.y != "th2_high"):
             with pytest.raises(UnusableInputError, match="a companion needs"):
-                model.fit_companion(self.X[rows], self.y[rows])
+                model.fit_auxiliary(self.X[rows], self.y[rows])
 
 
 class TestLinearPart:

@@ -9,16 +9,15 @@ import sklearn
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
-
-from asthma_ml.classifier import PhenotypeClassifier
-from asthma_ml.classifier.regression_towards import regression_towards
-from asthma_ml.classifier.starting_point import starting_point
-from asthma_ml.classifier.tree_part import sum_of_trees
-from asthma_ml.errors import UnusableInputError
-from asthma_ml.explanation import compile as compile_classifier
-from asthma_ml.explanation import explain
-from asthma_ml.persistence import load_model, save_model
 from tests.explanation.fitted_trees import margin_contributions
+
+from asthma_ml.classifier import PhenotypeClassifier, compile_model
+from asthma_ml.classifier.linear.shrinkage import regression_towards
+from asthma_ml.classifier.starting_point import starting_point
+from asthma_ml.classifier.trees import sum_of_trees
+from asthma_ml.errors import UnusableInputError
+from asthma_ml.explanation import explain
+from asthma_ml.model_files.files import load_model, save_model
 from tests.synthetic_patients import fitted_classifier, synthetic_patients
 
 OTHERS = PhenotypeClassifier(n_trees=40).fit(*synthetic_patients(1500, seed=50))
@@ -99,9 +98,9 @@ def test_four_classes_and_patients_of_no_class_start_from_others_as_well() -> No
     assert log_loss(truth, started.predict_proba(fresh)) < log_loss(truth, alone.predict_proba(fresh))
     explain(started, fresh.head(50))
     two = np.isin(y, OTHERS.classes_)
-    known = sklearn.clone(OTHERS).set_params(n_trees=2).fit(X[two], y[two]).fit_companion(X, y)
-    own = PhenotypeClassifier(n_trees=2, start_from=FrozenEstimator(known)).fit(X[two], y[two]).fit_companion(X, y)
-    assert own.companion_.start_from.estimator is known.companion_
+    known = sklearn.clone(OTHERS).set_params(n_trees=2).fit(X[two], y[two]).fit_auxiliary(X, y)
+    own = PhenotypeClassifier(n_trees=2, start_from=FrozenEstimator(known)).fit(X[two], y[two]).fit_auxiliary(X, y)
+    assert own.auxiliary_.start_from.estimator is known.auxiliary_
 
 
 def test_three_patients_of_a_class_are_too_few_to_depart_from_it() -> None:
@@ -155,7 +154,7 @@ def test_the_columns_may_come_in_any_order(rearranged, tmp_path) -> None:
     np.testing.assert_allclose(found, expected[:, X.columns.get_indexer(names)], atol=1e-9)
     np.testing.assert_allclose(other.linear_.base_, usual.linear_.base_, atol=1e-9)
     save_model(other, tmp_path / "model.aml")
-    for same in (load_model(tmp_path / "model.aml"), compile_classifier(other)):
+    for same in (load_model(tmp_path / "model.aml"), compile_model(other)):
         np.testing.assert_array_equal(same.predict_proba(fresh[names]), other.predict_proba(fresh[names]))
 
 

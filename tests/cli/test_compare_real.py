@@ -6,8 +6,8 @@ import io
 import pytest
 
 from asthma_ml.cohort import generate_cohort
-from asthma_ml.evaluation.real_patients import COLUMNS
-from asthma_ml.patients import write_table
+from asthma_ml.fidelity.real_patients import COLUMNS
+from asthma_ml.files import write_table
 
 
 @pytest.fixture(scope="module")

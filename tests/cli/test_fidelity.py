@@ -5,8 +5,8 @@ import io
 
 import pytest
 
-from asthma_ml.evaluation.fidelity import COLUMNS
 from asthma_ml.evidence import evidence_table
+from asthma_ml.fidelity.literature import COLUMNS
 
 
 def test_fidelity_answers_every_row_of_the_evidence(run):

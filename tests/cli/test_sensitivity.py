@@ -3,7 +3,7 @@
 import csv
 import io
 
-from asthma_ml.evaluation.sensitivity import COLUMNS, HEADLINES
+from asthma_ml.fidelity.sensitivity_analysis import COLUMNS, HEADLINES
 
 
 def test_writes_table_plot_and_report(run, tmp_path):

@@ -13,8 +13,7 @@ from click.testing import Result
 
 from asthma_ml import training
 from asthma_ml.cli import label_options
-from asthma_ml.compiled_files import load_compiled
-from asthma_ml.persistence import load_model
+from asthma_ml.model_files.files import load_compiled, load_model
 
 
 def test_training_counts_what_it_leaves_out_and_reports_metrics(
@@ -216,12 +215,12 @@ def test_other_classes_in_own_words_are_recognised_where_they_are_named(
     unnamed = run(*call, "--levels", TWO_OF_THEM)
     assert unnamed.exit_code == 0, unnamed.stderr
     assert "patients of other labels are not recognised as such" in unnamed.stderr
-    assert load_model(tmp_path / "m.aml").companion_ is None
+    assert load_model(tmp_path / "m.aml").auxiliary_ is None
     others = "mixed=mixed_granulocytic,pauci=paucigranulocytic"
     named = run(*call, "--levels", f"{TWO_OF_THEM},{others}", "--classes", "two")
     assert named.exit_code == 0, named.stderr
     assert "not recognised" not in named.stderr
-    assert load_model(tmp_path / "m.aml").foreign_classes == ("mixed_granulocytic", "paucigranulocytic")
+    assert load_model(tmp_path / "m.aml").unmodelled_classes == ("mixed_granulocytic", "paucigranulocytic")
 
 
 def test_a_label_in_own_words_is_read_under_the_usual_name_too(

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from asthma_ml.cohort import PRESETS
+from asthma_ml.cohort.engine.noise import BLOCK_SIZE, Noise
 from asthma_ml.cohort.enrolment import enrol, preset_model
-from asthma_ml.cohort.noise import BLOCK_SIZE, Noise
 from asthma_ml.cohort.screening import ENROLLED
 
 SEED = 3

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from asthma_ml.cohort.causal_model import Noise
-from asthma_ml.cohort.distributions import levels_from_codes
-from asthma_ml.cohort.generate import severe_asthma_model
+from asthma_ml.cohort.engine.distributions import levels_from_codes
+from asthma_ml.cohort.engine.noise import Noise
+from asthma_ml.cohort.enrolment import severe_asthma_model
 from asthma_ml.cohort.mechanisms import (
     biologics,
     corticosteroid_response,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from asthma_ml.cohort.table_columns import GrowingTable, with_text
+from asthma_ml.cohort.table_columns import GrowingTable
+from asthma_ml.files.table_files import with_text
 
 PARTS = [
     pd.DataFrame(

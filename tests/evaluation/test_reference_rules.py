@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from asthma_ml.decisions.published_rules import oracle_rate_ratio
 from asthma_ml.evaluation.decision_curve_plot import STYLES, decision_curve_figure
-from asthma_ml.evaluation.published_tools import oracle_rate_ratio
 from asthma_ml.evaluation.reference_rules import (
     REFERENCE_RULES,
     THRESHOLDS,

@@ -9,7 +9,7 @@ from asthma_ml.evaluation.subgroups import (
     FEWEST_OF_EACH_CLASS,
     SMALL_SITES,
     calibration,
-    judge_subgroups,
+    evaluate_subgroups,
     subgroups_of,
 )
 
@@ -34,7 +34,7 @@ def clinic():
 def judged(table, log_odds, positive):
     p = expit(log_odds)
     probability = np.column_stack([1 - p, p])
-    rows = judge_subgroups(table, positive.astype(int), probability, probability > 0.2, CLASSES, of_class=1)
+    rows = evaluate_subgroups(table, positive.astype(int), probability, probability > 0.2, CLASSES, of_class=1)
     return {row["subgroup"]: row for row in rows}
 
 
@@ -90,7 +90,7 @@ def test_coverage_of_a_subgroup_is_counted_over_its_own_patients(clinic):
 
 
 def test_every_patient_is_in_one_subgroup_of_each_characteristic(clinic):
-    rows = judge_subgroups(clinic[0].assign(sex=None), np.ones(4_000, dtype=int), *perfect(4_000), CLASSES, 1)
+    rows = evaluate_subgroups(clinic[0].assign(sex=None), np.ones(4_000, dtype=int), *perfect(4_000), CLASSES, 1)
     totals = pd.DataFrame(rows).groupby("characteristic")["n"].sum()
     assert set(totals) == {4_000}
     assert {row["subgroup"] for row in rows if row["characteristic"] == "sex"} == {"not recorded"}

@@ -96,7 +96,7 @@ def test_where_every_test_was_done_the_exact_explainer_of_shap_finds_the_same_fa
     """On calibrated margins of the whole model, with the factors as groups of a masker."""
     model = fitted_classifier(n_classes)
     X = synthetic_patients(300, seed=8)[0].dropna().reset_index(drop=True)
-    compiled, encoded = aml.compile(model), model.encode(X).to_numpy()
+    compiled, encoded = aml.compile_model(model), model.encode(X).to_numpy()
     background, patients = encoded[:40], encoded[40:44]
     masker = FactorMasker(background, factor_columns(model.feature_names_in_))
     exact = exact_explainer(compiled.decision_function, masker)(patients)
@@ -143,10 +143,12 @@ def test_a_stored_background_is_that_table_of_patients_and_comes_back_from_the_f
 
 def test_a_background_that_there_is_not_is_refused():
     X, _ = synthetic_patients(10)
-    for model in (fitted_classifier(), aml.compile(fitted_classifier())):
-        with pytest.raises(UnusableInputError, match=r"no stored background; .* store one: aml\.compile\(model, X\)"):
+    for model in (fitted_classifier(), aml.compile_model(fitted_classifier())):
+        with pytest.raises(
+            UnusableInputError, match=r"no stored background; .* store one: aml\.compile_model\(model, X\)"
+        ):
             explain(model, X, background="stored")
-        stored = explain(aml.compile(model, X), X, background="stored")
+        stored = explain(aml.compile_model(model, X), X, background="stored")
         np.testing.assert_array_equal(stored.features, explain(model, X, background=X).features)
     with pytest.raises(UnusableInputError, match="background='everybody': allowed are a table"):
         explain(fitted_classifier(), X, background="everybody")

@@ -11,8 +11,9 @@ import pytest
 from scipy.special import logit
 
 from asthma_ml.classifier import PhenotypeClassifier
+from asthma_ml.classifier.compiled import classifier as compiled_classifier
 from asthma_ml.errors import AsthmaMLError, UnusableInputError
-from asthma_ml.explanation import ADDITIVITY_TOLERANCE, compiled_classifier, explain
+from asthma_ml.explanation import ADDITIVITY_TOLERANCE, explain
 from asthma_ml.patients import read_patients
 from asthma_ml.prediction import predict_table
 from asthma_ml.variables import FACTORS
@@ -125,7 +126,7 @@ def test_a_class_that_is_called_for_being_common_is_marked():
     X, y = synthetic_patients(600)
     keep = (y == "th2_high") | (np.arange(600) % 4 == 0)
     explanation = explain(PhenotypeClassifier(n_trees=20, confidence=0.6).fit(X[keep], y[keep]), X)
-    leans = explanation.leans_on_prior()
+    leans = explanation.prior_decides()
     assert 0 < leans.sum() < len(X)
     assert set(explanation.predicted_class[leans]) == {"th2_high"}
     assert (explanation.factors.sum(axis=1)[leans] < 0).all()

@@ -9,9 +9,10 @@ from asthma_ml.classifier import PhenotypeClassifier
 from asthma_ml.cohort import generate_cohort
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.evidence import evidence_table
-from asthma_ml.explanation import explain, phrases
+from asthma_ml.explanation import explain
 from asthma_ml.explanation.unusual import shares_below
 from asthma_ml.variables import FACTORS, FOUR_CLASSES, data_dictionary
+from asthma_ml.wording import phrases
 
 
 @pytest.fixture(scope="module")

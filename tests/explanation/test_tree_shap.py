@@ -10,10 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.ensemble import HistGradientBoostingClassifier
-
-from asthma_ml.explanation.pattern_lookup import look_up
-from asthma_ml.explanation.pattern_tables import branches_of, interaction_credits, margin_credits
-from asthma_ml.explanation.tree_shap import _shap, contributions_by_shap
 from tests.explanation.fitted_trees import (
     N_FEATURES,
     fitted_trees,
@@ -22,6 +18,10 @@ from tests.explanation.fitted_trees import (
     margins,
     numbers,
 )
+
+from asthma_ml.classifier.compiled.pattern_lookup import look_up
+from asthma_ml.classifier.compiled.pattern_tables import branches_of, interaction_credits, margin_credits
+from asthma_ml.explanation.tree_shap import _shap, contributions_by_shap
 
 EACH_ALONE = np.arange(N_FEATURES)
 PAIRED = np.array([1, 0, 1, 0])

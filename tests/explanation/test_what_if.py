@@ -8,7 +8,7 @@ import pytest
 
 from asthma_ml.classifier import PhenotypeClassifier
 from asthma_ml.cohort import generate_cohort
-from asthma_ml.explanation import judge_calls
+from asthma_ml.decisions import decide_calls
 from asthma_ml.explanation.what_if import BETTER, PRESCRIBED, smallest_change
 from asthma_ml.variables import data_dictionary
 
@@ -24,7 +24,7 @@ def patients():
 
 
 def called(model, patient):
-    return judge_calls(model, model.encode(patient)).called[0]
+    return decide_calls(model, model.encode(patient)).called[0]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def test_the_change_really_changes_the_call(model, patients, found):
     for i, what in changed.items():
         altered = patients.iloc[[i]].assign(**what.change)
         assert called(model, altered) == what.called != called(model, patients.iloc[[i]])
-        assert judge_calls(model, model.encode(altered)).probability.max() == pytest.approx(what.probability)
+        assert decide_calls(model, model.encode(altered)).probability.max() == pytest.approx(what.probability)
 
 
 def test_a_single_column_is_tried_before_two(model, patients, found):

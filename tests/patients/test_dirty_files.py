@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 
 from asthma_ml.errors import AsthmaMLError, UnusableInputError
-from asthma_ml.patients import ColumnMap, read_patients, summarise_problems, write_table
+from asthma_ml.files import write_table
+from asthma_ml.patients import ColumnMap, read_patients, summarise_problems
 from asthma_ml.patients.sources import read_source
 from asthma_ml.patients.streaming import PatientFile
 from asthma_ml.variables import data_dictionary
@@ -94,7 +95,7 @@ def test_a_dirty_file_reads_the_same_part_by_part(newline: str, tmp_path: Path) 
     path.write_bytes(bytes(pa.Codec("zstd").compress(data, asbytes=True)))
     whole = read_patients(path)
     with PatientFile(path, chunk_rows=5) as patients:
-        parts = [patients.layout.read(piece)[1] for piece in patients.pieces()]
+        parts = [patients.layout.read(part)[1] for part in patients.parts()]
     pd.testing.assert_frame_equal(pd.concat([part.values for part in parts], ignore_index=True), whole.values)
     assert [line for part in parts for line in part.lines.tolist()] == whole.lines.tolist()
     said = [problem for part in parts for problem in part.problems]
@@ -144,9 +145,9 @@ MAP = {
 
 
 def test_a_foreign_file_gives_byte_identical_predictions(tmp_path: Path) -> None:
-    from asthma_ml.persistence import load_model
+    from asthma_ml.model_files.files import load_model
+    from asthma_ml.model_files.shipped import shipped_model_path
     from asthma_ml.prediction import predict_table
-    from asthma_ml.shipped import shipped_model_path
 
     plain, path = read_source(COHORT)[0].frame, tmp_path / "foreign.csv"
     path.write_bytes(foreign(plain))

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from asthma_ml.patients import ColumnMap, read_patients, write_table
+from asthma_ml.files import write_table
+from asthma_ml.patients import ColumnMap, read_patients
 from asthma_ml.patients.conversions import dose_factor
 from asthma_ml.variables import data_dictionary
 

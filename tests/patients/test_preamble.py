@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from asthma_ml.errors import UnusableInputError
+from asthma_ml.files.csv_layout import DELIMITERS
 from asthma_ml.patients import ColumnMap, MappedColumn, read_patients
-from asthma_ml.patients.dialect import DELIMITERS
 from asthma_ml.patients.preamble import find_preamble
 from asthma_ml.patients.text_tables import parse_text_table
 

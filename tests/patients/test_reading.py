@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 
 from asthma_ml.errors import AsthmaMLError, UnusableInputError
-from asthma_ml.patients import ColumnMap, MappedColumn, PatientTable, read_patients, summarise_problems, write_table
+from asthma_ml.files import write_table
+from asthma_ml.patients import ColumnMap, MappedColumn, PatientTable, read_patients, summarise_problems
 from asthma_ml.patients.text_tables import parse_text_table
 from asthma_ml.variables import OUTPUT_PREFIX, TRUTH_PREFIX, data_dictionary
 

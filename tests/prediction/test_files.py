@@ -23,8 +23,9 @@ from hypothesis import given, settings
 
 from asthma_ml.classifier import PhenotypeClassifier
 from asthma_ml.errors import AsthmaMLError, RowsRefusedError, UnusableInputError
-from asthma_ml.patients import part_files, plain_files, read_patients, whole_tables, write_table
-from asthma_ml.persistence import save_model
+from asthma_ml.files import part_files, write_table
+from asthma_ml.model_files.files import save_model
+from asthma_ml.patients import plain_files, read_patients, whole_tables
 from asthma_ml.prediction import predict_file, predict_table
 from tests.synthetic_patients import fitted_classifier, synthetic_patients
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from asthma_ml.classifier import PhenotypeClassifier
-from asthma_ml.prediction import departures, predict_file, said_of_departures, sums_of_table
+from asthma_ml.prediction import detect_shift, predict_file, shift_statistics, shift_warning
 from tests.synthetic_patients import fitted_classifier, synthetic_patients
 
 
@@ -17,7 +17,7 @@ def model():
 
 
 def found_in(model, table):
-    return departures(model, sums_of_table(model, model.encode(table)))
+    return detect_shift(model, shift_statistics(model, model.encode(table)))
 
 
 def test_patients_like_the_training_patients_depart_in_nothing(model):
@@ -55,8 +55,8 @@ def test_few_patients_and_missing_columns_are_no_departure(model):
 
 def test_parts_of_a_table_add_up(model):
     encoded = model.encode(synthetic_patients(300, seed=3)[0])
-    whole = sums_of_table(model, encoded)
-    parts = sums_of_table(model, encoded[:100]) + sums_of_table(model, encoded[100:])
+    whole = shift_statistics(model, encoded)
+    parts = shift_statistics(model, encoded[:100]) + shift_statistics(model, encoded[100:])
     assert (parts.n_patients, parts.n_measured.tolist()) == (whole.n_patients, whole.n_measured.tolist())
     np.testing.assert_allclose(parts.scores, whole.scores)
 
@@ -67,17 +67,17 @@ def test_patients_of_other_diseases_are_no_departure_for_a_model_that_has_seen_t
     model = PhenotypeClassifier(n_trees=2).fit(X[two], y[two])
     clinic, _ = synthetic_patients(1500, seed=8, n_classes=4)
     high = clinic[clinic["blood_eosinophils_cells_ul"] > clinic["blood_eosinophils_cells_ul"].median()]
-    assert found_in(model.fit_companion(X, y), clinic) == []
+    assert found_in(model.fit_auxiliary(X, y), clinic) == []
     assert found_in(model, high)
 
 
 def test_only_the_largest_departures_are_told(model):
     patients, _ = synthetic_patients(1000, seed=3)
     numbers = patients.select_dtypes("number")
-    said = said_of_departures(found_in(model, patients.assign(**(numbers * 1.6 + 1))), 1000)
+    said = shift_warning(found_in(model, patients.assign(**(numbers * 1.6 + 1))), 1000)
     assert said.count(";") > 4
     assert " more; 1000 looked at)" in said
-    assert said_of_departures([], 1000) == ""
+    assert shift_warning([], 1000) == ""
 
 
 @pytest.mark.parametrize("chunk_rows", [100, 1000])

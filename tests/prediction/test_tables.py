@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import logit
 
-from asthma_ml.classifier import GATES, PhenotypeClassifier
+from asthma_ml.classifier import PhenotypeClassifier
+from asthma_ml.decisions import GATES, STATUSES, calls_by_diagnosis
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.explanation import ADDITIVITY_TOLERANCE, explain
 from asthma_ml.patients import read_patients
-from asthma_ml.prediction import STATUSES, calls_by_label, missing_features, predict_table
+from asthma_ml.prediction import missing_features, predict_table
 from asthma_ml.variables import FACTORS
 from tests.synthetic_patients import fitted_classifier, synthetic_patients
 
@@ -287,7 +288,7 @@ class TestOtherLabels:
     def test_what_is_called_of_patients_of_no_class_is_counted(self):
         X, y = synthetic_patients(800, seed=3, n_classes=4)
         others = ~np.isin(y, ("th2_high", "neutrophilic_th2_low"))
-        counts = calls_by_label(fitted_classifier(), X[others], pd.Series(y[others]))
+        counts = calls_by_diagnosis(fitted_classifier(), X[others], pd.Series(y[others]))
         assert {name: found["n"] for name, found in counts.items()} == pd.Series(y[others]).value_counts().to_dict()
         table = predict_table(fitted_classifier(), X[y == "mixed_granulocytic"].reset_index(drop=True))
         for name, share in counts["mixed_granulocytic"]["called"].items():
@@ -296,12 +297,12 @@ class TestOtherLabels:
     def test_rare_labels_are_counted_together(self):
         X, _ = synthetic_patients(30)
         labels = pd.Series(["unclear"] * 20 + [f"letter of patient {i}" for i in range(10)])
-        counts = calls_by_label(fitted_classifier(), X, labels)
+        counts = calls_by_diagnosis(fitted_classifier(), X, labels)
         assert {name: found["n"] for name, found in counts.items()} == {"unclear": 20, "rare labels": 10}
 
     def test_nobody_left_out_is_nothing_to_count(self):
         X, _ = synthetic_patients(5)
-        assert calls_by_label(fitted_classifier(), X.iloc[:0], pd.Series([], dtype=str)) == {}
+        assert calls_by_diagnosis(fitted_classifier(), X.iloc[:0], pd.Series([], dtype=str)) == {}
 
 
 class TestMissingFeatures:

@@ -13,11 +13,11 @@ from asthma_ml.classifier import PhenotypeClassifier
 from asthma_ml.cohort import generate_cohort
 from asthma_ml.cohort.presets import preset_named
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.model_archive import read_card
+from asthma_ml.model_files.archive import read_card
+from asthma_ml.model_files.files import load_model, save_model
+from asthma_ml.model_files.shipped import shipped_model_path
 from asthma_ml.patients import ColumnMap, PatientTable, read_patients
-from asthma_ml.persistence import load_model, save_model
 from asthma_ml.prediction import predict_table
-from asthma_ml.shipped import shipped_model_path
 from asthma_ml.training import LABEL_RULES, TrainedClassifier, labelled_patients, train_classifier
 from asthma_ml.training.train import starting_model, weights_of
 from asthma_ml.variables import FOUR_CLASSES, TWO_CLASSES
@@ -75,7 +75,7 @@ def test_what_recognises_other_classes_never_sees_a_patient_on_both_sides_of_a_f
     visits = visits.assign(weight=np.where(np.arange(len(visits)) % 4, 2.0, 0.0))
     given: dict[str, np.ndarray] = {}
     monkeypatch.setattr(
-        PhenotypeClassifier, "fit_companion", lambda model, X, y, weight, groups: given.update(w=weight, g=groups, y=y)
+        PhenotypeClassifier, "fit_auxiliary", lambda model, X, y, weight, groups: given.update(w=weight, g=groups, y=y)
     )
     trained = train_classifier(read_patients(visits.reset_index(drop=True)), weights="weight")
     assert trained.patients.left_out["weight 0"] == len(trained.patients.labels) / 3

@@ -6,8 +6,8 @@ Poor adherence leaves the airway untreated, so it looks Th2-high, badly controll
 
 import numpy as np
 
-from asthma_ml.cohort.distributions import Bernoulli, Categorical, LogitNormal, TruncatedNormal, expit
-from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
+from asthma_ml.cohort.engine.distributions import Bernoulli, Categorical, LogitNormal, TruncatedNormal, expit
+from asthma_ml.cohort.engine.structural_equations import Coefficient, structural_equation
 
 
 @structural_equation

@@ -6,8 +6,8 @@ apart: type-2 inflammation of today makes it and treatment partly clears it.
 
 import numpy as np
 
-from asthma_ml.cohort.distributions import Binomial, LogNormal, Normal, by_level
-from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
+from asthma_ml.cohort.engine.distributions import Binomial, LogNormal, Normal, by_level
+from asthma_ml.cohort.engine.structural_equations import Coefficient, structural_equation
 
 
 @structural_equation

@@ -8,8 +8,8 @@ do to the markers is written in type-2 inflammation. No anti-IL-17 exists here: 
 
 import numpy as np
 
-from asthma_ml.cohort.distributions import Categorical, by_level, expit
-from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
+from asthma_ml.cohort.engine.distributions import Categorical, by_level, expit
+from asthma_ml.cohort.engine.structural_equations import Coefficient, structural_equation
 
 
 @structural_equation

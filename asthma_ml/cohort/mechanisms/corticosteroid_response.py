@@ -6,8 +6,8 @@ it *masks* them. Sensitivity falls with smoke, IL-17, body weight and, a little,
 
 import numpy as np
 
-from asthma_ml.cohort.distributions import Bernoulli, LogitNormal, LogNormal, by_level
-from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
+from asthma_ml.cohort.engine.distributions import Bernoulli, LogitNormal, LogNormal, by_level
+from asthma_ml.cohort.engine.structural_equations import Coefficient, structural_equation
 
 
 @structural_equation

@@ -6,8 +6,8 @@ classifier should hardly be able to use it.
 
 import numpy as np
 
-from asthma_ml.cohort.distributions import Categorical, LogNormal, Normal, by_level
-from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
+from asthma_ml.cohort.engine.distributions import Categorical, LogNormal, Normal, by_level
+from asthma_ml.cohort.engine.structural_equations import Coefficient, structural_equation
 
 
 @structural_equation

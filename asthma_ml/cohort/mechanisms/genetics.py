@@ -6,8 +6,8 @@ mechanism that it acts on. European frequencies are those of the evidence table,
 table recalls them; the others are assumed until a tabulated source replaces them.
 """
 
-from asthma_ml.cohort.distributions import Binomial, by_level
-from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
+from asthma_ml.cohort.engine.distributions import Binomial, by_level
+from asthma_ml.cohort.engine.structural_equations import Coefficient, structural_equation
 
 
 def _alleles(ancestry, european, african, east_asian, other):

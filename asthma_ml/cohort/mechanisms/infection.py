@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from asthma_ml.cohort.distributions import NegativeBinomial, Normal
-from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
+from asthma_ml.cohort.engine.distributions import NegativeBinomial, Normal
+from asthma_ml.cohort.engine.structural_equations import Coefficient, structural_equation
 
 
 @structural_equation

@@ -6,8 +6,8 @@ closely (IMM035): age, bacteria, smoke, steroids and the laboratory raise neutro
 
 import numpy as np
 
-from asthma_ml.cohort.distributions import LogitNormal, LogNormal, Normal, by_level
-from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
+from asthma_ml.cohort.engine.distributions import LogitNormal, LogNormal, Normal, by_level
+from asthma_ml.cohort.engine.structural_equations import Coefficient, structural_equation
 
 
 @structural_equation

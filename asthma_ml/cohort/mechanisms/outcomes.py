@@ -6,8 +6,8 @@ from the two. Remodeling lowers what bronchodilators and steroids can give back.
 
 import numpy as np
 
-from asthma_ml.cohort.distributions import LogitNormal, LogNormal, NegativeBinomial, TruncatedNormal
-from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
+from asthma_ml.cohort.engine.distributions import LogitNormal, LogNormal, NegativeBinomial, TruncatedNormal
+from asthma_ml.cohort.engine.structural_equations import Coefficient, structural_equation
 
 YEARLY_LUCK = Coefficient(1.5, "dimensionless", source="COH029", evidence="derived")
 

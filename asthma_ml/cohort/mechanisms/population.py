@@ -6,8 +6,8 @@ goes with allergy and 17q21; onset in adult life with eosinophils and polyps.
 
 import numpy as np
 
-from asthma_ml.cohort.distributions import Bernoulli, Categorical, LogNormal, Normal, TruncatedNormal, expit
-from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
+from asthma_ml.cohort.engine.distributions import Bernoulli, Categorical, LogNormal, Normal, TruncatedNormal, expit
+from asthma_ml.cohort.engine.structural_equations import Coefficient, structural_equation
 
 ADULT = 18.0
 CLINICS = ("site_1", "site_2", "site_3", "site_4", "site_5", "site_6")

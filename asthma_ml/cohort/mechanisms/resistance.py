@@ -7,8 +7,8 @@ the two of the mission are two of them, and nobody is forced into one.
 
 import numpy as np
 
-from asthma_ml.cohort.distributions import Categorical, levels_from_codes
-from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
+from asthma_ml.cohort.engine.distributions import Categorical, levels_from_codes
+from asthma_ml.cohort.engine.structural_equations import Coefficient, structural_equation
 from asthma_ml.variables import FOUR_CLASSES
 
 RESISTANCE = ("controlled", "apparent", "resistant")

@@ -6,8 +6,8 @@ stepped up. Oral steroid and biologics go to those who need them: group means ar
 
 import numpy as np
 
-from asthma_ml.cohort.distributions import Bernoulli, LogNormal, Normal, OrderedProbit, by_level, expit
-from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
+from asthma_ml.cohort.engine.distributions import Bernoulli, LogNormal, Normal, OrderedProbit, by_level, expit
+from asthma_ml.cohort.engine.structural_equations import Coefficient, structural_equation
 
 STEPS = ("step_1", "step_2", "step_3", "step_4", "step_5")
 

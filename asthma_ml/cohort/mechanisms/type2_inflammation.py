@@ -9,8 +9,8 @@ visit to visit around what is expected of them, so labels made from them flicker
 
 import numpy as np
 
-from asthma_ml.cohort.distributions import Bernoulli, LogitNormal, LogNormal, Normal, by_level, expit
-from asthma_ml.cohort.structural_equations import Coefficient, structural_equation
+from asthma_ml.cohort.engine.distributions import Bernoulli, LogitNormal, LogNormal, Normal, by_level, expit
+from asthma_ml.cohort.engine.structural_equations import Coefficient, structural_equation
 
 EOSINOPHIL_VARIATION = Coefficient(0.36, "ln within person")
 FENO_VARIATION = Coefficient(0.43, "ln within person")

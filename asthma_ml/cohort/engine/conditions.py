@@ -1,0 +1,151 @@
+"""Conditions on patients, such as ``phenotype == 'th2_high' and smoking_status == 'never'``.
+
+A condition is a Python expression of column names, numbers and texts. pandas evaluates it; what
+is allowed in it is checked here first, so that a text from outside can call nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from asthma_ml.errors import UnusableInputError
+from asthma_ml.patients import closest
+from asthma_ml.variables import TRUTH_PREFIX, data_dictionary
+
+_GRAMMAR = (
+    ast.Expression,
+    ast.BoolOp,
+    ast.Compare,
+    ast.UnaryOp,
+    ast.BinOp,
+    ast.Name,
+    ast.Constant,
+    ast.List,
+    ast.Tuple,
+    ast.boolop,
+    ast.cmpop,
+    ast.unaryop,
+    ast.Add,
+    ast.Sub,
+    ast.Mult,
+    ast.Div,
+    ast.BitAnd,
+    ast.BitOr,
+    ast.expr_context,
+)
+_TESTS = ("isna", "notna")
+
+
+class Condition:
+    """Which patients are wanted.
+
+    A test that was not done meets no comparison but ``!=``; ask with ``feno_ppb.notna()``.
+
+    Parameters
+    ----------
+    text : str
+        Comparisons of columns, joined by ``and``, ``or``, ``not``.
+    columns : sequence of str
+        Names that may be used.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Columns that it names.
+
+    Raises
+    ------
+    UnusableInputError
+        No expression, a name or level that does not exist, or anything but comparisons and arithmetic.
+
+    Examples
+    --------
+    >>> condition = Condition("age_years >= 65 and smoking_status != 'never'", ["age_years", "smoking_status"])
+    >>> condition.met_by(pd.DataFrame({"age_years": [70.0, 70.0], "smoking_status": ["never", "former"]}))
+    array([False,  True])
+    """
+
+    def __init__(self, text: str, columns: Sequence[str]) -> None:
+        self.text = " ".join(text.split())
+        tree = self._parsed()
+        tested = {id(call.func) for call in ast.walk(tree) if isinstance(call, ast.Call)}
+        for node in ast.walk(tree):
+            self._refuse_unusable(node, tested)
+        names = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
+        self._refuse_unknown(names, columns)
+        self.names = tuple(dict.fromkeys(names))
+        self._refuse_impossible(tree)
+
+    def met_by(self, patients: pd.DataFrame) -> NDArray[np.bool_]:
+        """Which rows meet the condition.
+
+        Raises
+        ------
+        UnusableInputError
+            If the expression is no condition, or compares text with a number.
+        """
+        try:
+            met = patients[list(self.names)].eval(self.text, engine="python", local_dict={}, global_dict={})
+        except Exception as error:
+            raise self._error(str(error)) from error
+        if not isinstance(met, pd.Series) or met.dtype != bool:
+            raise self._error("it must be true or false of each patient, such as feno_ppb > 50")
+        return np.asarray(met, dtype=bool)
+
+    def _parsed(self) -> ast.Expression:
+        try:
+            return ast.parse(self.text, mode="eval")
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            reason = error.msg if isinstance(error, SyntaxError) else str(error)
+            raise self._error(f"no expression ({reason}); write it like feno_ppb > 50 and sex == 'female'") from error
+
+    def _refuse_unusable(self, node: ast.AST, tested: set[int]) -> None:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and not node.args and not node.keywords:
+            return
+        if isinstance(node, ast.Attribute) and node.attr in _TESTS and id(node) in tested:
+            return
+        if not isinstance(node, _GRAMMAR):
+            part = ast.unparse(node) or type(node).__name__
+            raise self._error(
+                f"{part!r} is not allowed; use columns, numbers, texts, comparisons, + - * /, "
+                "and, or, not, in, and .isna() or .notna()"
+            )
+
+    def _refuse_unknown(self, names: Sequence[str], columns: Sequence[str]) -> None:
+        unknown = [_with_closest(name, columns) for name in dict.fromkeys(names) if name not in columns]
+        if unknown:
+            raise self._error(
+                f"no such column: {', '.join(unknown)}; "
+                f"columns are those of `asthma-ml variables` and of the truth ({TRUTH_PREFIX}...)"
+            )
+        if not names:
+            raise self._error("it names no column")
+
+    def _refuse_impossible(self, tree: ast.Expression) -> None:
+        """Levels that a column does not have would be searched for in vain."""
+        for name, level in _levels_asked_for(tree):
+            levels = data_dictionary()[name].levels if name in data_dictionary() else ()
+            if levels and level not in levels:
+                raise self._error(f"{name} has no level {_with_closest(level, levels)}; levels are {', '.join(levels)}")
+
+    def _error(self, reason: str) -> UnusableInputError:
+        return UnusableInputError(f"where {self.text!r}: {reason}")
+
+
+def _with_closest(name: str, known: Sequence[str]) -> str:
+    close = closest(name, known)
+    return f"{name} (did you mean {close}?)" if close else name
+
+
+def _levels_asked_for(tree: ast.Expression) -> Iterator[tuple[str, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            names = [side.id for side in sides if isinstance(side, ast.Name)]
+            texts = [part.value for side in sides for part in ast.walk(side) if isinstance(part, ast.Constant)]
+            yield from ((name, text) for name in names for text in texts if isinstance(text, str))

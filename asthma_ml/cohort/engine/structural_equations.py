@@ -1,0 +1,151 @@
+"""How a mechanism is written down: coefficients, and functions that are structural equations.
+
+The name of the function is the variable, its positional arguments are its causal parents, its
+keyword-only arguments are its numbers, and it returns a distribution, or an array where nothing
+is left to chance.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from types import ModuleType
+from typing import Any
+
+from asthma_ml.errors import CausalModelError
+from asthma_ml.evidence import ASSUMED, GRADES
+
+
+class Coefficient(float):
+    """A number in a structural equation that remembers its unit and where it comes from.
+
+    Parameters
+    ----------
+    value : float
+        The number.
+    unit : str
+        Its unit.
+    source : str, optional
+        Id of a row of the evidence table, or several joined by a comma.
+    evidence : {"measured", "derived", "assumed"}
+        measured: the number of the source; derived: calculated from it; assumed: a modelling
+        choice without a direct source.
+
+    Raises
+    ------
+    ValueError
+        A grade that does not exist, or a sourced grade without a source.
+
+    Examples
+    --------
+    >>> emax = Coefficient(0.44, "fraction", source="IMM067", evidence="measured")
+    >>> float(1 - emax)
+    0.56
+    """
+
+    unit: str
+    source: str
+    evidence: str
+
+    def __new__(cls, value: float, unit: str, *, source: str = "", evidence: str = ASSUMED) -> Coefficient:
+        if evidence not in GRADES:
+            raise ValueError(f"evidence must be one of {', '.join(GRADES)}, not {evidence!r}")
+        if evidence != ASSUMED and not source:
+            raise ValueError(f"a {evidence} coefficient needs the id of its source")
+        coefficient = super().__new__(cls, value)
+        coefficient.unit, coefficient.source, coefficient.evidence = unit, source, evidence
+        return coefficient
+
+    def __getnewargs_ex__(self) -> tuple[tuple[float, str], dict[str, str]]:
+        return (float(self), self.unit), {"source": self.source, "evidence": self.evidence}
+
+
+class StructuralEquation:
+    """A function that says how one variable arises from its causes.
+
+    Attributes
+    ----------
+    name : str
+        The variable, which is the function's name.
+    parents : tuple of str
+        Its direct causes, which are the function's positional arguments.
+    coefficients : dict of str to Coefficient
+        Its numbers, which are the function's keyword-only arguments.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.name = function.__name__
+        self.mechanism = function.__module__.rpartition(".")[2]
+        arguments = inspect.signature(function).parameters.values()
+        self.parents = tuple(a.name for a in arguments if a.kind is not a.KEYWORD_ONLY)
+        self.coefficients: dict[str, Coefficient] = {a.name: a.default for a in arguments if a.kind is a.KEYWORD_ONLY}
+        for name, number in self.coefficients.items():
+            if not isinstance(number, Coefficient):
+                raise CausalModelError(f"{self.place}: the number `{name}` must be a Coefficient")
+
+    @property
+    def place(self) -> str:
+        """File and function, for messages."""
+        code = self.function.__code__
+        return f"{code.co_filename.rpartition('/')[2]}, line {code.co_firstlineno}, {self.name}"
+
+    @property
+    def title(self) -> str:
+        """First line of the docstring."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+    def __call__(self, *parents: Any, **coefficients: float) -> Any:
+        return self.function(*parents, **coefficients)
+
+    def __repr__(self) -> str:
+        return f"{self.name}({', '.join(self.parents)})"
+
+
+def structural_equation(function: Callable[..., Any]) -> StructuralEquation:
+    """Declare a function as the structural equation of the variable that it is named after.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from asthma_ml.cohort.engine.distributions import LogNormal
+    >>> @structural_equation
+    ... def feno_ppb(il13_activity, *, baseline=Coefficient(20.0, "ppb")):
+    ...     return LogNormal(median=baseline * np.exp(0.3 * il13_activity), log_sd=0.4)
+    >>> feno_ppb
+    feno_ppb(il13_activity)
+    """
+    return StructuralEquation(function)
+
+
+def equations_in(module: ModuleType) -> Iterator[StructuralEquation]:
+    """Structural equations that a module, or the modules of a package, define themselves."""
+    for part in _modules(module):
+        for thing in vars(part).values():
+            if isinstance(thing, StructuralEquation) and thing.function.__module__ == part.__name__:
+                yield thing
+
+
+def _modules(module: ModuleType) -> Iterator[ModuleType]:
+    yield module
+    for found in pkgutil.iter_modules(getattr(module, "__path__", [])):
+        yield importlib.import_module(f"{module.__name__}.{found.name}")
+
+
+def checked_overrides(
+    equations: Mapping[str, StructuralEquation], overrides: Mapping[str, float]
+) -> dict[str, dict[str, float]]:
+    """Sort overrides such as ``{"feno_ppb.baseline": 15}`` by equation, refusing unknown names."""
+    by_equation: dict[str, dict[str, float]] = {}
+    for address, number in overrides.items():
+        name, _, coefficient = address.partition(".")
+        known = equations[name].coefficients if name in equations else {}
+        if coefficient not in known:
+            allowed = ", ".join(known) if known else "no such equation"
+            raise CausalModelError(f"{address}: no such coefficient ({allowed})")
+        by_equation.setdefault(name, {})[coefficient] = number
+    return by_equation

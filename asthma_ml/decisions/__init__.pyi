@@ -1,0 +1,16 @@
+from .adherence import GATES as GATES
+from .adherence import LOWEST_FENO_OF_A_SUPPRESSION_TEST_PPB as LOWEST_FENO_OF_A_SUPPRESSION_TEST_PPB
+from .adherence import LOWEST_GOOD_ADHERENCE as LOWEST_GOOD_ADHERENCE
+from .adherence import adherence_gate as adherence_gate
+from .calls import ABSTENTION_REASONS as ABSTENTION_REASONS
+from .calls import MINIMUM_PROBABILITY as MINIMUM_PROBABILITY
+from .calls import STATUSES as STATUSES
+from .calls import Calls as Calls
+from .calls import calls_by_diagnosis as calls_by_diagnosis
+from .calls import decide_calls as decide_calls
+from .calls import unmodelled_classes_clause as unmodelled_classes_clause
+from .masking import masking_hints as masking_hints
+from .published_rules import PUBLISHED_TOOLS as PUBLISHED_TOOLS
+from .published_rules import isar_grade as isar_grade
+from .published_rules import oracle_rate_ratio as oracle_rate_ratio
+from .published_rules import sarp_group as sarp_group

@@ -1,0 +1,17 @@
+from .by_pattern import first_names as first_names
+from .by_pattern import joined as joined
+from .by_pattern import text_of_patterns as text_of_patterns
+from .phrases import framed as framed
+from .phrases import masking_text as masking_text
+from .phrases import mechanism as mechanism
+from .phrases import plain_name as plain_name
+from .phrases import remark as remark
+from .phrases import short_name as short_name
+from .sentences import EXPLAINS_THE_MODEL as EXPLAINS_THE_MODEL
+from .sentences import PRIOR_DECIDES as PRIOR_DECIDES
+from .sentences import TH2_HIGH as TH2_HIGH
+from .sentences import factor_phrase as factor_phrase
+from .sentences import finding as finding
+from .sentences import listed as listed
+from .sentences import patient_sentence as patient_sentence
+from .sentences import short_sentence as short_sentence

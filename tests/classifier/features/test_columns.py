@@ -1,0 +1,29 @@
+"""Messages name a few columns and count the rest; a table without any feature is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from asthma_ml.classifier import refuse_without_features
+from asthma_ml.errors import UnusableInputError
+from asthma_ml.variables import data_dictionary
+from asthma_ml.wording import first_names
+
+
+def test_fifty_names_become_five_and_a_count():
+    features = data_dictionary().features
+    assert first_names(features) == f"{', '.join(features[:5])} and {len(features) - 5} more"
+    assert first_names(features[:5]) == ", ".join(features[:5])
+    assert first_names([]) == ""
+
+
+def test_a_misspelt_column_is_guessed_at_and_the_message_stays_short():
+    with pytest.raises(
+        UnusableInputError, match=r"clinic\.csv: no column .*nearest: fenno \(do you mean feno"
+    ) as refused:
+        refuse_without_features(["patient_id"], data_dictionary().features, ["patient_id", "fenno"], "clinic.csv")
+    assert len(str(refused.value)) < 500
+
+
+def test_one_feature_is_enough():
+    refuse_without_features(["site", "feno_ppb"], data_dictionary().features)

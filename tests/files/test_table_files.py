@@ -1,0 +1,151 @@
+"""Tables out: whole or not at all, and what is read back is what was written."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import hypothesis.strategies as st
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+
+from asthma_ml.errors import UnusableInputError
+from asthma_ml.files import write_bytes, write_table, write_text
+from asthma_ml.patients.sources import read_source
+
+TABLE = pd.DataFrame({"patient_id": ["007", None], "feno_ppb": [0.1 + 0.2, np.nan], "n": [1, 2]})
+
+
+@pytest.mark.parametrize(
+    ("suffix", "expected"),
+    [
+        (".csv", "patient_id,feno_ppb,n\n007,0.30000000000000004,1\n,,2\n"),
+        (".tsv", "patient_id\tfeno_ppb\tn\n007\t0.30000000000000004\t1\n\t\t2\n"),
+    ],
+)
+def test_text_is_utf_8_with_line_feeds_and_exact_numbers(tmp_path: Path, suffix: str, expected: str) -> None:
+    path = tmp_path / f"table{suffix}"
+    write_table(TABLE, path)
+    assert path.read_bytes() == expected.encode()
+
+
+def test_parquet_keeps_types(tmp_path: Path) -> None:
+    write_table(TABLE, tmp_path / "table.parquet")
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "table.parquet"), TABLE)
+
+
+def test_equal_tables_give_equal_packed_bytes(tmp_path: Path) -> None:
+    write_table(TABLE, tmp_path / "one.csv.gz")
+    write_table(TABLE, tmp_path / "two.csv.gz")
+    no_time = bytes(4)
+    assert (tmp_path / "one.csv.gz").read_bytes()[4:8] == no_time
+    assert (tmp_path / "one.csv.gz").read_bytes() == (tmp_path / "two.csv.gz").read_bytes()
+    assert read_source(tmp_path / "one.csv.gz")[0].frame["patient_id"].tolist() == ["007", ""]
+
+
+def test_standard_output(capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    with open(1, "w", encoding="ascii", closefd=False) as stdout:
+        monkeypatch.setattr("sys.stdout", stdout)
+        write_table(pd.DataFrame({"name": ["Müller"]}), "-")
+    assert capfdbinary.readouterr().out == "name\nMüller\n".encode()
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
+TABLES = st.lists(TEXT, min_size=1, max_size=4, unique=True).flatmap(
+    lambda names: st.tuples(
+        st.just(names), st.lists(st.lists(TEXT, min_size=len(names), max_size=len(names)), max_size=4)
+    )
+)
+
+
+def test_a_name_with_another_delimiter_does_not_mislead_a_reader(tmp_path: Path) -> None:
+    write_table(pd.DataFrame({"a;b;c": ["1"], "d": ["2"]}), tmp_path / "table.csv")
+    assert list(read_source(tmp_path / "table.csv")[0].frame) == ["a;b;c", "d"]
+
+
+@settings(deadline=None, max_examples=300)
+@given(TABLES)
+def test_any_text_reads_back_as_it_was_written(
+    tmp_path_factory: pytest.TempPathFactory, table: tuple[list[str], list[list[str]]]
+) -> None:
+    names, rows = table
+    path = tmp_path_factory.getbasetemp() / "round_trip.csv"
+    write_table(pd.DataFrame(rows, columns=names, dtype="str"), path)
+    back = read_source(path)[0].frame
+    assert list(back.columns) == names
+    assert back.to_numpy().tolist() == rows
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(allow_nan=False), min_size=1))
+def test_any_number_reads_back_as_the_same_number(
+    tmp_path_factory: pytest.TempPathFactory, numbers: list[float]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "numbers.csv"
+    write_table(pd.DataFrame({"number": numbers}), path)
+    assert [float(cell) for cell in read_source(path)[0].frame["number"]] == numbers
+
+
+def test_many_rows_are_written_in_order(tmp_path: Path) -> None:
+    many = pd.DataFrame({"row": np.arange(25_001)})
+    write_table(many, tmp_path / "many.csv")
+    assert read_source(tmp_path / "many.csv")[0].frame["row"].astype(int).tolist() == many["row"].tolist()
+
+
+class Unwritable:
+    """A cell that fails once it is written."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("broken")
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    write_text("old", path)
+    with pytest.raises(RuntimeError):
+        write_table(pd.DataFrame({"cell": [Unwritable()]}), path)
+    with pytest.raises(UnusableInputError, match="not Unicode"):
+        write_text("\ud800", path)
+    assert path.read_text(encoding="utf-8") == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["table.csv"]
+
+
+def test_a_replaced_file_keeps_its_permissions_and_its_link(tmp_path: Path) -> None:
+    path, link = tmp_path / "table.csv", tmp_path / "link.csv"
+    write_bytes(b"old", path)
+    path.chmod(0o640)
+    link.symlink_to(path)
+    write_bytes(b"new", link)
+    assert link.is_symlink()
+    assert path.read_bytes() == b"new"
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_devices_are_written_to_and_not_replaced() -> None:
+    write_table(TABLE, os.devnull)
+    assert Path(os.devnull).is_char_device()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("none/table.csv", "there is no folder"),
+        ("folder.csv", "this is a folder"),
+        ("table.xlsx", r"written as \.csv"),
+        ("table.parquet.gz", r"written as \.csv"),
+    ],
+)
+def test_unusable_targets_are_refused_in_one_line(tmp_path: Path, name: str, said: str) -> None:
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(UnusableInputError, match=said) as refusal:
+        write_table(TABLE, tmp_path / name)
+    assert "\n" not in str(refusal.value)
+    assert [file.name for file in tmp_path.iterdir()] == ["folder.csv"]
+
+
+def test_a_table_that_does_not_fit_parquet_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnusableInputError, match="does not fit Parquet"):
+        write_table(pd.DataFrame({"cell": [1, "one"]}), tmp_path / "table.parquet")
+    assert list(tmp_path.iterdir()) == []
