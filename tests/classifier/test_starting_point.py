@@ -9,7 +9,7 @@ import sklearn
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
-from tests.explanation.fitted_trees import margin_contributions
+from tests.classifier.compiled.fitted_trees import margin_contributions
 
 from asthma_ml.classifier import PhenotypeClassifier, compile_model
 from asthma_ml.classifier.linear.shrinkage import regression_towards

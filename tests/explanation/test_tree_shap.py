@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.ensemble import HistGradientBoostingClassifier
-from tests.explanation.fitted_trees import (
+from tests.classifier.compiled.fitted_trees import (
     N_FEATURES,
     fitted_trees,
     frequencies,

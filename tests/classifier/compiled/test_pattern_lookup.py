@@ -9,7 +9,7 @@ import sys
 import numba
 import numpy as np
 import pytest
-from tests.explanation.fitted_trees import N_FEATURES, fitted_trees, numbers
+from tests.classifier.compiled.fitted_trees import N_FEATURES, fitted_trees, numbers
 
 from asthma_ml.classifier.compiled import pattern_kernel, pattern_lookup
 from asthma_ml.classifier.compiled.pattern_lookup import frequencies_of_patients, look_up

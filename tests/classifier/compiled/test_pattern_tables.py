@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.explanation.fitted_trees import N_FEATURES, fitted_trees
+from tests.classifier.compiled.fitted_trees import N_FEATURES, fitted_trees
 
 from asthma_ml.classifier.compiled.pattern_tables import branches_of, frequencies_of_training_patients, shapley_credits
 
