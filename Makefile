@@ -51,8 +51,10 @@ data: $(VENV)/.run
 	$(BIN)/asthma-ml generate --patients 500 --seed 1 --truth data/synthetic/truth.csv -o data/synthetic/cohort.csv
 
 docs: $(VENV)/.run
-	$(BIN)/asthma-ml mechanisms -o docs/mechanisms.md --graph docs/causal_graph.svg --overview docs/mechanism_graph.svg
-	$(BIN)/asthma-ml worked-patients -o docs/worked_patients.md
+	$(BIN)/python docs/make/mechanism_book.py -o docs/mechanisms.md --graph docs/causal_graph.svg \
+	  --overview docs/mechanism_graph.svg
+	$(BIN)/python docs/make/worked_patients.py -o docs/worked_patients.md
+	$(BIN)/python docs/make/readme_table.py
 
 sensitivity: $(VENV)/.run
 	@mkdir -p $(OUT)

@@ -1,9 +1,8 @@
-"""Which inflammation drives treatment-resistant severe asthma: cohort, classifier, explanations.
+"""Inflammatory endotypes of treatment-resistant severe asthma: cohort, classifier, explanations.
 
 Research software, not a medical device. SHAP values explain the model, not the disease.
 
-The public names are imported when they are first used, so that ``import asthma_ml`` is quick and
-loads neither scikit-learn nor shap nor matplotlib.
+Public names are imported on first use, so ``import asthma_ml`` loads neither scikit-learn nor shap nor matplotlib.
 
 Examples
 --------

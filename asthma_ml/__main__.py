@@ -1,4 +1,4 @@
-"""Run the command line: ``python -m asthma_ml`` is the same as ``asthma-ml``."""
+"""``python -m asthma_ml``: the same as ``asthma-ml``."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The published figures that the cohort has to live up to, one a row.
+"""Evidence table: published figures that the cohort must reproduce, one per row.
 
-Each row carries an id (such as IMM067), the quantity, the population it was seen in, its value
-with an interval, the citation, and whether the figure was seen in its source or recalled.
+A row has an id (such as IMM067), the quantity, its population, its value with an interval, the citation, and whether
+the figure was verified in its source or quoted from memory.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ GRADES = ("measured", "derived", ASSUMED)
 
 @cache
 def evidence_table() -> pd.DataFrame:
-    """Return the evidence table, indexed by id.
+    """Evidence table, indexed by id.
 
     Returns
     -------
     DataFrame
         Columns mechanism, quantity, population, value, lower, upper, unit, n, kind, citation,
-        doi_or_pmid, verified (source or recalled) and confidence. A row without a value states a
-        direction only.
+        doi_or_pmid, verified (source or recalled) and confidence. A row without a value gives
+        a direction only.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Functions of numbers as machine code, and when they are worth their loading."""
+"""Compilation of numeric functions with numba, and the decision when to load them."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ _Result = TypeVar("_Result")
 
 
 def compiled(function: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
-    """Compile a function when it is first called.
+    """Function that numba compiles on its first call.
 
-    It lets other threads run and is kept on disk if there is a folder to keep it in. Never with
-    ``fastmath``, which takes gaps for numbers. Imports numba, so only modules that are imported late
-    themselves use it.
+    It releases the GIL and is cached on disk where possible. ``fastmath`` is never used, because it breaks missing
+    values (NaN). The call imports numba, so it belongs into modules that are imported late.
 
     Parameters
     ----------
     function : callable
-        Of numbers and arrays.
+        Function of numbers and arrays.
 
     Returns
     -------
     callable
-        The same function, compiled.
+        Compiled function.
 
     Examples
     --------
@@ -43,15 +42,15 @@ def compiled(function: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
 
 
 class Patience:
-    """How much is done the slow way before machine code is loaded, which takes a second or two.
+    """Work budget of the interpreted path before compiled code is loaded, which takes one or two seconds.
 
-    Who switches when the slow way has taken as long as loading takes never needs more than twice the
-    least time, however much is still to come. Both ways must give the same to the last bit.
+    If the switch comes when the interpreted path has taken as long as loading takes, the total time is at most twice
+    the optimum (ski rental problem). Both paths must give bit-identical results.
 
     Parameters
     ----------
     steps : float
-        What the slow way does in the time that loading takes.
+        Steps of the interpreted path in the loading time.
 
     References
     ----------
@@ -68,6 +67,6 @@ class Patience:
         self.steps, self.done = steps, 0.0
 
     def is_over(self, steps: float) -> bool:
-        """Tell whether the next so many steps are for machine code."""
+        """Whether the next `steps` should use compiled code."""
         self.done += steps
         return self.done >= self.steps

@@ -1,7 +1,6 @@
-"""The data dictionary: what every observed variable is, in which unit, within which limits.
+"""The data dictionary: kind, unit, limits, levels and aliases of every observed variable.
 
-The dictionary is the only thing that the cohort and the classifier share. Its text is
-``variables.toml``; this module reads it once and answers questions about it.
+It is the only definition that the cohort and the classifier share. Its content is in ``variables.toml``.
 """
 
 from __future__ import annotations
@@ -12,11 +11,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib.resources import files
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from asthma_ml.errors import UnusableInputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FACTORS = (
     "immune_profile",
@@ -37,41 +37,41 @@ _NOT_FEATURES = ("id", "group", "label")
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One observed variable.
+    """One observed variable (column).
 
     Attributes
     ----------
     name : str
-        Column name; carries the unit.
+        Column name, with the unit.
     kind : {"id", "group", "label", "number", "count", "flag", "category"}
-        What the values are.
+        Type and role of the values.
     label : str
-        What it is called in a sentence.
+        Name in sentences.
     unit : str
-        Unit of the column, empty where there is none.
+        Unit of the column, empty if it has none.
     factor : str or None
-        The documented factor that a feature belongs to, one of `FACTORS`.
+        Documented factor of a feature, one of `FACTORS`.
     limits : tuple of float or None
-        Hard limits: a value outside is impossible or another unit.
+        Hard limits. A value outside is impossible or in another unit.
     usual : tuple of float or None
-        What is usual in severe asthma.
+        Usual range in severe asthma.
     resolution : float or None
-        Step in which a clinic reports the value.
+        Step in which clinics report the value.
     levels : tuple of str
         Allowed text values of a category, in the order of their codes.
     points_to : str or None
-        The class that a higher value speaks for, where biology knows the sign.
+        Class that higher values support, if the sign is established.
     units : Mapping of str to float
-        Other units and the number that converts them by multiplication.
+        Other units and the factor that converts from each.
     companions : Mapping of str to str
-        Other columns of the same row that a conversion needs, each with the unit that needs it; empty where it
-        goes with any unit.
+        Other columns of the same row that a conversion needs, each with the unit that needs it; an empty unit means
+        any unit.
     codes : Mapping of str to str
-        What other tables write for a level.
+        Level of each code that other tables use.
     aliases : tuple of str
-        Names that other tables use for the same thing, LOINC codes among them.
+        Names that other tables use for the column, including LOINC codes.
     loinc : str or None
-        LOINC code; `loinc_checked` is False where it was recalled only.
+        LOINC code. `loinc_checked` is False if the code was not looked up.
     """
 
     name: str
@@ -93,31 +93,31 @@ class Variable:
 
     @property
     def is_feature(self) -> bool:
-        """Whether a classifier may use it."""
+        """Whether a classifier may use the column."""
         return self.kind not in _NOT_FEATURES
 
     @property
     def is_numeric(self) -> bool:
-        """Whether its values are numbers (flags count as 0 and 1)."""
+        """Whether the values are numbers; flags are 0 and 1."""
         return self.kind in ("number", "count", "flag")
 
     @property
     def is_whole(self) -> bool:
-        """Whether its values are reported as whole numbers."""
+        """Whether clinics report whole numbers."""
         return self.kind in ("count", "flag") or (self.resolution is not None and self.resolution % 1 == 0)
 
     def direction(self, towards: str) -> int:
-        """Sign of a higher value for one of the two classes of the mission.
+        """Sign with which higher values change the log-odds of a class of the default two-class task.
 
         Parameters
         ----------
         towards : str
-            The class whose log-odds are asked about.
+            Class whose log-odds are meant.
 
         Returns
         -------
         int
-            1 or -1 where biology knows the sign and `towards` is one of `TWO_CLASSES`, else 0.
+            1 or -1 if the sign is established and `towards` is one of `TWO_CLASSES`, else 0.
 
         Examples
         --------
@@ -165,12 +165,12 @@ class DataDictionary(Mapping[str, Variable]):
         return tuple(name for name in self.features if self[name].factor == factor)
 
     def factor_of(self, name: str) -> str:
-        """Documented factor of a column; columns the dictionary does not know are context."""
+        """Documented factor of a column; patient context for columns that are not in the dictionary."""
         variable = self.get(name)
         return (variable.factor if variable else None) or "patient_context"
 
     def by_alias(self) -> dict[str, str]:
-        """Every alias and LOINC code, lower case, with the name it stands for."""
+        """Variable of every alias and LOINC code; aliases are lower case."""
         return {
             alias: name
             for name, variable in self.items()
@@ -178,16 +178,18 @@ class DataDictionary(Mapping[str, Variable]):
         }
 
     def to_records(self) -> list[dict[str, Any]]:
-        """The dictionary as plain records, without what is empty."""
+        """The dictionary as records without empty fields."""
         records = (asdict(variable) for variable in self.values())
         return [{k: v for k, v in r.items() if v not in (None, "", (), {})} for r in records]
 
     def to_frame(self) -> pd.DataFrame:
-        """The dictionary as a table, one variable a row: no cell holds more than a number or a text.
+        """The dictionary as a table with one row per variable; every cell is a number or a text.
 
-        Limits have a column for each end. Lists are joined by ``|``; a unit is followed by ``=`` and the
-        number that converts from it.
+        Lower and upper limits have columns of their own. Lists are joined by ``|``. A unit is followed by ``=`` and its
+        conversion factor.
         """
+        import pandas as pd
+
         return pd.DataFrame.from_records([_flat(variable) for variable in self.values()])
 
     def to_json(self) -> str:
@@ -202,14 +204,14 @@ def data_dictionary() -> DataDictionary:
     Returns
     -------
     DataDictionary
-        Read once, then shared; it cannot be changed.
+        Read once and shared; immutable.
     """
     text = files("asthma_ml").joinpath("variables.toml").read_text(encoding="utf-8")
     return DataDictionary({name: _variable(name, line) for name, line in tomllib.loads(text).items()})
 
 
 def _flat(variable: Variable) -> dict[str, Any]:
-    """One variable as a row of a table."""
+    """One variable as a row of `DataDictionary.to_frame`."""
     row = asdict(variable)
     (lower, upper), (usual_lower, usual_upper) = (row.pop(ends) or (None, None) for ends in ("limits", "usual"))
     lists = {name: "|".join(row.pop(name)) for name in ("levels", "aliases")}
@@ -220,7 +222,7 @@ def _flat(variable: Variable) -> dict[str, Any]:
 
 
 def _variable(name: str, line: dict[str, Any]) -> Variable:
-    """One entry of the dictionary, with its lists made immutable."""
+    """One entry of the dictionary, with its lists as tuples."""
     fixed: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in line.items()}
     try:
         variable = Variable(name=name, **fixed)

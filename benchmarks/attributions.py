@@ -1,7 +1,7 @@
-"""Other ways to credit the documented factors, to see which of them agree with the causal model.
+"""Alternative attributions of the documented factors, to compare their faithfulness to the causal model.
 
-Each is a callable that takes a model of the two classes and a table of patients, and returns what is
-credited to each factor [log-odds of Th2-high], less a constant that no factor owns.
+Each is a callable of a model of the default two classes and a table of patients. It returns the contribution of each
+factor [log-odds of Th2-high]; a constant belongs to no factor.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ if TYPE_CHECKING:
     from asthma_ml.evaluation.causal.faithfulness import Attribution
 
 CAUSAL_ORDER = ("genetics", "environment", "patient_context", "adherence", "immune_profile", "airway_remodeling")
-"""Factors before what they cause: genes, exposures and treatment feed inflammation, which builds the airway wall."""
+"""Causes before effects: genes, exposures and treatment act on inflammation, which remodels the airway."""
 
 
 def attributions(background: pd.DataFrame, reference: pd.DataFrame) -> dict[str, Attribution]:
-    """Name the ways to credit factors.
+    """Attributions by name.
 
     Parameters
     ----------
     background : DataFrame of shape (n_background, n_columns)
-        Patients like those who are explained.
+        Patients of the same clinic as those explained.
     reference : DataFrame of shape (n_reference, n_columns)
-        The same with every factor at its reference.
+        Patients in whom every factor is at its reference.
 
     Returns
     -------
     dict of str to callable
-        The way of `explain` first.
+        The attribution of `explain` first.
     """
     return {
         "sums of features (as shipped)": lambda model, rows: explain(model, rows).factors,
-        "factors as players": lambda model, rows: explain(model, rows, players="factors").factors,
+        "Shapley values of factors": lambda model, rows: explain(model, rows, level="factors").factors,
         "background: all patients": lambda model, rows: against_background(model, rows, background),
         "background: same treatment": lambda model, rows: against_same_treatment(model, rows, background),
         "background: reference patients": lambda model, rows: against_background(model, rows, reference),
@@ -53,27 +53,27 @@ def attributions(background: pd.DataFrame, reference: pd.DataFrame) -> dict[str,
 
 
 def against_background(model: PhenotypeClassifier, rows: pd.DataFrame, background: pd.DataFrame) -> pd.DataFrame:
-    """Interventional Shapley values of factors as players, against a whole background.
+    """Interventional Shapley values of factors against a background.
 
     Parameters
     ----------
     model : PhenotypeClassifier
-        Of the two classes.
+        A model of the default two classes.
     rows : DataFrame of shape (n_patients, n_columns)
-        Patients.
+        Patients to explain.
     background : DataFrame of shape (n_background, n_columns)
-        Who stands in for what is not known.
+        Patients whose values replace those of the factors outside a coalition.
 
     Returns
     -------
     DataFrame of shape (n_patients, 6)
-        Values [log-odds of Th2-high].
+        Contributions [log-odds of Th2-high].
     """
-    return explain(model, rows, players="factors", background=background).factors
+    return explain(model, rows, level="factors", background=background).factors
 
 
 def against_same_treatment(model: PhenotypeClassifier, rows: pd.DataFrame, background: pd.DataFrame) -> pd.DataFrame:
-    """As `against_background`, each patient against those who take oral steroid and biologic alike."""
+    """Contributions against background patients with the same oral steroid (yes or no) and biologic."""
     mine, theirs = _treatment(rows), _treatment(background)
     parts = [
         against_background(model, rows[mine == kind], background[theirs == kind])
@@ -84,7 +84,7 @@ def against_same_treatment(model: PhenotypeClassifier, rows: pd.DataFrame, backg
 
 
 def in_causal_order(background: pd.DataFrame) -> Attribution:
-    """Asymmetric Shapley values in `CAUSAL_ORDER`: how a factor moves the log-odds expected from its causes.
+    """Asymmetric Shapley values in `CAUSAL_ORDER`: changes of the expected log-odds as factors become known.
 
     References
     ----------
@@ -109,7 +109,7 @@ def in_causal_order(background: pd.DataFrame) -> Attribution:
 
 
 def _known(factor: NDArray[np.int64]) -> dict[str, NDArray[np.bool_]]:
-    """Features that are known once a factor is."""
+    """Features known when a factor and those before it are known, by factor."""
     places = [FACTORS.index(name) for name in CAUSAL_ORDER]
     return {name: np.isin(factor, places[: k + 1]) for k, name in enumerate(CAUSAL_ORDER)}
 
@@ -119,9 +119,9 @@ def _expectation(
 ) -> Callable[[NDArray[Any]], NDArray[Any]]:
     regression = HistGradientBoostingRegressor(max_depth=4, learning_rate=0.08, early_stopping=False, random_state=0)
     regression.fit(X[:, known], log_odds)
-    return lambda asked: np.asarray(regression.predict(asked[:, known]))
+    return lambda rows: np.asarray(regression.predict(rows[:, known]))
 
 
 def _treatment(rows: pd.DataFrame) -> NDArray[np.str_]:
-    by_mouth = np.where(rows["ocs_dose_mg_day"].to_numpy() > 0, "oral steroid", "none")
-    return np.char.add(by_mouth, rows["biologic"].astype(str).to_numpy(dtype=str))
+    oral_steroid = np.where(rows["ocs_dose_mg_day"].to_numpy() > 0, "oral steroid", "none")
+    return np.char.add(oral_steroid, rows["biologic"].astype(str).to_numpy(dtype=str))

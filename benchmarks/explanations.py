@@ -1,23 +1,20 @@
-"""How fast predictions are explained: tables of patterns against `shap.TreeExplainer`, same model, same patients.
+"""Speed of explanations: pattern tables beside `shap.TreeExplainer`, for the same model and patients.
 
     OMP_NUM_THREADS=1 python benchmarks/explanations.py            # prints a table of medians
     OMP_NUM_THREADS=1 python benchmarks/explanations.py --peers    # beside LightGBM, XGBoost, woodelf and EBM
 
-The shipped model explains patients of another cohort than it was fitted to; with four classes, a model that is fitted
-to 2,000 patients. Contenders take turns, each of them with a first round that is not counted. What a contender needs
-before it can explain (tables, an explainer) counts in every round; loading numba and its machine code, once in a
-process, does not. `--peers` needs what explanations_peers.py names.
+The shipped model explains patients of another cohort; with four classes, a model fitted to 2,000 patients does. All
+contenders are timed in every round, after a first round that does not count. Preparing tables or an explainer is timed
+in every round; loading numba and its machine code happens once per process and is not. `--peers` needs the packages
+named in explanations_peers.py.
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,20 +22,18 @@ from pathlib import Path
 import numba
 import numpy as np
 import pandas as pd
+from measures import Task, in_turns, median_rates
 
 import asthma_ml as aml
-from asthma_ml.classifier import PhenotypeClassifier
+from asthma_ml.classifier import PhenotypeClassifier, compile_model
 from asthma_ml.classifier.compiled import pattern_lookup
-from asthma_ml.classifier.linear import margins as linear_margins
-from asthma_ml.cohort import generate_cohort
-from asthma_ml.explanation import explain, games
+from asthma_ml.classifier.linear import model as linear_model
+from asthma_ml.explanation import games
 from asthma_ml.explanation.tree_shap import _shap, contributions_by_shap
-from asthma_ml.model_files.archive import open_archive, packed
-from asthma_ml.model_files.files import load_model
+from asthma_ml.model_files.archive import pack_archive, read_archive
 from asthma_ml.variables import FOUR_CLASSES
 
 N_BACKGROUND, COPIES = 100, 10
-Task = Callable[[], object]
 
 
 @contextmanager
@@ -50,10 +45,10 @@ def replaced(module: object, name: str, value: object):
 
 
 def using(steps: float, task: Task) -> Task:
-    """A task in machine code (0 steps of patience) or in numpy (infinitely many)."""
+    """Task in machine code (after 0 steps in numpy) or in numpy (infinitely many steps)."""
 
     def run() -> None:
-        with replaced(pattern_lookup.PATIENCE, "steps", steps), replaced(linear_margins.PATIENCE, "steps", steps):
+        with replaced(pattern_lookup.PATIENCE, "steps", steps), replaced(linear_model.PATIENCE, "steps", steps):
             task()
 
     return run
@@ -68,8 +63,8 @@ def in_numba(task: Task) -> Task:
 
 
 def tables(compiled, X, credited=("features",), background=None):
-    """The part of `attribute` that is compared with shap: the trees, with their tables."""
-    return pattern_lookup.look_up(compiled.branches, list(compiled._credits(credited, background)), X)
+    """Shapley values of the trees, the part of `attribute` that shap computes too."""
+    return pattern_lookup.look_up(compiled.branches, list(compiled._contributions(credited, background)), X)
 
 
 def on_two_threads(compiled, X) -> None:
@@ -84,13 +79,13 @@ def interventional_by_shap(trees, X, background) -> np.ndarray:
 
 def explain_by_shap(model, table) -> None:
     with replaced(games, "compiled_where_possible", lambda model: model):
-        explain(model, table)
+        aml.explain(model, table)
 
 
 def of_trees(model, compiled, X, seen, n_few: int) -> dict[str, tuple[int, Task]]:
-    """What is timed, and of how many patients."""
+    """Tasks that explain the trees, and the patients of each."""
     trees, n, few, many = model.trees_, len(X), X[:n_few], np.tile(X, (COPIES, 1))
-    hundred, everybody = compiled.background_of(seen[:N_BACKGROUND]), compiled.background_of(seen)
+    hundred, all_seen = compiled.background_of(seen[:N_BACKGROUND]), compiled.background_of(seen)
     both, pairs = ("features", "factors"), ("factors", "pairs")
     return {
         "shap, path-dependent": (n, lambda: contributions_by_shap(trees, X)),
@@ -105,23 +100,24 @@ def of_trees(model, compiled, X, seen, n_few: int) -> dict[str, tuple[int, Task]
         "shap, interventional, 100": (n_few, lambda: interventional_by_shap(trees, few, seen[:N_BACKGROUND])),
         "tables, numpy, interventional, 100": (n, in_numpy(lambda: tables(compiled, X, background=hundred))),
         "tables, numba, interventional, 100": (n, in_numba(lambda: tables(compiled, X, background=hundred))),
-        "tables, numba, interventional, all": (n, in_numba(lambda: tables(compiled, X, background=everybody))),
+        "tables, numba, interventional, all": (n, in_numba(lambda: tables(compiled, X, background=all_seen))),
         "tables, numba, interventional, all, features and factors": (
             n,
-            in_numba(lambda: tables(compiled, X, both, everybody)),
+            in_numba(lambda: tables(compiled, X, both, all_seen)),
         ),
         "one patient: shap": (1, lambda: contributions_by_shap(trees, X[:1])),
         "one patient: tables": (1, in_numpy(lambda: tables(compiled, X[:1]))),
     }
 
 
-def of_wholes(model, compiled, table, X) -> dict[str, tuple[int, Task]]:
+def of_models(model, compiled, table, X) -> dict[str, tuple[int, Task]]:
+    """Tasks that predict or explain by the whole model, and the patients of each."""
     n, shap_trees = len(table), lambda: explain_by_shap(model, table)
     return {
         "explain(), trees by shap, rest in numba": (n, in_numba(shap_trees)),
-        "explain(), numpy": (n, in_numpy(lambda: explain(compiled, table))),
-        "explain(), numba": (n, in_numba(lambda: explain(compiled, table))),
-        "explain(), numba, players='factors'": (n, in_numba(lambda: explain(compiled, table, players="factors"))),
+        "explain(), numpy": (n, in_numpy(lambda: aml.explain(compiled, table))),
+        "explain(), numba": (n, in_numba(lambda: aml.explain(compiled, table))),
+        "explain(), numba, level='factors'": (n, in_numba(lambda: aml.explain(compiled, table, level="factors"))),
         "shapley_values() of both parts, numba": (n, in_numba(lambda: compiled.shapley_values(X))),
         "predict_proba, scikit-learn": (n, in_numba(lambda: model.predict_proba(table))),
         "predict_proba, compiled": (n, in_numba(lambda: compiled.predict_proba(table))),
@@ -136,19 +132,19 @@ def triad(to, one, other):
 
 
 def of_memory(n_features: int) -> dict[str, tuple[int, Task]]:
-    """Patients whose 32-bit features could be read and 64-bit values written in the time of a triad."""
+    """Triad over memory: patients whose 32-bit features could be read and 64-bit values written in its time."""
     arrays = [np.ones(8_000_000) for _ in range(3)]
     n_patients = sum(array.nbytes for array in arrays) // (n_features * (4 + 8))
     return {"memory bandwidth (triad)": (n_patients, lambda: triad(*arrays))}
 
 
 def of_cold_starts(model_path: Path, table: pd.DataFrame, folder: Path) -> dict[str, tuple[int, Task]]:
-    """Fresh processes that predict and explain one patient from a CSV file."""
+    """Tasks in new processes that predict and explain one patient from a CSV file."""
     table.head(1).to_csv(folder / "patient.csv", index=False)
-    card, members = open_archive(model_path)
+    card, members = read_archive(model_path)
     without = {name: content for name, content in members.items() if not name.startswith("compiled")}
-    (folder / "estimator.aml").write_bytes(packed(card, without))
-    code = "import sys, asthma_ml as aml, pandas as pd; model = aml.load_compiled(sys.argv[1]); "
+    (folder / "estimator.aml").write_bytes(pack_archive(card, without))
+    code = "import sys, asthma_ml as aml, pandas as pd; model = aml.load_model(sys.argv[1], compiled=True); "
     code += "model.shapley_values(pd.read_csv(sys.argv[2]))"
 
     def predict(path: Path) -> Task:
@@ -158,7 +154,7 @@ def of_cold_starts(model_path: Path, table: pd.DataFrame, folder: Path) -> dict[
     return {
         "cold: predict, by the estimator": (1, predict(folder / "estimator.aml")),
         "cold: predict, compiled": (1, predict(model_path)),
-        "cold: load_compiled and shapley_values": (
+        "cold: load_model(compiled=True) and shapley_values": (
             1,
             lambda: fresh_process(["-c", code, model_path, folder / "patient.csv"]),
         ),
@@ -170,19 +166,8 @@ def fresh_process(arguments: list[object]) -> None:
     subprocess.run([sys.executable, *map(str, arguments)], check=True, capture_output=True)
 
 
-def timed(task: Task) -> tuple[float, float]:
-    wall, processor = time.perf_counter(), processor_s()
-    task()
-    return time.perf_counter() - wall, processor_s() - processor
-
-
-def processor_s() -> float:
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(each.ru_utime + each.ru_stime for each in used)
-
-
 def differences(model, compiled, X, seen) -> None:
-    """How far shap is from the tables, and both from adding up to the margins."""
+    """Print the differences between shap and the tables, and of both from additivity."""
     trees, background = model.trees_, seen[:N_BACKGROUND]
     margins = trees.decision_function(X).reshape(len(X), -1)
     found = {
@@ -192,66 +177,52 @@ def differences(model, compiled, X, seen) -> None:
             interventional_by_shap(trees, X, background),
         ),
     }
-    for what, (stands_in, by_shap) in found.items():
-        by_tables = tables(compiled, X, background=stands_in).of_kind(0).transpose(2, 1, 0)
+    for kind, (stand_in, by_shap) in found.items():
+        by_tables = tables(compiled, X, background=stand_in).of_kind(0).transpose(2, 1, 0)
         by_tables = by_tables / compiled.calibration_slope_[1]
         apart, base = np.abs(by_tables - by_shap), (margins - by_tables.sum(axis=1))[0]
         off = [np.abs(of.sum(axis=1) + base - margins).max() for of in (by_tables, by_shap)]
-        print(f"{what}: apart by up to {apart.max():.1e}, by more than 1e-6 in {(apart > 1e-6).any(axis=(1, 2)).sum()}")
-        print(f"  of {len(X)} patients; sums off by up to {off[0]:.1e} (tables), {off[1]:.1e} (shap)")
+        print(f"{kind}: largest difference {apart.max():.1e}, above 1e-6 in {(apart > 1e-6).any(axis=(1, 2)).sum()}")
+        print(f"  of {len(X)} patients; largest error of the sums {off[0]:.1e} (tables), {off[1]:.1e} (shap)")
 
 
 def prepared(n_classes: int, n_patients: int):
-    """A model, those it has seen, and others."""
+    """Model, its training patients with their labels, and other patients."""
     if n_classes == 4:
-        seen, labels = generate_cohort(2_000, seed=1).training_data(FOUR_CLASSES)
+        seen, labels = aml.generate_cohort(2_000, seed=1).training_data(FOUR_CLASSES)
         model = PhenotypeClassifier().fit(seen, labels)
     else:
-        model = load_model(aml.shipped_model_path())
-        seen, labels = generate_cohort(50_000, seed=20).training_data()
-    return model, seen, labels, generate_cohort(n_patients, seed=2).observed[list(seen.columns)]
+        model = aml.load_model("shipped")
+        seen, labels = aml.generate_cohort(50_000, seed=20).training_data()
+    return model, seen, labels, aml.generate_cohort(n_patients, seed=2).observed[list(seen.columns)]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--patients", type=int, default=20_000)
-    parser.add_argument("--few", type=int, default=400, help="patients of shap's interventional values")
+    parser.add_argument("--few", type=int, default=400, help="Patients explained by shap's interventional values.")
     parser.add_argument("--classes", type=int, choices=[2, 4], default=2)
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--peers", action="store_true", help="beside other libraries; two classes only")
-    parser.add_argument("-o", "--output", type=Path, help="CSV of every run")
+    parser.add_argument("--peers", action="store_true", help="Time other libraries too; two classes only.")
+    parser.add_argument("-o", "--output", type=Path, help="CSV file of all runs.")
     asked = parser.parse_args()
     model, seen, labels, table = prepared(asked.classes, asked.patients)
-    compiled = aml.compile_model(model, background=seen)
+    compiled = compile_model(model, background=seen)
     X, seen_encoded = model.encode(table).to_numpy(), model.encode(seen).to_numpy()
     differences(model, compiled, X[: asked.few], seen_encoded)
     with tempfile.TemporaryDirectory() as folder:
-        group = of_trees(model, compiled, X, seen_encoded, asked.few) | of_wholes(model, compiled, table, X)
+        group = of_trees(model, compiled, X, seen_encoded, asked.few) | of_models(model, compiled, table, X)
         group |= of_memory(X.shape[1])
         if asked.classes == 2:
             group |= of_cold_starts(aml.shipped_model_path(), table, Path(folder))
         if asked.peers:
-            from explanations_peers import peers  # noqa: PLC0415 - not everybody has them
+            from explanations_peers import peers  # noqa: PLC0415 - optional packages
 
             group |= peers(model, seen_encoded, labels, X)
         runs = in_turns(group, asked.repeats)
     if asked.output:
         runs.round(5).to_csv(asked.output, index=False)
-    medians = runs.groupby(["what", "patients"], sort=False)[["wall_s", "processor_s"]].median().reset_index()
-    medians["per_processor_s"] = medians["patients"] / medians["processor_s"]
-    medians["per_wall_s"] = medians["patients"] / medians["wall_s"]
-    print(medians.to_string(index=False, float_format=lambda number: f"{number:.6g}"))
-
-
-def in_turns(group: dict[str, tuple[int, Task]], repeats: int) -> pd.DataFrame:
-    runs: list[dict[str, object]] = []
-    for repeat in range(repeats + 1):
-        for what, (n, task) in group.items():
-            wall, processor = timed(task)
-            run = {"what": what, "repeat": repeat, "patients": n, "wall_s": wall, "processor_s": processor}
-            runs += [run] if repeat else []
-        print(f"{repeat} of {repeats}", file=sys.stderr, flush=True)
-    return pd.DataFrame(runs)
+    print(median_rates(runs))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""The same graph in dowhy.gcm and the same table in SDV; run by generator.py in an environment of its own.
+"""Sampling speed of dowhy.gcm with the same graph and of SDV with the same table; generator.py runs this script.
 
     python -m venv peers && peers/bin/pip install dowhy sdv
     python benchmarks/generator.py --peers peers/bin/python
 
-Only sampling is timed, not fitting. dowhy gets the graph of the causal model with linear
-additive-noise mechanisms, its fastest general ones; SDV a Gaussian copula with normal margins, its fastest.
+Only sampling is timed, not fitting. dowhy has the graph of the causal model with linear additive-noise mechanisms, its
+fastest general ones; SDV has a Gaussian copula with normal margins, its fastest.
 """
 
 from __future__ import annotations
@@ -62,10 +62,10 @@ def main() -> None:
         sample = make(folder)
         sample(100)
         for n_patients in sizes:
-            wall, processor = time.perf_counter(), time.process_time()
+            wall, cpu = time.perf_counter(), time.process_time()
             sample(n_patients)
-            seconds = {"wall_s": time.perf_counter() - wall, "processor_s": time.process_time() - processor}
-            runs.append({"what": f"{name}, {n_patients:,}", "patients": n_patients, **seconds})
+            seconds = {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
+            runs.append({"task": f"{name}, {n_patients:,}", "patients": n_patients, **seconds})
     print(json.dumps(runs))
 
 

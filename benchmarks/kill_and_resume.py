@@ -1,10 +1,10 @@
-"""Kill `predict` again and again at random moments: what comes out is whole and right, or is not there.
+"""Kill `predict` at random moments and resume it: the output must be absent or complete.
 
     OMP_NUM_THREADS=1 python benchmarks/kill_and_resume.py --kills 20
 
-One run that nobody disturbs gives the bytes that are expected. Then a run is killed (SIGKILL, the whole group of
-processes) at a random moment and resumed, until it has been killed often enough; the last one may finish. After each
-kill the output must be absent or complete. A run that finishes is checked, and the next one begins anew.
+An uninterrupted run gives the expected bytes. Then a run is killed (SIGKILL to its process group) at a random moment
+and resumed, as often as asked; the last run may finish. After each kill the output must be absent or complete. A run
+that finishes is compared with the expected bytes, and the next one starts from nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from hashlib import sha256
 from pathlib import Path
 
 from asthma_ml.cohort import write_cohort
-from asthma_ml.model_files.shipped import shipped_model_path
 from asthma_ml.prediction import predict_file
 
 
@@ -37,7 +36,7 @@ def rows_done(out: Path) -> int:
 
 
 def started(how: dict[str, object]) -> int:
-    """Begin a run in a fork of this process: it spends its life on rows and not on importing."""
+    """Process id of a run in a fork of this process, which has the libraries imported already."""
     process = os.fork()
     if process:
         return process
@@ -50,12 +49,12 @@ def started(how: dict[str, object]) -> int:
 
 
 def killed_after(process: int, seconds: float) -> bool:
-    """Whether a run was still at work when it was killed."""
+    """Whether a run was still working when it was killed."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         done, status = os.waitpid(process, os.WNOHANG)
         if done:
-            assert status == 0, "a run that nobody killed has failed"
+            assert status == 0, "an uninterrupted run failed"
             return False
         time.sleep(0.001)
     os.killpg(process, signal.SIGKILL)
@@ -63,13 +62,13 @@ def killed_after(process: int, seconds: float) -> bool:
 
 
 def killed_and_resumed(how: dict[str, object], out: Path, expected: str, kills: int, longest_s: float) -> list[int]:
-    """Rows that were safe after each kill; the output is absent or complete at any time."""
+    """Rows saved after each kill; raises where the output is neither absent nor complete."""
     rows: list[int] = []
     n_finished = 0
     while len(rows) < kills:
         killed = killed_after(started(how), random.uniform(0.02, longest_s))  # noqa: S311
         if out.exists():
-            assert checksum(out) == expected, "the output is broken"
+            assert checksum(out) == expected, "the output is incomplete or wrong"
             assert out.suffix != ".csv" or n_lines(out) == n_lines(how["source"]), "rows are missing"
             out.unlink()
             n_finished += 1
@@ -94,20 +93,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         source, out = Path(name, "patients.csv"), Path(name, f"predictions{asked.suffix}")
         write_cohort(source, asked.patients, preset="population_asthma")
-        how = {"model": shipped_model_path(), "source": source, "output": out, "explain": asked.explain}
+        how = {"model": "shipped", "source": source, "output": out, "explain": asked.explain}
         how |= {"jobs": asked.jobs, "chunk_rows": 200}
-        begun = time.perf_counter()
+        start = time.perf_counter()
         assert not killed_after(started(how), 3600)
-        undisturbed_s = time.perf_counter() - begun
+        uninterrupted_s = time.perf_counter() - start
         expected = checksum(out)
         out.unlink()
-        rows = killed_and_resumed(how | {"resume": True}, out, expected, asked.kills, undisturbed_s / 2)
+        rows = killed_and_resumed(how | {"resume": True}, out, expected, asked.kills, uninterrupted_s / 2)
         assert not killed_after(started(how | {"resume": True}), 3600)
         assert checksum(out) == expected, "the bytes differ"
         assert [path for path in Path(name).iterdir() if path.name.startswith("pred")] == [out]
         with_progress = sum(n > 0 for n in rows)
     what = f"{asked.patients:,} patients to {asked.suffix}, --explain {asked.explain}, --jobs {asked.jobs}"
-    print(f"{what}: {len(rows)} kills, {with_progress} with rows to go on from; absent or complete, bytes equal")
+    print(f"{what}: {len(rows)} kills, {with_progress} with saved rows; output absent or complete, bytes equal")
 
 
 if __name__ == "__main__":

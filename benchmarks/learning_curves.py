@@ -1,12 +1,11 @@
-"""How well classifiers tell the two classes apart, by the number of patients they learn from.
-
-Every draw is a cohort of its own; all contenders learn from the same draws and are measured on the same other
-patients, beside the Bayes limit of the first of them::
+"""Excess log-loss over the Bayes limit by the number of training patients, for this classifier and others.
 
     python benchmarks/learning_curves.py --sizes 200 1000 --seeds 10 --limit limit.parquet -o learning_curves.csv
 
-LightGBM, XGBoost and EBM take part where they are installed. Rows are added to the file as they come;
-what is in it already is not measured again. ``--summary`` prints the tables of learning_curves.md.
+Every draw is a cohort of its own. All contenders are fitted to the same draws and tested on the same other patients;
+the Bayes limit is computed for the first of these. LightGBM, XGBoost and EBM take part where they are installed.
+Each result is saved at once, and results in the file are not measured again. ``--summary`` prints the tables of
+learning_curves.md.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from bayes_limit import divergence, patients
+from measures import POSITIVE, ResultFile, divergences, two_class_patients
 from scipy.special import logit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.compose import make_column_transformer
@@ -36,12 +35,10 @@ from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, SplineTran
 
 import asthma_ml as aml
 from asthma_ml.classifier import encode_features
-from asthma_ml.cohort.presets import DEFAULT_PRESET
 from asthma_ml.evaluation.causal.limit import limit_scores
-from asthma_ml.inference.limit import bayes_limit, probabilities
-from asthma_ml.variables import LABEL, TWO_CLASSES, data_dictionary
+from asthma_ml.inference import bayes_limit, limit_probabilities
+from asthma_ml.variables import LABEL, data_dictionary
 
-POSITIVE = TWO_CLASSES[0]
 OURS = "PhenotypeClassifier"
 TEST_SEED, FIRST_TRAINING_SEED = 2, 10_000
 N_TEST, MOST_TREES = 32_000, 2_000
@@ -58,7 +55,7 @@ def ridge_by_cross_validation() -> LogisticRegressionCV:
 
 
 def columns(numbers: Any) -> Any:
-    """A pipeline for numbers beside one-hot categories."""
+    """Pipeline for numbers beside one-hot encoded categories."""
     dictionary = data_dictionary()
     categories = {name for name in dictionary.features if dictionary[name].kind == "category"}
     one_hot = make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore"))
@@ -101,20 +98,20 @@ def xgboost(**others: Any) -> Any:
 
 
 class StoppedEarly(ClassifierMixin, BaseEstimator):
-    """A booster that grows trees until a tenth of its patients, held out, gain nothing from fifty more."""
+    """Booster with early stopping: no gain from 50 more trees on a held-out tenth of the training patients."""
 
     def __init__(self, booster: Any, fit_options: dict[str, Any]) -> None:
         self.booster = booster
         self.fit_options = fit_options
 
     def fit(self, X: pd.DataFrame, y: np.ndarray) -> StoppedEarly:
-        """Fit to nine tenths."""
+        """Fit to nine tenths of the patients; the others decide when to stop."""
         seen, held, y_seen, y_held = train_test_split(X, y, test_size=0.1, random_state=0, stratify=y)
         self.fitted_ = self.booster.fit(seen, y_seen, eval_set=[(held, y_held)], **self.fit_options)
         return self
 
     def predict_proba(self, X: pd.DataFrame) -> np.ndarray:
-        """Return what the booster says."""
+        """Probabilities of the booster."""
         return np.asarray(self.fitted_.predict_proba(X))
 
 
@@ -129,7 +126,7 @@ CONTENDERS: dict[str, Callable[[int], Any]] = {
     "PhenotypeClassifier, 600 trees, no directions": lambda n: aml.PhenotypeClassifier(
         n_trees=600, learning_rate=0.12, directions=None
     ),
-    "HistGradientBoosting, as it comes": lambda n: HistGradientBoostingClassifier(random_state=0),
+    "HistGradientBoosting, default settings": lambda n: HistGradientBoostingClassifier(random_state=0),
     "LightGBM, 200 trees of depth 3": lambda n: lightgbm(n_estimators=200, max_depth=3),
     "LightGBM, stopped early": lambda n: StoppedEarly(lightgbm(n_estimators=MOST_TREES, early_stopping_round=50), {}),
     "XGBoost, 200 trees of depth 3": lambda n: xgboost(n_estimators=200, max_depth=3),
@@ -145,25 +142,25 @@ NEEDS = {"LightGBM": "lightgbm", "XGBoost": "xgboost", "EBM": "interpret"}
 
 
 def is_installed(contender: str) -> bool:
-    """Whether the package of a contender is there."""
+    """Whether the package that a contender needs is installed."""
     needed = NEEDS.get(contender.partition(",")[0])
     return needed is None or find_spec(needed) is not None
 
 
 def encoded(table: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
-    """Features as numbers, and who is of the positive class."""
+    """Numeric features, and whether a patient is of the positive class."""
     features = encode_features(table[list(data_dictionary().features)])
     return features, (table[LABEL] == POSITIVE).to_numpy().astype(int)
 
 
 def limit_of(table: pd.DataFrame, path: Path, n_particles: int) -> np.ndarray:
-    """Probabilities of both classes to the limit, from a file or put there."""
+    """Probabilities of the Bayes limit, from a file; computed and saved if there is none."""
     if not path.exists():
         bayes_limit(table, n_particles=n_particles, progress=True).to_parquet(path)
     limit = pd.read_parquet(path)
     found = limit_scores(limit, table[LABEL].head(len(limit)))
-    print(f"limit of {len(limit)} patients: {found}", flush=True)
-    return probabilities(limit)
+    print(f"Bayes limit of {len(limit)} patients: {found}", flush=True)
+    return limit_probabilities(limit)
 
 
 def measured(
@@ -177,7 +174,7 @@ def measured(
     slope = LogisticRegression(C=1e6).fit(logit(p)[:, None], test[1]).coef_[0, 0]
     return {
         "log_loss": log_loss(test[1], p),
-        "above_limit": divergence(limit, np.column_stack([p, 1 - p])[: len(limit)]),
+        "excess_log_loss": divergences(limit, np.column_stack([p, 1 - p])[: len(limit)]).mean(),
         "auc": roc_auc_score(test[1], p),
         "calibration_slope": slope,
         "fit_cpu_s": fitted - started,
@@ -186,7 +183,7 @@ def measured(
 
 
 def summary(rows: pd.DataFrame) -> str:
-    """By size: what is left to the limit, and the paired difference of log-losses to ours."""
+    """Table of excess log-loss, with paired differences to `PhenotypeClassifier`, by number of patients."""
     sizes = sorted(rows["n"].unique())
     lines = ["| | " + " | ".join(f"{n:,}" for n in sizes) + " |", "|---" * (len(sizes) + 1) + "|"]
     for name in CONTENDERS:
@@ -196,16 +193,16 @@ def summary(rows: pd.DataFrame) -> str:
 
 
 def cell(of_size: pd.DataFrame, name: str) -> str:
-    """Thousandths above the limit, and in brackets above ours with the standard error over draws."""
+    """Excess log-loss [millinats]; in brackets the difference to `PhenotypeClassifier` with its standard error."""
     own = of_size[of_size["contender"] == name]
     if own.empty:
         return ""
-    above = f"{own['above_limit'].mean() * 1000:.1f}"
+    excess = f"{own['excess_log_loss'].mean() * 1000:.1f}"
     if name == OURS:
-        return f"**{above}** ({own['log_loss'].mean():.4f}; {len(own)} draws)"
+        return f"**{excess}** ({own['log_loss'].mean():.4f}; {len(own)} draws)"
     difference = (own["log_loss"] - of_size[of_size["contender"] == OURS]["log_loss"]).dropna() * 1000
     error = difference.std(ddof=1) / np.sqrt(len(difference)) if len(difference) > 1 else np.nan
-    return f"{above} ({difference.mean():+.1f} ± {error:.1f}; {(difference > 0).sum()} of {len(difference)})"
+    return f"{excess} ({difference.mean():+.1f} ± {error:.1f}; {(difference > 0).sum()} of {len(difference)})"
 
 
 def main() -> None:
@@ -213,28 +210,27 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[200, 1000])
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--contenders", nargs="+", choices=list(CONTENDERS), default=list(CONTENDERS))
-    parser.add_argument("--limit", type=Path, default=Path("limit.parquet"), help="Kept here, computed if not there.")
+    parser.add_argument("--limit", type=Path, default=Path("limit.parquet"), help="Parquet file, computed if missing.")
+    parser.add_argument("--test-patients", type=int, default=N_TEST)
     parser.add_argument("--limit-patients", type=int, default=4_000)
     parser.add_argument("--particles", type=int, default=2_000)
     parser.add_argument("--summary", action="store_true")
     parser.add_argument("-o", "--output", type=Path, default=Path("learning_curves.csv"))
     given = parser.parse_args()
-    rows = pd.read_csv(given.output).to_dict("records") if given.output.exists() else []
+    results = ResultFile(given.output, key=("contender", "n", "seed"))
     if given.summary:
-        print(summary(pd.DataFrame(rows)))
+        print(summary(results.table()))
         return
     warnings.filterwarnings("ignore")
-    done = {(row["contender"], row["n"], row["seed"]) for row in rows}
-    others = patients(N_TEST, TEST_SEED, DEFAULT_PRESET)
+    others = two_class_patients(given.test_patients, TEST_SEED)
     limit, test = limit_of(others.head(given.limit_patients), given.limit, given.particles), encoded(others)
     for n in given.sizes:
         for seed in range(given.seeds):
-            wanted = [name for name in given.contenders if (name, n, seed) not in done and is_installed(name)]
-            train = encoded(patients(n, FIRST_TRAINING_SEED + seed, DEFAULT_PRESET)) if wanted else None
+            wanted = [name for name in given.contenders if (name, n, seed) not in results and is_installed(name)]
+            train = encoded(two_class_patients(n, FIRST_TRAINING_SEED + seed)) if wanted else None
             for name in wanted:
-                rows.append({"contender": name, "n": n, "seed": seed, **measured(name, train, test, limit)})
-                pd.DataFrame(rows).round(6).to_csv(given.output, index=False)
-                print(rows[-1], flush=True)
+                results.append({"contender": name, "n": n, "seed": seed, **measured(name, train, test, limit)})
+                print(results.rows[-1], flush=True)
 
 
 if __name__ == "__main__":

@@ -1,28 +1,29 @@
-"""How fast and in how much memory a file of millions of patients is predicted.
+"""Speed and memory of `predict` on a file of millions of patients.
 
     OMP_NUM_THREADS=1 python benchmarks/predict_stream.py --patients 5000000 --explain none --jobs 2
 
-A cohort of `severe_clinic` is generated once and written again and again, each time with other
-identifiers. The command then runs in a process of its own; resident memory of it and of the
-processes it starts is looked up five times a second and summed.
+A cohort of `severe_clinic` is generated once and repeated with other identifiers until the file is full. The command
+runs in a process of its own; resident memory of that process and of its children is sampled five times a second and
+summed.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from measures import cpu_seconds
+
 from asthma_ml.cohort import write_cohort
 
 
 def repeated_cohort(path: Path, n_patients: int, n_distinct: int) -> None:
-    """Write a cohort as often as needed, every copy with a prefix of its own before the identifiers."""
+    """Write copies of a cohort until the file is full; each copy has its own prefix of the identifiers."""
     once = path.with_name("cohort.csv")
     write_cohort(once, min(n_distinct, n_patients))
     header, *rows = once.read_text(encoding="utf-8").splitlines(keepends=True)
@@ -33,7 +34,7 @@ def repeated_cohort(path: Path, n_patients: int, n_distinct: int) -> None:
 
 
 def resident_mb(process: int) -> float:
-    """Resident memory of a process and of those it started."""
+    """Resident memory of a process and of its children [MB]."""
     try:
         status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
         children = Path(f"/proc/{process}/task/{process}/children").read_text(encoding="utf-8").split()
@@ -43,13 +44,8 @@ def resident_mb(process: int) -> float:
     return own / 1024 + sum(resident_mb(int(child)) for child in children)
 
 
-def processor_seconds() -> float:
-    times = os.times()
-    return times.children_user + times.children_system
-
-
 def measured(call: list[str]) -> dict[str, float]:
-    before, started, peak = processor_seconds(), time.perf_counter(), 0.0
+    before, started, peak = cpu_seconds(), time.perf_counter(), 0.0
     process = subprocess.Popen(call)
     while process.poll() is None:
         peak = max(peak, resident_mb(process.pid))
@@ -57,7 +53,7 @@ def measured(call: list[str]) -> dict[str, float]:
     assert process.returncode == 0
     return {
         "wall_s": round(time.perf_counter() - started, 1),
-        "processor_s": round(processor_seconds() - before, 1),
+        "cpu_s": round(cpu_seconds() - before, 1),
         "peak_mb": round(peak),
     }
 
@@ -74,7 +70,7 @@ def main() -> None:
     parser.add_argument("--explain", choices=["none", "factors", "features"], default="none")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--chunk-rows", type=int, default=10_000)
-    parser.add_argument("--folder", type=Path, help="Where files go; kept there.")
+    parser.add_argument("--folder", type=Path, help="Folder in which the files are kept.")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = asked.folder or Path(name)
@@ -84,7 +80,7 @@ def main() -> None:
         options = ["--explain", asked.explain, "--jobs", str(asked.jobs), "--chunk-rows", str(asked.chunk_rows)]
         run = measured([sys.executable, "-m", "asthma_ml", "predict", str(source), *options, "-o", str(out)])
         assert n_lines(out) == n_lines(source) == asked.patients + 1
-    rate = {f"patients_per_{kind}_s": round(asked.patients / run[f"{kind}_s"]) for kind in ("wall", "processor")}
+    rate = {f"patients_per_{kind}_s": round(asked.patients / run[f"{kind}_s"]) for kind in ("wall", "cpu")}
     asked_for = {name: getattr(asked, name) for name in ("patients", "explain", "jobs", "chunk_rows")}
     print(json.dumps(asked_for | run | rate))
 

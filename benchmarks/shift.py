@@ -1,11 +1,11 @@
-"""What becomes of a model among patients unlike those it learned from: other presets, assays and gaps.
+"""Performance of the shipped model under dataset shift: other presets, assays and missingness.
 
     OMP_NUM_THREADS=1 python benchmarks/shift.py --patients 10000 --limit-patients 300
 
-In each world a clinic is generated; the model is measured on its patients of the two classes, and on the first of
-them also the limit of that world, which knows the world's own coefficients. Printed are the log-loss of both on the
-same patients, the mean divergence from the limit (which needs no labels and scatters less), calibration and
-coverage of the model on all patients, and what `detect_shift` finds without any label.
+Each world is a generated clinic. Calibration and coverage are measured on all its patients of the two classes. On the
+first of them the log-loss is compared with the Bayes limit of that world, which knows the world's own coefficients;
+the divergence from the limit needs no labels and varies less. `detect_shift` compares the columns of the whole clinic
+with those of the training patients, without labels.
 """
 
 from __future__ import annotations
@@ -15,22 +15,20 @@ import time
 
 import numpy as np
 import pandas as pd
+from measures import divergences, in_order, log_losses, standard_error
 from scipy.special import expit, logit
 
-from asthma_ml import load_model
+from asthma_ml import generate_cohort, load_model
 from asthma_ml.classifier import PhenotypeClassifier
-from asthma_ml.cohort.enrolment import preset_model
-from asthma_ml.cohort.patient_stream import PatientStream
-from asthma_ml.cohort.presets import PRESETS, Preset
+from asthma_ml.cohort import PRESETS, Preset, preset_model
 from asthma_ml.evaluation.causal.limit import limit_scores
 from asthma_ml.evaluation.subgroups import calibration
-from asthma_ml.inference.limit import bayes_limit, probabilities
-from asthma_ml.model_files.shipped import shipped_model_path
+from asthma_ml.inference import bayes_limit, limit_probabilities
 from asthma_ml.prediction import detect_shift, shift_statistics
 from asthma_ml.variables import LABEL, TWO_CLASSES
 
 SEED = 9_100
-GAPS = (
+MEASURED = (
     "sputum_counted.log_odds",
     "ct_scanned.log_odds",
     "feno_measured.log_odds",
@@ -44,79 +42,73 @@ GAPS = (
     "old_records_found.poor_records",
     "address_linked.share",
 )
-LEAST_DONE = 0.02
+"""Coefficients that decide how often a test is measured."""
+LEAST_MEASURED = 0.02
+ANALYSER = ("constitutive", "per_activity")
+SPUTUM = "sputum_neutrophils_pct.logit_mean"
 
 
 def worlds() -> dict[str, Preset]:
-    """The clinic of the training patients, and others."""
+    """The clinic of the training patients, and six others."""
     home = PRESETS["severe_clinic"]
     numbers = {
         f"{name}.{key}": float(value)
         for name, equation in preset_model(home).equations.items()
         for key, value in equation.coefficients.items()
     }
-    analyser = {f"expected_feno_ppb.{key}": 1.3 * numbers[f"expected_feno_ppb.{key}"] for key in ANALYSER}
-    laboratory = {DENSE: numbers[DENSE] + 0.35}
+    assays = {f"expected_feno_ppb.{key}": 1.3 * numbers[f"expected_feno_ppb.{key}"] for key in ANALYSER}
+    assays[SPUTUM] = numbers[SPUTUM] + 0.35
+    missing = {name: less_measured(name, numbers[name]) for name in MEASURED}
     return {
-        "severe_clinic": home,
-        **{name: PRESETS[name] for name in ("severe_registry", "asthma_network", "smokers_clinic")},
+        **{name: PRESETS[name] for name in ("severe_clinic", "severe_registry", "asthma_network", "smokers_clinic")},
         "low_adherence_clinic": PRESETS["low_adherence_clinic"],
-        "another site's assays": home.derive("assays", "FeNO reads 1.3 times, sputum is dense", analyser | laboratory),
-        "50 % more gaps": home.derive(
-            "gaps", "half as many again are missing", {k: fewer(k, numbers[k]) for k in GAPS}
-        ),
+        "other assays": home.derive("assays", "FeNO 1.3 times as high, more sputum neutrophils", assays),
+        "50 % more missing": home.derive("missing", "each test missing 1.5 times as often", missing),
     }
 
 
-ANALYSER = ("constitutive", "per_activity")
-DENSE = "sputum_neutrophils_pct.logit_mean"
+def less_measured(name: str, number: float) -> float:
+    """Proportion or log-odds of a test that is missing 1.5 times as often."""
+    is_log_odds = name.endswith("log_odds")
+    measured = float(expit(number)) if is_log_odds else number
+    left = max(1 - 1.5 * (1 - measured), LEAST_MEASURED)
+    return float(logit(left)) if is_log_odds else left
 
 
-def fewer(name: str, number: float) -> float:
-    """A share or log-odds of a test such that half as many again go without."""
-    done = number if not name.endswith("log_odds") else float(expit(number))
-    left = max(1 - 1.5 * (1 - done), LEAST_DONE)
-    return left if not name.endswith("log_odds") else float(logit(left))
-
-
-def measured(model: PhenotypeClassifier, clinic: pd.DataFrame) -> str:
-    """Calibration and coverage among the two classes, and detect_shift of the whole clinic."""
+def performance(model: PhenotypeClassifier, clinic: pd.DataFrame) -> str:
+    """Calibration and coverage in the two classes, and the shifts detected in the whole clinic."""
     two = clinic[clinic[LABEL].isin(TWO_CLASSES)]
-    assessed = model.predict_with_uncertainty(model.encode(two))
+    predicted = model.predict_with_uncertainty(model.encode(two))
     codes = np.array([list(model.classes_).index(label) for label in two[LABEL]])
-    found = calibration(codes == 1, assessed.probability[:, 1])
-    held = assessed.in_set[np.arange(len(codes)), codes]
-    covered = ", ".join(f"{name} {held[codes == k].mean():.3f}" for k, name in enumerate(model.classes_))
-    loss = -np.log(assessed.probability[np.arange(len(codes)), codes]).mean()
-    departed = detect_shift(model, shift_statistics(model, model.encode(clinic)))
-    told = "; ".join(str(departure) for departure in departed[:4]) or "nothing"
+    fit = calibration(codes == 1, predicted.probability[:, 1])
+    in_set = predicted.in_set[np.arange(len(codes)), codes]
+    coverage = ", ".join(f"{name} {in_set[codes == k].mean():.3f}" for k, name in enumerate(model.classes_))
+    loss = -np.log(predicted.probability[np.arange(len(codes)), codes]).mean()
+    shifts = detect_shift(model, shift_statistics(model, model.encode(clinic)))
     return (
-        f"  {len(two)} patients: log-loss {loss:.3f}, slope {found['slope']['value']:.2f}, "
-        f"in the large {found['in_the_large']['value']:+.2f}, sets hold {covered}\n"
-        f"  departs ({len(departed)}): {told}"
+        f"  {len(two)} patients: log-loss {loss:.3f}, calibration slope {fit['slope']['value']:.2f}, "
+        f"in the large {fit['in_the_large']['value']:+.2f}, coverage of 90 % sets: {coverage}\n"
+        f"  {len(shifts)} columns shifted: {'; '.join(str(shift) for shift in shifts[:4]) or 'none'}"
     )
 
 
-def beside_limit(model: PhenotypeClassifier, two: pd.DataFrame, preset: Preset, n_particles: int) -> str:
-    """Log-loss of model and limit on the same patients."""
+def compare_with_limit(model: PhenotypeClassifier, two: pd.DataFrame, preset: Preset, n_particles: int) -> str:
+    """Log-loss of the model and of the Bayes limit on the same patients."""
     limit = bayes_limit(two, preset, n_particles)
-    best = probabilities(limit)
-    place = [list(model.classes_).index(name) for name in TWO_CLASSES]
-    theirs = model.predict_proba(model.encode(two))[:, place]
-    labels = np.array([TWO_CLASSES.index(label) for label in two[LABEL]])
-    ours, least = (-np.log(p[np.arange(len(labels)), labels]) for p in (theirs, best))
-    apart = (best * np.log(best / theirs)).sum(axis=1)
-    error = apart.std() / len(apart) ** 0.5
-    sampling = limit_scores(limit, two[LABEL])["log_loss_from_sampling"]
+    best = limit_probabilities(limit)
+    predicted = in_order(model.predict_proba(model.encode(two)), model.classes_)
+    loss, least = (log_losses(p, two[LABEL]).mean() for p in (predicted, best))
+    divergence = divergences(best, predicted)
+    sampling = limit_scores(limit, two[LABEL])["monte_carlo_excess_log_loss"]
     return (
-        f"  first {len(two)}: log-loss {ours.mean():.3f}, limit of this world {least.mean():.3f} "
-        f"(particles {sampling:.4f}), divergence {apart.mean():.4f} (se {error:.4f})"
+        f"  first {len(two)}: log-loss {loss:.3f}, Bayes limit {least:.3f} (sampling error {sampling:.4f}), "
+        f"divergence {divergence.mean():.4f} (SE {standard_error(divergence):.4f})"
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--model", default=shipped_model_path())
+    parser.add_argument("--model", default="shipped")
     parser.add_argument("--patients", type=int, default=10_000)
     parser.add_argument("--limit-patients", type=int, default=300)
     parser.add_argument("--particles", type=int, default=1_000)
@@ -124,12 +116,11 @@ def main() -> None:
     model = load_model(options.model)
     for name, preset in worlds().items():
         started = time.process_time()
-        stream = PatientStream(options.patients, SEED, preset, with_truth=False)
-        clinic = pd.concat([observed for observed, _ in stream], ignore_index=True)
-        print(f"{name}\n{measured(model, clinic)}", flush=True)
+        clinic = generate_cohort(options.patients, SEED, preset).observed
+        print(f"{name}\n{performance(model, clinic)}", flush=True)
         two = clinic[clinic[LABEL].isin(TWO_CLASSES)].head(options.limit_patients)
-        print(beside_limit(model, two, preset, options.particles))
-        print(f"  {time.process_time() - started:.0f} processor s", flush=True)
+        print(compare_with_limit(model, two, preset, options.particles))
+        print(f"  {time.process_time() - started:.0f} CPU s", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""How much a small cohort gains by starting from the shipped model, in worlds that differ from the one it knows.
+"""Gain of a small cohort from starting with the shipped model, in clinics that differ from its training clinic.
 
     python benchmarks/small_cohorts.py --worlds 8 -o benchmarks/small_cohorts.csv
 
-A world has its own coefficients (each of the causal model's drawn anew within 50 % of its value, but for the
-definitions of the classes), another population and class balance, other assays, or fewer tests; or all of that.
-Each contender learns from the same patients of a world and is measured on the same others. Rows are added to the file
-as they come; what is in it already is not measured again. ``--summary`` prints the tables of small_cohorts.md.
+A world differs from the training clinic in its coefficients (each drawn within 50 % of its value, except for the
+definitions of the classes), its population and class balance, its assays, its missing tests, or all four. All
+contenders are fitted to the same patients of a world and tested on the same others. Each result is saved at once, and
+results in the file are not measured again. ``--summary`` prints the tables of small_cohorts.md.
 """
 
 from __future__ import annotations
@@ -18,23 +18,21 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from measures import POSITIVE, ResultFile
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import log_loss, roc_auc_score
 
 import asthma_ml as aml
 from asthma_ml.classifier import encode_features
-from asthma_ml.cohort import severe_asthma_model
-from asthma_ml.cohort.presets import DEFAULT_PRESET, PRESETS, Preset
-from asthma_ml.model_files.shipped import shipped_model_path
+from asthma_ml.cohort import DEFAULT_PRESET, PRESETS, Preset, severe_asthma_model
 from asthma_ml.variables import TWO_CLASSES, data_dictionary
 
 KINDS = ("coefficients", "population", "assays", "missing", "all four")
 SIZES = (50, 100, 200, 400, 1000, 2000)
-CONTENDERS = ("shipped as it is", "shipped, recalibrated", "alone", "from shipped")
-POSITIVE = TWO_CLASSES[0]
+CONTENDERS = ("shipped, unchanged", "shipped, recalibrated", "from scratch", "from shipped")
 
 DEFINITIONS = ("true_phenotype.", "true_sputum_class.", "true_historic_class.")
-SHARES = ("share", "fraction", "frequency")
+SHARES = ("proportion", "fraction", "frequency")
 POPULATIONS = ("smokers_clinic", "low_adherence_clinic", "severe_registry", "asthma_network", "trial_eligible")
 ASSAYS = {
     "feno_ppb": 0.3,
@@ -47,13 +45,13 @@ ASSAYS = {
     "plasma_il6_pg_ml": 0.3,
     "fev1_pct_predicted": 0.05,
 }
-"""Standard deviation of the logarithm of the factor between two laboratories."""
+"""Standard deviation of the logarithm of the ratio between two laboratories."""
 RARE = ("sputum_il", "serum_periostin", "plasma_il6", "basement_membrane", "ct_wall_area", "_rs")
-"""Columns that a small table lacks."""
+"""Parts of the names of columns that a small table lacks."""
 
 
 def redrawn(preset: Preset, rng: np.random.Generator) -> Preset:
-    """All numbers of the causal model within half of their values."""
+    """Preset whose coefficients are drawn within 50 % of their values."""
     numbers: dict[str, float] = {}
     for name, equation in severe_asthma_model().equations.items():
         for key, number in equation.coefficients.items():
@@ -67,29 +65,29 @@ def redrawn(preset: Preset, rng: np.random.Generator) -> Preset:
 
 
 def thinned(X: pd.DataFrame, y: np.ndarray, rng: np.random.Generator) -> tuple[pd.DataFrame, np.ndarray]:
-    """Another class balance: 20 to 70 % of the patients of one class go elsewhere."""
+    """Another class balance: 20 to 70 % of the patients of one class are removed."""
     leaves = (y == rng.choice(TWO_CLASSES)) & (rng.random(len(y)) < rng.uniform(0.2, 0.7))
     return X[~leaves].reset_index(drop=True), y[~leaves]
 
 
 def measured_elsewhere(X: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """Other assays: each test by a factor of its own, messenger RNA by up to some doublings."""
+    """Other assays: each test times a random ratio; messenger RNA shifted by a few doublings."""
     factors = {name: X[name] * np.exp(rng.normal(0, sd)) for name, sd in ASSAYS.items()}
     doublings = {name: X[name] + rng.normal() for name in X if name.endswith("_log2")}
     return X.assign(**factors, **doublings)
 
 
 def less_measured(X: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """Half as many gaps again, at least 5 %, and no column at all for rare tests."""
+    """Missing values 1.5 times as frequent, at least 5 %; rare tests have no column."""
     kept = X[[name for name in X if not any(part in name for part in RARE)]]
-    gaps = kept.isna().mean().mul(1.5).clip(0.05, 1.0)
-    now = kept.isna().mean()
-    lost = ((gaps - now) / (1 - now)).clip(0, 1).to_numpy()
+    before = kept.isna().mean()
+    after = before.mul(1.5).clip(0.05, 1.0)
+    lost = ((after - before) / (1 - before)).clip(0, 1).to_numpy()
     return kept.mask(rng.random(kept.shape) < lost)
 
 
 def world(kind: str, seed: int, n_patients: int) -> tuple[pd.DataFrame, np.ndarray]:
-    """Patients of the two classes of a world, encoded."""
+    """Encoded patients of the two classes of a world, and their labels."""
     rng = np.random.default_rng([seed, KINDS.index(kind)])
     everything = kind == "all four"
     preset = PRESETS[POPULATIONS[seed % len(POPULATIONS)] if kind == "population" or everything else DEFAULT_PRESET]
@@ -107,12 +105,12 @@ def world(kind: str, seed: int, n_patients: int) -> tuple[pd.DataFrame, np.ndarr
 
 
 def fitted(contender: str, X: pd.DataFrame, y: np.ndarray) -> aml.PhenotypeClassifier:
-    shipped = aml.load_model(shipped_model_path())
+    shipped = aml.load_model("shipped")
     if contender == "shipped, recalibrated":
         return shipped.recalibrate(shipped.encode(X), y)
     if contender == "from shipped":
         return aml.PhenotypeClassifier(start_from=FrozenEstimator(shipped)).fit(X, y)
-    return aml.PhenotypeClassifier().fit(X, y) if contender == "alone" else shipped
+    return aml.PhenotypeClassifier().fit(X, y) if contender == "from scratch" else shipped
 
 
 def measured(
@@ -128,7 +126,7 @@ def measured(
 
 
 def runs(
-    kinds: list[str], worlds: range, sizes: list[int], contenders: list[str], done: set[tuple[Any, ...]]
+    kinds: list[str], worlds: range, sizes: list[int], contenders: list[str], results: ResultFile
 ) -> Iterator[dict[str, Any]]:
     for seed in worlds:
         for kind in kinds:
@@ -139,25 +137,28 @@ def runs(
                 train = X.iloc[chosen].reset_index(drop=True), y[chosen]
                 for contender in contenders:
                     key = {"kind": kind, "world": seed, "n": n, "contender": contender}
-                    if tuple(key.values()) not in done:
+                    if tuple(key.values()) not in results:
                         yield {**key, **measured(contender, train, test)}
 
 
 def summary(rows: pd.DataFrame) -> str:
-    """Log-loss by size, start minus alone with its standard error over worlds, and the equivalent of 100 patients."""
+    """Tables of log-loss: by size, and by kind of world with the comparison of 100 and 400 patients."""
     by = rows.set_index(["kind", "world", "n", "contender"])["log_loss"].unstack("contender")
-    lines = ["| n | " + " | ".join(CONTENDERS) + " | from shipped - alone | worst world |", "|---" * 7 + "|"]
+    lines = ["| n | " + " | ".join(CONTENDERS) + " | from shipped - from scratch | worst world |", "|---" * 7 + "|"]
     for n, of_size in by.groupby("n"):
-        difference = of_size["from shipped"] - of_size["alone"]
+        difference = of_size["from shipped"] - of_size["from scratch"]
         error = difference.std(ddof=1) / np.sqrt(len(difference))
         means = " | ".join(f"{of_size[name].mean():.4f}" for name in CONTENDERS)
         lines.append(f"| {n:,} | {means} | {difference.mean():+.4f} ± {error:.4f} | {difference.max():+.4f} |")
-    lines += ["", "| world | " + " | ".join(f"{n:,}" for n in SIZES) + " | alone with 400 - from shipped with 100 |"]
+    lines += [
+        "",
+        "| world | " + " | ".join(f"{n:,}" for n in SIZES) + " | from scratch with 400 - from shipped with 100 |",
+    ]
     lines += ["|---" * (len(SIZES) + 2) + "|"]
     for kind, of_kind in by.groupby("kind", sort=False):
-        difference = (of_kind["from shipped"] - of_kind["alone"]).groupby("n").mean()
+        difference = (of_kind["from shipped"] - of_kind["from scratch"]).groupby("n").mean()
         wide = of_kind.unstack("n")
-        gain = wide["alone"][400] - wide["from shipped"][100]
+        gain = wide["from scratch"][400] - wide["from shipped"][100]
         cells = " | ".join(f"{difference[n]:+.4f}" for n in SIZES)
         error = gain.std(ddof=1) / np.sqrt(len(gain))
         lines.append(f"| {kind} | {cells} | {gain.mean():+.4f} ± {error:.4f} |")
@@ -174,15 +175,13 @@ def main() -> None:
     parser.add_argument("--summary", action="store_true")
     parser.add_argument("-o", "--output", type=Path, default=Path("small_cohorts.csv"))
     given = parser.parse_args()
+    results = ResultFile(given.output, key=("kind", "world", "n", "contender"))
     if given.summary:
-        print(summary(pd.read_csv(given.output)))
+        print(summary(results.table()))
         return
-    rows = pd.read_csv(given.output).to_dict("records") if given.output.exists() else []
-    done = {(row["kind"], row["world"], row["n"], row["contender"]) for row in rows}
     worlds = range(given.first_world, given.first_world + given.worlds)
-    for row in runs(given.kinds, worlds, given.sizes, given.contenders, done):
-        rows.append(row)
-        pd.DataFrame(rows).round(6).to_csv(given.output, index=False)
+    for row in runs(given.kinds, worlds, given.sizes, given.contenders, results):
+        results.append(row)
         print(row, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""``asthma-ml evaluate`` under its plain name: how good a model is on labelled patients."""
+"""``asthma-ml evaluate`` as a script: evaluation of a model on labelled patients."""
 
 from __future__ import annotations
 

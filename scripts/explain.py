@@ -1,4 +1,4 @@
-"""``asthma-ml explain`` under its plain name: why the model says what it says."""
+"""``asthma-ml explain`` as a script: explanations of predictions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``asthma-ml generate`` under its plain name: a synthetic cohort."""
+"""``asthma-ml generate`` as a script: synthetic cohorts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``asthma-ml predict`` under its plain name: a patient table with the model's answer and its reasons."""
+"""``asthma-ml predict`` as a script: predictions with reasons for a patient table."""
 
 from __future__ import annotations
 

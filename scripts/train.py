@@ -1,4 +1,4 @@
-"""``asthma-ml train`` under its plain name: a model from a labelled patient table."""
+"""``asthma-ml train`` as a script: training of a model on a labelled patient table."""
 
 from __future__ import annotations
 

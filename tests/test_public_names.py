@@ -1,4 +1,4 @@
-"""``import asthma_ml`` offers its names and is quick."""
+"""Public names of the package, and a light import."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import asthma_ml as aml
 
 
 @pytest.mark.parametrize("name", aml.__all__)
-def test_each_public_name_can_be_used(name: str) -> None:
+def test_each_public_name_can_be_imported(name: str) -> None:
     assert getattr(aml, name) is not None
 
 
-def test_an_unknown_name_is_an_attribute_error() -> None:
+def test_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="predict_tabel"):
         _ = aml.predict_tabel
 
 
-def test_completion_offers_the_public_names() -> None:
+def test_dir_contains_the_public_names() -> None:
     assert set(aml.__all__) <= set(dir(aml))
 
 

@@ -1,4 +1,4 @@
-"""The scripts do under plain names what the commands do."""
+"""The scripts run the commands."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_predict_works_with_the_shipped_model(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.py")), ids=lambda path: path.stem)
-def test_each_script_explains_itself(script: Path) -> None:
+def test_each_script_has_help(script: Path) -> None:
     done = subprocess.run([sys.executable, script, "--help"], capture_output=True, text=True, check=False)
     assert done.returncode == 0
     assert "Examples:" in done.stdout

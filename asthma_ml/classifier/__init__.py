@@ -1,4 +1,4 @@
-"""The classifier, its calibration, its prediction sets, and the adherence gate."""
+"""The classifier: linear model and trees, their calibration, prediction sets, and the compiled form."""
 
 import lazy_loader
 

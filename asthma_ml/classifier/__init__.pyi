@@ -1,6 +1,6 @@
 from .compiled.attribution import Attribution as Attribution
-from .compiled.attribution import Credited as Credited
-from .compiled.attribution import Players as Players
+from .compiled.attribution import ContributionKind as ContributionKind
+from .compiled.attribution import Level as Level
 from .compiled.attribution import calibrated as calibrated
 from .compiled.attribution import explained_classes as explained_classes
 from .compiled.attribution import factor_of_features as factor_of_features
@@ -20,11 +20,13 @@ from .features.distinct_patients import content_hash as content_hash
 from .features.distinct_patients import same_patients as same_patients
 from .features.encoding import align_features as align_features
 from .features.encoding import encode_features as encode_features
-from .linear.margins import LinearMargins as LinearMargins
+from .linear.joint_normal import JointNormal as JointNormal
+from .linear.model import LinearModel as LinearModel
+from .linear.normal_scores import NormalScores as NormalScores
+from .margins import probability_of_margins as probability_of_margins
 from .phenotype_classifier import PhenotypeClassifier as PhenotypeClassifier
 from .protocol import Classifier as Classifier
 from .protocol import Predictions as Predictions
 from .uncertainty.predictions import predictions_of_margins as predictions_of_margins
-from .uncertainty.predictions import probability_of_margins as probability_of_margins
 from .uncertainty.subgroup_offsets import CHARACTERISTICS as CHARACTERISTICS
-from .uncertainty.subgroup_offsets import most_numbers as most_numbers
+from .uncertainty.subgroup_offsets import max_subgroups as max_subgroups

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Attributes and methods that every classifier has, fitted or compiled."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import pandas as pd
 
-from asthma_ml.classifier.linear.margins import LinearMargins
+from asthma_ml.classifier.linear.model import LinearModel
 
 
 class Predictions(NamedTuple):
-    """Everything a classifier says of some patients.
+    """Margins, probabilities, prediction sets and intervals of patients.
 
     Attributes
     ----------
@@ -21,9 +21,9 @@ class Predictions(NamedTuple):
     probability : ndarray of shape (n_patients, n_classes)
         Calibrated probabilities.
     in_set : ndarray of bool of shape (n_patients, n_classes)
-        Classes that cannot be ruled out.
+        Classes in the conformal prediction set.
     low, high : ndarray of shape (n_patients, n_classes)
-        Ends of the interval of each probability.
+        Venn-Abers interval of each probability.
     """
 
     decision: np.ndarray
@@ -34,30 +34,27 @@ class Predictions(NamedTuple):
 
 
 class Classifier(Protocol):
-    """What tables of predictions and explanations ask of a classifier, fitted or compiled.
-
-    The attributes and methods are those of `PhenotypeClassifier`.
-    """
+    """A fitted or compiled classifier; see `PhenotypeClassifier` for its attributes and methods."""
 
     @property
     def classes_(self) -> np.ndarray:
-        """Classes, sorted."""
+        """Class labels, sorted."""
 
     @property
     def confidence(self) -> float:
-        """Share of the patients of each class whose set shall hold their class."""
+        """Nominal coverage of the prediction sets."""
 
     @property
     def conformal_thresholds(self) -> np.ndarray:
-        """How strange a patient of each class may look."""
+        """Threshold of the conformal score of each class."""
 
     @property
     def subgroup_offsets_(self) -> Sequence[np.ndarray]:
-        """By how much stranger patients of each class look in each subgroup."""
+        """Offsets of the conformal scores in subgroups, for each class."""
 
     @property
     def venn_abers_grids_(self) -> Sequence[np.ndarray]:
-        """Intervals by probability."""
+        """Probability, lower and upper end of the interval, for each class."""
 
     @property
     def feature_names_in_(self) -> np.ndarray:
@@ -69,19 +66,19 @@ class Classifier(Protocol):
 
     @property
     def feature_importances_(self) -> np.ndarray:
-        """Share of each feature in what moves the margins."""
+        """Relative importance of each feature."""
 
     @property
-    def linear_margins(self) -> LinearMargins:
-        """The linear part."""
+    def linear_(self) -> LinearModel:
+        """The linear model."""
 
     @property
     def n_distinct_patients_(self) -> int:
-        """Training patients, without copies."""
+        """Number of training patients without duplicates."""
 
     @property
     def measured_fraction_(self) -> np.ndarray:
-        """Share of the training patients of whom each feature was measured."""
+        """Fraction of training patients in whom each feature is measured."""
 
     @property
     def mean_scores_(self) -> np.ndarray:
@@ -89,22 +86,22 @@ class Classifier(Protocol):
 
     @property
     def auxiliary_(self) -> Classifier | None:
-        """What tells patients of other classes."""
+        """Auxiliary classifier for unmodelled classes."""
 
     @property
     def unmodelled_threshold_(self) -> float:
-        """Probability of other classes from which on a patient is recognised as of another one."""
+        """Probability of the unmodelled classes from which on one of them is predicted."""
 
     @property
     def unmodelled_classes(self) -> tuple[Any, ...]:
-        """Classes that are recognised, but not named."""
+        """Classes of the auxiliary classifier that the classifier does not name."""
 
     @property
     def uncalibrated_classes(self) -> tuple[Any, ...]:
-        """Classes with too few patients to be ruled out."""
+        """Classes with too few patients for a conformal threshold."""
 
     def encode(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Pick the features from a table."""
+        """Return the encoded features of a table."""
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Return calibrated margins."""
@@ -113,10 +110,10 @@ class Classifier(Protocol):
         """Return calibrated probabilities."""
 
     def predict_with_uncertainty(self, X: Any) -> Predictions:
-        """Return margins, probabilities, sets and intervals."""
+        """Return margins, probabilities, prediction sets and intervals."""
 
     def predict_unmodelled(self, X: Any) -> np.ndarray:
-        """Name the class of patients of other classes."""
+        """Return the unmodelled class of patients predicted to have one, else None."""
 
     def predict_unmodelled_proba(self, X: Any) -> np.ndarray:
-        """Return the probability of other classes."""
+        """Return the probability of all unmodelled classes together."""

@@ -1,57 +1,72 @@
-"""What a classifier that others have trained knows of patients like those of a small cohort.
+"""Starting point of a fit: a classifier of other patients, as a prior for a small cohort.
 
-Its joint normal distribution says how tests go together, its coefficients say where to look for one's own, and its
-trees count as one score more. What comes of it is again one linear part and one sum of trees, which is
-explained as exactly as any other.
+Its joint distribution and coefficients are the priors of the linear model, and the margins of its trees enter the
+regression as an offset with a weight. The result is again one linear model and one sum of trees, which is explained
+exactly like any other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from scipy.special import log_softmax
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils.validation import check_is_fitted
 
 from asthma_ml.classifier.features.distinct_patients import DistinctPatients
-from asthma_ml.classifier.linear.regression import LinearModel
-from asthma_ml.classifier.linear.shrinkage import regression_towards
-from asthma_ml.classifier.trees import margins_of_trees, sum_of_trees, trees_of_other_columns
-from asthma_ml.classifier.uncertainty.calibration import SlopePrior, calibrate, fit_calibration, margins_of_classes
+from asthma_ml.classifier.linear.model import LinearModel
+from asthma_ml.classifier.linear.regression import fit_scores, regression_towards, ridge_regression
+from asthma_ml.classifier.margins import margins_of_classes
+from asthma_ml.classifier.trees import margins_of_trees, move_trees, sum_of_trees
+from asthma_ml.classifier.uncertainty.calibration import SlopePrior, fit_calibration
+from asthma_ml.errors import UnusableInputError
 
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    from asthma_ml.classifier.phenotype_classifier import PhenotypeClassifier
-
-_FLATTERY = 1.0
-"""Log-likelihood that two slopes fitted without a prior gain by chance."""
-
 START_PENALTIES = (3000.0, 300.0, 100.0, 30.0)
-"""Penalties on what departs from the starting point, tried on held-out patients beside doing without it."""
+"""Candidate penalties on the distance from the starting point; fitting without it is a candidate too."""
 
-TRUST_IN_THE_START = SlopePrior((1.0, 0.0), (10.0, 100.0))
-"""Its log-odds count as they are, and trees grown on few patients count for nothing, until patients say more."""
+START_PRIOR = SlopePrior((1.0, 0.0), (10.0, 100.0))
+"""Prior of the weights with a starting point: 1 for the linear model, which includes it, and 0 for the own trees."""
 
-_WORTH_A_STEP = 0.5
-"""Log-likelihood that each step away from the starting point has to gain: less is what chance gains."""
+_OPTIMISM = 1.0
+"""Expected optimism of two free slopes, fitted without a prior [log-likelihood]."""
+
+_MINIMUM_GAIN = 0.5
+"""Gain that each candidate needs over the one before it, to exclude gains by chance [log-likelihood]."""
+
+
+class StartingModel(Protocol):
+    """Attributes of a fitted `PhenotypeClassifier` that a starting point is made of."""
+
+    classes_: np.ndarray
+    feature_names_in_: np.ndarray
+    linear_: LinearModel
+    trees_: HistGradientBoostingClassifier
+    calibration_slope_: np.ndarray
+    feature_range_: np.ndarray
+    n_patients_: int
 
 
 @dataclass(frozen=True, slots=True)
 class StartingPoint:
-    """Both parts of another classifier, as they count in its log-odds, on the columns of a new cohort.
+    """A classifier of other patients on the features of a new cohort.
 
     Attributes
     ----------
     linear : LinearModel
-        Scores of the columns that the cohort has; what the others would have shown is read off them.
+        Its linear model, weighted as in its log-odds; features that the cohort lacks are imputed.
     trees : HistGradientBoostingClassifier
-        A question about a column that the cohort lacks is answered as for a test that was not done.
+        Its trees, weighted likewise; splits on features that the cohort lacks follow the branch for missing values.
     feature_range : ndarray of shape (2, n_features)
-        Smallest and largest value it was trained on; NaN for a column that it does not know.
+        Smallest and largest training value; NaN for a feature that it does not have.
     n_patients : int
-        Patients it was trained on.
+        Number of its training patients.
     """
 
     linear: LinearModel
@@ -59,130 +74,166 @@ class StartingPoint:
     feature_range: np.ndarray
     n_patients: int
 
-    def tree_margins(self, X: np.ndarray) -> np.ndarray:
-        """Return the margins of the trees, of shape (n_patients, n_margins)."""
-        return margins_of_trees(self.trees, X)
-
 
 @dataclass(frozen=True, slots=True)
-class Regression:
-    """A way to fit the linear part to patients, with or without a starting point.
+class LinearCandidate:
+    """A way to fit the linear model to patients, with or without a starting point.
 
     Attributes
     ----------
     patients : DistinctPatients
         All patients.
-    scores : LinearModel
-        Scores and their joint distribution.
-    completed : ndarray of shape (n_distinct, n_scores)
-        Their centred scores without gaps.
+    prior : LinearModel
+        Scores, their joint distribution, and the prior means of the coefficients.
+    scores : ndarray of shape (n_distinct, n_scores)
+        Centred scores of the patients, missing ones imputed.
     penalty : float
-        On squared coefficients, or on their squared distance from those of the starting point.
+        Penalty on the squared distance of the coefficients from their prior means.
     tree_margins : ndarray of shape (n_distinct, n_margins) or None
-        Margins of the starting point's trees; None where there is no starting point.
+        Margins of the trees of the starting point; None without a starting point.
     """
 
     patients: DistinctPatients
-    scores: LinearModel
-    completed: np.ndarray
+    prior: LinearModel
+    scores: np.ndarray
     penalty: float
     tree_margins: np.ndarray | None = None
 
     def fit(self, rows: np.ndarray) -> tuple[LinearModel, float]:
-        """Fit to some patients; returns the linear part and how much the starting point's trees count."""
-        completed, codes, weight = (of[rows] for of in (self.completed, self.patients.codes, self.patients.weight))
+        """Fit to some patients; return the linear model and the weight of the trees of the starting point."""
+        scores, codes, weight = (of[rows] for of in (self.scores, self.patients.codes, self.patients.weight))
         if self.tree_margins is None:
-            return self.scores.with_coefficients(completed, codes, weight, self.penalty), 0.0
-        towards = self.scores.coefficients_
-        coefficients, share, base = regression_towards(
-            completed, self.tree_margins[rows], codes, weight, towards, self.penalty
+            return self.prior.with_coefficients(*ridge_regression(scores, codes, weight, self.penalty)), 0.0
+        coefficients, tree_weight, base = regression_towards(
+            scores, self.tree_margins[rows], codes, weight, self.prior.coefficients, self.penalty
         )
-        return self.scores.with_these_coefficients(coefficients, base), share
+        return self.prior.with_coefficients(coefficients, base), tree_weight
 
-    def margins_without(self, held_out: np.ndarray) -> np.ndarray:
-        """Return the margins of held-out patients when fitted to all others, of shape (n_held_out, n_margins)."""
-        linear, share = self.fit(~held_out)
+    def held_out_margins(self, held_out: np.ndarray) -> np.ndarray:
+        """Margins of held-out patients after a fit to all others, of shape (n_held_out, n_margins)."""
+        linear, tree_weight = self.fit(~held_out)
         margins = linear.margins(self.patients.X[held_out])
-        return margins if self.tree_margins is None else margins + share * self.tree_margins[held_out]
+        return margins if self.tree_margins is None else margins + tree_weight * self.tree_margins[held_out]
 
 
-def starting_point(model: PhenotypeClassifier, feature_names: Sequence[str]) -> StartingPoint:
-    """Put what a classifier knows onto other columns.
+def unfrozen(model: Any) -> Any:
+    """Return the classifier in a `FrozenEstimator`, or `model` itself."""
+    return model.estimator if isinstance(model, FrozenEstimator) else model
+
+
+def starting_point(
+    start_from: FrozenEstimator | StartingModel | None, feature_names: np.ndarray | None, classes: np.ndarray
+) -> StartingPoint | None:
+    """Put a classifier of other patients onto the features of a new cohort.
 
     Parameters
     ----------
-    model : PhenotypeClassifier
+    start_from : FrozenEstimator, PhenotypeClassifier or None
         Fitted with column names.
-    feature_names : sequence of str
-        Columns of the new cohort.
+    feature_names : ndarray of shape (n_features,) or None
+        Features of the new cohort.
+    classes : ndarray of shape (n_classes,)
+        Classes of the new cohort.
 
     Returns
     -------
-    StartingPoint
-        Of the columns that both have.
+    StartingPoint or None
+        None without `start_from`.
+
+    Raises
+    ------
+    UnusableInputError
+        If `start_from` is not fitted, has other classes, or has no feature in common with the cohort.
     """
+    model = unfrozen(start_from)
+    if model is None:
+        return None
+    try:
+        check_is_fitted(model)
+    except NotFittedError as error:
+        raise UnusableInputError(
+            "start_from: not fitted; give FrozenEstimator(model), so that clones keep the fitted model"
+        ) from error
+    known = getattr(model, "feature_names_in_", None)
+    if feature_names is None or known is None or not set(feature_names) & set(known):
+        raise UnusableInputError("start_from: needs column names, and at least one column in common")
+    if set(model.classes_) != set(classes):
+        theirs, own = (", ".join(map(str, names)) for names in (model.classes_, classes))
+        raise UnusableInputError(f"start_from: its classes are {theirs}; the classes of the patients are {own}")
+    return _on_features(model, [str(name) for name in feature_names])
+
+
+def _on_features(model: StartingModel, feature_names: Sequence[str]) -> StartingPoint:
     place_of = {name: place for place, name in enumerate(feature_names)}
     place = np.array([place_of.get(str(name), -1) for name in model.feature_names_in_], dtype=np.int64)
-    of_linear, of_trees = model.calibration_slope_
-    linear = model.linear_.moved(place, len(feature_names))
-    linear = linear.with_these_coefficients(of_linear * linear.coefficients_, of_linear * linear.base_)
-    trees = trees_of_other_columns(model.trees_, place, len(feature_names))
-    seen = np.full((2, len(feature_names)), np.nan, dtype=np.float32)
-    seen[:, place[place >= 0]] = model.feature_range_[:, place >= 0]
-    return StartingPoint(linear, sum_of_trees([(trees, of_trees, 1.0)]), seen, model.n_patients_)
+    linear_weight, tree_weight = model.calibration_slope_
+    linear = model.linear_.moved(place)
+    linear = linear.with_coefficients(linear_weight * linear.coefficients, linear_weight * linear.base)
+    trees = move_trees(model.trees_, place, len(feature_names))
+    feature_range = np.full((2, len(feature_names)), np.nan, dtype=np.float32)
+    feature_range[:, place[place >= 0]] = model.feature_range_[:, place >= 0]
+    return StartingPoint(linear, sum_of_trees([(trees, tree_weight, 1.0)]), feature_range, model.n_patients_)
 
 
-def regressions_from(
-    start: StartingPoint, patients: DistinctPatients, is_category: np.ndarray, direction: list[int] | None
-) -> list[Regression]:
-    """Ways to fit the linear part towards a starting point, the strictest first.
+def linear_candidates(
+    patients: DistinctPatients,
+    start: StartingPoint | None,
+    is_category: np.ndarray,
+    direction: list[int] | None,
+    penalty: float,
+) -> list[LinearCandidate]:
+    """Ways to fit the linear model, the most strongly regularised towards a starting point first.
 
     Parameters
     ----------
-    start : StartingPoint
-        On the columns of the patients.
     patients : DistinctPatients
-        Of the new cohort.
+        Patients of the new cohort.
+    start : StartingPoint or None
+        On the features of the patients.
     is_category : ndarray of bool of shape (n_features,)
-        Columns whose numbers are places of levels.
+        Features whose values are level numbers.
     direction : list of n_features ints or None
-        Known signs of the columns.
+        Known signs of the features.
+    penalty : float
+        Penalty on squared coefficients without a starting point.
 
     Returns
     -------
-    list of Regression
-        One for each of `START_PENALTIES`.
+    list of LinearCandidate
+        One for each of `START_PENALTIES` if there is a starting point, and the last without it.
     """
-    scores = LinearModel().fit_scores(patients.X, patients.weight, is_category, direction, start.linear)
-    completed, tree_margins = scores.completed(patients.X), start.tree_margins(patients.X)
-    return [Regression(patients, scores, completed, penalty, tree_margins) for penalty in START_PENALTIES]
+    candidates = []
+    if start is not None:
+        prior = fit_scores(patients.X, patients.weight, is_category, direction, start.linear)
+        scores, tree_margins = prior.imputed_scores(patients.X), margins_of_trees(start.trees, patients.X)
+        candidates = [LinearCandidate(patients, prior, scores, each, tree_margins) for each in START_PENALTIES]
+    alone = fit_scores(patients.X, patients.weight, is_category, direction)
+    return [*candidates, LinearCandidate(patients, alone, alone.imputed_scores(patients.X), penalty)]
 
 
-def best_of(candidates: Sequence[np.ndarray], patients: DistinctPatients) -> int:
-    """Tell which margins say most about patients that their model has not seen.
+def best_candidate(margins: Sequence[np.ndarray], patients: DistinctPatients) -> int:
+    """Candidate with the smallest held-out log-loss.
 
     Parameters
     ----------
-    candidates : sequence of ndarray of shape (n_parts, n_patients, n_margins)
-        Held-out margins, from the strictest on; each is calibrated before it is judged.
+    margins : sequence of ndarray of shape (2, n_patients, n_margins)
+        Held-out margins of the linear model and the trees for each of `linear_candidates`. They are calibrated first.
     patients : DistinctPatients
         The patients.
 
     Returns
     -------
     int
-        Place of the candidate with the smallest log-loss, where each has to beat those before it by more than chance.
+        Index of the best candidate. Each must be better than those before it by more than chance.
     """
-    # The last does without the starting point.
-    priors = [TRUST_IN_THE_START] * (len(candidates) - 1) + [None]
-    losses = np.array([_calibrated_loss(*given, patients) for given in zip(candidates, priors, strict=True)])
-    losses[-1] += _FLATTERY
-    return int(np.argmin(losses + _WORTH_A_STEP * np.arange(len(losses))))
+    priors = [START_PRIOR] * (len(margins) - 1) + [None]
+    losses = np.array([_calibrated_loss(*given, patients) for given in zip(margins, priors, strict=True)])
+    losses[-1] += _OPTIMISM
+    return int(np.argmin(losses + _MINIMUM_GAIN * np.arange(len(losses))))
 
 
 def _calibrated_loss(margins: np.ndarray, prior: SlopePrior | None, patients: DistinctPatients) -> float:
-    calibration = fit_calibration(margins, patients.codes, patients.weight, prior)
-    calibrated = calibrate(margins, calibration.slope, calibration.intercept)
-    by_class = margins_of_classes(calibrated)
-    of_own_class = log_softmax(by_class, axis=1)[np.arange(len(by_class)), patients.codes]
-    return -float(patients.weight @ of_own_class)
+    """Total log-loss after calibration."""
+    by_class = margins_of_classes(fit_calibration(margins, patients.codes, patients.weight, prior).apply(margins))
+    log_probability = log_softmax(by_class, axis=1)[np.arange(len(by_class)), patients.codes]
+    return -float(patients.weight @ log_probability)

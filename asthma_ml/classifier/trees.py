@@ -1,7 +1,7 @@
-"""The trees of the classifier: boosted, shallow, on the columns as they are, a branch for tests that were not done.
+"""Boosted shallow trees on the features as they are, with a branch for missing values.
 
-Sums of trees are trees again, and trees answer a question about a column that a table lacks as they do for a test
-that was not done: so the trees of one classifier can count in another.
+A sum of boosted trees is again boosted trees, and a split on a column that a table lacks follows the branch for missing
+values. The trees of one classifier can therefore be added to those of another.
 """
 
 from __future__ import annotations
@@ -27,24 +27,27 @@ def fit_trees(
     X : ndarray of shape (n_patients, n_features)
         Encoded features; NaN is not measured.
     codes : ndarray of shape (n_patients,)
-        Place of the class of each patient.
+        Class number of each patient.
     weight : ndarray of shape (n_patients,)
         Weights.
     settings : mapping
-        Of scikit-learn's `HistGradientBoostingClassifier`.
+        Parameters of scikit-learn's `HistGradientBoostingClassifier`; a ``learning_rate`` of None is set by
+        `default_learning_rate`.
 
     Returns
     -------
     HistGradientBoostingClassifier
-        Always with as many trees as were asked for.
+        With ``max_iter`` trees, as there is no early stopping.
     """
-    trees = HistGradientBoostingClassifier(categorical_features=None, early_stopping=False, **settings)
+    rate = settings["learning_rate"]
+    given = {**settings, "learning_rate": default_learning_rate(weight) if rate is None else rate}
+    trees = HistGradientBoostingClassifier(categorical_features=None, early_stopping=False, **given)
     X, codes, weights = _unweighted_where_possible(X, codes, weight)
     return trees.fit(_without_rare_values(X, trees.min_samples_leaf), codes, sample_weight=weights)
 
 
-def usual_learning_rate(weight: np.ndarray) -> float:
-    """Share of each tree about which the best of those tried lay, see benchmarks/learning_curves.md.
+def default_learning_rate(weight: np.ndarray) -> float:
+    """Learning rate by number of patients; see benchmarks/learning_curves.md for its choice.
 
     Parameters
     ----------
@@ -58,55 +61,54 @@ def usual_learning_rate(weight: np.ndarray) -> float:
 
     Examples
     --------
-    >>> usual_learning_rate(np.ones(2000))
+    >>> default_learning_rate(np.ones(2000))
     0.06
     """
     return float(0.06 * np.cbrt(np.clip(weight.sum() / 2000, 1, 50)))
 
 
 def margins_of_trees(trees: HistGradientBoostingClassifier, X: np.ndarray) -> np.ndarray:
-    """Margins of shape (n_patients, n_margins); scikit-learn gives one number a patient where there are two classes."""
+    """Margins of the trees, of shape (n_patients, n_margins); one margin with two classes."""
     return np.asarray(trees.decision_function(X).reshape(len(X), -1))
 
 
 def gain_of_features(trees: HistGradientBoostingClassifier) -> np.ndarray:
-    """Return what all questions about each feature have gained, of shape (n_features,)."""
+    """Total gain of the splits on each feature, of shape (n_features,)."""
     gain = np.zeros(trees.n_features_in_)
     for tree in _trees_of(trees):
-        asks = tree.nodes["is_leaf"] == 0
-        np.add.at(gain, tree.nodes["feature_idx"][asks], tree.nodes["gain"][asks])
+        splits = tree.nodes["is_leaf"] == 0
+        np.add.at(gain, tree.nodes["feature_idx"][splits], tree.nodes["gain"][splits])
     return gain
 
 
 def sum_of_trees(
     parts: Sequence[tuple[HistGradientBoostingClassifier, float, float]],
 ) -> HistGradientBoostingClassifier:
-    """Add boosted trees up to boosted trees.
+    """Weighted sum of boosted trees, as boosted trees.
 
     Parameters
     ----------
-    parts : sequence of (trees, weight, share)
-        What the margins of each are multiplied with, and how much its gains count beside those of the others.
-        Parts of weight 0 are left out.
+    parts : sequence of (trees, weight, gain_weight)
+        Factors of the margins and of the gains. Trees of weight 0 are omitted.
 
     Returns
     -------
     HistGradientBoostingClassifier
-        A new one, which lacks what only growing more trees would need.
+        Can predict, but cannot grow more trees.
     """
     whole = deepcopy(parts[-1][0])
     whole._baseline_prediction = sum(weight * trees._baseline_prediction for trees, weight, _ in parts)
-    # Boosted trees without any tree are none.
-    counted = [part for part in parts if part[1] != 0] or parts[-1:]
+    # scikit-learn needs at least one tree.
+    kept = [part for part in parts if part[1] != 0] or parts[-1:]
     whole._predictors = [
-        [_scaled(tree, weight, share) for tree in stage]
-        for trees, weight, share in counted
+        [_scaled(tree, weight, gain_weight) for tree in stage]
+        for trees, weight, gain_weight in kept
         for stage in trees._predictors
     ]
     return whole
 
 
-def trees_of_other_columns(
+def move_trees(
     trees: HistGradientBoostingClassifier, place: np.ndarray, n_features: int
 ) -> HistGradientBoostingClassifier:
     """Return the same trees for a table with other columns.
@@ -116,30 +118,30 @@ def trees_of_other_columns(
     trees : HistGradientBoostingClassifier
         Fitted.
     place : ndarray of int of shape (n_features_in_,)
-        New place of each column; -1 for one that the table lacks, about which a question is answered as for a test that
-        was not done.
+        New index of each column; -1 for a column that the table lacks, whose splits follow the branch for missing
+        values.
     n_features : int
-        Columns of the table.
+        Number of columns of the table.
 
     Returns
     -------
     HistGradientBoostingClassifier
-        New ones.
+        A copy.
     """
     moved = deepcopy(trees)
     moved._n_features = moved.n_features_in_ = n_features
     for tree in _trees_of(moved):
-        tree.nodes = _asked_of(tree.nodes, place)
+        tree.nodes = _moved_nodes(tree.nodes, place)
     return moved
 
 
 def _unweighted_where_possible(
     X: np.ndarray, codes: np.ndarray, weight: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Repeat the few patients who stand in a table more than once.
+    """Replace small whole weights by repeated rows.
 
-    scikit-learn sorts every feature once for each of 255 bins where there are weights, which takes a
-    hundred times as long as the trees.
+    With weights, scikit-learn sorts every feature once for each of 255 bins, which takes a hundred times as long as
+    growing the trees.
     """
     if np.all(weight == np.round(weight)) and weight.sum() <= 2 * len(weight):
         times = weight.astype(int)
@@ -148,9 +150,9 @@ def _unweighted_where_possible(
 
 
 def _without_rare_values(X: np.ndarray, min_samples_leaf: int) -> np.ndarray:
-    """Hold a column constant that fewer patients have a value in than a leaf needs.
+    """Set columns with fewer values than a leaf needs to a constant.
 
-    No tree could ask about it, and one that is empty has no bins, which stops scikit-learn.
+    No tree can split on them, and scikit-learn fails on an empty column.
     """
     return np.where(np.isfinite(X).sum(axis=0) < min_samples_leaf, np.float32(0), X)
 
@@ -159,15 +161,15 @@ def _trees_of(trees: HistGradientBoostingClassifier) -> list[TreePredictor]:
     return [tree for stage in trees._predictors for tree in stage]
 
 
-def _scaled(tree: TreePredictor, weight: float, share: float) -> TreePredictor:
+def _scaled(tree: TreePredictor, weight: float, gain_weight: float) -> TreePredictor:
     scaled = deepcopy(tree)
     scaled.nodes["value"] *= weight
-    scaled.nodes["gain"] *= weight**2 * share
+    scaled.nodes["gain"] *= weight**2 * gain_weight
     return scaled
 
 
-def _asked_of(nodes: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """Nodes of a tree with columns in other places; below a question about a column that is gone, one side is left."""
+def _moved_nodes(nodes: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Nodes of a tree with new column numbers; the branch for missing values replaces a split on an absent column."""
     kept: list[np.ndarray] = []
 
     def keep(number: int) -> int:

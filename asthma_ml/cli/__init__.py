@@ -1,4 +1,4 @@
-"""The command line: one module per command, every command also a function of the package."""
+"""Command line: one module per command."""
 
 from __future__ import annotations
 
@@ -28,17 +28,18 @@ __all__ = ["commands", "main"]
 @click.group(
     "asthma-ml",
     cls=AsthmaCommands,
+    context_settings={"help_option_names": ["-h", "--help"]},
     epilog=examples("demo -o out", "predict patients.csv -o predictions.csv", "explain patients.csv --patient P001"),
 )
 @click.version_option(__version__, prog_name="asthma-ml")
 def commands() -> None:
-    """Which inflammation drives treatment-resistant severe asthma.
+    """Inflammatory endotypes of treatment-resistant severe asthma.
 
     Research software, not a medical device. SHAP values explain the model, not the disease.
 
     Results go to the standard output or to --output, messages to the standard error. FILE may be
-    "-". Exit codes: 0 done, 1 unexpected, 2 usage or unusable input, 3 rows refused under
-    --strict, 4 model file unusable, 5 gate refused.
+    "-" for the standard input. Exit codes: 0 success, 1 unexpected error, 2 usage error or unusable
+    input, 3 rows refused under --strict, 4 model file unusable, 5 gate refused.
     """
 
 
@@ -65,6 +66,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     Parameters
     ----------
     argv : sequence of str, optional
-        Arguments without the program's name; those of the process if None.
+        Arguments without the name of the program; those of the process if None.
     """
     commands.main(args=list(argv) if argv is not None else None, prog_name="asthma-ml")

@@ -1,4 +1,4 @@
-"""How every command ends: its exit code, and one line that says what went wrong."""
+"""Exit codes and one-line error messages of all commands."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ UNEXPECTED, USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
 
 @dataclass(slots=True)
 class Verbosity:
-    """What the user asked for with --debug and --quiet."""
+    """Values of --debug and --quiet."""
 
     debug: bool = False
     quiet: bool = False
 
 
 class AsthmaCommands(click.Group):
-    """A command group that turns every failure into one line and an exit code."""
+    """Command group that reports every error as one line and an exit code."""
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> NoReturn:
         """Run a command and exit."""
@@ -38,32 +38,42 @@ class AsthmaCommands(click.Group):
             code = _report(error)
         sys.exit(code if isinstance(code, int) else 0)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or refuse an unknown one with the nearest name."""
+        if not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            from asthma_ml.patients import with_suggestion
+
+            ctx.fail(f"no command {with_suggestion(args[0], self.list_commands(ctx))}.")
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; a reader that closes the pipe early is no error to talk about."""
+        """Run a command; a closed pipe is not reported as an error."""
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
         except BrokenPipeError:
-            # Python flushes the standard output once more at exit: give that a place to go.
+            # Python flushes the standard output again at exit, which must not fail.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return BROKEN_PIPE
         return result
 
 
 def _report(error: Exception) -> int:
-    """Say in one line what went wrong, and return the exit code."""
+    """Print an error as one line and return the exit code."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         click.echo(error.format_message(), err=True)
         return USAGE
     if isinstance(error, click.Abort):
         click.echo("interrupted", err=True)
         return INTERRUPTED
-    message, code = _explained(error)
+    message, code = _message_and_code(error)
     click.echo(f"asthma-ml: {' '.join(message.split())}", err=True)
     return code
 
 
-def _explained(error: Exception) -> tuple[str, int]:
+def _message_and_code(error: Exception) -> tuple[str, int]:
     if isinstance(error, click.UsageError):
         path = error.ctx.command_path if error.ctx else "asthma-ml"
         return f"{error.format_message()} See: {path} --help", USAGE
@@ -73,4 +83,4 @@ def _explained(error: Exception) -> tuple[str, int]:
         return str(error), error.exit_code
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}", UnusableInputError.exit_code
-    return f"unexpected {type(error).__name__}: {error} (run again with --debug to see where)", UNEXPECTED
+    return f"unexpected {type(error).__name__}: {error} (run again with --debug to see the traceback)", UNEXPECTED

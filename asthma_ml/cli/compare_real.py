@@ -1,4 +1,4 @@
-"""``asthma-ml compare-real``: a generated cohort beside a table of real patients."""
+"""``asthma-ml compare-real``: comparison of a generated cohort with real patients."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from asthma_ml.cli.options import (
     TABLE_SUFFIXES,
     columns_option,
     examples,
+    number_option,
     output_option,
     patients_argument,
+    preset_option,
     refuse_overwriting,
     say,
+    seed_option,
     with_verbosity,
 )
 
@@ -22,9 +25,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 HEADINGS = {
-    "quartile": "Quartiles (goal: within {goal:.0%})",
-    "correlation": "Rank correlations (goal: within {goal:.2f})",
-    "auc": "Area under the curve of a classifier that tells real from generated (goal: below {goal:.2f})",
+    "quartile": "Quartiles (target: within {goal:.0%})",
+    "correlation": "Rank correlations (target: within {goal:.2f})",
+    "auc": "AUC of a classifier that distinguishes real from generated patients (target: below {goal:.2f})",
 }
 
 
@@ -37,24 +40,20 @@ HEADINGS = {
 )
 @patients_argument
 @columns_option
-@click.option("--weights", metavar="COLUMN", help="Column of FILE with survey weights; only their ratios matter.")
-@click.option(
-    "--preset", metavar="NAME", default="population_asthma", show_default=True, help="Cohort to lay beside them."
-)
-@click.option(
-    "--patients", type=click.IntRange(min=1000), default=10_000, show_default=True, help="Size of the cohort."
-)
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Same seed, same figures.")
-@output_option(TABLE_SUFFIXES, text="Where the table goes; the standard output if left out.")
+@click.option("--weights", metavar="COLUMN", help="Column of survey weights in FILE; only their ratios matter.")
+@preset_option("population_asthma")
+@number_option("--patients", 10_000, "Size of the cohort.", least=1000)
+@seed_option
+@output_option(TABLE_SUFFIXES, text="Output table; default is the standard output.")
 @with_verbosity
 def compare_real_command(
     *, file: str, columns: str | None, weights: str | None, preset: str, patients: int, seed: int, output: str
 ) -> None:
-    """Lay a generated cohort beside real patients.
+    """Compare a generated cohort with real patients.
 
-    Quartiles and rank correlations of markers, lung function, weight and age, and how well a
-    cross-validated classifier tells the two tables apart (0.50: not at all). Real figures come with
-    a 95 % interval over resampled patients.
+    The comparison covers quartiles and rank correlations of markers, lung function, BMI and age, and
+    the cross-validated AUC of a classifier that distinguishes the two tables (0.50 is ideal). Real
+    figures have 95 % bootstrap intervals.
     """
     from asthma_ml.fidelity import compare_with_real
     from asthma_ml.files import write_table
@@ -67,14 +66,14 @@ def compare_real_command(
 
 
 def side_by_side(table: pd.DataFrame) -> str:
-    """Real and generated in aligned lines, figures that miss their goal marked."""
+    """Real and generated figures as aligned lines; figures that miss their target are marked."""
     lines = []
     for figure, heading in HEADINGS.items():
         rows = table[table["figure"] == figure]
         if rows.empty:
             continue
-        judged = rows.loc[rows["within"].notna(), "within"].astype(bool)
-        lines += [f"{heading.format(goal=rows['goal'].iloc[0])}: {judged.sum()} of {len(judged)}"]
+        compared = rows.loc[rows["within"].notna(), "within"].astype(bool)
+        lines += [f"{heading.format(goal=rows['goal'].iloc[0])}: {compared.sum()} of {len(compared)}"]
         if figure != "auc":
             lines += [f"  {'':<54} {'real':<24} {'generated':>9} {'change':>6}"]
         lines += [_line(row) for row in rows.to_dict("records")]
@@ -82,15 +81,15 @@ def side_by_side(table: pd.DataFrame) -> str:
 
 
 def _line(row: Mapping[Hashable, Any]) -> str:
-    mark = "  <- misses" if row["within"] is False else ""
+    mark = "  <- misses target" if row["within"] is False else ""
     if row["figure"] == "auc":
         return f"  {row['column']:<54} {row['generated']:.2f} ({row['lower']:.2f} to {row['upper']:.2f}){mark}"
     size, change = (".3g", "+.0%") if row["figure"] == "quartile" else (".2f", "+.2f")
-    lower, real, upper, generated = (_plain(row[name], size) for name in ("lower", "real", "upper", "generated"))
+    lower, real, upper, generated = (_decimal(row[name], size) for name in ("lower", "real", "upper", "generated"))
     shown = f"{f'{real} ({lower} to {upper})':<24} {generated:>9} {format(row['difference'], change):>6}"
     return f"  {row['column']:<27} {row['detail']:<26} {shown}{mark}"
 
 
-def _plain(number: float, size: str) -> str:
-    """A number without an exponent."""
+def _decimal(number: float, size: str) -> str:
+    """Number without an exponent."""
     return f"{number:.0f}" if abs(number) >= 1000 else format(number, size)

@@ -1,10 +1,10 @@
-"""``asthma-ml demo``: the main job, start to end."""
+"""``asthma-ml demo``: generate, train, evaluate, predict and explain."""
 
 from __future__ import annotations
 
 import tempfile
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,16 +12,20 @@ from typing import TYPE_CHECKING, Any
 import click
 from tqdm import tqdm
 
-from asthma_ml.cli.evaluate import readable
+from asthma_ml.cli.evaluation_tables import headline
 from asthma_ml.cli.explain import write_figure
+from asthma_ml.cli.inspect import metric_lines
 from asthma_ml.cli.options import (
     RESEARCH_NOTE,
     examples,
+    number_option,
     refuse_overwriting,
     say,
+    seed_option,
     shows_progress,
     with_verbosity,
 )
+from asthma_ml.wording import rounded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,23 +47,24 @@ RESULTS = (
 
 @click.command("demo", epilog=examples("demo -o out", "demo -o out --patients 500 --seed 7"))
 @click.option(
-    "-o", "--output", metavar="FOLDER", required=True, type=click.Path(file_okay=False), help="Result folder."
+    "-o", "--output", metavar="FOLDER", required=True, type=click.Path(file_okay=False), help="Output folder."
 )
-@click.option("--patients", type=click.IntRange(min=100), default=2000, show_default=True, help="Size of each cohort.")
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Same seed, same results.")
+@number_option("--patients", 2000, "Training patients.", least=100)
+@number_option("--test-patients", 10_000, "Held-out test patients.", least=100)
+@seed_option
 @click.option(
     "--patients-file",
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False),
-    help="Patients to predict; the shipped examples if left out.",
+    help="Patients to predict; default is the shipped example table.",
 )
 @with_verbosity
-def demo_command(*, output: str, patients: int, seed: int, patients_file: str | None) -> None:
-    """Do the whole job once, from cohort to reasons.
+def demo_command(*, output: str, patients: int, test_patients: int, seed: int, patients_file: str | None) -> None:
+    """Run the complete workflow, from a cohort to explanations.
 
-    Generates a cohort, trains on it, measures the model on a second cohort, predicts and explains
-    example patients. Leaves the cohort with its truth, the model, predictions.csv and two figures in
-    FOLDER, once all is done.
+    The demo generates a cohort, trains a model on it, evaluates the model on a second cohort, and
+    predicts and explains example patients. FOLDER then contains the cohort with its truth table, the
+    model, predictions.csv and two figures.
     """
     from asthma_ml.model_files import example_patients_path
 
@@ -68,29 +73,29 @@ def demo_command(*, output: str, patients: int, seed: int, patients_file: str | 
     refuse_overwriting([source], [folder / name for name in RESULTS])
     with _draft_of(folder) as draft, tqdm(total=4, unit="step", leave=False, disable=not shows_progress()) as bar:
         _next_step(bar, "generating")
-        cohort, others = synthetic_cohort(patients, seed), synthetic_cohort(patients, seed + 1)
+        cohort, test_cohort = synthetic_cohort(patients, seed), synthetic_cohort(test_patients, seed + 1)
         cohort.write(draft / "cohort.csv", draft / "truth.csv")
         _next_step(bar, "training")
         trained = train_on(cohort, draft / "model.aml", seed=seed)
         _next_step(bar, "evaluating")
-        metrics = evaluate_on(trained, others)
+        metrics = evaluate_on(trained, test_cohort)
         _next_step(bar, "explaining")
         table = predict_and_explain(trained, source, draft)
     click.echo(f"1. Cohort: {patients} synthetic patients of a severe asthma clinic, seed {seed}")
     click.echo(_indented(_class_counts(trained)))
-    click.echo("2. Model, cross-validated on them")
-    click.echo(_indented(readable(trained.metrics)))
-    click.echo(f"3. The same model on {patients} other patients, seed {seed + 1}")
-    click.echo(_indented(readable(metrics)))
+    click.echo("2. Model trained on this cohort, among patients of the two classes")
+    click.echo(_indented("\n".join(f"{name:<26}  {text}" for name, text in metric_lines(trained.card))))
+    click.echo(f"3. Evaluation on {test_patients} new patients, seed {seed + 1}")
+    click.echo(_indented(headline(metrics)))
     click.echo(f"4. Predictions for {len(table)} patients of {source.name}")
-    click.echo(_indented(_answers(table)))
+    click.echo(_indented(_predictions(table)))
     click.echo(f"Written: {', '.join(str(folder / name) for name in RESULTS if (folder / name).exists())}")
     say(RESEARCH_NOTE)
 
 
 @contextmanager
 def _draft_of(folder: Path) -> Iterator[Path]:
-    """A folder to write to, whose files move to where they belong if all went well."""
+    """Temporary folder whose files move to `folder` on success."""
     nearest = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.is_dir())
     with tempfile.TemporaryDirectory(dir=nearest, prefix=".demo-") as draft:
         yield Path(draft)
@@ -105,7 +110,7 @@ def _next_step(bar: tqdm, doing: str) -> None:
 
 
 def synthetic_cohort(n_patients: int, seed: int) -> Cohort:
-    """Generate one cohort."""
+    """Generate a cohort."""
     from asthma_ml.cohort import generate_cohort
 
     return generate_cohort(n_patients=n_patients, seed=seed)
@@ -123,7 +128,7 @@ def train_on(cohort: Cohort, model_path: Path, *, seed: int) -> TrainedClassifie
 
 
 def evaluate_on(trained: TrainedClassifier, cohort: Cohort) -> dict[str, Any]:
-    """Measure the model on a cohort that it has not seen."""
+    """Evaluate the model on a held-out cohort."""
     from asthma_ml.evaluation import evaluate_patients
     from asthma_ml.patients import read_patients
 
@@ -131,7 +136,7 @@ def evaluate_on(trained: TrainedClassifier, cohort: Cohort) -> dict[str, Any]:
 
 
 def predict_and_explain(trained: TrainedClassifier, source: Path, folder: Path) -> pd.DataFrame:
-    """Write the predictions, their overview in documented factors, and the figure of the first patient."""
+    """Write the predictions, the figure of all patients by factor, and the figure of the first patient."""
     from asthma_ml.explanation import cohort_figure, explain
     from asthma_ml.files import write_table
     from asthma_ml.patients import read_patients
@@ -151,18 +156,25 @@ def _class_counts(trained: TrainedClassifier) -> str:
     return ", ".join(f"{n} {name}" for name, n in trained.patients.class_counts.items())
 
 
-def _answers(table: pd.DataFrame) -> str:
-    """One line for each patient, and the whole reason for the first."""
-    lines = [
-        f"{row[table.columns[0]]}  {row['aml_status']:<12}  {_or_dash(row['aml_phenotype']):<22}"
-        f"P(Th2-high) {row['aml_p_th2_high']:.2f} ({row['aml_p_low']:.2f} to {row['aml_p_high']:.2f})"
-        for row in table.to_dict(orient="records")
-    ]
-    return "\n".join([*lines, f"Why, for the first: {table['aml_reasons'].iloc[0]}"])
+def _predictions(table: pd.DataFrame) -> str:
+    """One line per patient, and the reasons of the first."""
+    head = ("patient", "status", "call", "P(Th2-high)*", "P(unmodelled diagnosis)")
+    rows = [head, *(_cells(row, str(table.columns[0])) for row in table.to_dict(orient="records"))]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    note = "* with its interval, among patients of the two classes"
+    return "\n".join([*lines, note, f"Reasons for the first patient: {table['aml_reasons'].iloc[0]}"])
 
 
-def _or_dash(value: object) -> str:
-    return value if isinstance(value, str) else "-"
+def _cells(row: Mapping[Any, Any], identifier: str) -> tuple[str, ...]:
+    p, low, high, unmodelled = (_or_dash(row[f"aml_p_{name}"]) for name in ("th2_high", "low", "high", "unmodelled"))
+    return str(row[identifier]), row["aml_status"], _or_dash(row["aml_phenotype"]), f"{p} ({low} to {high})", unmodelled
+
+
+def _or_dash(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return "-" if value is None or value != value else rounded(value)  # noqa: PLR0124 (not a number)
 
 
 def _indented(text: str) -> str:

@@ -1,97 +1,216 @@
-"""What `evaluate` measures beside the model's own figures, as tables for people."""
+"""Text of an evaluation: the headline of at most 20 lines, and every table."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from asthma_ml.wording import percent, percent_with_interval, rounded, with_interval
+
 _SHOWN_THRESHOLDS = (0.3, 0.5, 0.7)
+_MOST_CLASSES = 4
+_INTERVAL = {"value", "lower", "upper"}
+_LONGEST_LIST = 4
+_SCORES = {
+    "auc": "AUC",
+    "log_loss": "log-loss [nats]",
+    "brier": "Brier score",
+    "calibration_slope": "calibration slope",
+    "calibration_intercept": "calibration intercept",
+}
+
+
+def headline(metrics: Mapping[str, Any]) -> str:
+    """Main results of an evaluation, in at most 20 lines.
+
+    Parameters
+    ----------
+    metrics : Mapping
+        From `evaluate_patients`, perhaps with what the command `evaluate` adds.
+
+    Returns
+    -------
+    str
+        Aligned lines.
+    """
+    lines = list(_headline(metrics))
+    width = max(len(name) for name, text in lines if text)
+    return "\n".join(f"{name:<{width}}  {text}".rstrip() for name, text in lines)
+
+
+def _headline(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    modelled, everyone = metrics["modelled_classes"], metrics["all_diagnoses"]
+    counts = ", ".join(f"{n} {name}" for name, n in modelled["class_counts"].items())
+    yield "Labelled patients", f"{everyone['n']}, of modelled classes {modelled['n_patients']} ({counts})"
+    yield "Modelled classes only (95 % CI)", ""
+    yield from ((f"  {text}", with_interval(modelled[name])) for name, text in _SCORES.items())
+    sets = modelled["prediction_sets"]
+    coverage = f"{percent_with_interval(sets['coverage'], 1)}, nominal {percent(sets['nominal_coverage'])}"
+    yield "  empirical coverage", coverage
+    yield from _best_rule(modelled.get("reference_rules", {}).get("rules", ()))
+    if "bayes_limit" in metrics:
+        excess = with_interval(metrics["bayes_limit"]["excess_log_loss"])
+        yield (
+            "  excess log-loss over the Bayes limit",
+            f"{excess} nats, {metrics['bayes_limit']['n_patients']} patients",
+        )
+    yield "All diagnoses (95 % CI)", ""
+    yield "  classified", percent_with_interval(everyone["classified"]["proportion"], 1)
+    for name, value in list(everyone["predictive_values"].items())[:_MOST_CLASSES]:
+        yield f"  PPV of {name}", percent_with_interval(value, 1)
+    yield from _causal_lines(metrics)
+
+
+def _best_rule(rules: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """The reference rule of the highest AUC, and the model on the same patients."""
+    evaluated = [rule for rule in rules if rule["auc"] is not None]
+    if evaluated:
+        best = max(evaluated, key=lambda rule: float(rule["auc"]["value"]))
+        both = f"AUC {with_interval(best['auc'])}, model {with_interval(best['model_auc'])}"
+        yield f"  best rule in use ({best['rule']})", f"{both} on the same {best['n']} patients"
+
+
+def _causal_lines(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """A line for each part that needs a generated cohort."""
+    if "steroid_masking" in metrics:
+        row = metrics["steroid_masking"]["never_prescribed"][0]
+        changed = percent_with_interval(row["call_changes"], 1)
+        yield "  call changes without oral steroids", f"{changed} of {row['n']} treated patients"
+    if "adherence_gate" in metrics:
+        gate = metrics["adherence_gate"]["apparent_resistance"]
+        found = f"sensitivity {_percent(gate['sensitivity'])}, specificity {_percent(gate['specificity'])}"
+        yield "  adherence gate, apparent resistance", found
+    if "faithfulness" in metrics:
+        rows = [row for row in metrics["faithfulness"]["agreement"] if row["label"] == "all"]
+        first = next(row for row in rows if row["factor"] == "immune_profile")
+        truth = "true_log_odds" if "true_log_odds" in first else "endotype"
+        yield "  faithfulness of the immune profile", f"rank correlation {_figure(first[truth]['spearman'])} ({truth})"
+
+
+def full_report(metrics: Mapping[str, Any]) -> str:
+    """All results of an evaluation: headline, further figures and tables."""
+    untabulated = {name: value for name, value in metrics.items() if name not in {"warnings", "excluded"}}
+    return "\n\n".join([headline(metrics), readable(untabulated), *evaluation_tables(metrics)])
+
+
+def readable(metrics: Mapping[str, Any]) -> str:
+    """Nested metrics or a card as aligned lines, without the parts that have a table."""
+    lines = list(_flat(metrics))
+    width = max((len(name) for name, _ in lines), default=0)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in lines)
+
+
+def _flat(metrics: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in metrics.items():
+        if name in _TABULATED:
+            continue
+        if isinstance(value, Mapping) and set(value) != _INTERVAL:
+            yield from _flat(value, f"{prefix}{name}.")
+        elif isinstance(value, list):
+            if 0 < len(value) <= _LONGEST_LIST:
+                yield f"{prefix}{name}", ", ".join(str(item) for item in value)
+        else:
+            yield f"{prefix}{name}", _shown(value)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return with_interval(value)
+    return rounded(value, 3) if isinstance(value, float) else str(value)
 
 
 def evaluation_tables(metrics: Mapping[str, Any]) -> Iterator[str]:
     """Yield each table that the metrics hold, as aligned lines under a title."""
-    for name, tabulate in _TABLES.items():
-        if metrics.get(name):
-            yield tabulate(metrics[name])
+    parts = {**metrics.get("modelled_classes", {}), **metrics.get("all_diagnoses", {}), **metrics}
+    if "all_diagnoses" in metrics:
+        parts["risk_coverage"] = {
+            name.replace("_", " "): metrics[name]["risk_coverage"] for name in ("modelled_classes", "all_diagnoses")
+        }
+    return (tabulate(parts[name]) for name, tabulate in _TABLES.items() if parts.get(name))
 
 
-def _rules(found: Mapping[str, Any]) -> str:
+def _reference_rules(found: Mapping[str, Any]) -> str:
+    names = ("auc", "model_auc", "sensitivity", "specificity")
     rows = [
-        [
-            rule["rule"],
-            str(rule["n"]),
-            str(rule["unanswered"]),
-            *(_figure(rule.get(name)) for name in ("auc", "model_auc", "sensitivity", "specificity")),
-        ]
+        [rule["rule"], str(rule["n"]), str(rule["n_missing"]), *(_figure(rule[name]) for name in names)]
         for rule in found["rules"]
     ]
-    head = ["rule", "n", "unanswered", "AUC", "AUC of the model", "sensitivity", "specificity"]
-    title = "Reference rules for Th2-high, and the model on the same patients (- not judged: too few patients)"
+    head = ["rule", "n", "inputs missing", "AUC", "AUC of the model", "sensitivity", "specificity"]
+    title = "Rules in use for Th2-high, and the model on the same patients; modelled classes only (- too few patients)"
     return f"{_aligned(title, head, rows)}\n\n{_net_benefit(found['decision_curves'])}"
 
 
 def _net_benefit(curves: Mapping[str, Any]) -> str:
     places = [curves["thresholds"].index(threshold) for threshold in _SHOWN_THRESHOLDS]
-    rows = [[name, *(f"{curve[i]:.3f}" for i in places)] for name, curve in curves["net_benefit"].items()]
-    head = ["strategy", *(f"at {threshold}" for threshold in _SHOWN_THRESHOLDS)]
-    return _aligned(f"Net benefit of treating for type-2 inflammation, {curves['n']} patients", head, rows)
+    rows = [[name, *(rounded(curve[i], 3) for i in places)] for name, curve in curves["net_benefit"].items()]
+    head = ["strategy", *(f"threshold {threshold}" for threshold in _SHOWN_THRESHOLDS)]
+    title = f"Net benefit of treating for type-2 inflammation, {curves['n']} patients of modelled classes"
+    return _aligned(title, head, rows)
 
 
 def _subgroups(rows: Sequence[Mapping[str, Any]]) -> str:
     classes = [name for name in rows[0]["coverage"] if name != "all"]
+    names = ("in_the_large", "slope", "intercept")
     lines = [
         [
             row["characteristic"],
             row["subgroup"],
             str(row["n"]),
-            *(_figure(row.get(name)) for name in ("in_the_large", "slope", "intercept")),
-            *(_figure(row["coverage"][name]) for name in classes),
+            *(_figure((row["calibration"] or {}).get(name)) for name in names),
+            *(_percent(row["coverage"][name]) for name in classes),
         ]
         for row in rows
     ]
-    head = ["", "subgroup", "n", "in the large", "slope", "intercept", *(f"sets holding {name}" for name in classes)]
-    table = _aligned("Calibration and coverage by subgroup (- not judged: too few patients)", head, lines)
-    judged = [row for row in rows if row["judged"] and row["subgroup"] != "all"]
-    off = sum(not _holds(row["in_the_large"], 0.0) for row in judged)
-    tilted = sum(not _holds(row["slope"], 1.0) for row in judged)
+    head = ["", "subgroup", "n", "in the large", "slope", "intercept", *(f"coverage of {name}" for name in classes)]
+    title = "Calibration and coverage by subgroup; modelled classes only (- too few patients)"
+    found = [row["calibration"] for row in rows if row["calibration"] and row["subgroup"] != "all"]
+    large = sum(not _contains(fit["in_the_large"], 0.0) for fit in found)
+    slope = sum(not _contains(fit["slope"], 1.0) for fit in found)
     return (
-        f"{table}\n  of {len(judged)} judged subgroups {off} have an interval in the large without 0 and {tilted} "
-        "one of the slope without 1;\n  of a calibrated model about one in twenty does by chance"
+        f"{_aligned(title, head, lines)}\n  In {large} of {len(found)} subgroups the interval in the large excludes 0, "
+        f"in {slope} the interval of the slope excludes 1;\n  about 1 in 20 does so by chance in a calibrated model"
     )
 
 
-def _holds(figure: Mapping[str, float], value: float) -> bool:
-    return figure["lower"] <= value <= figure["upper"]
+def _contains(interval: Mapping[str, float], value: float) -> bool:
+    return interval["lower"] <= value <= interval["upper"]
 
 
-def _kinds(rows: Sequence[Mapping[str, Any]]) -> str:
-    names = ("not_called", "several_classes_in_set", "undecided", "recognised")
-    lines = [[row["kind"], str(row["n"]), *(_figure(row[name]) for name in names)] for row in rows]
-    head = ["label", "n", "not called", "several in the set", "either of the two", "recognised as another class"]
-    table = _aligned("Patients left undecided, by label", head, lines)
-    doubts = list(rows[0]["doubts"])
-    shares = [[row["kind"], *(f"{row['doubts'][doubt]:.0%}" for doubt in doubts)] for row in rows]
-    return f"{table}\n\n{_aligned('Why they are not called', ['label', *doubts], shares)}"
+def _abstention_by_diagnosis(rows: Sequence[Mapping[str, Any]]) -> str:
+    names = ("abstained", "multi_class_set", "predicted_unmodelled")
+    classes, reasons = list(rows[0]["classified_as"]), list(rows[0]["abstention_reasons"])
+    lines = [
+        [
+            row["diagnosis"],
+            str(row["n"]),
+            *(_percent(row[name]) for name in names),
+            *(percent(row["classified_as"][name]) for name in classes),
+        ]
+        for row in rows
+    ]
+    head = ["diagnosis", "n", "abstained", "multi-class set", "predicted unmodelled", *(f"called {c}" for c in classes)]
+    why = [[row["diagnosis"], *(percent(row["abstention_reasons"][name]) for name in reasons)] for row in rows]
+    return (
+        f"{_aligned('Abstention and calls by diagnosis', head, lines)}\n\n"
+        f"{_aligned('Reasons for abstention by diagnosis', ['diagnosis', *reasons], why)}"
+    )
 
 
-def _recognition(found: Mapping[str, Any]) -> str:
-    names = ("share_recognised", "share_turned_away")
-    rows = [[name.replace("_", " "), *(f"{value:.0%}" for value in found[name])] for name in names]
+def _detection(found: Mapping[str, Any]) -> str:
+    names = {"sensitivity": "sensitivity", "false_positive_rate": "false positives in modelled classes"}
+    rows = [[text, *(percent(value) for value in found[name])] for name, text in names.items()]
     title = (
-        f"Telling {found['n_of_other_labels']} patients of other labels from the others: AUC {found['auc']:.3f}; "
-        "of the model's classes are turned away"
+        f"Detection of unmodelled diagnoses ({found['n_unmodelled']} of {found['n']}): AUC {rounded(found['auc'], 3)}"
     )
     return _aligned(title, rows[0], rows[1:])
 
 
 def _risk_coverage(found: Mapping[str, Any]) -> str:
-    rows = [
-        [name.replace("_", " "), *(f"{value:.2f}" for value in curve["accuracy"]["value"])]
-        for name, curve in found.items()
-    ]
-    shares = next(iter(found.values()))["share_called"]
-    title = "Accuracy when the surest so many are called"
-    return _aligned(title, ["patients", *(f"{part:.0%}" for part in shares)], rows)
+    rows = [[name, *(rounded(value) for value in curve["accuracy"]["value"])] for name, curve in found.items()]
+    rates = next(iter(found.values()))["call_rate"]
+    return _aligned(
+        "Accuracy by call rate, most confident first", ["patients", *(percent(rate) for rate in rates)], rows
+    )
 
 
 def _adherence_gate(found: Mapping[str, Any]) -> str:
@@ -99,85 +218,94 @@ def _adherence_gate(found: Mapping[str, Any]) -> str:
     rows = [
         [
             target.replace("_", " "),
-            str(judged["n"]),
-            str(judged["n_with"]),
-            *(_figure(judged[name]) for name in names),
-            _figure(judged["suppression_test"]["auc"]),
+            str(result["n"]),
+            str(result["n_positive"]),
+            *(_percent(result[name]) for name in names),
+            _figure(result["suppression_test"]["auc"]),
         ]
-        for target, judged in found.items()
+        for target, result in found.items()
         if target != "published"
     ]
-    head = ["truth", "n", "with it", *(name.replace("_", " ") for name in names), "AUC of FeNO suppression"]
+    head = ["truth", "n", "positive", *(name.replace("_", " ") for name in names), "AUC of FeNO suppression"]
     physician, test = (found["published"][name] for name in ("physician_sensitivity", "suppression_test_auc"))
-    beside = (
-        f"  published: physicians find {physician['percent']:g} % ({physician['evidence']}); "
+    published = (
+        f"  published: sensitivity of physicians {physician['percent']:g} % ({physician['evidence']}); "
         f"AUC of the suppression test {_figure(test)} ({test['evidence']})"
     )
-    return _aligned("Adherence gate: check_first as a test", head, rows) + f"\n{beside}"
+    return _aligned("Adherence gate: check_first as a test", head, rows) + f"\n{published}"
 
 
 def _steroid_masking(found: Mapping[str, Any]) -> str:
-    names = ("flips", "calls_changed", "right_as_treated", "right_in_twin")
+    names = ("class_changes", "call_changes", "accuracy_as_treated", "accuracy_in_twin")
     rows = [
-        [twin.replace("_", " "), row["label"], str(row["n"]), *(_figure(row.get(name)) for name in names)]
+        [twin.replace("_", " "), row["label"], str(row["n"]), *(_percent(row.get(name)) for name in names)]
         for twin, of_twin in found.items()
         for row in of_twin
     ]
     head = ["twin", "label", "n", *(name.replace("_", " ") for name in names)]
-    return _aligned("Patients on oral steroids beside their twins without", head, rows)
+    return _aligned("Patients on oral steroids compared with their counterfactual twins without", head, rows)
 
 
-def _reasons(found: Mapping[str, Any]) -> str:
+def _faithfulness(found: Mapping[str, Any]) -> str:
     rows = [
         [
             row["factor"].replace("_", " "),
             row["label"],
-            f"{row['mean_size']:.2f}",
+            rounded(row["mean_abs_contribution"]),
             *(
                 _figure(row.get(truth, {}).get(name))
-                for truth in ("log_odds", "endotype")
-                for name in ("spearman", "sign")
+                for truth in ("true_log_odds", "endotype")
+                for name in ("spearman", "sign_agreement")
             ),
-            _figure(row.get("response", {}).get("spearman")),
+            _figure(row.get("model_response", {}).get("spearman")),
         ]
         for row in found["agreement"]
     ]
-    head = ["factor", "label", "mean size", "rank", "sign", "rank, endotype", "sign, endotype", "rank, model's twin"]
-    title = "What is credited to a factor beside what the factor does to the true log-odds, and to the endotype"
-    return "\n\n".join([_aligned(title, head, rows), _credit(found["credit"]), *_adherence_proxy(found)])
+    ranks = ["rank, true log-odds", "sign, true log-odds", "rank, endotype", "sign, endotype", "rank, model response"]
+    title = "Agreement of contributions with the effects of the factors on the true log-odds and on the endotype"
+    table = _aligned(title, ["factor", "label", "mean |contribution|", *ranks], rows)
+    return "\n\n".join([table, _contribution_changes(found["contribution_changes"]), *_adherence_proxy(found)])
 
 
-def _credit(found: Mapping[str, Mapping[str, float]]) -> str:
+def _contribution_changes(found: Mapping[str, Mapping[str, float]]) -> str:
     rows = [
-        [factor.replace("_", " "), *(f"{size / (sum(moved.values()) or 1):.0%}" for size in moved.values())]
-        for factor, moved in found.items()
+        [factor.replace("_", " "), *(percent(size / (sum(changes.values()) or 1)) for size in changes.values())]
+        for factor, changes in found.items()
     ]
     head = ["set to its reference", *(name.replace("_", " ") for name in found)]
-    return _aligned("Whose value moves when a factor is set to its reference (off the diagonal: proxies)", head, rows)
+    return _aligned(
+        "Contributions that change when a factor is set to its reference (off-diagonal: proxies)", head, rows
+    )
 
 
 def _adherence_proxy(found: Mapping[str, Any]) -> Iterator[str]:
     if (proxy := found["adherence_proxy"]) is None or proxy["immune_profile"] == 0:
         return
     true = ""
-    if proxy.get("n_true"):
+    if proxy.get("n_with_true_log_odds"):
         true = (
-            f"; in {proxy['n_true']} of them the true log-odds fall by {proxy['true_log_odds']:.2f}, "
-            f"those of the model by {proxy['log_odds_beside']:.2f}"
+            f"\n  In {proxy['n_with_true_log_odds']} of them: true log-odds {_change(proxy['true_log_odds'])}, "
+            f"log-odds of the model {_change(proxy['model_log_odds_same_patients'])}"
         )
     yield (
-        f"Of {proxy['n']} patients with less than half of their doses on record, the twins who take all lose "
-        f"{proxy['immune_profile']:.2f} of the immune profile's value on average and gain "
-        f"{-proxy['adherence']:.2f} of the adherence's:\n  FeNO and eosinophils stand in for adherence, and the model "
-        f"takes {-proxy['adherence'] / proxy['immune_profile']:.0%} of it back{true}, the endotype by "
-        f"{abs(proxy['endotype']):.2f}"
+        f"Effect of full adherence in {proxy['n']} patients with recorded adherence below 50 %\n"
+        f"  Mean contribution of the immune profile {_change(proxy['immune_profile'])}, of adherence "
+        f"{_change(proxy['adherence'])}, endotype {_change(proxy['endotype'])} SD: FeNO and eosinophils are proxies of "
+        f"adherence,\n  and the contribution of adherence offsets "
+        f"{percent(-proxy['adherence'] / proxy['immune_profile'])} of it{true}"
     )
 
 
+def _change(decrease: float) -> str:
+    return f"{0.0 - decrease:+.2f}"
+
+
 def _figure(value: Mapping[str, float] | None) -> str:
-    if value is None or "value" not in value:
-        return "-"
-    return f"{value['value']:.2f} ({value['lower']:.2f} to {value['upper']:.2f})"
+    return "-" if value is None or "value" not in value else with_interval(value, 2)
+
+
+def _percent(value: Mapping[str, float] | None) -> str:
+    return "-" if value is None or "value" not in value else percent_with_interval(value)
 
 
 def _aligned(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -187,14 +315,14 @@ def _aligned(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> 
 
 
 _TABLES: Mapping[str, Callable[[Any], str]] = {
-    "reference_rules": _rules,
+    "reference_rules": _reference_rules,
     "subgroups": _subgroups,
-    "kinds": _kinds,
-    "recognition": _recognition,
+    "abstention_by_diagnosis": _abstention_by_diagnosis,
+    "unmodelled_diagnosis_detection": _detection,
     "risk_coverage": _risk_coverage,
     "adherence_gate": _adherence_gate,
     "steroid_masking": _steroid_masking,
-    "reasons": _reasons,
+    "faithfulness": _faithfulness,
 }
-TABULATED = tuple(_TABLES)
-"""Parts of the metrics that have a table of their own."""
+_TABULATED = frozenset(_TABLES)
+"""Parts of the metrics that have a table."""

@@ -1,4 +1,4 @@
-"""``asthma-ml fidelity``: the generated cohorts beside the published figures."""
+"""``asthma-ml fidelity``: comparison of generated cohorts with published figures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from asthma_ml.cli.options import TABLE_SUFFIXES, examples, output_option, say, with_verbosity, writable
+from asthma_ml.cli.options import (
+    TABLE_SUFFIXES,
+    examples,
+    number_option,
+    output_option,
+    say,
+    seed_option,
+    with_verbosity,
+    writable,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,31 +32,32 @@ EXAMPLES = examples(
 @click.option(
     "--preset",
     metavar="NAME",
-    help="Only the figures of the population that this preset stands for; a preset of your own, as a TOML file, is "
-    "held to those of severe clinics. All populations if left out.",
+    help="Compare only the population of this preset; a user-defined preset (TOML file) is compared with severe "
+    "clinics. Default: all populations.",
 )
-@click.option("--patients", type=click.IntRange(min=1000), default=20_000, show_default=True, help="Size of cohorts.")
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Same seed, same figures.")
-@output_option(TABLE_SUFFIXES, text="Where the table goes; the standard output if left out.")
+@number_option("--patients", 20_000, "Size of each cohort.", least=1000)
+@seed_option
+@output_option(TABLE_SUFFIXES, text="Output table; default is the standard output.")
 @click.option(
     "--plot",
     metavar="FILE",
     callback=writable(PLOT_SUFFIXES),
-    help="Forest plot of the judged figures: .png or .svg, or .pdf for pages to print.",
+    help="Forest plot of the compared figures: .png or .svg, or .pdf for pages to print.",
 )
 @with_verbosity
 def fidelity_command(*, preset: str | None, patients: int, seed: int, output: str, plot: str | None) -> None:
     """Compare the generated cohorts with the literature.
 
-    One row for each row of the evidence table, in the population that it describes. A figure is
-    within if it lies in the published interval; where there is none, in the sampling error of the
-    published number of patients; and where several cohorts report the same quantity, in their
-    span. Effects of treatment compare twins. Rows that are not computed say why.
+    The table has one row per figure of the evidence table, computed in its own population. A figure
+    is within tolerance if it lies in the published interval, or without one in the sampling error of
+    the published number of patients. Where several cohorts report the same quantity, the tolerance is
+    their span. Treatment effects compare counterfactual twins. Figures that are not computed have a
+    reason.
     """
-    from asthma_ml.fidelity import fidelity
+    from asthma_ml.fidelity import compare_with_literature
     from asthma_ml.files import write_table
 
-    table = fidelity(preset, patients, seed)
+    table = compare_with_literature(preset, patients, seed)
     write_table(table.assign(within=table["within"].map({True: "true", False: "false"})), output)
     if plot:
         draw(table, plot)
@@ -78,12 +88,12 @@ def draw(table: pd.DataFrame, path: str) -> None:
 
 
 def summary(table: pd.DataFrame) -> str:
-    """Share within tolerance, overall and by mechanism."""
-    judged = table[table["within"].notna()]
-    within = judged["within"].astype(bool)
+    """Percentage within tolerance, overall and by mechanism."""
+    compared = table[table["within"].notna()]
+    within = compared["within"].astype(bool)
     computed = int(table["generated"].notna().sum())
-    lines = [f"{computed} of {len(table)} published figures computed; the others say why not"]
-    lines.append(f"{within.sum()} of {len(judged)} within tolerance ({within.mean():.0%})")
-    for mechanism, figures in within.groupby(judged["mechanism"]):
+    lines = [f"{computed} of {len(table)} published figures computed; column reason explains the others"]
+    lines.append(f"{within.sum()} of {len(compared)} within tolerance ({within.mean():.0%})")
+    for mechanism, figures in within.groupby(compared["mechanism"]):
         lines.append(f"  {mechanism:<15} {figures.sum():>3} of {len(figures)}")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""``asthma-ml generate``: a synthetic cohort."""
+"""``asthma-ml generate``: synthetic cohorts."""
 
 from __future__ import annotations
 
@@ -14,8 +14,12 @@ import click
 from asthma_ml.cli.options import (
     TABLE_SUFFIXES,
     examples,
+    jobs_option,
+    number_option,
     output_option,
+    preset_option,
     say,
+    seed_option,
     shows_progress,
     with_verbosity,
     writable,
@@ -23,11 +27,11 @@ from asthma_ml.cli.options import (
 
 
 def _interventions(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, object]:
-    """VAR=VALUE pairs as a mapping; numbers become numbers."""
+    """Mapping of VAR=VALUE pairs, with numbers converted."""
     pairs = [value.partition("=") for value in values]
     for text, (name, sign, value) in zip(values, pairs, strict=True):
         if not (name.strip() and sign and value.strip()):
-            raise click.BadParameter(f"{text!r} is not VAR=VALUE, such as inhaled_adherence=1.")
+            raise click.BadParameter(f"{text!r} is not VAR=VALUE, for example inhaled_adherence=1.")
     return {name.strip(): _number_or_text(value.strip()) for name, _, value in pairs}
 
 
@@ -39,8 +43,8 @@ def _number_or_text(value: str) -> float | str:
 
 
 @contextmanager
-def _ended_like_an_error() -> Iterator[None]:
-    """Let a request to end (SIGTERM) unwind, so that no half-written file is left."""
+def _cleanup_on_sigterm() -> Iterator[None]:
+    """Turn SIGTERM into an exception, so that no partial file remains."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -65,42 +69,39 @@ def _end(number: int, _frame: object) -> None:
         "generate --patients 10000000 --jobs 4 -o large.parquet",
     ),
 )
-@click.option("--patients", type=click.IntRange(min=1), default=2000, show_default=True, help="How many patients.")
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Same seed, same cohort.")
+@number_option("--patients", 2000, "Number of patients.")
+@seed_option
+@preset_option("severe_clinic")
 @click.option(
-    "--preset",
-    metavar="NAME",
-    default="severe_clinic",
-    show_default=True,
-    help="Named cohort, or a .toml file that derives one.",
-)
-@click.option(
-    "--do", metavar="VAR=VALUE", multiple=True, callback=_interventions, help="Hold a variable at a value; repeatable."
+    "--do",
+    metavar="VAR=VALUE",
+    multiple=True,
+    callback=_interventions,
+    help="Intervention: set a variable to a value; repeatable.",
 )
 @click.option(
     "--where",
     metavar="EXPR",
-    help="Keep only patients of whom this is true; columns of the table and true_ columns may be named.",
+    help="Keep only patients who meet this condition on columns of the table and true_ columns.",
 )
 @click.option(
     "--truth",
     metavar="FILE",
     callback=writable(TABLE_SUFFIXES),
-    help="Also write the latent truth, joined by patient_id.",
+    help="Also write the truth table (latent variables), joined by patient_id.",
 )
-@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Threads; no number changes.")
-@output_option(TABLE_SUFFIXES, text="Where the cohort goes, .csv or .parquet; the standard output if left out.")
+@jobs_option
+@output_option(TABLE_SUFFIXES, text="Output table, .csv or .parquet; default is the standard output.")
 @with_verbosity
 def generate_command(*, patients: int, output: str, do: dict[str, object], **how: Any) -> None:
     """Generate a synthetic cohort.
 
-    Patients are written as they are generated, so that memory does not grow with their number. A
-    file appears when it is whole. Beside it its schema is written: FILE without its suffix, plus
-    .schema.json.
+    Patients are written while they are generated, so memory use does not grow with their number. FILE
+    appears when it is complete. Its schema is written beside it, with the suffix .schema.json.
     """
     from asthma_ml.cohort import write_cohort
 
-    with _ended_like_an_error():
+    with _cleanup_on_sigterm():
         schema = write_cohort(output, patients, do=do or None, progress=shows_progress(), **how)
     say(f"{patients} synthetic patients of {how['preset']}, seed {how['seed']}{_accepted(schema)}")
 
@@ -108,4 +109,4 @@ def generate_command(*, patients: int, output: str, do: dict[str, object], **how
 def _accepted(schema: dict[str, Any]) -> str:
     if schema["where"] is None:
         return ""
-    return f"; {schema['acceptance_rate']:.2%} of {schema['patients_examined']:,} enrolled were accepted"
+    return f"; {schema['acceptance_rate']:.2%} of {schema['patients_examined']:,} enrolled patients meet --where"

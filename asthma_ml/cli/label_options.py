@@ -1,4 +1,4 @@
-"""Where the class of a patient stands: a column, in words of its own, or a rule."""
+"""Options that define the label: a column, its levels, or a rule."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from asthma_ml.cli.options import command_given
+from asthma_ml.cli.options import Choice, command_given
 from asthma_ml.variables import LABEL
 
 if TYPE_CHECKING:
@@ -25,48 +25,48 @@ _EXCLUDE_EACH_OTHER = (
 
 
 def parsed_levels(_context: click.Context, _parameter: click.Parameter, value: str | None) -> dict[str, str] | None:
-    """``own text=class`` pairs, separated by commas; a text alone is a class of its own."""
+    """Mapping of comma-separated ``value=class`` pairs; a value alone is its own class."""
     if value is None:
         return None
     pairs = [text.partition("=") for text in value.split(",")]
     levels = {own.strip(): (name if equals else own).strip() for own, equals, name in pairs}
     if len(levels) < len(pairs):
-        raise click.BadParameter(f"{value!r}: the same text stands there twice.")
+        raise click.BadParameter(f"{value!r} contains the same value twice.")
     if len(set(levels.values())) < 2 or not all(levels) or not all(levels.values()) or "|" in value:
         raise click.BadParameter(
-            f"{value!r}: give two classes or more, such as 'T2=th2_high,nonT2=neutrophilic_th2_low'."
+            f"{value!r} must map values to at least two classes, such as 'T2=th2_high,nonT2=neutrophilic_th2_low'."
         )
     return levels
 
 
 _OPTIONS = (
-    click.option(
-        "--label", metavar="COLUMN", default="phenotype", show_default=True, help="Column that holds the class."
-    ),
+    click.option("--label", metavar="COLUMN", default="phenotype", show_default=True, help="Column of the label."),
     click.option(
         "--levels",
-        metavar="OWN=CLASS,...",
+        metavar="VALUE=CLASS,...",
         callback=parsed_levels,
-        help="What the label's column writes for each class, and the names of the classes.",
+        help="Class of each value of the label column.",
     ),
     click.option(
         "--label-rule",
-        type=click.Choice(LABEL_RULES),
-        help="Classes from sputum counts: cuts of eosinophils and neutrophils in %. The counts are then no features.",
+        type=Choice(LABEL_RULES),
+        help="Label by thresholds of sputum eosinophils and neutrophils [%], which are then not features.",
     ),
-    click.option("--at-least", type=float, metavar="X", help="Two classes: the number of --label reaches X, or not."),
+    click.option(
+        "--at-least", type=float, metavar="X", help="Two classes by a threshold: --label is at least X, or below."
+    ),
 )
 
 
 def label_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say where the class stands."""
+    """Add the options that define the label."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
 
 
-def label_told_by(label: str, label_rule: str | None, at_least: float | None) -> Any:
-    """The column or the rule that tells the class; contradictions are refused."""
+def chosen_label(label: str, label_rule: str | None, at_least: float | None) -> Any:
+    """Column or rule of the label; contradictory options are refused."""
     from asthma_ml import training
 
     given = set(command_given())
@@ -75,7 +75,7 @@ def label_told_by(label: str, label_rule: str | None, at_least: float | None) ->
             names = f"--{one} and --{other}".replace("_", "-")
             raise click.UsageError(f"{names} exclude each other.")
     if "at_least" in given and "label" not in given:
-        raise click.UsageError("--at-least needs --label with the column that it is about.")
+        raise click.UsageError("--at-least needs --label with a numeric column.")
 
     if label_rule is not None:
         return training.LABEL_RULES[label_rule]
@@ -83,14 +83,14 @@ def label_told_by(label: str, label_rule: str | None, at_least: float | None) ->
 
 
 def label_given() -> bool:
-    """Whether the user said what the label is."""
+    """Whether an option of the command line defines the label."""
     return not {"label", "levels", "label_rule", "at_least"}.isdisjoint(command_given())
 
 
 def label_as_trained(card: Mapping[str, Any], patients: PatientTable) -> tuple[Any, dict[str, str] | None] | None:
-    """The label and levels that a model was trained with; None where the table has but the usual label.
+    """Label and levels of the training table, from the model card.
 
-    None also where the card tells of no label, or of a rule that is unknown here.
+    None if the card has no known label, or the table has the default label column only.
     """
     name, levels = card.get("label"), card.get("levels")
     if not isinstance(name, str):
@@ -102,21 +102,21 @@ def label_as_trained(card: Mapping[str, Any], patients: PatientTable) -> tuple[A
 
 
 def _rule_named(name: str) -> LabelRule | None:
-    """A rule by the name that a card keeps: a published one, or a cut such as ``feno_ppb >= 25 ppb``."""
+    """Rule by its name in a card: a published rule, or a threshold such as ``feno_ppb >= 25 ppb``."""
     from asthma_ml import training
     from asthma_ml.errors import UnusableInputError
 
     if name in training.LABEL_RULES:
         return training.LABEL_RULES[name]
-    column, _, cut = name.partition(" >= ")
+    column, _, threshold = name.partition(" >= ")
     try:
-        return training.at_least(column, float(cut.split(" ")[0]))
+        return training.at_least(column, float(threshold.split(" ")[0]))
     except (UnusableInputError, ValueError):
         return None
 
 
 def _has(patients: PatientTable, label: str | LabelRule) -> bool:
-    """Whether a table has the column, or all that the rule reads."""
+    """Whether a table has the label column, or all columns of the rule."""
     if isinstance(label, str):
         return label in patients.raw.columns or label in patients.values.columns
-    return set(label.reads) <= set(patients.values.columns)
+    return set(label.columns) <= set(patients.values.columns)

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share, checked before any work is done."""
+"""Arguments and options of several commands, checked before any work is done."""
 
 from __future__ import annotations
 
@@ -23,29 +23,55 @@ RESEARCH_NOTE = "Research software, not a medical device. SHAP values explain th
 _EXISTING_FILE = click.Path(exists=True, dir_okay=False, allow_dash=True)
 
 
+class ModelPath(click.Path):
+    """Path of an existing model file, or ``shipped``."""
+
+    help = "Model file, or 'shipped' for the shipped two-class model."
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, dir_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Path of the model file."""
+        from asthma_ml.model_files import resolve_model_path
+
+        return super().convert(str(resolve_model_path(value)), param, ctx)
+
+
+class Choice(click.Choice[str]):
+    """Choice that suggests the nearest value."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        """Message for a value that is not a choice."""
+        from asthma_ml.patients import closest
+
+        close = closest(str(value), self.choices)
+        return super().get_invalid_choice_message(value, ctx) + (f" Did you mean {close!r}?" if close else "")
+
+
 def examples(*calls: str) -> str:
-    """Text of the Examples block that ends a command's help."""
+    """Examples block at the end of the help of a command."""
     return "\n".join(["\b", "Examples:", *(f"  asthma-ml {call}" for call in calls)])
 
 
 def verbosity() -> Verbosity:
-    """What the user asked for with --debug and --quiet."""
+    """Values of --debug and --quiet."""
     return click.get_current_context().find_object(Verbosity) or Verbosity()
 
 
 def say(message: str) -> None:
-    """Tell the user something that is no result: on the standard error, unless --quiet."""
+    """Print a message to the standard error, unless --quiet."""
     if not verbosity().quiet:
         click.echo(message, err=True)
 
 
 def shows_progress() -> bool:
-    """Whether a progress bar has a terminal to be drawn on."""
+    """Whether to draw a progress bar: the standard error is a terminal, and not --quiet."""
     return not verbosity().quiet and sys.stderr.isatty()
 
 
 def refuse_overwriting(inputs: str | Iterable[FilePath | None], outputs: str | Iterable[FilePath]) -> None:
-    """Refuse to replace any file that is read by one that is written."""
+    """Refuse outputs that would overwrite an input."""
     read = [path for path in _files(inputs) if path.exists()]
     for output in _files(outputs):
         for source in read:
@@ -54,7 +80,7 @@ def refuse_overwriting(inputs: str | Iterable[FilePath | None], outputs: str | I
 
 
 def refuse_one_file_for_two(outputs: Mapping[str, str | None]) -> None:
-    """Refuse options that name the same file to write: the later would replace what the earlier wrote."""
+    """Refuse two options that write the same file."""
     written: dict[Path, str] = {}
     for option, path in outputs.items():
         for file in _files([path]):
@@ -63,14 +89,14 @@ def refuse_one_file_for_two(outputs: Mapping[str, str | None]) -> None:
 
 
 def _files(paths: str | Iterable[FilePath | None]) -> list[Path]:
-    """Those of the paths that are files; the standard streams are none."""
+    """Paths without the standard streams."""
     several = [paths] if isinstance(paths, str) else paths
     return [Path(path) for path in several if path is not None and str(path) != "-"]
 
 
 def with_verbosity(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --quiet and --debug to a command."""
-    for name, text in (("debug", "Show where an error comes from."), ("quiet", "Leave messages out.")):
+    for name, text in (("debug", "Show the traceback of an error."), ("quiet", "Print no messages.")):
         option = click.option(f"--{name}", is_flag=True, expose_value=False, callback=_remember, help=text)
         command = option(command)
     return command
@@ -79,11 +105,8 @@ def with_verbosity(command: Callable[..., Any]) -> Callable[..., Any]:
 def output_option(
     suffixes: tuple[str, ...] = (), *, required: bool = False, text: str
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Option -o, which refuses what cannot be written before any work is done.
-
-    Without the standard output to fall back on where it is required.
-    """
-    # click takes any default, None as well, for an answer to a required option.
+    """Option -o, checked before any work is done; the default is the standard output unless it is required."""
+    # For click any default, even None, satisfies a required option.
     fallback: dict[str, Any] = {"required": True} if required else {"default": "-"}
     return click.option(
         "-o",
@@ -95,18 +118,30 @@ def output_option(
     )
 
 
+def number_option(
+    name: str, default: int, help_text: str, *, least: int = 1
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Option of a whole number of at least `least`."""
+    return click.option(name, type=click.IntRange(min=least), default=default, show_default=True, help=help_text)
+
+
+def preset_option(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Option of the generated population."""
+    text = "Preset, or a .toml file that derives one."
+    return click.option("--preset", metavar="NAME", default=default, show_default=True, help=text)
+
+
+seed_option = number_option("--seed", 1, "Seed; the same seed gives the same result.", least=0)
+jobs_option = number_option("--jobs", 1, "Number of processes or threads; does not change the result.")
 patients_argument = click.argument("file", metavar="FILE", type=_EXISTING_FILE)
 columns_option = click.option(
     "--columns",
     metavar="MAP.toml",
     type=click.Path(exists=True, dir_okay=False),
-    help="Names and units of the columns of FILE, where they differ from the data dictionary.",
+    help="Column map: names, units and codes of FILE that differ from the data dictionary.",
 )
 model_option = click.option(
-    "--model",
-    metavar="MODEL",
-    type=click.Path(exists=True, dir_okay=False),
-    help="Model file; the shipped two-class model if left out.",
+    "--model", metavar="MODEL", type=ModelPath(), default="shipped", show_default=True, help=ModelPath.help
 )
 
 
@@ -119,28 +154,28 @@ def _remember(context: click.Context, parameter: click.Parameter, value: bool) -
 def writable(
     suffixes: tuple[str, ...] = (), *, standard_output: bool = True
 ) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
-    """Check of an option that names a file to write: folder, suffix."""
+    """Callback that checks the folder and suffix of a file to write."""
 
     def check(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
         if value is None or (value == "-" and standard_output):
             return value
         if value == "-":
-            raise click.BadParameter("this cannot go to the standard output; name a file.")
+            raise click.BadParameter("this cannot be written to the standard output; name a file.")
         path = Path(value)
         if path.is_dir():
             raise click.BadParameter(f"{value} is a folder; name a file.")
         if not path.parent.is_dir():
-            raise click.BadParameter(f"the folder {path.parent} does not exist; make it first.")
+            raise click.BadParameter(f"the folder {path.parent} does not exist; create it first.")
         if suffixes and path.suffix.lower() not in suffixes:
             allowed = " or ".join(filter(None, [", ".join(suffixes[:-1]), suffixes[-1]]))
-            raise click.BadParameter(f"{value} should end in {allowed}.")
+            raise click.BadParameter(f"{value} must end in {allowed}.")
         return value
 
     return check
 
 
 def command_given() -> dict[str, Any]:
-    """Options and arguments that the user gave, files by their names alone, as the card keeps them."""
+    """Options and arguments on the command line, files without their folders, for the model card."""
     context = click.get_current_context()
     given = {
         name: value

@@ -1,4 +1,4 @@
-"""``asthma-ml predict``: a patient table with the model's answer and its reasons."""
+"""``asthma-ml predict``: add predictions and their reasons to a table of patients."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 from asthma_ml.cli.options import (
     RESEARCH_NOTE,
     TABLE_SUFFIXES,
+    Choice,
     columns_option,
     examples,
     model_option,
@@ -19,12 +20,11 @@ from asthma_ml.cli.options import (
     shows_progress,
     with_verbosity,
 )
+from asthma_ml.prediction import CHUNK_ROWS, EXPLAIN
 from asthma_ml.variables import ID
 
 if TYPE_CHECKING:
     from asthma_ml.prediction import PredictedFile
-
-CHUNK_ROWS = 10_000
 
 
 @click.command(
@@ -41,35 +41,42 @@ CHUNK_ROWS = 10_000
 @columns_option
 @click.option(
     "--explain",
-    type=click.Choice(["none", "factors", "features"]),
+    type=Choice(EXPLAIN),
     default="factors",
     show_default=True,
-    help="How finely each prediction is explained.",
+    help="Level of the explanation of each prediction.",
 )
-@click.option("--strict", is_flag=True, help="Write nothing and exit with 3 if any row breaks a hard limit.")
-@click.option("--resume", is_flag=True, help="Go on where a run that was cut short has left off.")
-@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes; no byte changes.")
+@click.option("--strict", is_flag=True, help="If any row has an error, write nothing and exit with code 3.")
+@click.option("--resume", is_flag=True, help="Continue an interrupted run of the same input, model and options.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Number of processes; the output is the same.",
+)
 @click.option(
     "--chunk-rows",
     type=click.IntRange(min=1),
     default=CHUNK_ROWS,
     show_default=True,
-    help="Rows in memory at once, for each process; no byte changes.",
+    help="Rows that each process holds in memory; the output is the same.",
 )
-@output_option(TABLE_SUFFIXES, text="Where the table goes, .csv or .parquet; the standard output if left out.")
+@output_option(TABLE_SUFFIXES, text="Output table, .csv, .tsv (also .gz) or .parquet. Default: standard output.")
 @with_verbosity
-def predict_command(*, file: str, model: str | None, columns: str | None, output: str, **how: Any) -> None:
-    """Predict phenotypes, with reasons.
+def predict_command(*, file: str, model: str, columns: str | None, output: str, **how: Any) -> None:
+    """Predict the phenotype of each patient, with reasons.
 
-    The columns of FILE pass through untouched, one row out for each row in; the model's columns
-    begin with aml_. Memory does not grow with FILE. The output appears when it is whole; until then
-    it grows beside its place, ending in .part, where --resume finds it.
+    The output has one row for each row of FILE. It keeps the columns of FILE unchanged and adds
+    columns that begin with aml_; docs/patients.md describes them. The output file appears when it is
+    complete. An interrupted run leaves the finished rows in a file that ends in .part; --resume
+    continues from it.
     """
-    from asthma_ml.files import kept, read_journal
-    from asthma_ml.model_files import shipped_model_path
+    from asthma_ml.files import read_journal, resume_hint
+    from asthma_ml.model_files import resolve_model_path
     from asthma_ml.prediction import predict_file
 
-    model_path = model or shipped_model_path()
+    model_path = resolve_model_path(model)
     beside = [] if output == "-" else [f"{output}.part", f"{output}.part.json"]
     refuse_overwriting([file, columns, model_path], [output, *beside])
     try:
@@ -77,7 +84,7 @@ def predict_command(*, file: str, model: str | None, columns: str | None, output
     except KeyboardInterrupt:
         journal = None if output == "-" else read_journal(output)
         if journal is not None:
-            say(f"{output}: not finished{kept(journal.rows)}")
+            say(f"{output}: not finished{resume_hint(journal.rows)}")
         raise
     for warning in predicted.warnings:
         say(f"warning: {warning}")
@@ -89,15 +96,15 @@ def predict_command(*, file: str, model: str | None, columns: str | None, output
 
 
 def say_missing_features(missing: list[str]) -> None:
-    """Tell which features the model makes use of and does not get, those that count most first."""
+    """Print the features that the model uses and the table lacks, in descending order of importance."""
     from asthma_ml.wording import first_names
 
     if missing:
-        say(f"not in the table, so not measured: {len(missing)} features that the model uses: {first_names(missing)}")
+        say(f"not in the table: {len(missing)} features of the model, treated as missing: {first_names(missing)}")
 
 
 def summary(predicted: PredictedFile) -> str:
-    """One line: how many patients, and what became of them."""
-    resumed = f" ({predicted.n_resumed} from the run before)" if predicted.n_resumed else ""
-    became = ", ".join(f"{n} {status}" for status, n in predicted.statuses.items())
-    return f"{predicted.n_patients} patients{resumed}: {became}"
+    """Number of patients, in total and by status."""
+    resumed = f" ({predicted.n_resumed} from the interrupted run)" if predicted.n_resumed else ""
+    statuses = ", ".join(f"{n} {status}" for status, n in predicted.statuses.items())
+    return f"{predicted.n_patients} patients{resumed}: {statuses}"

@@ -1,4 +1,4 @@
-"""``asthma-ml sensitivity``: how far the headline figures rest on numbers without a source."""
+"""``asthma-ml sensitivity``: sensitivity of the headline AUCs to the coefficients of the causal model."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ from asthma_ml.cli.options import (
     FIGURE_SUFFIXES,
     TABLE_SUFFIXES,
     examples,
+    jobs_option,
+    number_option,
     output_option,
+    preset_option,
     say,
+    seed_option,
     shows_progress,
     with_verbosity,
     writable,
@@ -29,16 +33,23 @@ if TYPE_CHECKING:
         "sensitivity --all -o sensitivity.csv",
     ),
 )
-@click.option("--preset", metavar="NAME", default="severe_clinic", show_default=True, help="Cohort to vary.")
-@click.option("--patients", type=click.IntRange(min=500), default=5000, show_default=True, help="Size of each cohort.")
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Same seed, same figures.")
-@click.option("--all", "every", is_flag=True, help="Vary measured and derived numbers, too, not assumed ones only.")
-@click.option("--only", metavar="PATTERN", multiple=True, help="Numbers to vary, such as 'feno_ppb.*'; repeatable.")
-@click.option("--top", type=click.IntRange(min=1), default=20, show_default=True, help="Numbers to draw and to report.")
-@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
-@output_option(TABLE_SUFFIXES, text="Where the table goes; the standard output if left out.")
+@preset_option("severe_clinic")
+@number_option("--patients", 5000, "Size of each cohort.", least=500)
+@seed_option
+@click.option("--all", "every", is_flag=True, help="Vary measured and derived coefficients as well as assumed ones.")
+@click.option(
+    "--only", metavar="PATTERN", multiple=True, help="Coefficients to vary, such as 'feno_ppb.*'; repeatable."
+)
+@number_option("--top", 20, "Number of coefficients to plot and to report.")
+@jobs_option
+@output_option(TABLE_SUFFIXES, text="Output table; default is the standard output.")
 @click.option("--plot", metavar="FILE", callback=writable(FIGURE_SUFFIXES), help="Tornado plot, PNG or SVG.")
-@click.option("--report", metavar="FILE.md", callback=writable((".md",)), help="The strongest numbers, as Markdown.")
+@click.option(
+    "--report",
+    metavar="FILE.md",
+    callback=writable((".md",)),
+    help="Coefficients with the largest effect, as Markdown.",
+)
 @with_verbosity
 def sensitivity_command(
     *,
@@ -53,17 +64,17 @@ def sensitivity_command(
     plot: str | None,
     report: str | None,
 ) -> None:
-    """Vary each number of the cohort by 50 % and see what moves.
+    """Change each coefficient of the causal model by 50 % and compare the headline AUCs.
 
-    The areas under the curve of blood eosinophils, FeNO, IgE and six variables for sputum
-    eosinophils of 3 % or more, and of a model that tells the two phenotypes without sputum.
+    The headlines are the AUCs of blood eosinophils, FeNO, IgE and six variables for sputum
+    eosinophils of 3 % or more, and of a model that distinguishes the two phenotypes without sputum.
     """
     from asthma_ml.cli.explain import write_figure
     from asthma_ml.evidence import ASSUMED, GRADES
-    from asthma_ml.fidelity import sensitivity, sensitivity_report, tornado_figure
+    from asthma_ml.fidelity import analyse_sensitivity, sensitivity_report, tornado_figure
     from asthma_ml.files import write_table, write_text
 
-    table = sensitivity(
+    table = analyse_sensitivity(
         preset,
         patients,
         seed,
@@ -82,8 +93,10 @@ def sensitivity_command(
 
 
 def summary(table: pd.DataFrame, top: int) -> str:
-    """The numbers that move a headline most."""
-    lines = [f"{table['coefficient'].nunique()} numbers varied; the strongest moves:"]
+    """Coefficients with the largest effect on a headline."""
+    lines = [
+        f"{table['coefficient'].nunique()} coefficients varied; the largest changes of an AUC (-50 % <- base -> +50 %):"
+    ]
     for row in table.drop_duplicates("coefficient").head(top).to_dict("records"):
         moves = f"{row['headline']:<25} {row['low']:.3f} <- {row['base']:.3f} -> {row['high']:.3f}"
         lines.append(f"  {row['coefficient']:<48} {moves}")

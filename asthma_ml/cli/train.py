@@ -1,19 +1,23 @@
-"""``asthma-ml train``: from a labelled patient table to a model file."""
+"""``asthma-ml train``: training or recalibration of a model on a labelled patient table."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from asthma_ml.cli.label_options import label_options, label_told_by
+from asthma_ml.cli.inspect import call_percentages, metric_lines
+from asthma_ml.cli.label_options import chosen_label, label_options
 from asthma_ml.cli.options import (
     MODEL_SUFFIXES,
     RESEARCH_NOTE,
+    Choice,
+    ModelPath,
     columns_option,
     command_given,
     examples,
+    number_option,
     output_option,
     patients_argument,
     refuse_overwriting,
@@ -23,15 +27,15 @@ from asthma_ml.cli.options import (
 )
 from asthma_ml.cli.validate import say_repeated_patients
 from asthma_ml.variables import FOUR_CLASSES, TWO_CLASSES
+from asthma_ml.wording import with_interval
 
 if TYPE_CHECKING:
-    from asthma_ml.classifier import Background
+    from asthma_ml.training import TrainedClassifier
 
 CLASSES = {"two": TWO_CLASSES, "four": FOUR_CLASSES}
-SHIPPED = "shipped"
-USUAL_BUDGET = 12
+DEFAULT_BUDGET = 12
 
-SAME_PATIENTS = "warning: it was trained on these very patients, so that the metrics are far too good"
+SAME_PATIENTS = "warning: this model was trained on the same patients, so the metrics are far too optimistic"
 
 _NOT_WITH_RECALIBRATION = ("groups", "time", "weights", "class_weight", "without", "start_from", "tune", "classes")
 
@@ -55,48 +59,48 @@ _NOT_WITH_RECALIBRATION = ("groups", "time", "weights", "class_weight", "without
 @columns_option
 @click.option(
     "--classes",
-    type=click.Choice(list(CLASSES)),
+    type=Choice(list(CLASSES)),
     default="two",
     show_default=True,
-    help="Th2-high against neutrophilic Th2-low, or all four granulocyte classes. With 'two', the other two classes, "
-    "where --levels names them, are learned to be recognised, and get no call.",
+    help="Classes of the model: Th2-high against neutrophilic Th2-low, or all four granulocyte classes. A two-class "
+    "model also learns to recognise the other two classes, if the labels contain them, and then abstains.",
 )
-@click.option("--without", metavar="COLUMN", multiple=True, help="A column that shall not be a feature; repeatable.")
+@click.option("--without", metavar="COLUMN", multiple=True, help="Exclude a column from the features; repeatable.")
 @click.option(
     "--groups",
     metavar="COLUMN",
-    help="Column, such as site, whose rows of one value are held out together. Rows of one patient always are.",
+    help="Hold out all rows of one value together, for example of one site. Rows of one patient always are.",
 )
 @click.option(
     "--time",
     metavar="COLUMN",
-    help="Column of dates or numbers: the metrics are of later patients than those learned from.",
+    help="Temporal validation: train on earlier rows, hold out later ones (dates or numbers).",
 )
-@click.option("--weights", metavar="COLUMN", help="Column of weights of the patients; only their ratios count.")
-@click.option("--class-weight", type=click.Choice(["balanced"]), help="Let all classes weigh the same.")
+@click.option("--weights", metavar="COLUMN", help="Sample weights of the patients; only their ratios matter.")
+@click.option("--class-weight", type=Choice(["balanced"]), help="Give all classes the same total weight.")
 @click.option(
     "--start-from",
-    metavar="shipped|MODEL",
-    help="Start from what a model of the same classes knows of other patients, as far as held-out patients say. "
-    "For few patients, none of whom it was trained on.",
+    metavar="MODEL",
+    type=ModelPath(),
+    help="Regularise towards a model of the same classes (a file, or 'shipped'), as far as held-out patients support "
+    "it. For small cohorts without training patients of that model.",
 )
-@click.option("--tune", is_flag=True, help="Choose the settings of the classifier; metrics are nested.")
-@click.option(
+@click.option("--tune", is_flag=True, help="Search the hyperparameters; the metrics are from nested cross-validation.")
+@number_option(
     "--budget",
-    type=click.IntRange(min=2),
-    default=USUAL_BUDGET,
-    show_default=True,
-    help="With --tune: settings to try, each about as long as twenty trainings.",
+    DEFAULT_BUDGET,
+    "With --tune: settings to search; each takes about twenty trainings.",
+    least=2,
 )
 @click.option(
     "--recalibrate-only",
     "recalibrated",
     metavar="MODEL",
-    type=click.Path(dir_okay=False),
-    help="Keep what MODEL has learned and fit only its calibration to these patients, none of whom it was trained on; "
-    "a hundred or so suffice.",
+    type=ModelPath(),
+    help="Only recalibrate MODEL (a file, or 'shipped') to these patients, about a hundred or more, none of them "
+    "training patients of MODEL.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of model and folds.")
+@number_option("--seed", 0, "Seed of model and folds.", least=0)
 @output_option(MODEL_SUFFIXES, required=True, text="Model file, .aml; its card is written beside it.")
 @with_verbosity
 def train_command(
@@ -117,112 +121,134 @@ def train_command(
 ) -> None:
     """Train a classifier on labelled patients.
 
-    Rows with another label or none are left out and counted, and the card says what the model calls
-    them.
+    Rows without a label of the classes are excluded and counted. The card gives the calls of the model
+    for patients with other labels.
     """
-    from asthma_ml.model_files import card_path, load_model_with_card, save_model_with_card
+    from asthma_ml.model_files import card_path, save_model_with_card
     from asthma_ml.patients import read_patients
-    from asthma_ml.training import recalibrate_classifier, train_classifier
+    from asthma_ml.training import train_classifier
 
     refuse_contradictions(recalibrated)
-    start = how["start_from"] if how["start_from"] != SHIPPED else None
-    refuse_overwriting([file, columns, recalibrated, start], [output, card_path(output)])
-    told_by = label_told_by(label, label_rule, at_least)
+    refuse_overwriting([file, columns, recalibrated, how["start_from"]], [output, card_path(output)])
+    chosen = chosen_label(label, label_rule, at_least)
+    for line in misspelt_classes(levels):
+        say(line)
     patients = read_patients(file, columns)
     say_repeated_patients(patients)
     if recalibrated is None:
         by_default = "classes" not in command_given()
         wanted = None if by_default and (levels is not None or at_least is not None) else CLASSES[classes]
         how |= {"budget": budget if tune else 0, "progress": shows_progress()}
-        trained = train_classifier(patients, told_by, wanted, levels=levels, seed=seed, **how)
+        trained = train_classifier(patients, chosen, wanted, levels=levels, seed=seed, **how)
+        background: Any = trained.patients.features
     else:
-        model, card_before = load_model_with_card(recalibrated)
-        trained = recalibrate_classifier(model, patients, told_by, levels=levels, seed=seed)
-    # Against the patients that were learned from it can be explained later; a hundred of a hospital are too few.
-    background = trained.patients.features if recalibrated is None else stored_background(recalibrated)
+        trained, background = _recalibrate(recalibrated, patients, chosen, levels, seed)
     card = {**trained.card, "command": command_given()}
     save_model_with_card(trained.model, output, card=card, background=background)
-    for line in told(trained.card, trained.patients.left_out):
+    _report(trained)
+
+
+def _recalibrate(path: str, patients: Any, label: Any, levels: dict[str, str] | None, seed: int) -> tuple[Any, Any]:
+    """The recalibrated model, and the background of the model file, which it keeps."""
+    from asthma_ml.model_files import load_model, read_card
+    from asthma_ml.training import recalibrate_classifier
+
+    trained = recalibrate_classifier(load_model(path), patients, label, levels=levels, seed=seed)
+    if has_same_training_data(read_card(path), trained.card):
+        say(SAME_PATIENTS)
+    return trained, getattr(load_model(path, compiled=True), "background", None)
+
+
+def _report(trained: TrainedClassifier) -> None:
+    """Print the messages of a training and its held-out metrics."""
+    for line in training_messages(trained.card):
         say(line)
-    if recalibrated is not None:
-        if learned_from_the_same(card_before, trained.card):
-            say(SAME_PATIENTS)
-        before = trained.metrics["log_loss_before"]
-        worse = "; no better now: it may be kept as it was" if trained.metrics["log_loss"] >= before else ""
-        say(f"log-loss of {recalibrated} as it was: {before:.3f}{worse}")
     say("trained on " + ", ".join(f"{n} {name}" for name, n in trained.patients.class_counts.items()))
-    for name in ("auc", "balanced_accuracy", "log_loss"):
-        click.echo(f"{name:<18} {trained.metrics[name]:.3f}  ({how_measured(trained.card)})")
+    for name, text in metric_lines(trained.card):
+        click.echo(f"{name:<26}  {text}")
     say(RESEARCH_NOTE)
 
 
-def learned_from_the_same(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-    """Whether a model was trained on the very patients at hand, by what is said of both."""
-    return bool(before.get("training_data_sha256") == now["training_data_sha256"])
+def misspelt_classes(levels: Mapping[str, str] | None) -> Iterator[str]:
+    """Warnings for class names that resemble a granulocyte class."""
+    from asthma_ml.patients import closest
+
+    for name in dict.fromkeys((levels or {}).values()):
+        close = closest(name, FOUR_CLASSES, 0.85)
+        if close and name not in FOUR_CLASSES:
+            yield f"warning: --levels: {name} is not one of the four granulocyte classes (did you mean {close}?)"
 
 
-def stored_background(path: str) -> Background | None:
-    """The patients that a model file can be explained against, who stay when it is recalibrated."""
-    from asthma_ml.model_files import load_predictor
-
-    return getattr(load_predictor(path), "background", None)
+def has_same_training_data(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two cards have the same training patients."""
+    return bool(one.get("training_data_sha256") == other["training_data_sha256"])
 
 
 def refuse_contradictions(recalibrated: str | None) -> None:
-    """Refuse options that mean nothing beside each other."""
+    """Refuse options that exclude each other or have no effect."""
     given = set(command_given())
-    if recalibrated is not None and (useless := sorted(given & set(_NOT_WITH_RECALIBRATION))):
-        names = ", ".join(f"--{name.replace('_', '-')}" for name in useless)
-        raise click.UsageError(f"{names}: of no use to --recalibrate-only, which fits two numbers and nothing else.")
+    if recalibrated is not None and (unused := sorted(given & set(_NOT_WITH_RECALIBRATION))):
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in unused)
+        raise click.UsageError(f"{names} cannot be combined with --recalibrate-only, which fits the calibration only.")
     if {"classes", "at_least"} <= given:
-        raise click.UsageError("--classes says nothing beside --at-least, which names the classes.")
+        raise click.UsageError("--classes and --at-least exclude each other; --at-least defines its own classes.")
     if {"groups", "time"} <= given:
         raise click.UsageError("--groups and --time exclude each other.")
     if "budget" in given and "tune" not in given:
-        raise click.UsageError("--budget goes with --tune.")
+        raise click.UsageError("--budget needs --tune.")
 
 
-def how_measured(card: Mapping[str, Any]) -> str:
-    """On whom the metrics of a training were measured, in words."""
-    metrics = card["cross_validated"]
-    if card.get("time") is not None:
-        return f"on {metrics['n_held_out']} later rows, in {metrics['folds']} steps"
-    return f"cross-validated, {metrics['folds']} folds"
-
-
-def told(card: Mapping[str, Any], left_out: Mapping[str, int]) -> Iterator[str]:
-    """Lines about rows that were left out, about the starting point and about the settings."""
-    for reason, n in left_out.items():
-        yield f"left out: {n} rows, {reason}"
-    if telling := card.get("tell_the_label"):
-        yield f"no features, because they tell the label: {', '.join(telling)}"
+def training_messages(card: Mapping[str, Any]) -> Iterator[str]:
+    """Messages on excluded rows and features, other labels, the starting model and the settings."""
+    for reason, n in card["excluded"].items():
+        yield f"excluded: {n} rows, {reason}"
+    if names := card.get("excluded_features"):
+        yield f"excluded from the features, because they determine the label: {', '.join(names)}"
     for name in card.get("classes_without_patients", ()):
-        yield f"no patient is {name}: the model does not know that class"
-    yield from others_called(card.get("other_labels", {}), card.get("recognises_patients_of", ()))
-    yield from not_recognised(card, left_out)
-    if (start := card.get("start_from")) is not None:
-        of_use = "of no use to these patients, not used" if start["penalty"] is None else "used"
-        yield f"start from {start.get('model', 'a model')} ({start['n_patients']} patients): {of_use}"
-        if learned_from_the_same(start, card):
-            yield SAME_PATIENTS
+        yield f"no patient has class {name}: the model cannot predict it"
+    yield from unmodelled_label_messages(card)
+    yield from unnamed_label_messages(card)
+    yield from starting_model_messages(card)
+    if "log_loss_before" in card["held_out_metrics"]:
+        yield recalibration_message(card["held_out_metrics"])
     if (tuned := card.get("tuned")) is not None:
-        chosen = ", ".join(f"{name}={value:.3g}" for name, value in tuned["chosen"].items()) or "the usual ones"
-        yield f"settings: {chosen}, the best of {len(tuned['settings'])}"
+        chosen = ", ".join(f"{name}={value:.3g}" for name, value in tuned["chosen"].items()) or "the defaults"
+        yield f"selected settings: {chosen}, of {len(tuned['settings'])} tried"
 
 
-def not_recognised(card: Mapping[str, Any], left_out: Mapping[str, int]) -> Iterator[str]:
-    """How to have mixed and paucigranulocytic patients recognised, where a two-class model learned of none."""
-    may_be_some = left_out.get("another label") and "levels" in card and not card.get("recognises_patients_of")
-    if may_be_some and set(card["levels"].values()) == set(TWO_CLASSES):
+def unmodelled_label_messages(card: Mapping[str, Any]) -> Iterator[str]:
+    """Calls of the model for the patients of each other label."""
+    for label, found in card.get("unmodelled_labels", {}).items():
+        in_training = label in card.get("unmodelled_classes", ())
+        note = "; seen in training, expect more false calls on new patients" if in_training else ""
+        yield f"calls for {found['n']} {label}: {call_percentages(found)}{note}"
+
+
+def unnamed_label_messages(card: Mapping[str, Any]) -> Iterator[str]:
+    """How to name mixed and paucigranulocytic patients, if a two-class model has none but there are other labels."""
+    others = card["excluded"].get("another label") and not card.get("unmodelled_classes")
+    if others and set(card.get("levels", {}).values()) == set(TWO_CLASSES):
         yield (
-            "patients of other labels are not recognised as such; if some are mixed or paucigranulocytic, name them: "
-            "--classes two --levels '...,own text=mixed_granulocytic,own text=paucigranulocytic'"
+            "patients with other labels are not recognised as unmodelled; if some are mixed or paucigranulocytic, map "
+            "them: --classes two --levels '...,value=mixed_granulocytic,value=paucigranulocytic'"
         )
 
 
-def others_called(other_labels: Mapping[str, Any], learned: Sequence[str]) -> Iterator[str]:
-    """A line for each label that was left out: what the model calls its patients."""
-    for label, found in other_labels.items():
-        shares = ", ".join(f"{share:.0%} {name}" for name, share in found["called"].items())
-        of_whom = ", whom it learned to recognise (of others it will call more)," if label in learned else ""
-        yield f"of {found['n']} {label}{of_whom} the model calls {shares}"
+def starting_model_messages(card: Mapping[str, Any]) -> Iterator[str]:
+    """Whether the starting model was used, with the held-out log-loss with and without it."""
+    if (start := card.get("start_from")) is None:
+        return
+    used = "not used" if start["penalty"] is None else "used"
+    both = (card["held_out_metrics"]["log_loss"], start["log_loss_without"])
+    with_it, without = (with_interval(log_loss) for log_loss in both)
+    name = f"{start.get('model', 'model')} ({start['n_patients']} patients)"
+    yield f"starting model {name}: {used}; held-out log-loss {with_it} with it, {without} without it"
+    if has_same_training_data(start, card):
+        yield SAME_PATIENTS
+
+
+def recalibration_message(metrics: Mapping[str, Any]) -> str:
+    """Log-loss before recalibration, and whether recalibration lowers it."""
+    before, after = metrics["log_loss_before"], metrics["log_loss"]
+    worse = "; recalibration does not lower it, so the model may be kept unchanged"
+    return f"log-loss before recalibration: {with_interval(before)}{worse if after['value'] >= before['value'] else ''}"

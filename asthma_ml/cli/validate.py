@@ -1,4 +1,4 @@
-"""``asthma-ml validate``: what is wrong with a patient table, all at once."""
+"""``asthma-ml validate``: list all problems of a table of patients."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ if TYPE_CHECKING:
 )
 @patients_argument
 @columns_option
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable result.")
-@click.option("--show-values", is_flag=True, help="Show the offending values: they may be patient data.")
-@click.option("--strict", is_flag=True, help="Exit code 3 if any row breaks a hard limit.")
-@click.option("--suggest-map", is_flag=True, help="Write a draft of a column map for FILE instead.")
+@click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
+@click.option("--show-values", is_flag=True, help="Add the cells that have problems; they may be patient data.")
+@click.option("--strict", is_flag=True, help="Exit with code 3 if any row has an error.")
+@click.option("--suggest-map", is_flag=True, help="Write a draft of a column map for FILE and check nothing.")
 @click.option(
     "--refused",
     metavar="FILE.csv",
     callback=writable(TABLE_SUFFIXES, standard_output=False),
-    help="Copy the rows with errors there, each with its line and what is wrong: they are patient data.",
+    help="Copy the rows with errors to this file, with their lines and errors; it contains patient data.",
 )
-@output_option(text="Where the result goes; the standard output if left out.")
+@output_option(text="Output file. Default: standard output.")
 @with_verbosity
 def validate_command(
     *,
@@ -63,9 +63,9 @@ def validate_command(
     refused: str | None,
     output: str,
 ) -> None:
-    """List what is wrong with a patient table.
+    """List all problems of a table of patients.
 
-    Columns, units, limits and levels; all problems at once, with the lines of the file.
+    Checks columns, units, limits and levels. Problems are named by line, column and rule.
     """
     from asthma_ml.classifier import refuse_without_features
     from asthma_ml.files import write_table, write_text
@@ -85,7 +85,7 @@ def validate_command(
 
 
 def refused_rows(patients: PatientTable) -> pd.DataFrame:
-    """The rows with errors as they were given, behind their line and what is wrong with them."""
+    """Rows with errors, unchanged, with two columns in front: their line and their errors."""
     from asthma_ml.patients import ROW
 
     errors: dict[int, list[str]] = {}
@@ -96,33 +96,33 @@ def refused_rows(patients: PatientTable) -> pd.DataFrame:
     rows, lines = patients.raw[patients.invalid], patients.lines[patients.invalid].tolist()
     taken = [name for name in map(str, rows.columns) if name in (f"{OUTPUT_PREFIX}line", f"{OUTPUT_PREFIX}errors")]
     if taken:
-        raise UnusableInputError(f"{patients.source}: has a column {taken[0]} already; give the table it was made from")
+        raise UnusableInputError(f"{patients.source}: has a column {taken[0]}; rename it or give the original table")
     rows.insert(0, f"{OUTPUT_PREFIX}line", lines)
     rows.insert(1, f"{OUTPUT_PREFIX}errors", ["; ".join(errors[line]) for line in lines])
     return rows
 
 
 def say_repeated_patients(patients: PatientTable) -> None:
-    """Tell of identifiers that more than one row has; each row is taken as it stands."""
+    """Print a warning if rows share their identifier with another row."""
     n_repeated = sum(problem.rule == "identifier_repeated" for problem in patients.problems)
     if n_repeated:
         say(f"warning: {n_repeated} rows share their {ID} with another row")
 
 
 def refuse_invalid_rows(patients: PatientTable, *, strict: bool) -> None:
-    """Raise if rows break a hard limit and the user asked for strictness."""
+    """Raise RowsRefusedError if `strict` and a row has an error."""
     n_invalid = int(patients.invalid.sum())
     if strict and n_invalid:
         errors = [problem for problem in patients.problems if problem.severity == "error"]
         raise RowsRefusedError(
-            f"{patients.source}: {n_invalid} of {len(patients)} rows cannot be used: "
+            f"{patients.source}: {n_invalid} of {len(patients)} rows are invalid: "
             + summarise(errors).replace("\n", "; ")
-            + "; correct them, or leave --strict out"
+            + "; correct them, or run without --strict"
         )
 
 
 def summarise(problems: Sequence[Problem], *, show_values: bool = False) -> str:
-    """All problems: one line for each kind, or one for each value where values may be shown."""
+    """All problems as text: one line for each kind, or one for each value if values are shown."""
     from asthma_ml.patients import summarise_problems
 
     if not show_values:
@@ -131,7 +131,7 @@ def summarise(problems: Sequence[Problem], *, show_values: bool = False) -> str:
 
 
 def as_readable(patients: PatientTable, *, show_values: bool = False) -> str:
-    """The result as text."""
+    """Result as text."""
     from asthma_ml.wording import first_names
 
     n_features, missing = len(data_dictionary().features), _missing(patients)
@@ -150,7 +150,7 @@ def as_readable(patients: PatientTable, *, show_values: bool = False) -> str:
 
 
 def as_json_text(patients: PatientTable, *, show_values: bool = False) -> str:
-    """The result as JSON; values only where they were asked for."""
+    """Result as JSON; with the cells only if `show_values`."""
     from asthma_ml.patients import problems_as_records
 
     result = {

@@ -9,14 +9,15 @@ from asthma_ml.variables import Variable, data_dictionary
 
 
 @click.command("variables", epilog=examples("variables", "variables --json -o variables.json", "variables --csv"))
-@click.option("--json", "form", flag_value="json", help="As JSON.")
-@click.option("--csv", "form", flag_value="csv", help="As CSV.")
-@output_option(text="Where the list goes; the standard output if left out.")
+@click.option("--json", "form", flag_value="json", help="Write JSON.")
+@click.option("--csv", "form", flag_value="csv", help="Write CSV.")
+@output_option(text="Output file. Default: standard output.")
 @with_verbosity
 def variables_command(*, form: str | None, output: str) -> None:
     """List the variables of the data dictionary.
 
-    Name, factor, kind, limits with unit or levels.
+    One line for each variable: name, factor, kind, and limits with unit or levels. --json and --csv add aliases,
+    codes and units that can be converted.
     """
     from asthma_ml.files import write_table, write_text
 

@@ -1,4 +1,4 @@
-"""The synthetic cohort: a causal model of severe asthma, one file for each documented mechanism."""
+"""The synthetic cohort: a structural causal model of severe asthma, with one file for each mechanism."""
 
 import lazy_loader
 

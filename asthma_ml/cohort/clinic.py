@@ -1,8 +1,8 @@
-"""How the clinic sees the truth: which tests are done, and how a value is written down.
+"""Measurement in the clinic: which tests are done, and how their values are recorded.
 
-Whether a test was done is itself an equation, so that the reason for a gap is part of the causal
-model: completely at random (MCAR), by something else on record (MAR), or by what the test would
-have shown (MNAR). Each equation names its kind.
+Whether a test is done is itself a structural equation, so the mechanism of missingness is part of the causal
+model: completely at random (MCAR), dependent on recorded data (MAR), or dependent on unrecorded data (MNAR).
+Each equation names its mechanism.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ from asthma_ml.cohort.engine.distributions import Bernoulli, Values, expit
 from asthma_ml.cohort.engine.structural_equations import Coefficient, structural_equation
 from asthma_ml.variables import DataDictionary, Variable
 
-SHOWN_BY = {
+COLUMNS_OF_TEST = {
     "sputum_counted": ("sputum_eosinophils_pct", "sputum_neutrophils_pct"),
     "sputum_cytokines_measured": ("sputum_il4_log2", "sputum_il5_log2", "sputum_il13_log2", "sputum_il17a_log2"),
     "ct_scanned": ("ct_wall_area_pct", "ct_mucus_score"),
@@ -60,7 +60,7 @@ def sputum_counted(
 
 
 @structural_equation
-def sputum_cytokines_measured(sputum_counted, *, share=Coefficient(0.35, "share of sputum samples")):
+def sputum_cytokines_measured(sputum_counted, *, share=Coefficient(0.35, "proportion of sputum samples")):
     """MAR: cytokine mRNA was measured in some of the sputum samples."""
     return Bernoulli(share * sputum_counted)
 
@@ -77,13 +77,13 @@ def ct_scanned(
 
 
 @structural_equation
-def biopsy_taken(*, share=Coefficient(0.06, "share")):
-    """MCAR: bronchoscopy with biopsy, in a few for research."""
+def biopsy_taken(*, share=Coefficient(0.06, "proportion")):
+    """MCAR: a biopsy was taken by bronchoscopy, for research, in few patients."""
     return Bernoulli(share)
 
 
 @structural_equation
-def genotyped(*, share=Coefficient(0.30, "share")):
+def genotyped(*, share=Coefficient(0.30, "proportion")):
     """MCAR: DNA was genotyped."""
     return Bernoulli(share)
 
@@ -103,24 +103,24 @@ def feno_suppression_tested(
     raised=Coefficient(2.3, "log odds"),
     cut=Coefficient(45.0, "ppb", source="ADH007", evidence="derived"),
 ):
-    """MAR: a week of observed steroid was arranged, where FeNO was raised above all."""
+    """MAR: a week of observed inhaled steroid was arranged, mostly where FeNO was raised."""
     return Bernoulli(feno_measured * expit(log_odds + raised * (feno_ppb > cut)))
 
 
 @structural_equation
-def ige_measured(*, share=Coefficient(0.88, "share")):
+def ige_measured(*, share=Coefficient(0.88, "proportion")):
     """MCAR: total IgE and allergy tests are on record."""
     return Bernoulli(share)
 
 
 @structural_equation
-def periostin_measured(*, share=Coefficient(0.20, "share")):
+def periostin_measured(*, share=Coefficient(0.20, "proportion")):
     """MCAR: serum periostin was measured."""
     return Bernoulli(share)
 
 
 @structural_equation
-def il6_measured(*, share=Coefficient(0.20, "share")):
+def il6_measured(*, share=Coefficient(0.20, "proportion")):
     """MCAR: plasma IL-6 was measured."""
     return Bernoulli(share)
 
@@ -137,7 +137,9 @@ def reversibility_tested(
 
 
 @structural_equation
-def old_records_found(site, *, share=Coefficient(0.85, "share"), poor_records=Coefficient(0.60, "share at site 6")):
+def old_records_found(
+    site, *, share=Coefficient(0.85, "proportion"), poor_records=Coefficient(0.60, "proportion at site 6")
+):
     """MAR: earlier blood counts could be traced; one site has poor records."""
     return Bernoulli(np.where(site == "site_6", poor_records, share))
 
@@ -146,25 +148,25 @@ def old_records_found(site, *, share=Coefficient(0.85, "share"), poor_records=Co
 def adherence_recorded(
     inhaled_adherence, *, log_odds=Coefficient(0.7, "log odds"), adherent=Coefficient(0.8, "log odds per fraction")
 ):
-    """MNAR: a refill record exists, more often in those who collect their medicine."""
+    """MNAR: a refill record exists, more often in adherent patients."""
     return Bernoulli(expit(log_odds + adherent * (inhaled_adherence - 0.6)))
 
 
 @structural_equation
 def technique_observed(asthma_education, *, log_odds=Coefficient(0.8, "log odds"), taught=Coefficient(0.6, "log odds")):
-    """MAR: somebody watched the inhaler being used, more often where there was education."""
+    """MAR: inhaler technique was observed, more often in patients with asthma education."""
     return Bernoulli(expit(log_odds + taught * asthma_education))
 
 
 @structural_equation
-def address_linked(*, share=Coefficient(0.75, "share")):
+def address_linked(*, share=Coefficient(0.75, "proportion")):
     """MCAR: the home address was linked to air-quality maps."""
     return Bernoulli(share)
 
 
 @structural_equation
 def feno_detection_limit_ppb(feno_measured, *, limit=Coefficient(5.0, "ppb")):
-    """Lowest FeNO that the analyser reports [ppb]; less is reported as this."""
+    """Lowest FeNO that the analyser reports [ppb]; lower values are reported as this."""
     return np.full(len(feno_measured), float(limit))
 
 
@@ -181,14 +183,16 @@ def il6_detection_limit_pg_ml(il6_measured, *, limit=Coefficient(0.3, "pg/mL")):
 
 
 @structural_equation
-def eosinophils_reported_in_hundreds(site, *, site_4=Coefficient(1.0, "share"), elsewhere=Coefficient(0.0, "share")):
-    """Whether blood eosinophils come as 0.1 x 10^9/L, in steps of 100 cells/uL: all of one site."""
+def eosinophils_reported_in_hundreds(
+    site, *, site_4=Coefficient(1.0, "proportion"), elsewhere=Coefficient(0.0, "proportion")
+):
+    """Whether blood eosinophils are reported in steps of 0.1 x 10^9/L (100 cells/uL), as at one site."""
     return Bernoulli(np.where(site == "site_4", site_4, elsewhere))
 
 
 @structural_equation
-def remembers_round_numbers(*, share=Coefficient(0.25, "share")):
-    """Digit preference: whether the patient tells years in fives, as onset at 35 or 20 pack-years."""
+def remembers_round_numbers(*, share=Coefficient(0.25, "proportion")):
+    """Digit preference: whether the patient recalls years in fives, such as onset at 35 or 20 pack-years."""
     return Bernoulli(share)
 
 
@@ -197,9 +201,9 @@ DETECTION_LIMITS = {
     "total_ige_ku_l": ige_detection_limit_ku_l,
     "plasma_il6_pg_ml": il6_detection_limit_pg_ml,
 }
-COUNTS = ("blood_eosinophils_cells_ul", "blood_eosinophils_max_cells_ul")
-REMEMBERED = ("pack_years", "age_at_onset_years")
-KNOBS = {
+EOSINOPHIL_COUNTS = ("blood_eosinophils_cells_ul", "blood_eosinophils_max_cells_ul")
+RECALLED_YEARS = ("pack_years", "age_at_onset_years")
+DATA_QUALITY = {
     "Label noise": ("phenotype.adjudication_error",),
     "Detection limits": tuple(f"{equation.name}.limit" for equation in DETECTION_LIMITS.values()),
     "Coarse reporting": ("eosinophils_reported_in_hundreds.site_4", "eosinophils_reported_in_hundreds.elsewhere"),
@@ -210,12 +214,12 @@ KNOBS = {
         "sputum_neutrophils_pct.dense_laboratory",
         "old_records_found.poor_records",
     ),
-    "Variation from visit to visit": (
+    "Within-person variation": (
         "blood_eosinophils_cells_ul.within_person",
         "feno_ppb.within_person",
         "sputum_eosinophils_pct.within_person",
     ),
-    "Gaps, completely at random": (
+    "Missing completely at random (MCAR)": (
         "biopsy_taken.share",
         "genotyped.share",
         "ige_measured.share",
@@ -223,7 +227,7 @@ KNOBS = {
         "il6_measured.share",
         "address_linked.share",
     ),
-    "Gaps, by what else is on record": (
+    "Missing at random (MAR)": (
         "sputum_cytokines_measured.share",
         "ct_scanned.log_odds",
         "ct_scanned.obstruction",
@@ -237,45 +241,47 @@ KNOBS = {
         "technique_observed.log_odds",
         "technique_observed.taught",
     ),
-    "Gaps, by what nobody saw": (
+    "Missing not at random (MNAR)": (
         "sputum_counted.log_odds",
         "sputum_counted.mucus",
         "adherence_recorded.log_odds",
         "adherence_recorded.adherent",
     ),
 }
-"""What a user may turn to make the clinic cleaner or dirtier, in the overrides of a preset."""
+"""Coefficients that determine data quality, for the overrides of a preset."""
 
 
-def recorded_table(values: Columns, dictionary: DataDictionary) -> pd.DataFrame:
-    """The patients as the clinic's table shows them.
+def record_table(values: Columns, dictionary: DataDictionary) -> pd.DataFrame:
+    """Record the observed variables as a clinic does.
 
     Parameters
     ----------
     values : dict of str to array of shape (n_patients,)
         True values of all variables.
     dictionary : DataDictionary
-        Which columns there are, how they are rounded, which limits they have.
+        Columns with their resolution and limits.
 
     Returns
     -------
     DataFrame
-        One column for each observed variable but `patient_id`, texts as categories; NaN where no test was done.
+        One column for each observed variable except `patient_id`, texts as categories; NaN where the test was not done.
     """
     limits = {name: values[equation.name] for name, equation in DETECTION_LIMITS.items()}
     columns = {
-        name: written_down(values[name], v, limits.get(name)) for name, v in dictionary.items() if name in values
+        name: record_values(values[name], v, limits.get(name)) for name, v in dictionary.items() if name in values
     }
     hundreds, fives = values["eosinophils_reported_in_hundreds"] == 1, values["remembers_round_numbers"] == 1
-    columns |= {name: np.where(hundreds, _in_steps(columns[name], 100.0), columns[name]) for name in COUNTS}
-    columns |= {name: np.where(fives, _in_steps_but_none(columns[name], 5.0), columns[name]) for name in REMEMBERED}
+    columns |= {name: np.where(hundreds, _in_steps(columns[name], 100.0), columns[name]) for name in EOSINOPHIL_COUNTS}
+    columns |= {
+        name: np.where(fives, _in_steps_above_zero(columns[name], 5.0), columns[name]) for name in RECALLED_YEARS
+    }
     columns["age_at_onset_years"] = np.minimum(columns["age_at_onset_years"], columns["age_years"])
     rest = 100 - columns["sputum_eosinophils_pct"]
     columns["sputum_neutrophils_pct"] = np.minimum(columns["sputum_neutrophils_pct"], rest)
-    for test, names in SHOWN_BY.items():
+    for test, names in COLUMNS_OF_TEST.items():
         not_done = values[test] != 1
         for name in names:
-            columns[name] = _hidden_where(not_done, columns[name])
+            columns[name] = _missing_where(not_done, columns[name])
     return pd.DataFrame(columns, copy=False)
 
 
@@ -283,14 +289,14 @@ def _in_steps(numbers: NDArray[np.float64], step: float) -> NDArray[np.float64]:
     return np.round(numbers / step) * step
 
 
-def _in_steps_but_none(numbers: NDArray[np.float64], step: float) -> NDArray[np.float64]:
-    """Numbers in steps, but for those that would become none: two pack-years are some."""
+def _in_steps_above_zero(numbers: NDArray[np.float64], step: float) -> NDArray[np.float64]:
+    """Numbers rounded to multiples of a step, except those that would become zero, such as two pack-years."""
     coarse = _in_steps(numbers, step)
     return np.where(coarse > 0, coarse, numbers)
 
 
-def _hidden_where(not_done: NDArray[np.bool_], column: Values) -> Values:
-    """Numbers are hidden in place: they are the clinic's own copy."""
+def _missing_where(not_done: NDArray[np.bool_], column: Values) -> Values:
+    """Set values to missing; numbers in place, as they are a copy."""
     if isinstance(column, pd.Categorical):
         return pd.Categorical.from_codes(np.where(not_done, -1, column.codes), dtype=column.dtype)
     np.putmask(column, not_done, np.nan)
@@ -298,7 +304,7 @@ def _hidden_where(not_done: NDArray[np.bool_], column: Values) -> Values:
 
 
 def usual_detection_limit(name: str) -> float:
-    """Detection limit of a variable by default; 0 if there is none.
+    """Default detection limit of a variable; 0 if it has none.
 
     Examples
     --------
@@ -308,19 +314,19 @@ def usual_detection_limit(name: str) -> float:
     return float(DETECTION_LIMITS[name].coefficients["limit"]) if name in DETECTION_LIMITS else 0.0
 
 
-def written_down(values: Values, variable: Variable, detection_limit: float | NDArray[np.float64] | None) -> Values:
-    """Values of one variable as a clinic reports them: within range, in steps, not below detection."""
+def record_values(values: Values, variable: Variable, detection_limit: float | NDArray[np.float64] | None) -> Values:
+    """Apply detection limit, resolution and limits to the values of a variable."""
     if isinstance(values, pd.Categorical):
         return values
     numbers = np.asarray(values, dtype=float)
     if detection_limit is not None:
         numbers = np.maximum(numbers, detection_limit)
-    numbers = _in_steps_of(numbers, variable.resolution) if variable.resolution else numbers.copy()
+    numbers = _rounded_to(numbers, variable.resolution) if variable.resolution else numbers.copy()
     return numbers if variable.limits is None else np.clip(numbers, *variable.limits, out=numbers)
 
 
-def _in_steps_of(numbers: NDArray[np.float64], step: float) -> NDArray[np.float64]:
-    """Numbers rounded to what the step's decimals say and no digit more: 0.3, and not 0.30000000000000004."""
+def _rounded_to(numbers: NDArray[np.float64], step: float) -> NDArray[np.float64]:
+    """Numbers rounded to multiples of a step, free of floating-point residues: 0.3, not 0.30000000000000004."""
     if step == 1:
         return np.rint(numbers)
     steps, parts_of_one = numbers / step, round(1 / step)

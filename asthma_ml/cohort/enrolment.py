@@ -1,10 +1,16 @@
-"""Who enters a cohort: the causal model, and the enrolled people of one stretch of the population."""
+"""Enrolment: the causal model of the package, and the people of some blocks of the population who enrol.
+
+Screening saves most of the work. A person enrols if one number of their noise exceeds one minus the probability
+of enrolment. Given the treatment step, the most favourable values of the other causes bound this probability
+from above. Where even the bound is too low, the other causes need not be computed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -13,29 +19,44 @@ from numpy.typing import NDArray
 
 from asthma_ml.cohort import clinic, mechanisms, selection
 from asthma_ml.cohort.engine.causal_model import CausalModel, Columns, Interventions
-from asthma_ml.cohort.engine.distributions import Values
+from asthma_ml.cohort.engine.distributions import Floats, Values, levels_from_codes
 from asthma_ml.cohort.engine.noise import BLOCK_SIZE, Noise, RememberedNoise
 from asthma_ml.cohort.engine.structural_equations import equations_in
 from asthma_ml.cohort.presets import Preset
-from asthma_ml.cohort.screening import ENROLLED, SCREENED_BY, can_be_screened, may_enrol
 from asthma_ml.errors import CausalModelError
 from asthma_ml.variables import ID, data_dictionary
 
 BLOCKS_AT_ONCE = 4
+ENROLLED = "enrolled"
+SCREENED_BY = "treatment_step"
+
+_CRITICAL: dict[str, tuple[float | str, ...]] = {
+    "acq6_score": (0.0, "least_acq", 6.0),
+    "exacerbations_12m": (0.0, "least_attacks", 6.0, 10_000.0),
+    "fev1_pct_predicted": (-1_000.0, "most_fev1", 1_000.0),
+    "on_oral_steroid": (0.0, 1.0),
+}
+"""Values of each cause at which the probability of enrolment can be highest.
+
+These are the ends of its range and the threshold of an inclusion criterion (a coefficient of the equation), because
+the probability is monotone between them.
+"""
+
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
 class Enrolled:
-    """People who enrolled from some blocks of the population, with all their variables.
+    """People of some blocks of the population who enrolled, with their variables.
 
     Attributes
     ----------
     numbers : ndarray of int of shape (n_patients,)
-        Their numbers in the endless population.
+        Their positions in the unlimited population.
     noise : Noise
-        Their exogenous noise, for twins.
+        Their exogenous noise, from which twins are computed.
     values : dict of str to array of shape (n_patients,)
-        Their true values of the variables, under the interventions.
+        True values of the variables under the interventions.
     do : mapping of str to value
         The interventions.
     """
@@ -48,7 +69,7 @@ class Enrolled:
 
 @cache
 def severe_asthma_model() -> CausalModel:
-    """The causal model of the package: all mechanisms, the selection and the clinic.
+    """Causal model of the package: all mechanisms, the selection and the clinic.
 
     Examples
     --------
@@ -59,7 +80,7 @@ def severe_asthma_model() -> CausalModel:
 
 
 def preset_model(preset: Preset) -> CausalModel:
-    """The causal model with the coefficients of a preset."""
+    """Causal model with the coefficients of a preset."""
     return CausalModel(severe_asthma_model().equations.values(), preset.overrides)
 
 
@@ -70,24 +91,43 @@ def enrol(
     preset: Preset,
     do: Interventions | None = None,
     *,
-    select_anew: bool = False,
+    reselect: bool = False,
     first: int = BLOCK_SIZE,
     wanted: Iterable[str] | None = None,
 ) -> Enrolled | None:
-    """Those who enrol from some blocks of the population; None if nobody does.
+    """People who enrol from some blocks of the population; None if nobody does.
 
-    Of everybody only the causes of the treatment step are computed, and those of enrolment where
-    the step does not rule it out; the rest of the model follows for those who enrolled, all blocks
-    at once. Of each block only the `first` people are looked at. With `wanted`, only these
-    variables and their causes are sure to be there.
+    The treatment step is computed for everybody, the other causes of enrolment for the people whom the step does not
+    exclude, and the remaining variables for the people who enrolled, over all blocks at once.
+
+    Parameters
+    ----------
+    model : CausalModel
+        With the coefficients of the preset.
+    seed : int
+        Seed of the population.
+    blocks : iterable of int
+        Blocks of the population.
+    preset : Preset
+        Decides whether people are selected.
+    do : mapping of str to value, optional
+        Interventions.
+    reselect : bool
+        Whether people enrol under the interventions rather than without them.
+    first : int
+        Number of people of each block that are examined.
+    wanted : iterable of str, optional
+        Variables that are needed; the result holds at least these and their causes. All by default.
     """
-    before = do if select_anew else None
-    found = [_found(model, Noise(seed, people=people), preset, before) for people in _crowds(blocks, first)]
+    do_at_enrolment = do if reselect else None
+    found = [
+        _enrolled_of(model, Noise(seed, people=people), preset, do_at_enrolment) for people in _batches(blocks, first)
+    ]
     numbers = np.concatenate([noise.people for noise, _ in found])
     if not len(numbers):
         return None
     known = _stacked([columns for _, columns in found])
-    return enrolled_people(model, seed, numbers, do, select_anew=select_anew, known=known, wanted=wanted)
+    return enrolled_people(model, seed, numbers, do, reselect=reselect, known=known, wanted=wanted)
 
 
 def enrolled_people(
@@ -96,11 +136,11 @@ def enrolled_people(
     numbers: NDArray[np.int64],
     do: Interventions | None = None,
     *,
-    select_anew: bool = False,
+    reselect: bool = False,
     known: Columns | None = None,
     wanted: Iterable[str] | None = None,
 ) -> Enrolled:
-    """The variables of people of whom it is known that they enrol.
+    """Variables of people who are known to enrol.
 
     Parameters
     ----------
@@ -109,15 +149,15 @@ def enrolled_people(
     seed : int
         Seed of the population.
     numbers : ndarray of int of shape (n_patients,)
-        Their numbers in it.
+        Their positions in the population.
     do : mapping of str to value, optional
         Interventions.
-    select_anew : bool
-        Whether they enrol under the interventions, or as they are.
+    reselect : bool
+        Whether they enrolled under the interventions rather than without them.
     known : dict of str to array of shape (n_patients,), optional
-        Variables that were computed already.
+        Variables already computed.
     wanted : iterable of str, optional
-        Variables that are sure to be there, with their causes. All by default.
+        Variables that are needed; the result holds at least these and their causes. All by default.
 
     Returns
     -------
@@ -130,23 +170,23 @@ def enrolled_people(
     >>> float(enrolled_people(model, 1, np.array([7]), {"age_years": 50.0}).values["age_years"][0])
     50.0
     """
-    do, before = do or {}, do if select_anew else None
-    twins_follow = wanted is None or (do and not select_anew)
-    noise = RememberedNoise(seed, people=numbers) if twins_follow else Noise(seed, people=numbers)
-    values = model.simulate(noise, given=known, do=before, wanted=None if twins_follow else wanted)
-    if do and not select_anew:
+    do, do_at_enrolment = do or {}, do if reselect else None
+    needs_twin = wanted is None or (do and not reselect)
+    noise = RememberedNoise(seed, people=numbers) if needs_twin else Noise(seed, people=numbers)
+    values = model.simulate(noise, given=known, do=do_at_enrolment, wanted=None if needs_twin else wanted)
+    if do and not reselect:
         values = model.twin(values, noise, do)
     return Enrolled(numbers, noise, values, do)
 
 
-def _crowds(blocks: Iterable[int], first: int) -> Iterator[NDArray[np.int64]]:
-    """The people of some blocks, as many at once as numpy needs to be busy and its caches can hold."""
+def _batches(blocks: Iterable[int], first: int) -> Iterator[NDArray[np.int64]]:
+    """People of some blocks, in batches that are large for numpy's overhead and small for the processor's caches."""
     people, starts = np.arange(max(first, 0)), [block * BLOCK_SIZE for block in blocks]
     for k in range(0, len(starts), BLOCKS_AT_ONCE):
         yield np.add.outer(starts[k : k + BLOCKS_AT_ONCE], people).ravel()
 
 
-def _found(model: CausalModel, noise: Noise, preset: Preset, do: Interventions | None) -> tuple[Noise, Columns]:
+def _enrolled_of(model: CausalModel, noise: Noise, preset: Preset, do: Interventions | None) -> tuple[Noise, Columns]:
     if not preset.selects:
         return noise, {}
     noise, known = _screened(model, noise, do) if can_be_screened(model) and ENROLLED not in (do or {}) else (noise, {})
@@ -156,10 +196,48 @@ def _found(model: CausalModel, noise: Noise, preset: Preset, do: Interventions |
 
 
 def _screened(model: CausalModel, noise: Noise, do: Interventions | None) -> tuple[Noise, Columns]:
-    """Those of whom the treatment step does not already say that they do not enrol."""
+    """People whom the treatment step does not exclude."""
     everybody = model.simulate(noise, do=do, wanted=[SCREENED_BY])
-    rows = np.flatnonzero(may_enrol(model, everybody[SCREENED_BY], noise.uniform(ENROLLED)))
+    rows = np.flatnonzero(can_enrol(model, everybody[SCREENED_BY], noise.uniform(ENROLLED)))
     return noise.take(rows), _rows(everybody, rows)
+
+
+def can_be_screened(model: CausalModel) -> bool:
+    """Whether enrolment has exactly the causes that screening assumes."""
+    equation = model.equations.get(ENROLLED)
+    return equation is not None and set(equation.parents) == {SCREENED_BY, *_CRITICAL}
+
+
+def can_enrol(model: CausalModel, step: Values, u: Floats) -> NDArray[np.bool_]:
+    """Whether each person can enrol, given the treatment step and the noise of enrolment.
+
+    Parameters
+    ----------
+    model : CausalModel
+        The model.
+    step : Categorical of length n_people
+        Treatment steps.
+    u : ndarray of shape (n_people,)
+        Noise of enrolment, as probabilities.
+
+    Returns
+    -------
+    ndarray of bool of shape (n_people,)
+        False only for people who do not enrol whatever the values of the other causes.
+    """
+    bound = np.minimum(_highest_probabilities(model, tuple(step.categories)) + _ROUNDING, 1.0)
+    return np.asarray(u > 1 - bound.take(step.codes))
+
+
+def _highest_probabilities(model: CausalModel, steps: tuple[str, ...]) -> Floats:
+    """Highest probability of enrolment on each treatment step."""
+    numbers = model.equations[ENROLLED].coefficients | model.overrides.get(ENROLLED, {})
+    values = [[float(numbers[v]) if isinstance(v, str) else v for v in critical] for critical in _CRITICAL.values()]
+    rows = np.array(list(product(range(len(steps)), *values)))
+    causes = dict(zip((SCREENED_BY, *_CRITICAL), rows.T, strict=True))
+    causes[SCREENED_BY] = levels_from_codes(causes[SCREENED_BY], steps)
+    probability = np.exp(model.distribution(ENROLLED, causes).log_prob(np.ones(len(rows))))
+    return np.asarray(probability.reshape(len(steps), -1).max(axis=1))
 
 
 def _rows(columns: Columns, rows: NDArray[np.int64]) -> Columns:

@@ -1,14 +1,14 @@
-"""Cohorts in memory and on disk, each with its observed table, its truth and its schema.
+"""Generation of cohorts, in memory or into files: observed table, truth table and schema.
 
-A cohort is the first n enrolled people of an endless population, so the first 1,000 patients of
-a large cohort are the cohort of 1,000, whatever the number of jobs.
+A cohort consists of the first n people of an unlimited population who enrol. The first 1,000 patients of a large
+cohort therefore equal the cohort of 1,000, whatever the number of jobs.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,36 +17,78 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from asthma_ml.cohort.engine.causal_model import Interventions
-from asthma_ml.cohort.enrolment import severe_asthma_model
-from asthma_ml.cohort.hidden_truth import HiddenTruth
-from asthma_ml.cohort.patient_stream import PatientStream
-from asthma_ml.cohort.patient_tables import truth_columns, whole_columns
+from asthma_ml.cohort.engine.causal_model import CausalModel, Interventions
+from asthma_ml.cohort.engine.noise import BLOCK_SIZE
+from asthma_ml.cohort.enrolment import enrolled_people, preset_model
+from asthma_ml.cohort.patient_stream import PatientStream, in_order, keep_freed_memory
+from asthma_ml.cohort.patient_tables import person_numbers, truth_columns, truth_table, whole_columns
 from asthma_ml.cohort.presets import DEFAULT_PRESET, Preset, preset_named
-from asthma_ml.cohort.screening import ENROLLED
 from asthma_ml.cohort.table_columns import GrowingTable
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.files import table_file, write_text
 from asthma_ml.variables import ID, LABEL, TWO_CLASSES, data_dictionary
 
-__all__ = ["ENROLLED", "Cohort", "generate_cohort", "schema_path", "severe_asthma_model", "write_cohort"]
+NOTICE = "Synthetic patients from a causal model. Research software, not a medical device."
 
-NOTICE = "Synthetic patients from a causal model. Research software, no medical device."
+
+@dataclass(frozen=True, eq=False)
+class HiddenTruth:
+    """Recipe of a truth table, which is expensive and computed only on demand.
+
+    The seed and the person's number determine all variables, so nothing else has to be kept.
+
+    Attributes
+    ----------
+    ids : Series of str of shape (n_patients,)
+        Identifiers of the patients.
+    seed : int
+        Seed of the cohort.
+    preset : Preset
+        Preset of the cohort.
+    do : mapping of str to value
+        Interventions.
+    reselect : bool
+        Whether the patients enrolled under the interventions.
+    jobs : int
+        Threads.
+    """
+
+    ids: pd.Series[str]
+    seed: int
+    preset: Preset
+    do: Interventions
+    reselect: bool = False
+    jobs: int = 1
+
+    def table(self) -> pd.DataFrame:
+        """Compute the truth table, in the order of the identifiers."""
+        keep_freed_memory()
+        model, table = preset_model(self.preset), GrowingTable(len(self.ids))
+        starts = iter(range(0, len(self.ids), BLOCK_SIZE))
+        with closing(in_order(lambda start: self._part(model, start), starts, self.jobs)) as parts:
+            for part in parts:
+                table.append(part)
+        return table.frame()
+
+    def _part(self, model: CausalModel, start: int) -> pd.DataFrame:
+        ids = self.ids.iloc[start : start + BLOCK_SIZE]
+        patients = enrolled_people(model, self.seed, person_numbers(ids), self.do, reselect=self.reselect)
+        return truth_table(model, ids.reset_index(drop=True), patients)
 
 
 @dataclass(frozen=True, eq=False)
 class Cohort:
-    """A table of synthetic patients with its hidden truth.
+    """Synthetic patients: observed table, truth table and schema.
 
     Attributes
     ----------
     observed : DataFrame
-        What a clinic would see, one patient a row; numbers, text levels, NaN where not measured.
+        Data as a clinic records them, one patient per row; numbers and text levels, NaN where not measured.
     truth : DataFrame
-        What it cannot see, joined by `patient_id`; every other column begins with ``true_``. It is
-        computed when it is first asked for.
+        Latent variables and potential outcomes, joined by `patient_id`; every other column begins with ``true_``.
+        Computed at the first access.
     schema : dict
-        The data dictionary and how the cohort was made.
+        Data dictionary and settings of the cohort.
     """
 
     observed: pd.DataFrame
@@ -55,11 +97,11 @@ class Cohort:
 
     @cached_property
     def truth(self) -> pd.DataFrame:
-        """What the clinic cannot see."""
+        """Latent variables and potential outcomes."""
         return self.hidden.table()
 
     def training_data(self, classes: tuple[str, ...] = TWO_CLASSES) -> tuple[pd.DataFrame, pd.Series]:
-        """Feature columns and label of the patients whose label is one of `classes`.
+        """Features and label of the patients whose label is one of `classes`.
 
         Examples
         --------
@@ -71,13 +113,13 @@ class Cohort:
         return rows[list(data_dictionary().features)].reset_index(drop=True), rows[LABEL].reset_index(drop=True)
 
     def write(self, path: str | Path, truth: str | Path | None = None) -> None:
-        """Write the observed table, its schema beside it and, where asked, the truth."""
+        """Write the observed table, its schema beside it and, if `truth` is given, the truth table."""
         hidden = self.observed[[ID]] if truth is None else self.truth
         _write([(self.observed, hidden)], lambda: self.schema, path, truth, len(self.observed))
 
 
 def schema_path(path: str | Path) -> Path:
-    """Where the schema of a cohort file lies: beside it, ``.schema.json``."""
+    """Path of the schema of a cohort file: beside it, with the suffix ``.schema.json``."""
     return Path(path).with_suffix(".schema.json")
 
 
@@ -88,7 +130,7 @@ def generate_cohort(
     do: Interventions | None = None,
     *,
     where: str | None = None,
-    select_anew: bool = False,
+    reselect: bool = False,
     jobs: int = 1,
     progress: bool = False,
 ) -> Cohort:
@@ -99,18 +141,17 @@ def generate_cohort(
     n_patients : int
         Patients in the cohort.
     seed : int
-        Same seed, same patients, whatever `jobs`.
+        The seed determines the patients, whatever `jobs`.
     preset : str or Preset
-        Named cohort, or the path of a TOML file that derives one.
+        Named preset, or path of a TOML file that derives one.
     do : mapping of str to value, optional
-        Interventions. The same people as without them, unless `select_anew`.
+        Interventions. The patients are those without interventions, unless `reselect`.
     where : str, optional
-        Keep only enrolled patients of whom this is true, such as
-        ``"phenotype == 'neutrophilic_th2_low' and smoking_status == 'never'"``. It is asked of the
-        table as it will be (after `do`), and may name observed columns and those of the truth.
-        The schema states the acceptance rate.
-    select_anew : bool
-        Let the intervention change who enrols.
+        Condition that enrolled patients must meet, such as
+        ``"phenotype == 'neutrophilic_th2_low' and smoking_status == 'never'"``. It is evaluated after `do`
+        and may name observed and truth columns. The schema states the acceptance rate.
+    reselect : bool
+        Select the patients under the intervention.
     jobs : int
         Threads.
     progress : bool
@@ -125,11 +166,11 @@ def generate_cohort(
     ------
     UnusableInputError
         Fewer than one patient, a negative seed, an unknown preset, an impossible intervention, or
-        a condition that cannot be used or that nobody meets.
+        a condition that is invalid or that nobody meets.
 
     See Also
     --------
-    write_cohort : The same cohort straight into a file, in constant memory.
+    write_cohort : Writes the same cohort to files in constant memory.
 
     Examples
     --------
@@ -141,12 +182,12 @@ def generate_cohort(
     >>> bool(old.observed["age_years"].min() >= 65), old.schema["acceptance_rate"] < 1
     (True, True)
     """
-    stream = _stream(n_patients, seed, preset, do, where=where, select_anew=select_anew, jobs=jobs, with_truth=False)
+    stream = _stream(n_patients, seed, preset, do, where=where, reselect=reselect, jobs=jobs, with_truth=False)
     table = GrowingTable(n_patients)
-    for seen, _ in _shown(stream, progress):
-        table.append(seen)
+    for part, _ in _with_progress(stream, progress):
+        table.append(part)
     observed = table.frame()
-    hidden = HiddenTruth(observed[ID], seed, stream.preset, stream.do or {}, select_anew, jobs)
+    hidden = HiddenTruth(observed[ID], seed, stream.preset, stream.do or {}, reselect, jobs)
     return Cohort(observed, _schema(stream), hidden)
 
 
@@ -159,23 +200,24 @@ def write_cohort(
     *,
     truth: str | Path | None = None,
     where: str | None = None,
-    select_anew: bool = False,
+    reselect: bool = False,
     jobs: int = 1,
     progress: bool = False,
 ) -> dict[str, Any]:
-    """Generate a cohort straight into files, in constant memory.
+    """Generate a cohort and write it to files, in constant memory.
 
-    The files are those of ``generate_cohort(...).write(path, truth)``, byte for byte. They appear
-    when all is written; a failure or an interruption leaves nothing.
+    The files equal those of ``generate_cohort(...).write(path, truth)``, byte for byte. They appear when
+    they are complete; after an error or an interruption none is left.
 
     Parameters
     ----------
     path : path or "-"
-        ``.csv``, ``.tsv`` (also ``.gz``) or ``.parquet``; ``-`` is standard output. The schema is written beside it.
-    n_patients, seed, preset, do, where, select_anew, jobs, progress
+        ``.csv``, ``.tsv`` (also ``.gz``) or ``.parquet``; ``-`` is standard output. The schema is
+        written beside the file.
+    n_patients, seed, preset, do, where, reselect, jobs, progress
         As in `generate_cohort`.
     truth : path, optional
-        Where the truth goes.
+        Path of the truth table.
 
     Returns
     -------
@@ -185,7 +227,7 @@ def write_cohort(
     Raises
     ------
     UnusableInputError
-        As `generate_cohort`; also a file that cannot be written.
+        As `generate_cohort`; also if a file cannot be written.
 
     Examples
     --------
@@ -195,21 +237,23 @@ def write_cohort(
     ...     len(pd.read_parquet(Path(folder, "cohort.parquet")))
     20
     """
-    how = {"where": where, "select_anew": select_anew, "jobs": jobs, "with_truth": truth is not None}
-    stream = _stream(n_patients, seed, preset, do, **how)
-    _write(_shown(stream, progress), lambda: _schema(stream), path, truth, n_patients)
+    options = {"where": where, "reselect": reselect, "jobs": jobs, "with_truth": truth is not None}
+    stream = _stream(n_patients, seed, preset, do, **options)
+    _write(_with_progress(stream, progress), lambda: _schema(stream), path, truth, n_patients)
     return _schema(stream)
 
 
-def _stream(n_patients: int, seed: int, preset: str | Preset, do: Interventions | None, **how: Any) -> PatientStream:
-    for name, number, least in (("patients", n_patients, 1), ("seed", seed, 0), ("jobs", how["jobs"], 1)):
+def _stream(
+    n_patients: int, seed: int, preset: str | Preset, do: Interventions | None, **options: Any
+) -> PatientStream:
+    for name, number, least in (("patients", n_patients, 1), ("seed", seed, 0), ("jobs", options["jobs"], 1)):
         if number < least:
             raise UnusableInputError(f"{name}: {number} is too small; give a whole number of at least {least}")
-    return PatientStream(n_patients, seed, preset_named(preset) if isinstance(preset, str) else preset, do, **how)
+    return PatientStream(n_patients, seed, preset_named(preset) if isinstance(preset, str) else preset, do, **options)
 
 
-def _shown(stream: PatientStream, progress: bool) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
-    """The stream, with a bar that shows rate and time left."""
+def _with_progress(stream: PatientStream, progress: bool) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """The stream, with a progress bar."""
     with tqdm(total=stream.n_patients, unit="patient", unit_scale=True, disable=not progress, desc="generate") as bar:
         for observed, truth in stream:
             yield observed, truth
@@ -224,7 +268,7 @@ def _write(
     n_rows: int,
 ) -> None:
     if truth is not None and Path(truth).resolve() == Path(path).resolve():
-        raise UnusableInputError(f"{path}: the truth needs a file of its own")
+        raise UnusableInputError(f"{path}: the truth table needs a different file")
     with ExitStack() as files:
         append_observed = files.enter_context(table_file(path, whole=whole_columns(), n_rows=n_rows))
         append_truth = files.enter_context(table_file(truth, n_rows=n_rows)) if truth is not None else None
@@ -248,7 +292,7 @@ def _schema(stream: PatientStream) -> dict[str, Any]:
         "preset_description": stream.preset.description,
         "overrides": dict(stream.preset.overrides),
         "do": dict(stream.do or {}),
-        "select_anew": stream.select_anew,
+        "reselect": stream.reselect,
         "where": stream.where.text if stream.where else None,
         "patients_examined": stream.examined,
         "acceptance_rate": round(stream.accepted / stream.examined, 6),

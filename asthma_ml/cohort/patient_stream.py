@@ -1,6 +1,6 @@
-"""Patients in a stream: block after block of the population, on several threads, in order.
+"""Stream of patients: blocks of the population are computed on several threads and delivered in order.
 
-What comes out depends on neither threads nor the number of blocks taken at once.
+The patients depend neither on the number of threads nor on the number of blocks computed at once.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from asthma_ml.cohort.engine.structural_equations import equations_in
 from asthma_ml.cohort.enrolment import enrol, preset_model
 from asthma_ml.cohort.patient_tables import observed_table, truth_columns, truth_table
 from asthma_ml.cohort.presets import Preset
-from asthma_ml.cohort.working_memory import keep_freed_memory
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.files import with_text
+from asthma_ml.files import categories_to_text
 from asthma_ml.variables import ID, TRUTH_PREFIX, data_dictionary
 
 PATIENCE = 64
-"""Blocks of the population without a single patient after which the search is given up."""
+"""Number of blocks without a single patient after which the search stops."""
 MOST_BLOCKS_AT_ONCE = 32
 PATIENTS_AT_ONCE, PATIENTS_AT_ONCE_OF_THREADS = 2 * BLOCK_SIZE, 4 * BLOCK_SIZE
-"""About as many as are computed together. Fewer spend their time between the calls of numpy, where
-threads have to wait for each other; more do not fit into the caches."""
+"""Approximate number of patients computed together. With fewer, the overhead of numpy calls dominates, during which
+threads wait for each other; more do not fit into the processor's caches."""
+_ALMOST_32_MIB = 2**25 - 2**16
 
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
@@ -45,7 +45,7 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True)
 class _Found:
-    """What some blocks of the population hold: the tables of those who enrolled."""
+    """Tables of the people of some blocks who enrolled."""
 
     blocks: range
     observed: pd.DataFrame
@@ -53,7 +53,7 @@ class _Found:
 
 
 class PatientStream:
-    """The first patients of a population who enrol and meet a condition, a table at a time, texts as categories.
+    """The first patients of a population who enrol and meet a condition, as a sequence of tables.
 
     Parameters
     ----------
@@ -67,17 +67,22 @@ class PatientStream:
         Interventions.
     where : str, optional
         Condition on the observed and the true columns.
-    select_anew : bool
+    reselect : bool
         Let the intervention change who enrols.
     jobs : int
         Threads.
     with_truth : bool
-        Whether the truth is wanted; its twins take time. Without it the truth table holds `patient_id` alone.
+        Whether to compute the truth, whose counterfactual twins take time. Without it the truth table holds
+        `patient_id` only.
 
     Attributes
     ----------
     accepted, examined : int
-        Patients given out so far, and those examined for them: all who enrolled up to the last one given out.
+        Number of patients delivered so far, and of enrolled people examined up to the last one delivered.
+
+    Notes
+    -----
+    Iterating yields pairs of tables (observed, truth) with texts as categories.
 
     Examples
     --------
@@ -97,13 +102,13 @@ class PatientStream:
         do: Interventions | None = None,
         *,
         where: str | None = None,
-        select_anew: bool = False,
+        reselect: bool = False,
         jobs: int = 1,
         with_truth: bool = True,
     ) -> None:
         _refuse_outside_limits(do or {})
         self.n_patients, self.seed, self.preset, self.do = n_patients, seed, preset, do
-        self.select_anew, self.jobs = select_anew, jobs
+        self.reselect, self.jobs = reselect, jobs
         self.model = preset_model(preset)
         columns = [*data_dictionary(), *truth_columns(self.model)]
         self.where = None if where is None else Condition(where, columns)
@@ -126,7 +131,7 @@ class PatientStream:
                     self.examined = self._enrolled + int(taken[-1]) + 1
                     yield _rows(found.observed, taken), _rows(found.truth, taken)
                 self._blocks, self._enrolled = found.blocks.stop, self._enrolled + len(found.observed)
-                self._refuse_vain_search()
+                self._refuse_endless_search()
 
     def _search(self, blocks: range) -> _Found:
         patients = enrol(
@@ -135,9 +140,9 @@ class PatientStream:
             blocks,
             self.preset,
             self.do,
-            select_anew=self.select_anew,
+            reselect=self.reselect,
             first=self._first_needed(blocks),
-            wanted=None if self.with_truth else visible_variables(),
+            wanted=None if self.with_truth else variables_of_observed_table(),
         )
         if patients is None:
             return _Found(blocks, pd.DataFrame(), pd.DataFrame())
@@ -146,14 +151,14 @@ class PatientStream:
         return _Found(blocks, observed, truth)
 
     def _meeting_condition(self, found: _Found) -> NDArray[np.int64]:
-        """Row numbers. Only the reading thread asks: pandas does not promise that `eval` is thread-safe."""
+        """Rows that meet the condition, evaluated on the reading thread, as `eval` of pandas may not be thread-safe."""
         if self.where is None or found.observed.empty:
             return np.arange(len(found.observed))
         columns = {name: (found.observed if name in found.observed else found.truth)[name] for name in self.where.names}
-        return np.flatnonzero(self.where.met_by(with_text(pd.DataFrame(columns))))
+        return np.flatnonzero(self.where.met_by(categories_to_text(pd.DataFrame(columns))))
 
     def _first_needed(self, blocks: range) -> int:
-        """How many people of a block are looked at: all, unless the last one needed is known beforehand."""
+        """Number of people to examine in each block: all, unless everybody in the block becomes a patient."""
         if self.preset.selects or self.where is not None:
             return BLOCK_SIZE
         return min(self.n_patients - blocks.start * BLOCK_SIZE, BLOCK_SIZE)
@@ -166,7 +171,7 @@ class PatientStream:
             start = stop
 
     def _blocks_at_once(self, start: int) -> int:
-        """As many blocks as are still needed, at most about those of the patients to be computed together."""
+        """Number of blocks that are still needed, limited by the number of patients to compute together."""
         if not self._blocks:
             return 1
         per_block = max(self.accepted, 1) / self._blocks
@@ -174,32 +179,35 @@ class PatientStream:
         few = self.jobs == 1 or self.with_truth  # twins need memory too
         at_once = PATIENTS_AT_ONCE if few else PATIENTS_AT_ONCE_OF_THREADS
         most = min(at_once * self._blocks // max(self._enrolled, 1), MOST_BLOCKS_AT_ONCE)
-        until_giving_up = PATIENCE - start if start < PATIENCE else most
-        return max(min(needed, most, until_giving_up), 1)
+        until_search_stops = PATIENCE - start if start < PATIENCE else most
+        return max(min(needed, most, until_search_stops), 1)
 
-    def _refuse_vain_search(self) -> None:
+    def _refuse_endless_search(self) -> None:
         if self.accepted or self._blocks < PATIENCE:
             return
-        who = f"enrols in {self.preset.name}"
-        if self.where is not None:
-            who = f"of {self._enrolled:,} in {self.preset.name} meets {self.where.text!r}"
-        raise UnusableInputError(f"nobody {who}: none in {PATIENCE * BLOCK_SIZE:,} people, where the search ends")
+        people = f"the first {PATIENCE * BLOCK_SIZE:,} people"
+        if self.where is None:
+            raise UnusableInputError(f"preset {self.preset.name}: none of {people} enrols")
+        raise UnusableInputError(
+            f"where {self.where.text!r}: none of {self._enrolled:,} patients enrolled in {self.preset.name} meets the "
+            f"condition ({people} searched)"
+        )
 
 
 @cache
-def visible_variables() -> tuple[str, ...]:
-    """Variables of the model that the observed table is made from.
+def variables_of_observed_table() -> tuple[str, ...]:
+    """Names of the variables of the model that determine the observed table.
 
     Examples
     --------
-    >>> "feno_ppb" in visible_variables(), "type2_drive" in visible_variables()
+    >>> "feno_ppb" in variables_of_observed_table(), "type2_drive" in variables_of_observed_table()
     (True, False)
     """
     return (*data_dictionary().keys() - {ID}, *(equation.name for equation in equations_in(clinic)))
 
 
 def _refuse_outside_limits(do: Interventions) -> None:
-    """Refuse to hold an observed variable at a value that its hard limits exclude."""
+    """Refuse interventions outside the hard limits of an observed variable."""
     for name, value in do.items():
         variable = data_dictionary().get(name)
         if variable is None or variable.limits is None:
@@ -214,8 +222,23 @@ def _rows(table: pd.DataFrame, taken: NDArray[np.int64]) -> pd.DataFrame:
     return table if len(taken) == len(table) else table.iloc[taken]
 
 
+def keep_freed_memory() -> None:
+    """Let the C library keep up to 64 MiB of freed memory for this process.
+
+    A block of patients needs some hundred arrays. Without this, memory returns to the system between blocks, and
+    clearing it again takes up to a tenth of the time. glibc keeps twice the size of the largest memory-mapped
+    allocation freed so far, up to this size (``M_TRIM_THRESHOLD`` in mallopt(3)). The allocation here is never
+    written to and costs nothing. Other C libraries ignore it.
+
+    Examples
+    --------
+    >>> keep_freed_memory()
+    """
+    np.empty(_ALMOST_32_MIB, dtype=np.uint8)
+
+
 def in_order(work: Callable[[_Task], _Result], tasks: Iterator[_Task], jobs: int) -> Generator[_Result, None, None]:
-    """Results in the order of the tasks, the next ones being worked on meanwhile.
+    """Results of the tasks in their order, computed on `jobs` threads.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The two tables of a cohort: what a clinic observes, and the truth that it cannot see."""
+"""The two tables of a cohort: observed data, and the truth (latent variables and potential outcomes)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ TRUTH = (
     "attack_rate_per_year",
 )
 AFTER_THE_VISIT = ("_next_12m", "_visit_2", "_visit_3")
-"""Endings of variables that are known only after the visit: part of the truth, never of the table."""
+"""Suffixes of variables that are known only after the visit; they belong to the truth table only."""
 
 STANDARD_ADHERENCE: Interventions = {"inhaled_adherence": 1.0, "inhaler_technique": "correct"}
 NO_ORAL_STEROID: Interventions = {"ocs_dose_mg_day": 0.0}
@@ -58,26 +58,26 @@ POTENTIAL_OUTCOMES: Mapping[str, tuple[Interventions, tuple[str, ...]]] = {
 
 
 def truth_variables(model: CausalModel) -> tuple[str, ...]:
-    """Variables of the model that the truth table shows as they are, in its order."""
+    """Names of the model's variables in the truth table, in its order."""
     later = [name for name in sorted(model.equations) if name.endswith(AFTER_THE_VISIT)]
     return (*TRUTH, *later)
 
 
 def truth_columns(model: CausalModel) -> tuple[str, ...]:
-    """Names of the columns of the truth table, `patient_id` first."""
+    """Columns of the truth table, `patient_id` first."""
     twins = (f"{_true(name)}_{suffix}" for suffix, (_, names) in POTENTIAL_OUTCOMES.items() for name in names)
     return (ID, *map(_true, truth_variables(model)), *twins)
 
 
 def observed_table(seed: int, patients: Enrolled) -> pd.DataFrame:
-    """What a clinic sees of some patients, `patient_id` first, texts as categories."""
-    observed = clinic.recorded_table(patients.values, data_dictionary())
+    """Observed table of some patients, `patient_id` first, texts as categories."""
+    observed = clinic.record_table(patients.values, data_dictionary())
     observed.insert(0, ID, _patient_ids(seed, patients.numbers))
     return observed
 
 
 def truth_table(model: CausalModel, ids: pd.Series[str], patients: Enrolled) -> pd.DataFrame:
-    """What it cannot see: latent variables and potential outcomes, `patient_id` first, texts as categories."""
+    """Truth table of some patients: `patient_id`, latent variables, potential outcomes; texts as categories."""
     columns: dict[str, Any] = {ID: ids}
     for name in truth_variables(model):
         columns[_true(name)] = _plain(patients.values[name])
@@ -88,19 +88,19 @@ def truth_table(model: CausalModel, ids: pd.Series[str], patients: Enrolled) -> 
 
 
 def whole_columns() -> frozenset[str]:
-    """Observed columns of counts, flags and whole steps."""
+    """Observed columns that hold whole numbers."""
     return frozenset(name for name, variable in data_dictionary().items() if variable.is_whole)
 
 
 def _twin(model: CausalModel, patients: Enrolled, do: Interventions, outcomes: tuple[str, ...]) -> Columns:
-    """Outcomes of the same patients under an intervention; the rest of the twin is left out."""
+    """Potential outcomes of the patients under an intervention, computed only for patients whom it changes."""
     values, noise, do_all = patients.values, patients.noise, {**patients.do, **do}
-    touched = np.flatnonzero(np.any([values[name] != value for name, value in do.items()], axis=0))
-    if 2 * len(touched) > len(patients.numbers):
+    changed = np.flatnonzero(np.any([values[name] != value for name, value in do.items()], axis=0))
+    if 2 * len(changed) > len(patients.numbers):
         return model.twin(values, noise, do_all, outcomes)
-    few = {name: column[touched] for name, column in values.items()}
-    twin = model.twin(few, noise.take(touched), do_all, outcomes)
-    return {name: _with_rows(values[name], touched, twin[name]) for name in outcomes}
+    few = {name: column[changed] for name, column in values.items()}
+    twin = model.twin(few, noise.take(changed), do_all, outcomes)
+    return {name: _with_rows(values[name], changed, twin[name]) for name in outcomes}
 
 
 def _with_rows(column: Floats, rows: NDArray[np.int64], moved: Floats) -> Floats:
@@ -109,12 +109,12 @@ def _with_rows(column: Floats, rows: NDArray[np.int64], moved: Floats) -> Floats
     return column
 
 
-def people_of(ids: pd.Series[str]) -> NDArray[np.int64]:
-    """The numbers in the population of patients by their identifiers.
+def person_numbers(ids: pd.Series[str]) -> NDArray[np.int64]:
+    """Positions of patients in the population, from their identifiers.
 
     Examples
     --------
-    >>> people_of(pd.Series(["P01-00000007", "P01-00000012"]))
+    >>> person_numbers(pd.Series(["P01-00000007", "P01-00000012"]))
     array([ 7, 12])
     """
     digits = pc.list_element(pc.split_pattern(pa.array(ids).cast(pa.string()), "-"), 1)
@@ -123,8 +123,8 @@ def people_of(ids: pd.Series[str]) -> NDArray[np.int64]:
 
 def _patient_ids(seed: int, numbers: NDArray[np.int64]) -> pd.Series[str]:
     eight_digits = 10**8
-    behind_a_one = pc.cast(pa.array(numbers % eight_digits + eight_digits), pa.large_string())
-    ids = pc.utf8_replace_slice(behind_a_one, 0, 1, f"P{seed:02d}-")
+    with_leading_one = pc.cast(pa.array(numbers % eight_digits + eight_digits), pa.large_string())
+    ids = pc.utf8_replace_slice(with_leading_one, 0, 1, f"P{seed:02d}-")
     longer = numbers >= eight_digits
     if longer.any():
         ids = pc.replace_with_mask(ids, longer, pa.array([f"P{seed:02d}-{n}" for n in numbers[longer]], ids.type))

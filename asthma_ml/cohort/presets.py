@@ -1,8 +1,7 @@
-"""Named cohorts: each is the one causal model with some coefficients of its own.
+"""Presets: named cohorts, each defined by coefficients that override those of the causal model.
 
-A preset names the population it stands for, and is held to the published figures of that
-population. To derive one in Python, use `Preset.derive`; on the command line, give ``--preset`` a
-TOML file::
+A preset represents a population, whose published figures the fidelity report compares with the cohort. Derive
+another preset in Python with `Preset.derive`, or on the command line with a TOML file as ``--preset``::
 
     name = "our_clinic"
     base = "severe_clinic"
@@ -20,10 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from asthma_ml.errors import UnusableInputError
+from asthma_ml.patients import with_suggestion
 
 DEFAULT_PRESET = "severe_clinic"
 ALWAYS, NEVER = 30.0, -30.0
-"""Log-odds of what everybody, or nobody, has."""
+"""Log-odds with a probability of practically 1 or 0."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class Preset:
     name : str
         Name on the command line.
     description : str
-        The population it stands for.
+        The population that it represents.
     selects : bool
-        Whether people enter through the `enrolled` equation, or everybody is in.
+        Whether people are selected by the equation `enrolled`; otherwise everybody enters.
     overrides : Mapping of str to float
-        Coefficients that differ from the mechanisms' own.
+        Coefficients that replace those of the mechanisms.
 
     Examples
     --------
@@ -54,7 +54,7 @@ class Preset:
     overrides: Mapping[str, float] = field(default_factory=dict)
 
     def derive(self, name: str, description: str, overrides: Mapping[str, float]) -> Preset:
-        """A preset of another name with some more coefficients of its own."""
+        """Derive a preset with another name and further overrides."""
         return replace(self, name=name, description=description, overrides={**self.overrides, **overrides})
 
 
@@ -224,7 +224,7 @@ PRESETS = {
 
 
 def preset_named(name: str) -> Preset:
-    """The preset of a name, or the one that a TOML file derives.
+    """Preset with a name, or derived by a TOML file.
 
     Parameters
     ----------
@@ -244,7 +244,9 @@ def preset_named(name: str) -> Preset:
     if name.endswith(".toml"):
         return _preset_from(Path(name))
     if name not in PRESETS:
-        raise UnusableInputError(f"no preset {name!r}; presets are {', '.join(PRESETS)}, or a .toml file")
+        raise UnusableInputError(
+            f"no preset {with_suggestion(name, PRESETS)}; presets are {', '.join(PRESETS)}, or a .toml file"
+        )
     return PRESETS[name]
 
 

@@ -1,7 +1,7 @@
-"""Who enters the cohort. Selection is a collider: it makes unrelated things go together.
+"""Selection into the cohort. Selection is a collider: it associates variables that are independent otherwise.
 
-People come to a severe-asthma clinic because of high treatment, bad control, attacks and low
-lung function; among those selected, whoever lacks one reason tends to have another.
+People are referred to a severe-asthma clinic because of high treatment, poor control, exacerbations and low
+lung function. Among the selected, those without one of these reasons tend to have another.
 """
 
 import numpy as np
@@ -24,16 +24,16 @@ def enrolled(
     step_3=Coefficient(-30.0, "log odds"),
     step_4=Coefficient(-3.42, "log odds"),
     control=Coefficient(0.45, "log odds per point"),
-    attacks=Coefficient(0.30, "log odds per attack"),
+    attacks=Coefficient(0.30, "log odds per exacerbation"),
     lung_function=Coefficient(-0.014, "log odds per % predicted"),
     oral_steroid=Coefficient(0.59, "log odds"),
     least_acq=Coefficient(0.0, "score"),
-    least_attacks=Coefficient(0.0, "attacks/year"),
+    least_attacks=Coefficient(0.0, "exacerbations/year"),
     most_fev1=Coefficient(200.0, "% predicted"),
 ):
     """Whether the person is referred to the clinic and takes part.
 
-    Trials add hard criteria: least attacks, least ACQ, most FEV1.
+    Trials add inclusion criteria: minimum exacerbations, minimum ACQ, maximum FEV1.
     """
     step = by_level(treatment_step, step_1=step_1, step_2=step_2, step_3=step_3, step_4=step_4, step_5=0.0)
     burden = control * (acq6_score - 2) + attacks * np.minimum(exacerbations_12m, 6)

@@ -1,4 +1,4 @@
-"""Columns of a cohort's tables: categories while they are made, text when they are handed out."""
+"""Assembly of a cohort's table from parts: categories inside, text in the result."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import numpy as np
 import pandas as pd
 
 from asthma_ml.cohort.engine.distributions import levels_from_codes
-from asthma_ml.files import as_text
+from asthma_ml.files import category_to_text
 
 
 class GrowingTable:
-    """A table of known length that takes its rows a part at a time.
+    """A table of known length that is filled part by part.
 
-    All numbers lie in one part of memory, which is asked for once: fresh memory is slow.
+    All numbers share one block of memory, allocated once, because fresh memory is slow.
 
     Parameters
     ----------
     n_rows : int
-        Rows that it will have.
+        Final number of rows.
 
     Examples
     --------
@@ -36,7 +36,7 @@ class GrowingTable:
         self._levels: dict[str, tuple[str, ...]] = {}
 
     def append(self, part: pd.DataFrame) -> None:
-        """Take the next rows; all parts have the same columns."""
+        """Add the next rows; all parts must have the same columns."""
         if not self._columns:
             self._begin(part)
         rows = slice(self._filled, self._filled + len(part))
@@ -49,7 +49,7 @@ class GrowingTable:
         self._filled = rows.stop
 
     def frame(self) -> pd.DataFrame:
-        """All rows, categories as text."""
+        """The complete table, categories as text."""
         return pd.DataFrame({name: self._whole(name) for name in self._columns}, copy=False)
 
     def _begin(self, part: pd.DataFrame) -> None:
@@ -65,7 +65,7 @@ class GrowingTable:
         column = self._columns[name]
         if name in self._levels:
             category: Any = levels_from_codes(column, self._levels[name])
-            return as_text(category)
+            return category_to_text(category)
         if isinstance(column, list):
             return pd.concat(column, ignore_index=True)
         return column

@@ -1,8 +1,7 @@
-"""The same patients under several treatments at once: an experiment that no clinic can do.
+"""Simulated trials: potential outcomes of the same patients in several arms.
 
-Every arm is a counterfactual twin of the same enrolled patients, with the same noise. Whatever
-differs between two arms is therefore the effect of what was done, and an arm in which nothing is
-done differs by exactly zero.
+Each arm is the counterfactual twin of the same enrolled patients, with the same exogenous noise. Differences
+between arms are therefore individual treatment effects, and an arm without an intervention differs by exactly zero.
 """
 
 from __future__ import annotations
@@ -33,28 +32,27 @@ def trial_arms(
     preset: str | Preset = DEFAULT_PRESET,
     baseline: Interventions | None = None,
 ) -> dict[str, pd.DataFrame]:
-    """All variables of the same patients under each arm of a trial.
+    """Simulate all variables of the same patients in each arm of a trial.
 
-    Patients enrol as they are; only then is anything done to them. Values are complete and exact:
-    no test is missing, nothing is rounded, and latent variables are there too.
+    Patients enrol before the interventions. Values are complete and unrounded, and include latent variables.
 
     Parameters
     ----------
     arms : mapping of str to interventions
-        Name of each arm and what is done in it; an empty mapping does nothing.
+        Name of each arm and its interventions; an empty mapping is no intervention.
     n_patients : int
-        Patients in the trial, the first ones of the cohort of this preset and seed.
+        Number of patients: the first of the cohort with this preset and seed.
     seed : int
         Seed of the cohort.
     preset : str or Preset
-        Whom the trial enrols.
+        Population of the trial.
     baseline : mapping of str to value, optional
-        What is done in every arm, such as a run-in without inhaled steroid.
+        Interventions in all arms, such as a run-in without inhaled steroid.
 
     Returns
     -------
     dict of str to DataFrame
-        One table an arm, a patient a row, in the same order; categories as text.
+        One table per arm, one row per patient in the same order; categories as text.
 
     Raises
     ------
@@ -84,7 +82,7 @@ def trial_arms(
 
 
 def _first_enrolled(model: CausalModel, seed: int, preset: Preset, n_patients: int) -> Iterator[Enrolled]:
-    """The first patients to enrol, and a few more, from as many blocks at once as seem needed."""
+    """At least the first `n_patients` who enrol; the number of blocks at once follows the enrolment rate so far."""
     found = first = 0
     while found < n_patients:
         needed = ceil((n_patients - found) * first / found) if found else first + 1

@@ -1,4 +1,4 @@
-"""TODO face."""
+"""When the model reports a class and when it abstains, what to check first, what may mask Th2 inflammation."""
 
 import lazy_loader
 

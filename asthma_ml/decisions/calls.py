@@ -1,4 +1,4 @@
-"""Which predictions may be told as a call, and why the others may not. Every text and table asks here."""
+"""When the model reports a class and when it abstains. No other module decides this."""
 
 from __future__ import annotations
 
@@ -11,58 +11,76 @@ import pandas as pd
 
 from asthma_ml.classifier import Classifier, Predictions, predictions_of_margins
 from asthma_ml.variables import FOUR_CLASSES, data_dictionary
-from asthma_ml.wording import first_names, joined, listed, plain_name, text_of_patterns
+from asthma_ml.wording import (
+    disease_name,
+    first_names,
+    joined,
+    listed,
+    percent,
+    phrase,
+    plain_name,
+    rounded,
+    text_of_patterns,
+    text_where,
+)
 
 STATUSES = ("ok", "abstained", "invalid", "out_of_range")
 
 MINIMUM_PROBABILITY = 2 / 3
-"""Least probability of the called class: a call is expected to be right twice as often as wrong.
+"""Smallest probability of a called class: a call is expected to be right twice as often as wrong.
 
-A prediction set of one class alone does not ensure it: where one class is common, the set of a patient
-whose findings say next to nothing holds the common class alone (class-conditional sets promise that
-they hold the true class, not that the class in them is likely).
+A prediction set of one class does not ensure it. Where one class is common, the set of a patient with
+uninformative findings contains the common class alone: class-conditional sets guarantee the coverage of
+the true class, not the probability of the class in them.
 """
 
 OUT_OF_RANGE = "outside the training range"
-TOO_LITTLE = "too little information"
+INSUFFICIENT_DATA = "insufficient data"
 UNCALIBRATED = "uncalibrated"
-NO_CLASS = "no class plausible"
-SEVERAL_CLASSES = "several classes plausible"
-ABSTENTION_REASONS = (OUT_OF_RANGE, TOO_LITTLE, UNCALIBRATED, NO_CLASS, SEVERAL_CLASSES)
-"""Why valid patients are not called; who has several of them is counted with the first."""
+UNMODELLED = "unmodelled diagnosis"
+AMBIGUOUS = "ambiguous class"
+ABSTENTION_REASONS = (OUT_OF_RANGE, INSUFFICIENT_DATA, UNCALIBRATED, UNMODELLED, AMBIGUOUS)
+"""Reasons for abstention in valid patients; a patient with several of them has the first.
+
+An empty prediction set is an unmodelled diagnosis, like a high probability of one. Ambiguous are sets of
+several classes, sets without the most probable class and probabilities below `MINIMUM_PROBABILITY`.
+"""
 
 FEWEST_MEASURED = 0.5
-"""Share of what a model goes by, by its importances, below which the gaps are to blame for an open question.
-Nobody in the severe clinic has less."""
+"""Smallest measured fraction of the feature importance; below it, an ambiguous class is put down to missing data.
+
+Every patient of the severe clinic has more.
+"""
 
 _COLUMNS_IN_A_REASON = 3
-_BROKEN_LIMIT = "a value breaks a hard limit"
+_FEWEST_NAMED = 10
+_RARE_LABELS = "rare labels"
 
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """What the model says of each patient and whether it may be told as a call.
+    """Predictions of patients, and whether each is reported as a call.
 
     Attributes
     ----------
     classes : ndarray of shape (n_classes,)
         Classes of the model.
     probability : ndarray of shape (n_patients, n_classes)
-        Their probabilities.
+        Class probabilities.
     in_set : ndarray of bool of shape (n_patients, n_classes)
-        Classes that cannot be ruled out.
+        Classes in the prediction set.
     low, high : ndarray of shape (n_patients, n_classes)
         Intervals of the probabilities.
     decision : ndarray of shape (n_patients,) or (n_patients, n_classes)
-        Calibrated margins, as ``model.decision_function`` returns them.
+        Calibrated margins from ``model.decision_function``.
     invalid : ndarray of bool of shape (n_patients,)
-        Rows with an impossible value.
+        Rows with a value outside its hard limits.
     p_unmodelled : ndarray of shape (n_patients,)
-        Probability that the patient is of none of the classes of the model.
+        Probability of a diagnosis that the model does not name.
     out_of_range, abstained : ndarray of str of shape (n_patients,)
-        Why no call is made, empty where this speaks for none.
+        Reasons for abstention in words; empty where there is none.
     abstention_reason : ndarray of str of shape (n_patients,)
-        One of `ABSTENTION_REASONS`, empty where a call is made or the row is invalid.
+        One of `ABSTENTION_REASONS`; empty where a call is made or the row is invalid.
     """
 
     classes: np.ndarray
@@ -93,21 +111,21 @@ class Calls:
 
     @property
     def called(self) -> np.ndarray:
-        """The called class of each patient, None where no call is made."""
+        """Called class of each patient, None where the model abstains."""
         called = self.most_probable.astype(object)
         called[self.status != "ok"] = None
         return np.asarray(called)
 
     @property
     def no_call(self) -> np.ndarray:
-        """Why no call is made, empty where one is."""
-        return joined([np.where(self.invalid, _BROKEN_LIMIT, ""), self.out_of_range, self.abstained])
+        """Reasons for no call in words, empty where a call is made."""
+        return joined([text_where(self.invalid, phrase("hard_limit")), self.out_of_range, self.abstained])
 
 
 def decide_calls(
     model: Classifier, encoded: pd.DataFrame, invalid: np.ndarray | None = None, decision: np.ndarray | None = None
 ) -> Calls:
-    """Predict patients and decide which predictions are calls.
+    """Predictions of patients, and which of them are calls.
 
     Parameters
     ----------
@@ -116,42 +134,40 @@ def decide_calls(
     encoded : DataFrame of shape (n_patients, n_features)
         From ``model.encode``.
     invalid : ndarray of bool of shape (n_patients,), default=None
-        Rows with an impossible value; none if left out.
+        Rows with a value outside its hard limits; none if left out.
     decision : ndarray of shape (n_patients,) or (n_patients, n_classes), default=None
-        What ``model.decision_function`` makes of them, where that is known already.
+        Calibrated margins from ``model.decision_function``; computed if left out.
 
     Returns
     -------
     Calls
-        A patient is called where a marker of inflammation was measured, no value lies outside the range
-        of the training patients, the most probable class alone is in the prediction set, its
-        probability is at least `MINIMUM_PROBABILITY`, and the patient is not recognised as of a class
-        that the model does not name.
+        A class is called if an inflammatory marker was measured, no value lies outside the training range,
+        the prediction set contains the most probable class alone, its probability is at least
+        `MINIMUM_PROBABILITY`, and the probability of an unmodelled diagnosis is below the threshold.
     """
     assessed = (
         model.predict_with_uncertainty(encoded)
         if decision is None
         else predictions_of_margins(model, decision, encoded.to_numpy())
     )
-    foreign = model.predict_unmodelled_proba(encoded)
-    unknown = np.zeros(len(encoded), dtype=bool) if invalid is None else invalid
-    out_of_range, reasons = _out_of_range(model, encoded), _reasons(model, encoded, assessed, foreign)
-    found = {OUT_OF_RANGE: out_of_range, **reasons}
-    kinds = [name for name in ABSTENTION_REASONS if name in found]
-    doubt = np.select([found[name] != "" for name in kinds], kinds, "")
+    p_unmodelled = model.predict_unmodelled_proba(encoded)
+    known_invalid = np.zeros(len(encoded), dtype=bool) if invalid is None else invalid
+    out_of_range, doubts = _out_of_range(model, encoded), _doubts(model, encoded, assessed, p_unmodelled)
+    reasons = {OUT_OF_RANGE: out_of_range, **doubts}
+    first = np.select([text != "" for text in reasons.values()], list(reasons), "")
     return Calls(
         classes=model.classes_,
         **assessed._asdict(),
-        invalid=unknown,
-        p_unmodelled=foreign,
+        invalid=known_invalid,
+        p_unmodelled=p_unmodelled,
         out_of_range=out_of_range,
-        abstained=joined(list(reasons.values())),
-        abstention_reason=np.where(unknown, "", doubt),
+        abstained=joined(list(doubts.values())),
+        abstention_reason=np.where(known_invalid, "", first),
     )
 
 
 def unmodelled_classes_clause(classes: Iterable[object]) -> str:
-    """Say which granulocyte classes a model cannot name.
+    """Clause on the granulocyte classes that a model does not name.
 
     Parameters
     ----------
@@ -161,113 +177,22 @@ def unmodelled_classes_clause(classes: Iterable[object]) -> str:
     Returns
     -------
     str
-        A clause; empty where all four are known or the classes are of another kind.
+        Empty if the model names all four or has classes of another kind.
 
     Examples
     --------
     >>> unmodelled_classes_clause(["neutrophilic_th2_low", "th2_high"])
-    'mixed and paucigranulocytic disease cannot be named'
+    'not modelled: mixed and paucigranulocytic disease'
     """
     names = {str(name) for name in classes}
     others = [name for name in FOUR_CLASSES if name not in names]
     if not others or not names < set(FOUR_CLASSES):
         return ""
-    return f"{listed([plain_name(name).removesuffix(' granulocytic') for name in others])} disease cannot be named"
-
-
-def _out_of_range(model: Classifier, encoded: pd.DataFrame) -> np.ndarray:
-    """Name the features whose values no training patient came near."""
-    values = encoded.to_numpy()
-    smallest, largest = model.feature_range_
-    columns = encoded.columns.to_numpy(dtype=object)
-
-    def reason(outside: np.ndarray) -> str:
-        names = first_names(columns[outside], _COLUMNS_IN_A_REASON)
-        return f"{names} outside the range of the training patients" if names else ""
-
-    return text_of_patterns((values < smallest) | (values > largest), reason)
-
-
-def _reasons(
-    model: Classifier, encoded: pd.DataFrame, assessed: Predictions, foreign: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Why patients within the training range are not called, for each kind of doubt; empty where it is no reason."""
-    recognised = _of_another_class(model, foreign)
-    if model.uncalibrated_classes:
-        few = listed([plain_name(name) for name in model.uncalibrated_classes])
-        said = f"the model saw too few {few} patients to calibrate a prediction set"
-        uncalibrated = np.full(len(encoded), said, dtype=object)
-        return {TOO_LITTLE: _without_markers(encoded), UNCALIBRATED: uncalibrated, NO_CLASS: recognised}
-    several = _several_plausible(model, assessed)
-    hardly_measured = np.where(several != "", _hardly_measured(model, encoded), "")
-    return {
-        TOO_LITTLE: joined([_without_markers(encoded), hardly_measured]),
-        SEVERAL_CLASSES: several,
-        NO_CLASS: joined([_unlike_all(model, assessed), recognised]),
-    }
-
-
-def _without_markers(encoded: pd.DataFrame) -> np.ndarray:
-    dictionary = data_dictionary()
-    markers = [
-        name for name in dictionary.of_factor("immune_profile") if dictionary[name].kind == "number" and name in encoded
-    ]
-    none_measured = encoded[markers].isna().all(axis=1).to_numpy(dtype=bool)
-    return np.where(none_measured, "no marker of inflammation measured", "").astype(object)
-
-
-def _hardly_measured(model: Classifier, encoded: pd.DataFrame) -> np.ndarray:
-    """Tell where most of what the model goes by was not measured."""
-    measured = encoded.notna().to_numpy() @ model.feature_importances_
-    said = "less than half of what the model goes by was measured"
-    return np.where(measured < FEWEST_MEASURED, said, "").astype(object)
-
-
-def _of_another_class(model: Classifier, foreign: np.ndarray) -> np.ndarray:
-    """Say how probable a disease is that the model does not name, where that is enough to make no call."""
-    others = " or ".join(plain_name(name).removesuffix(" granulocytic") for name in model.unmodelled_classes)
-    reason = np.full(len(foreign), "", dtype=object)
-    for i in np.flatnonzero(foreign >= model.unmodelled_threshold_):
-        reason[i] = f"{others} disease, which this model does not name, has a probability of {foreign[i]:.2f}"
-    return reason
-
-
-def _unlike_all(model: Classifier, assessed: Predictions) -> np.ndarray:
-    said = f"unlike the training patients of every class at {model.confidence:.0%} confidence"
-    return np.where(assessed.in_set.any(axis=1), "", said).astype(object)
-
-
-def _several_plausible(model: Classifier, assessed: Predictions) -> np.ndarray:
-    """Say why the most probable class cannot be called though the patient may well be of one of the classes."""
-    probability, in_set = assessed.probability, assessed.in_set
-    at, size = f"at {model.confidence:.0%} confidence", in_set.sum(axis=1)
-    largest = probability.max(axis=1, initial=0.0)
-    in_own_set = in_set[np.arange(len(in_set)), probability.argmax(axis=1)]
-    named = text_of_patterns(in_set, lambda members: listed([plain_name(name) for name in model.classes_[members]]))
-    doubt = "too close to even" if len(model.classes_) == 2 else "too low for a call"
-    unsure = largest < MINIMUM_PROBABILITY
-    named_doubt = np.full(len(in_set), "", dtype=object)
-    named_doubt[unsure] = [f"the probability of {p:.2f} is {doubt}" for p in largest[unsure].tolist()]
-    return np.select(
-        [size == 0, size > 1, ~in_own_set, unsure],
-        [
-            "",
-            named + f" cannot be told apart {at}",
-            f"the most probable class is ruled out {at}",
-            named_doubt,
-        ],
-        "",
-    ).astype(object)
-
-
-_FEWEST_NAMED = 10
-
-
-_RARE_LABELS = "rare labels"
+    return phrase("not_modelled", classes=listed([disease_name(name) for name in others]))
 
 
 def calls_by_diagnosis(model: Classifier, features: pd.DataFrame, labels: pd.Series[str]) -> dict[str, Any]:
-    """Count what a model calls the patients of each label.
+    """Proportion of the patients of each label that is called each class.
 
     Parameters
     ----------
@@ -281,21 +206,93 @@ def calls_by_diagnosis(model: Classifier, features: pd.DataFrame, labels: pd.Ser
     Returns
     -------
     dict
-        For each label, most frequent first, the number of its patients `n` and, in `called`, the share of them
-        that is called each class; the rest is not called. Labels of fewer than ten patients are counted
-        together as ``rare labels``, so that no text of a single patient leaves the table.
+        For each label, in descending order of frequency, the number of its patients `n` and, in `called`, the
+        proportion that is called each class; the model abstains for the others. Labels of fewer than ten patients
+        are pooled as ``rare labels``, so that no label of a single patient is disclosed.
     """
-    text = labels.astype(str).to_numpy()
-    often = {name for name, n in labels.astype(str).value_counts().items() if n >= _FEWEST_NAMED}
-    shown = pd.Series([name if name in often else _RARE_LABELS for name in text], dtype=object)
+    counts = labels.astype(str).value_counts()
+    frequent = set(counts.index[counts >= _FEWEST_NAMED])
+    pooled = pd.Series([name if name in frequent else _RARE_LABELS for name in labels.astype(str)], dtype=object)
     called = decide_calls(model, model.encode(features)).called
     return {
         str(name): {
             "n": int(n),
             "called": {
-                str(of_class): float(np.mean(called[(shown == name).to_numpy()] == of_class))
-                for of_class in model.classes_
+                str(each): float(np.mean(called[(pooled == name).to_numpy()] == each)) for each in model.classes_
             },
         }
-        for name, n in shown.value_counts().items()
+        for name, n in pooled.value_counts().items()
     }
+
+
+def _out_of_range(model: Classifier, encoded: pd.DataFrame) -> np.ndarray:
+    """Features outside the range of the training patients, in words."""
+    values = encoded.to_numpy()
+    smallest, largest = model.feature_range_
+    columns = encoded.columns.to_numpy(dtype=object)
+
+    def reason(outside: np.ndarray) -> str:
+        names = first_names(columns[outside], _COLUMNS_IN_A_REASON)
+        return phrase("out_of_range", columns=names) if names else ""
+
+    return text_of_patterns((values < smallest) | (values > largest), reason)
+
+
+def _doubts(
+    model: Classifier, encoded: pd.DataFrame, assessed: Predictions, p_unmodelled: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Reasons for abstention within the training range, in the order of `ABSTENTION_REASONS`."""
+    unmodelled = _unmodelled_diagnosis(model, p_unmodelled)
+    if model.uncalibrated_classes:
+        classes = listed([plain_name(name) for name in model.uncalibrated_classes])
+        uncalibrated = np.full(len(encoded), phrase("uncalibrated", classes=classes), dtype=object)
+        return {INSUFFICIENT_DATA: _without_markers(encoded), UNCALIBRATED: uncalibrated, UNMODELLED: unmodelled}
+    ambiguous = _ambiguous_class(model, assessed)
+    measured = np.asarray(encoded.notna().to_numpy() @ model.feature_importances_)
+    missing = text_where((ambiguous != "") & (measured < FEWEST_MEASURED), phrase("few_measured"))
+    empty_set = phrase("empty_set", confidence=percent(model.confidence))
+    return {
+        INSUFFICIENT_DATA: joined([_without_markers(encoded), missing]),
+        UNMODELLED: joined([text_where(assessed.in_set.sum(axis=1) == 0, empty_set), unmodelled]),
+        AMBIGUOUS: ambiguous,
+    }
+
+
+def _without_markers(encoded: pd.DataFrame) -> np.ndarray:
+    dictionary = data_dictionary()
+    markers = [
+        name for name in dictionary.of_factor("immune_profile") if dictionary[name].kind == "number" and name in encoded
+    ]
+    return text_where(encoded[markers].isna().all(axis=1).to_numpy(dtype=bool), phrase("no_marker"))
+
+
+def _unmodelled_diagnosis(model: Classifier, p_unmodelled: np.ndarray) -> np.ndarray:
+    """Probability of an unmodelled diagnosis where it reaches the threshold, in words."""
+    classes = listed([disease_name(name) for name in model.unmodelled_classes], "or")
+    reason = np.full(len(p_unmodelled), "", dtype=object)
+    for i in np.flatnonzero(p_unmodelled >= model.unmodelled_threshold_):
+        reason[i] = phrase("unmodelled_diagnosis", classes=classes, probability=rounded(p_unmodelled[i]))
+    return reason
+
+
+def _ambiguous_class(model: Classifier, assessed: Predictions) -> np.ndarray:
+    """Why the most probable class is not called though the patient may well have one of the classes."""
+    probability, in_set, confidence = assessed.probability, assessed.in_set, percent(model.confidence)
+    size, largest = in_set.sum(axis=1), probability.max(axis=1, initial=0.0)
+    in_own_set = in_set[np.arange(len(in_set)), probability.argmax(axis=1)]
+    low = largest < MINIMUM_PROBABILITY
+    low_text = np.full(len(in_set), "", dtype=object)
+    threshold = rounded(MINIMUM_PROBABILITY)
+    low_text[low] = [
+        phrase("low_probability", probability=rounded(p), threshold=threshold) for p in largest[low].tolist()
+    ]
+
+    def several(members: np.ndarray) -> str:
+        classes = listed([plain_name(name) for name in model.classes_[members]])
+        return phrase("several_classes", confidence=confidence, classes=classes)
+
+    return np.select(
+        [size == 0, size > 1, ~in_own_set, low],
+        ["", text_of_patterns(in_set, several), phrase("class_not_in_set", confidence=confidence), low_text],
+        "",
+    ).astype(object)

@@ -1,4 +1,4 @@
-"""Published rules that sort patients, as functions of a table: ISAR gradient, SARP tree, ORACLE grid, Th2-high."""
+"""Published classification rules: ISAR gradient, SARP tree, ORACLE grid, Th2-high by sputum cytokines."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import pandas as pd
 
 TYPE2_GENES = ("sputum_il4_log2", "sputum_il5_log2", "sputum_il13_log2")
 TYPE2_HIGH = 0.70
-"""Share of mild to moderate asthma that is Th2-high (IMM072)."""
+"""Proportion of mild to moderate asthma that is Th2-high (IMM072)."""
 
 
 def isar_grade(table: pd.DataFrame) -> pd.Series[float]:
     """ISAR eosinophilic gradient, from 3 (most likely eosinophilic) to 0 (non-eosinophilic).
 
-    The inputs are published; the exact rule is reconstructed. A feature that was not measured
-    counts as absent.
+    The inputs are published; the exact rule is reconstructed. A missing feature is treated as
+    absent.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def isar_grade(table: pd.DataFrame) -> pd.Series[float]:
     Returns
     -------
     Series of shape (n_patients,)
-        Grade; missing where no blood eosinophils are on record.
+        Grade; missing where the blood eosinophil count is.
 
     References
     ----------
@@ -88,12 +88,12 @@ def sarp_group(table: pd.DataFrame) -> pd.Series[float]:
 
 
 ORACLE_CELLS = ((0.65, 0.66, 0.86), (0.81, 0.88, 1.16), (1.12, 1.12, 2.29))
-"""Attack rate relative to the trials' mean; rows by blood eosinophils, columns by FeNO (IMM038 to IMM046)."""
+"""Exacerbation rate relative to the mean of the trials, by blood eosinophils and FeNO (IMM038 to IMM046)."""
 ORACLE_EOSINOPHILS, ORACLE_FENO = (150.0, 300.0), (25.0, 50.0)
 
 
 def oracle_rate_ratio(table: pd.DataFrame) -> pd.Series[float]:
-    """Attack rate relative to the trials' mean, by the ORACLE grid of blood eosinophils and FeNO.
+    """Exacerbation rate relative to the mean of the trials, by the ORACLE grid of blood eosinophils and FeNO.
 
     Parameters
     ----------
@@ -122,9 +122,9 @@ def oracle_rate_ratio(table: pd.DataFrame) -> pd.Series[float]:
 
 
 def sputum_type2_high(table: pd.DataFrame) -> pd.Series[float]:
-    """Th2-high by the mean of sputum IL-4, IL-5 and IL-13: the highest 70 % of a table.
+    """Th2-high by the mean of sputum IL-4, IL-5 and IL-13: the upper 70 % of a table.
 
-    The published cut is that of an assay, so the published share stands for it.
+    The published cut-off depends on the assay and is replaced by the published proportion.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How good the model is, and how close the cohort is to the literature."""
+"""Evaluation of a fitted model: metrics, subgroups, abstention, reference rules, comparison with the causal model."""
 
 import lazy_loader
 

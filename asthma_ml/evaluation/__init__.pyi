@@ -1,4 +1,5 @@
 from .causal.adherence_truth import evaluate_adherence_gate as evaluate_adherence_gate
+from .causal.clear_cut import is_clear_cut as is_clear_cut
 from .causal.faithfulness import evaluate_faithfulness as evaluate_faithfulness
 from .causal.faithfulness import refuse_other_classes as refuse_other_classes
 from .causal.faithfulness import true_effects as true_effects
@@ -9,9 +10,11 @@ from .causal.origin import cohort_origin as cohort_origin
 from .causal.steroid_masking import evaluate_steroid_masking as evaluate_steroid_masking
 from .causal.twins import twins_of_file as twins_of_file
 from .causal.twins_of_patient import calls_of_twins as calls_of_twins
-from .causal.twins_of_patient import twins_sentence as twins_sentence
-from .decision_curve_plot import decision_curve_figure as decision_curve_figure
 from .metrics import TH2_HIGH as TH2_HIGH
+from .metrics import LabelledPredictions as LabelledPredictions
 from .metrics import evaluate_model as evaluate_model
 from .metrics import evaluate_patients as evaluate_patients
-from .risk_coverage_plot import risk_coverage_figure as risk_coverage_figure
+from .metrics import evaluate_predictions as evaluate_predictions
+from .metrics import predict_labelled as predict_labelled
+from .plots import decision_curve_figure as decision_curve_figure
+from .plots import risk_coverage_figure as risk_coverage_figure

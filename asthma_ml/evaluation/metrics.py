@@ -1,12 +1,13 @@
-"""How good a model is on patients it has not seen: discrimination, calibration, honest abstention.
+"""Discrimination, calibration, coverage and abstention of a model on labelled patients that it was not trained on.
 
-Every figure comes with a 95 % bootstrap interval over patients. A figure measured on synthetic
-patients says how well the model knows the causal model, not how well it knows asthma.
+Every figure has a 95 % interval over patients. Estimates on synthetic patients hold for the causal model,
+not for real patients.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -16,13 +17,12 @@ from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 
-from asthma_ml.decisions import calls_by_diagnosis, decide_calls
+from asthma_ml.decisions import Calls, decide_calls
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.evaluation.abstention import abstention_by_diagnosis, recognition, risk_coverage
-from asthma_ml.evaluation.causal.clear_cut import clear_cut
-from asthma_ml.evaluation.intervals import INTERVAL, N_BOOTSTRAP, share
-from asthma_ml.evaluation.reference_rules import beside_reference_rules
-from asthma_ml.evaluation.subgroups import evaluate_subgroups, falls_of_coverage
+from asthma_ml.evaluation.abstention import abstention_by_diagnosis, risk_coverage, unmodelled_diagnosis_detection
+from asthma_ml.evaluation.reference_rules import compare_with_reference_rules
+from asthma_ml.evaluation.subgroups import coverage_warnings, evaluate_subgroups
+from asthma_ml.intervals import INTERVAL, N_BOOTSTRAP, proportion, proportion_or_none
 from asthma_ml.prediction import detect_shift, refuse_table_without_features, shift_statistics, shift_warning
 from asthma_ml.training import LabelledPatients, LabelRule, labelled_patients
 from asthma_ml.variables import LABEL, SITE
@@ -37,19 +37,178 @@ Metric: TypeAlias = Callable[[NDArray[Any], NDArray[Any]], float]
 TH2_HIGH = "th2_high"
 
 FEWEST_OF_A_CLASS = 10
-"""Patients of each class below which an interval over resampled patients says nothing."""
+"""Patients of each class below which a bootstrap interval has no meaning."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledPredictions:
+    """Predictions of all labelled patients of a table, made once for every part of an evaluation.
+
+    Attributes
+    ----------
+    model : PhenotypeClassifier
+        The model that predicts.
+    table : DataFrame of shape (n_patients, n_columns)
+        Columns of the data dictionary, with the site; patients of modelled classes come first.
+    labels : ndarray of str of shape (n_patients,)
+        Classes of the model or other diagnoses.
+    modelled : ndarray of bool of shape (n_patients,)
+        Patients whose label is a class of the model.
+    rows : ndarray of int of shape (n_patients,)
+        Positions of these patients in the table as read.
+    encoded : DataFrame of shape (n_patients, n_features)
+        From ``model.encode``.
+    calls : Calls
+        From `decide_calls`.
+    excluded : Mapping of str to int
+        Number of rows for each reason why their label is not a class of the model.
+    """
+
+    model: PhenotypeClassifier
+    table: pd.DataFrame
+    labels: NDArray[Any]
+    modelled: NDArray[np.bool_]
+    rows: NDArray[np.intp]
+    encoded: pd.DataFrame
+    calls: Calls
+    excluded: Mapping[str, int]
+
+
+def predict_labelled(
+    model: PhenotypeClassifier,
+    patients: PatientTable,
+    label: str | LabelRule = LABEL,
+    *,
+    levels: Mapping[str, str] | None = None,
+) -> LabelledPredictions:
+    """Predictions of the labelled patients of a table.
+
+    Parameters
+    ----------
+    model : PhenotypeClassifier
+        Fitted on a table with column names.
+    patients : PatientTable
+        As read by `read_patients`; not the patients of the training table.
+    label : str or LabelRule
+        Column that holds the class, or a rule that derives it.
+    levels : mapping of str to str, optional
+        Class of each level of the column.
+
+    Returns
+    -------
+    LabelledPredictions
+        Of patients with valid rows and a label.
+
+    Raises
+    ------
+    UnusableInputError
+        No feature of the model or no label is among the columns.
+    """
+    refuse_table_without_features(model, patients)
+    labelled = labelled_patients(patients, label, [str(name) for name in model.classes_], levels=levels)
+    rows = np.concatenate([labelled.rows, labelled.unmodelled_rows])
+    table = pd.concat([labelled.features, labelled.unmodelled_features], ignore_index=True)
+    encoded = model.encode(table)
+    if SITE in patients.values:
+        table = table.assign(**{SITE: patients.values[SITE].to_numpy()[rows]})
+    return LabelledPredictions(
+        model=model,
+        table=table,
+        labels=_all_labels(labelled),
+        modelled=np.arange(len(rows)) < len(labelled.labels),
+        rows=rows,
+        encoded=encoded,
+        calls=decide_calls(model, encoded),
+        excluded=dict(labelled.excluded),
+    )
+
+
+def _all_labels(labelled: LabelledPatients) -> NDArray[Any]:
+    both = pd.concat([labelled.labels, labelled.unmodelled_labels], ignore_index=True)
+    return np.asarray(both.astype(str).to_numpy())
+
+
+def evaluate_patients(
+    model: PhenotypeClassifier,
+    patients: PatientTable,
+    label: str | LabelRule = LABEL,
+    *,
+    levels: Mapping[str, str] | None = None,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Metrics of a fitted classifier on a labelled table, other diagnoses included.
+
+    Parameters
+    ----------
+    model, patients, label, levels
+        As in `predict_labelled`.
+    seed : int
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    dict
+        As `evaluate_predictions`.
+
+    Raises
+    ------
+    UnusableInputError
+        As `predict_labelled` and `evaluate_model`.
+    """
+    return evaluate_predictions(predict_labelled(model, patients, label, levels=levels), seed=seed)
+
+
+def evaluate_predictions(
+    predicted: LabelledPredictions, clear_cut: NDArray[np.bool_] | None = None, *, seed: int = 0
+) -> dict[str, Any]:
+    """Metrics of predictions of labelled patients, other diagnoses included.
+
+    Parameters
+    ----------
+    predicted : LabelledPredictions
+        From `predict_labelled`.
+    clear_cut : ndarray of bool of shape (n_patients,), default=None
+        Patients far from the class boundaries, where the generated truth is known.
+    seed : int
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    dict
+        `modelled_classes`: what `evaluate_model` returns, for the patients whose label is a class of the model.
+        `all_diagnoses`, for all labelled patients: `n`; `classified`, the `proportion` whom `predict` gives a class
+        (status ok); `predictive_values`, the positive predictive value of each call; `abstention_by_diagnosis`;
+        `risk_coverage`, in which a patient with another diagnosis is always an error; and
+        `unmodelled_diagnosis_detection` where the model has learned other diagnoses and some patients have one.
+        `excluded`: rows that are not of a modelled class, by reason. `warnings`: dataset shift and low coverage.
+
+    Raises
+    ------
+    UnusableInputError
+        As `evaluate_model`.
+    """
+    model, calls, modelled = predicted.model, predicted.calls, predicted.modelled
+    labels, table = predicted.labels[modelled], predicted.table[modelled].reset_index(drop=True)
+    found = _evaluate_calls(_calls_of(calls, modelled), table, labels, model.confidence, seed)
+    shift = detect_shift(model, shift_statistics(model, predicted.encoded))
+    shifted = shift_warning(shift, len(predicted.encoded))
+    return {
+        "modelled_classes": found,
+        "all_diagnoses": _all_diagnoses(predicted, clear_cut),
+        "excluded": dict(predicted.excluded),
+        "warnings": [*filter(None, [shifted]), *coverage_warnings(found["subgroups"][0], model.confidence)],
+    }
 
 
 def evaluate_model(model: PhenotypeClassifier, X: pd.DataFrame, y: ArrayLike, *, seed: int = 0) -> dict[str, Any]:
-    """Measure a fitted classifier on labelled patients.
+    """Metrics of a fitted classifier on patients of its classes.
 
     Parameters
     ----------
     model : PhenotypeClassifier
         Fitted.
     X : DataFrame of shape (n_patients, n_columns)
-        Patients that were not trained on; columns the model knows are picked by name. A column `site`
-        is used for subgroups only.
+        Held-out patients; features are picked by name. A column `site` is used for subgroups only.
     y : array-like of shape (n_patients,)
         Their labels, all of them classes of the model.
     seed : int
@@ -59,15 +218,16 @@ def evaluate_model(model: PhenotypeClassifier, X: pd.DataFrame, y: ArrayLike, *,
     -------
     dict
         `n_patients`, `class_counts`; `auc`, `log_loss`, `brier`, `accuracy`, `calibration_slope` and
-        `calibration_intercept`, each with `value`, `lower` and `upper`; and `decisions`: the share of
-        patients with a single-class prediction set, the accuracy among them, and the share of sets
-        that hold the true class; `subgroups`, see `evaluate_subgroups`, of Th2-high or else of the last class.
-        Of a model that knows Th2-high also `reference_rules`, see `beside_reference_rules`.
+        `calibration_intercept`, each with `value`, `lower` and `upper`. `prediction_sets`: `nominal_coverage`,
+        empirical `coverage`, the proportion of `single_class` sets and their `single_class_accuracy`. `classified`:
+        the `proportion` whom `predict` gives a class (status ok) and the `accuracy` of these calls.
+        `risk_coverage`. `subgroups`, see `evaluate_subgroups`, for Th2-high or else the last class. For a model
+        of Th2-high also `reference_rules`, see `compare_with_reference_rules`.
 
     Raises
     ------
     UnusableInputError
-        Labels that are no class of the model, or fewer than `FEWEST_OF_A_CLASS` patients of a class.
+        Labels are not classes of the model, or a class has fewer than `FEWEST_OF_A_CLASS` patients.
 
     Examples
     --------
@@ -78,27 +238,85 @@ def evaluate_model(model: PhenotypeClassifier, X: pd.DataFrame, y: ArrayLike, *,
     >>> metrics["auc"]["lower"] > 0.8
     True
     """
-    codes = _codes(model.classes_, np.asarray(y))
-    assessed = model.predict_with_uncertainty(model.encode(X))
+    return _evaluate_calls(decide_calls(model, model.encode(X)), X, np.asarray(y), model.confidence, seed)
+
+
+def _evaluate_calls(
+    calls: Calls, table: pd.DataFrame, labels: NDArray[Any], confidence: float, seed: int
+) -> dict[str, Any]:
+    """What `evaluate_model` returns, from the calls of patients of modelled classes."""
+    codes = _codes(calls.classes, labels)
+    names, probability = [str(name) for name in calls.classes], calls.probability
+    of_class = names.index(TH2_HIGH) if TH2_HIGH in names else len(names) - 1
     metrics = {
         "n_patients": len(codes),
-        "class_counts": {str(name): int((codes == k).sum()) for k, name in enumerate(model.classes_)},
-        **score_probabilities(model.classes_, y, assessed.probability, seed=seed),
-        "decisions": _decisions(assessed.in_set, codes),
+        "class_counts": {name: int((codes == k).sum()) for k, name in enumerate(names)},
+        **score_probabilities(calls.classes, labels, probability, seed=seed),
+        "prediction_sets": _prediction_sets(calls.in_set, codes, confidence),
+        "classified": _classified(calls, codes),
+        "risk_coverage": risk_coverage(probability.max(axis=1), probability.argmax(axis=1) == codes),
+        "subgroups": evaluate_subgroups(table, codes, probability, calls.in_set, names, of_class),
     }
-    names = [str(name) for name in model.classes_]
-    of_class = names.index(TH2_HIGH) if TH2_HIGH in names else len(names) - 1
-    metrics["subgroups"] = evaluate_subgroups(X, codes, assessed.probability, assessed.in_set, names, of_class)
     if TH2_HIGH in names:
-        probability = assessed.probability[:, of_class]
-        metrics["reference_rules"] = beside_reference_rules(X, codes == of_class, probability, seed=seed)
+        positive = codes == of_class
+        metrics["reference_rules"] = compare_with_reference_rules(table, positive, probability[:, of_class], seed=seed)
     return metrics
+
+
+def _calls_of(calls: Calls, rows: NDArray[np.bool_]) -> Calls:
+    """The calls of some patients."""
+    chosen = {field.name: getattr(calls, field.name)[rows] for field in fields(calls) if field.name != "classes"}
+    return replace(calls, **chosen)
+
+
+def _all_diagnoses(predicted: LabelledPredictions, clear_cut: NDArray[np.bool_] | None) -> dict[str, Any]:
+    """Classification and abstention over modelled classes and other diagnoses together."""
+    model, calls, labels, modelled = predicted.model, predicted.calls, predicted.labels, predicted.modelled
+    called = calls.called
+    # A model without an auxiliary classifier has no probability of other diagnoses.
+    p_unmodelled = np.nan_to_num(calls.p_unmodelled)
+    detects = bool(model.unmodelled_classes) and not modelled.all()
+    detected = p_unmodelled >= model.unmodelled_threshold_
+    return {
+        "n": len(labels),
+        "classified": {"proportion": proportion(calls.status == "ok")},
+        "predictive_values": {
+            str(name): proportion(labels[called == name] == name) for name in calls.classes if (called == name).any()
+        },
+        "abstention_by_diagnosis": abstention_by_diagnosis(calls, detected, labels, clear_cut),
+        **(
+            {"unmodelled_diagnosis_detection": unmodelled_diagnosis_detection(p_unmodelled, modelled)}
+            if detects
+            else {}
+        ),
+        "risk_coverage": risk_coverage(
+            calls.probability.max(axis=1) * (1 - p_unmodelled), calls.most_probable.astype(str) == labels
+        ),
+    }
+
+
+def _prediction_sets(in_set: NDArray[np.bool_], codes: NDArray[Any], confidence: float) -> dict[str, Any]:
+    """Nominal and empirical coverage, and the single-class sets."""
+    covered, single = in_set[np.arange(len(codes)), codes], in_set.sum(axis=1) == 1
+    return {
+        "nominal_coverage": confidence,
+        "coverage": proportion(covered),
+        "single_class": proportion(single),
+        "single_class_accuracy": proportion_or_none(covered[single]),
+    }
+
+
+def _classified(calls: Calls, codes: NDArray[Any]) -> dict[str, Any]:
+    """Proportion with a call, and accuracy of the calls."""
+    ok = calls.status == "ok"
+    correct = calls.probability.argmax(axis=1) == codes
+    return {"proportion": proportion(ok), "accuracy": proportion_or_none(correct[ok])}
 
 
 def score_probabilities(
     classes: ArrayLike, y: ArrayLike, probability: NDArray[Any], *, seed: int = 0
 ) -> dict[str, dict[str, float]]:
-    """Measure probabilities, whoever gave them, on labelled patients.
+    """Discrimination and calibration of probabilities from any source.
 
     Parameters
     ----------
@@ -126,114 +344,6 @@ def score_probabilities(
     return _with_intervals(_metrics(probability.shape[1]), codes, probability, seed)
 
 
-def evaluate_patients(
-    model: PhenotypeClassifier,
-    patients: PatientTable,
-    label: str | LabelRule = LABEL,
-    *,
-    levels: Mapping[str, str] | None = None,
-    truth: pd.DataFrame | None = None,
-    seed: int = 0,
-) -> dict[str, Any]:
-    """Measure a fitted classifier on a labelled patient table, with the patients of no class of it.
-
-    Parameters
-    ----------
-    model : PhenotypeClassifier
-        Fitted on a table with column names.
-    patients : PatientTable
-        As read by `read_patients`, others than those it was trained on.
-    label : str or LabelRule
-        Column that holds the class, or a rule that tells it.
-    levels : mapping of str to str, optional
-        What the column writes for each class, where it has words of its own.
-    truth : DataFrame, default=None
-        Of a generated cohort; tells who is clear-cut.
-    seed : int
-        Seed of the bootstrap.
-
-    Returns
-    -------
-    dict
-        What `evaluate_model` returns for the rows of a class of the model; `left_out`, why rows are not
-        among them; `called`, over all labelled rows, the share that is called, and for each class the
-        predictive value of its call, the share of those so called who are of the class (Wilson
-        intervals); `kinds`, see `abstention_by_diagnosis`; `risk_coverage`, see there, of `classes_of_the_model` and of
-        `all_labelled`, where a patient of another label is never right and the surest are
-        the likeliest to be of the class, of all that there are; `recognition`, see there, where the
-        model has learned to recognise others and there are some; `other_labels`, what the model calls the
-        patients of other labels, see `calls_by_diagnosis`; `warnings`, what is said where the patients are not like the
-        training patients or prediction sets hold a class less often than they promise.
-
-    Raises
-    ------
-    UnusableInputError
-        As `evaluate_model`; also where no feature or no label is among the columns.
-    """
-    refuse_table_without_features(model, patients)
-    labelled = labelled_patients(patients, label, [str(name) for name in model.classes_], levels=levels)
-    found = evaluate_model(model, _with_site(labelled, patients), labelled.labels.to_numpy(), seed=seed)
-    return {
-        **found,
-        "warnings": [*_departures(model, labelled), *falls_of_coverage(found["subgroups"][0], model.confidence)],
-        "left_out": dict(labelled.left_out),
-        **_of_every_kind(model, labelled, _clear_cut(patients, labelled, truth)),
-        "other_labels": calls_by_diagnosis(model, labelled.other_features, labelled.other_labels),
-    }
-
-
-def _with_site(labelled: LabelledPatients, patients: PatientTable) -> pd.DataFrame:
-    """Features with the site beside them, which no model may learn from."""
-    if SITE not in patients.values:
-        return labelled.features
-    return labelled.features.assign(**{SITE: patients.values[SITE].to_numpy()[labelled.rows]})
-
-
-def _departures(model: PhenotypeClassifier, labelled: LabelledPatients) -> list[str]:
-    """What is said where these patients, all labels together, are not like the training patients."""
-    everybody = pd.concat([labelled.features, labelled.other_features], ignore_index=True)
-    said = shift_warning(detect_shift(model, shift_statistics(model, model.encode(everybody))), len(everybody))
-    return [said] if said else []
-
-
-def _clear_cut(
-    patients: PatientTable, labelled: LabelledPatients, truth: pd.DataFrame | None
-) -> NDArray[np.bool_] | None:
-    """Who among the patients of the model's classes is clear-cut, None where that is not known."""
-    return None if truth is None else clear_cut(patients.values.iloc[labelled.rows], labelled.labels, truth)
-
-
-def _of_every_kind(
-    model: PhenotypeClassifier, labelled: LabelledPatients, clear: NDArray[np.bool_] | None
-) -> dict[str, Any]:
-    """What the model decides over its own classes and the other labels."""
-    encoded = model.encode(pd.concat([labelled.features, labelled.other_features], ignore_index=True))
-    labels = pd.concat([labelled.labels, labelled.other_labels], ignore_index=True).astype(str).to_numpy()
-    calls = decide_calls(model, encoded)
-    confidence, right = calls.probability.max(axis=1), calls.most_probable.astype(str) == labels
-    n_own = len(labelled.labels)
-    named = np.arange(len(labels)) < n_own
-    clear = None if clear is None else np.r_[clear, np.zeros(len(labels) - n_own, dtype=bool)]
-    recognised = model.unmodelled_classes and not named.all()
-    return {
-        "called": _called(calls.called, labels, [str(name) for name in model.classes_]),
-        "kinds": abstention_by_diagnosis(calls, model.predict_unmodelled(encoded), labels, clear),
-        **({"recognition": recognition(calls.p_unmodelled, named)} if recognised else {}),
-        "risk_coverage": {
-            "classes_of_the_model": risk_coverage(confidence[:n_own], right[:n_own]),
-            "all_labelled": risk_coverage(confidence * (1 - calls.p_unmodelled), right),
-        },
-    }
-
-
-def _called(called: NDArray[Any], labels: NDArray[Any], classes: list[str]) -> dict[str, Any]:
-    """Share of calls and what a call is worth."""
-    return {
-        "share": share(np.array([name is not None for name in called])),
-        "predictive_value": {name: share(labels[called == name] == name) for name in classes if (called == name).any()},
-    }
-
-
 def _metrics(n_classes: int) -> Mapping[str, Metric]:
     return {
         "auc": _auc,
@@ -251,7 +361,7 @@ def _auc(codes: NDArray[Any], probability: NDArray[Any]) -> float:
 
 
 def _recalibration(codes: NDArray[Any], probability: NDArray[Any]) -> tuple[float, float]:
-    """Slope and intercept of the outcome on the predicted log-odds, all classes against the rest pooled."""
+    """Slope and intercept of the outcome on the predicted log-odds, each class against the rest, pooled."""
     columns = [1] if probability.shape[1] == 2 else range(probability.shape[1])
     log_odds = np.concatenate([logit(np.clip(probability[:, k], 1e-9, 1 - 1e-9)) for k in columns])
     outcome = np.concatenate([codes == k for k in columns])
@@ -262,7 +372,7 @@ def _recalibration(codes: NDArray[Any], probability: NDArray[Any]) -> tuple[floa
 def _with_intervals(
     metrics: Mapping[str, Metric], codes: NDArray[Any], probability: NDArray[Any], seed: int
 ) -> dict[str, dict[str, float]]:
-    """Each metric on all patients, with the percentile interval over resampled patients."""
+    """Each metric of all patients, with its percentile interval over bootstrap samples."""
     rng = np.random.default_rng(seed)
     samples = [s for s in rng.integers(0, len(codes), (N_BOOTSTRAP, len(codes))) if _all_present(codes[s], codes)]
     found = {}
@@ -276,29 +386,19 @@ def _all_present(sample: NDArray[Any], codes: NDArray[Any]) -> bool:
     return len(np.unique(sample)) == len(np.unique(codes))
 
 
-def _decisions(sets: NDArray[np.bool_], codes: NDArray[Any]) -> dict[str, float | None]:
-    decided = sets.sum(axis=1) == 1
-    right = sets[np.arange(len(codes)), codes]
-    return {
-        "decided": float(decided.mean()),
-        "accuracy_when_decided": float(right[decided].mean()) if decided.any() else None,
-        "coverage": float(right.mean()),
-    }
-
-
 def _codes(classes: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
-    """Place of each label among the classes of the model."""
+    """Index of each label among the classes of the model."""
     names = [str(name) for name in classes]
     labels = pd.Series(y).astype("str")
     unknown = sorted(set(labels) - set(names))
     if unknown:
         raise UnusableInputError(
-            f"labels that the model does not know: {first_names(unknown)}; it knows {', '.join(names)}"
+            f"labels that are not classes of the model: {first_names(unknown)}; its classes are {', '.join(names)}"
         )
     counts = {name: int((labels == name).sum()) for name in names}
     if min(counts.values()) < FEWEST_OF_A_CLASS:
         found = ", ".join(f"{n} {name}" for name, n in counts.items())
         raise UnusableInputError(
-            f"too few patients to measure on: {FEWEST_OF_A_CLASS} of each class are needed, found {found}"
+            f"too few patients for an evaluation: {FEWEST_OF_A_CLASS} of each class are needed, found {found}"
         )
     return np.asarray(labels.map({name: k for k, name in enumerate(names)}))

@@ -1,7 +1,7 @@
-"""Calibration and coverage in the subgroups of patients in which a model may fail unseen.
+"""Calibration and coverage by subgroup.
 
-A model calibrated on average can be too sure in smokers and too shy in patients on oral steroids.
-Intervals are narrow only in large subgroups; small ones are counted and not judged.
+A model that is calibrated on average can be overconfident in smokers and underconfident in patients on oral steroids.
+Small subgroups are counted without estimates, because their intervals are too wide to be useful.
 """
 
 from __future__ import annotations
@@ -16,29 +16,30 @@ from scipy.optimize import brentq
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
-from asthma_ml.evaluation.intervals import share
+from asthma_ml.intervals import proportion
 from asthma_ml.variables import SITE
+from asthma_ml.wording import percent, percent_with_interval
 
 FEWEST_OF_EACH_CLASS = 20
-"""Patients with the class, and without, below which a subgroup is not judged. A precise calibration curve
-takes 100 to 200 of each (Collins 2016, 10.1002/sim.6787; Van Calster 2016, 10.1016/j.jclinepi.2015.12.005);
-with 20 the intervals say how little is known."""
+"""Patients with and without the class that an estimate of calibration needs. A precise calibration curve needs 100 to
+200 of each (Collins 2016, 10.1002/sim.6787; Van Calster 2016, 10.1016/j.jclinepi.2015.12.005); with 20 the intervals
+are wide."""
 
 FEWEST_OF_A_SITE = 10
-"""Patients below which a site is not named."""
+"""Patients below which a site is not reported by name."""
 
-LEAST_FALL = 0.015
-"""Share by which coverage has to miss its promise to be told."""
+LEAST_UNDERCOVERAGE = 0.015
+"""Difference between nominal and empirical coverage from which a warning is given."""
 
 NOT_RECORDED = "not recorded"
-SMALL_SITES = "sites of few patients"
+SMALL_SITES = "small sites"
 AGE_BANDS = {"under 40 years": 0.0, "40 to 64 years": 40.0, "65 years and over": 65.0}
 
 _CLIP = 1e-9
 
 
 def subgroups_of(table: pd.DataFrame) -> dict[str, pd.Series[str]]:
-    """Sort patients into the subgroups of each characteristic that the table has.
+    """Subgroup of each patient, for each characteristic that the table has.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ def subgroups_of(table: pd.DataFrame) -> dict[str, pd.Series[str]]:
     Returns
     -------
     dict of str to Series of shape (n_patients,)
-        Sex, age band, ancestry, smoking, oral steroids and site, as far as the table has them.
+        Sex, age band, ancestry, smoking, oral steroids and site, where the table has the column.
 
     Examples
     --------
@@ -72,7 +73,7 @@ def subgroups_of(table: pd.DataFrame) -> dict[str, pd.Series[str]]:
 
 
 def _banded(values: pd.Series[Any], bands: Mapping[str, float]) -> pd.Series[str]:
-    """Name of the last band whose lower end a value reaches."""
+    """Name of the band that contains each value."""
     numbers = values.to_numpy(dtype=float, na_value=np.nan)
     names = np.array([*bands, NOT_RECORDED], dtype=object)
     place = np.digitize(numbers, list(bands.values())) - 1
@@ -86,21 +87,21 @@ def _sites(column: pd.Series[Any]) -> pd.Series[str]:
 
 
 def calibration(positive: NDArray[np.bool_], probability: NDArray[Any]) -> dict[str, Any]:
-    """Calibration of probabilities of one class, with 95 % Wald intervals.
+    """Calibration slope, intercept and calibration-in-the-large of one class, with 95 % Wald intervals.
 
     Parameters
     ----------
     positive : ndarray of bool of shape (n_patients,)
-        Who is of the class; some are and some are not.
+        Patients of the class; some are and some are not.
     probability : ndarray of shape (n_patients,)
-        Predicted.
+        Predicted probability of the class.
 
     Returns
     -------
     dict
-        `observed` and `predicted` share; `in_the_large`, log-odds by which the outcome exceeds the
-        prediction (0 is right); `slope` (1 is right, less is too sure) and `intercept` of the outcome on the
-        predicted log-odds; each of the three with `value`, `lower` and `upper`.
+        `observed`, the proportion of the class, and `predicted`, the mean probability; `in_the_large`, the log-odds by
+        which the outcome exceeds the prediction (ideal: 0); `slope` (ideal: 1; overconfident below) and
+        `intercept` of the outcome on the predicted log-odds; each of the three with `value`, `lower` and `upper`.
 
     References
     ----------
@@ -128,7 +129,7 @@ def _line(positive: NDArray[np.bool_], log_odds: NDArray[Any]) -> dict[str, dict
     fitted = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000).fit(log_odds[:, None], positive)
     predicted = fitted.predict_proba(log_odds[:, None])[:, 1]
     design = np.column_stack([np.ones_like(log_odds), log_odds])
-    # A class told apart without an error has no finite slope: its information is next to singular.
+    # Perfect separation has no finite slope: the information matrix is nearly singular.
     error = np.sqrt(np.diag(np.linalg.pinv(design.T @ (design * (predicted * (1 - predicted))[:, None]))))
     return {
         "slope": _wald(float(fitted.coef_[0, 0]), error[1]),
@@ -148,77 +149,79 @@ def evaluate_subgroups(
     classes: list[str],
     of_class: int,
 ) -> list[dict[str, Any]]:
-    """Calibration of one class and coverage of the prediction sets, in all patients and each subgroup.
+    """Calibration of one class and coverage of the prediction sets, in all patients and in each subgroup.
 
     Parameters
     ----------
     table : DataFrame of shape (n_patients, n_columns)
         Columns of the data dictionary.
     codes : ndarray of shape (n_patients,)
-        Place of the true class of each patient.
+        Index of the true class of each patient.
     probability : ndarray of shape (n_patients, n_classes)
-        Predicted.
+        Predicted probabilities.
     in_set : ndarray of bool of shape (n_patients, n_classes)
         Prediction sets.
     classes : list of str
         Names of the classes.
     of_class : int
-        The class whose calibration is judged.
+        Index of the class whose calibration is estimated.
 
     Returns
     -------
     list of dict
-        For each subgroup `characteristic`, `subgroup`, `n`, `n_of_class`; `judged`, false where there are fewer
-        than `FEWEST_OF_EACH_CLASS` of the class or of the rest; if judged what `calibration` returns; and
-        `coverage`: for all and for each class `n`, and where that is at least `FEWEST_OF_EACH_CLASS` the share
-        of sets that hold the true class, with a Wilson interval.
+        For each subgroup `characteristic`, `subgroup`, `n`, `n_positive`; `calibration`, from `calibration`, or None
+        where the class or the rest has fewer than `FEWEST_OF_EACH_CLASS` patients; and `coverage`: for all patients
+        and for each class `n` and, of at least `FEWEST_OF_EACH_CLASS`, the proportion of sets that contain the true
+        class, with a Wilson interval.
     """
     covered = in_set[np.arange(len(codes)), codes]
     rows = []
     for characteristic, subgroup, member in _members(table.reset_index(drop=True)):
         positive = codes[member] == of_class
-        row: dict[str, Any] = {
-            "characteristic": characteristic,
-            "subgroup": subgroup,
-            "n": int(member.sum()),
-            "n_of_class": int(positive.sum()),
-            "judged": bool(min(positive.sum(), (~positive).sum()) >= FEWEST_OF_EACH_CLASS),
-        }
-        row |= calibration(positive, probability[member, of_class]) if row["judged"] else {}
-        rows.append(row | {"coverage": _coverage(covered[member], codes[member], classes)})
+        enough = min(positive.sum(), (~positive).sum()) >= FEWEST_OF_EACH_CLASS
+        rows.append(
+            {
+                "characteristic": characteristic,
+                "subgroup": subgroup,
+                "n": int(member.sum()),
+                "n_positive": int(positive.sum()),
+                "calibration": calibration(positive, probability[member, of_class]) if enough else None,
+                "coverage": _coverage(covered[member], codes[member], classes),
+            }
+        )
     return rows
 
 
-def falls_of_coverage(row: Mapping[str, Any], confidence: float) -> list[str]:
-    """Say which classes the prediction sets hold less often than they promise.
+def coverage_warnings(row: Mapping[str, Any], nominal: float) -> list[str]:
+    """Warnings about classes whose empirical coverage is below the nominal coverage.
 
     Parameters
     ----------
     row : Mapping
         Of all patients, from `evaluate_subgroups`.
-    confidence : float
-        What the sets promise.
+    nominal : float
+        Nominal coverage.
 
     Returns
     -------
     list of str
-        A line for each class whose whole interval lies below the promise and whose coverage misses it by
-        `LEAST_FALL` or more.
+        A line for each class whose whole interval lies below the nominal coverage and whose estimate is lower by
+        `LEAST_UNDERCOVERAGE` or more.
 
     Examples
     --------
     >>> row = {"coverage": {"th2_high": {"n": 500, "value": 0.82, "lower": 0.78, "upper": 0.85}}}
-    >>> falls_of_coverage(row, 0.9)
-    ['prediction sets hold th2_high in 82% (78% to 85%) of its patients, though 90% were promised']
+    >>> coverage_warnings(row, 0.9)
+    ['empirical coverage of th2_high 82 % (95 % CI 78 to 85 %), below the nominal 90 %']
     """
     return [
-        f"prediction sets hold {name} in {found['value']:.0%} ({found['lower']:.0%} to {found['upper']:.0%}) "
-        f"of its patients, though {confidence:.0%} were promised"
+        f"empirical coverage of {name} {percent_with_interval(found, label='95 % CI ')}, below the nominal "
+        f"{percent(nominal)}"
         for name, found in row["coverage"].items()
         if name != "all"
         and "value" in found
-        and found["upper"] < confidence
-        and found["value"] <= confidence - LEAST_FALL
+        and found["upper"] < nominal
+        and found["value"] <= nominal - LEAST_UNDERCOVERAGE
     ]
 
 
@@ -232,6 +235,6 @@ def _members(table: pd.DataFrame) -> Iterator[tuple[str, str, NDArray[np.bool_]]
 def _coverage(covered: NDArray[np.bool_], codes: NDArray[np.intp], classes: list[str]) -> dict[str, Any]:
     parts = {"all": covered} | {name: covered[codes == k] for k, name in enumerate(classes)}
     return {
-        name: {"n": len(part)} | (share(part) if len(part) >= FEWEST_OF_EACH_CLASS else {})
+        name: {"n": len(part)} | (proportion(part) if len(part) >= FEWEST_OF_EACH_CLASS else {})
         for name, part in parts.items()
     }

@@ -1,4 +1,4 @@
-"""Explanations of predictions: exact Shapley values, documented factors, sentences, figures."""
+"""Why the model predicts what it predicts: contributions of features and factors, figures and what-ifs."""
 
 import lazy_loader
 

@@ -4,8 +4,7 @@ from .explanations import explain as explain
 from .explanations import explain_encoded as explain_encoded
 from .figures.dependence import dependence_figure as dependence_figure
 from .figures.patients import cohort_figure as cohort_figure
-from .figures.patients import explained_classes_in_words as explained_classes_in_words
 from .figures.patients import interaction_figure as interaction_figure
-from .telling import Length as Length
+from .narration import account_of_predictions as account_of_predictions
 from .what_if import no_change as no_change
 from .what_if import smallest_change as smallest_change

@@ -1,4 +1,4 @@
-"""By which way a model is explained, and against which background."""
+"""Cooperative games behind the Shapley values: how a model is explained, and against which background."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from asthma_ml.classifier import (
     Background,
     Classifier,
     CompiledClassifier,
-    Credited,
+    ContributionKind,
     calibrated,
     compiled_where_possible,
     explained_classes,
@@ -29,63 +29,63 @@ if TYPE_CHECKING:
 
 
 class Game(Protocol):
-    """What Shapley values are computed of: a model, and who stands in for what is not known."""
+    """Game whose Shapley values are computed: a model and a distribution of the unknown features."""
 
     @property
     def model(self) -> Classifier:
-        """What predicts."""
+        """Explained model."""
 
-    def attribute(self, X: np.ndarray, credited: Sequence[Credited]) -> Attribution:
-        """Return margins and Shapley values of encoded patients."""
+    def attribute(self, X: np.ndarray, credited: Sequence[ContributionKind]) -> Attribution:
+        """Margins and Shapley values of encoded patients."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TableGame:
-    """Shallow trees, by tables of patterns.
+    """Game of shallow trees, solved with tables of patterns.
 
     Attributes
     ----------
     model : CompiledClassifier
-        What predicts.
+        Explained model.
     background : Background or None
-        Who stands in; the training patients of each tree where there is none.
+        Background patients; None for path-dependent values.
     """
 
     model: CompiledClassifier
     background: Background | None = None
 
-    def attribute(self, X: np.ndarray, credited: Sequence[Credited]) -> Attribution:
-        """Return margins and Shapley values of encoded patients."""
+    def attribute(self, X: np.ndarray, credited: Sequence[ContributionKind]) -> Attribution:
+        """Margins and Shapley values of encoded patients."""
         return self.model.attribute(X, credited, self.background)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ShapGame:
-    """Trees of any depth, by shap.
+    """Game of trees of any depth, solved with shap.
 
     Attributes
     ----------
     model : PhenotypeClassifier
-        What predicts.
+        Explained model.
     """
 
     model: PhenotypeClassifier
 
-    def attribute(self, X: np.ndarray, credited: Sequence[Credited]) -> Attribution:
-        """Return margins and Shapley values of encoded patients."""
+    def attribute(self, X: np.ndarray, credited: Sequence[ContributionKind]) -> Attribution:
+        """Margins and Shapley values of encoded patients."""
         if set(credited) - {"features"}:
             _refuse_deep_trees()
         model, table = self.model, pd.DataFrame(X, columns=self.model.feature_names_in_)
         slope = model.calibration_slope_
         of_trees, tree_base = contributions_by_shap(model.trees_, X)
         moved = slope[0] * model.linear_.contributions(X) + slope[1] * of_trees
-        base = calibrated([model.linear_.base_[:, None], tree_base[:, None]], slope, model.calibration_intercept_)
-        values: dict[Credited, np.ndarray] = {"features": moved.transpose(2, 1, 0)}
+        base = calibrated([model.linear_.base[:, None], tree_base[:, None]], slope, model.calibration_intercept_)
+        values: dict[ContributionKind, np.ndarray] = {"features": moved.transpose(2, 1, 0)}
         return Attribution(model.decision_function(table), base.repeat(len(X), axis=0), values)
 
 
 def game_of(model: Classifier, background: pd.DataFrame | Literal["stored"] | None = None) -> Game:
-    """Choose how a model is explained.
+    """Game for a model and a background.
 
     Parameters
     ----------
@@ -97,12 +97,12 @@ def game_of(model: Classifier, background: pd.DataFrame | Literal["stored"] | No
     Returns
     -------
     Game
-        By tables where the trees are shallow, else by shap.
+        With tables for shallow trees, else with shap.
 
     Raises
     ------
     UnusableInputError
-        If a background is asked for that there is not, or of trees that ask more than three questions in a row.
+        If the model has no stored background, or a background is given for trees deeper than 3.
     """
     compiled = compiled_where_possible(model)
     if isinstance(compiled, CompiledClassifier):
@@ -113,19 +113,19 @@ def game_of(model: Classifier, background: pd.DataFrame | Literal["stored"] | No
 
 
 def factor_interactions(game: Game, X: np.ndarray) -> np.ndarray:
-    """Return SHAP interaction values of factors on the log-odds of the explained class.
+    """SHAP interaction values of the factors [log-odds of the explained class].
 
     Parameters
     ----------
     game : Game
-        Of shallow trees.
+        Game of shallow trees.
     X : ndarray of shape (n_patients, n_features)
         Encoded features.
 
     Returns
     -------
     ndarray of shape (n_patients, 6, 6)
-        Symmetric; rows add to the Shapley values of the factors.
+        Symmetric; each row sums to the Shapley value of its factor.
     """
     found = game.attribute(X, ["factors", "pairs"])
     explained = explained_classes(game.model.classes_, probability_of_margins(found.decision))
@@ -138,7 +138,7 @@ def factor_interactions(game: Game, X: np.ndarray) -> np.ndarray:
 
 
 def _chosen(compiled: CompiledClassifier, background: pd.DataFrame | str | None) -> Background | None:
-    """The background that was asked for."""
+    """Background that was requested."""
     if background is None:
         return None
     if isinstance(background, pd.DataFrame):
@@ -153,4 +153,6 @@ def _chosen(compiled: CompiledClassifier, background: pd.DataFrame | str | None)
 
 
 def _refuse_deep_trees() -> NoReturn:
-    raise UnusableInputError("factors and a background need trees of at most three questions: fit with max_depth=3")
+    raise UnusableInputError(
+        "the level of factors and a background need trees of depth 3 or less: fit with max_depth=3"
+    )

@@ -1,4 +1,4 @@
-"""What is asked of shap: values of deep trees, and the object that its plots read. Only here is shap talked to."""
+"""Adapter of shap: Shapley values of deep trees, and the object for its plots. No other module imports shap."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
 
 
 def contributions_by_shap(trees: HistGradientBoostingClassifier, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Compute path-dependent Shapley values of trees of any depth.
+    """Path-dependent Shapley values of trees of any depth.
 
     Parameters
     ----------
     trees : HistGradientBoostingClassifier
-        Fitted without categories of its own.
+        Fitted without categorical features.
     X : ndarray of shape (n_patients, n_features)
-        Features as the trees saw them, 32-bit.
+        Encoded features, 32-bit.
 
     Returns
     -------
     contributions : ndarray of shape (n_patients, n_features, n_margins)
-        They add, with `base`, to the margins.
+        With `base`, they add up to the margins.
     base : ndarray of shape (n_margins,)
-        Margins of nobody in particular: the mean over the training patients of each tree.
+        Base values: the mean margins of the training patients of each tree.
 
     References
     ----------
@@ -44,16 +44,16 @@ def contributions_by_shap(trees: HistGradientBoostingClassifier, X: np.ndarray) 
 def as_shap_explanation(
     features: pd.DataFrame, base: np.ndarray, encoded: pd.DataFrame, displayed: pd.DataFrame
 ) -> Any:
-    """Hand Shapley values over to the plots of shap.
+    """Shapley values as an object for the plots of shap.
 
     Parameters
     ----------
     features : DataFrame of shape (n_patients, n_features)
-        Shapley values on the scale of log-odds.
+        Shapley values [log-odds].
     base : ndarray of shape (n_patients,)
         Base values.
     encoded : DataFrame of shape (n_patients, n_features)
-        Features as numbers, for colours.
+        Encoded features, for colours.
     displayed : DataFrame of shape (n_patients, n_features)
         Features as given, for labels.
 
@@ -72,7 +72,7 @@ def as_shap_explanation(
 
 
 def _shap() -> Any:
-    """Import shap, which on import calls functions that matplotlib is about to retire."""
+    """Import shap, which calls deprecated functions of matplotlib on import."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PendingDeprecationWarning)
         import shap

@@ -1,4 +1,4 @@
-"""How unusual a value is among the training patients, read off the normal scores that the model holds."""
+"""Positions of values among those of the training patients, from the normal scores of the model."""
 
 from __future__ import annotations
 
@@ -10,87 +10,58 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from asthma_ml.variables import data_dictionary
-from asthma_ml.wording import framed
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from asthma_ml.classifier import LinearMargins
+    from asthma_ml.classifier import NormalScores
 
-_SHARES_AT_MINIMUM = np.linspace(1e-6, 0.99, 1_000)
+_PROPORTIONS_AT_MINIMUM = np.linspace(1e-6, 0.99, 1_000)
 _FEW_AT_MINIMUM = 0.02
 
 
-def shares_below(linear: LinearMargins, encoded: pd.DataFrame) -> Mapping[str, np.ndarray]:
-    """Estimate which share of the training patients has less of each number.
+def proportions_below(scores: NormalScores, encoded: pd.DataFrame) -> Mapping[str, np.ndarray]:
+    """Estimated proportion of the training patients with a smaller value of each numeric feature.
 
     Parameters
     ----------
-    linear : LinearMargins
-        The linear part of a model, which holds the scores.
+    scores : NormalScores
+        Normal scores of the model.
     encoded : DataFrame of shape (n_patients, n_features)
-        What ``model.encode`` made of patients.
+        Patients, from ``model.encode``.
 
     Returns
     -------
     dict of str to ndarray of shape (n_patients,)
-        Share [0-1] by column, of numbers only: counts and levels have too many ties. NaN where not measured and
-        where the value is a minimum that many patients have, such as no oral steroid.
+        Proportion [0-1] by column, for numbers only: counts and levels have too many ties. NaN where missing, and
+        where the value is a minimum shared by many patients, such as no oral steroid.
     """
     columns = encoded.columns.to_list()
-    of_patients = linear.scores(encoded.to_numpy())
+    of_patients = scores.transform(encoded.to_numpy())
     found = {}
-    for j, column in enumerate(linear.source.tolist()):
+    for j, column in enumerate(scores.source.tolist()):
         variable = data_dictionary().get(str(columns[column]))
         if variable is not None and variable.kind == "number":
-            knots = slice(linear.starts[j], linear.starts[j + 1])
-            least, score = linear.values[knots][0], of_patients[:, j]
+            knots = slice(scores.starts[j], scores.starts[j + 1])
+            least, score = scores.values[knots][0], of_patients[:, j]
             at_minimum, spread = _of_minimum(float(least))
-            share = np.where(score > least, np.maximum(ndtr(score * spread), at_minimum), ndtr(score * spread))
+            proportion = np.where(score > least, np.maximum(ndtr(score * spread), at_minimum), ndtr(score * spread))
             tied = (at_minimum > _FEW_AT_MINIMUM) & (score <= least)
-            found[str(columns[column])] = np.where(tied, np.nan, share)
+            found[str(columns[column])] = np.where(tied, np.nan, proportion)
     return found
-
-
-def unusual_phrase(share: float) -> str:
-    """Say how unusual a value is.
-
-    Parameters
-    ----------
-    share : float
-        Share of the training patients who have less; NaN where not known.
-
-    Returns
-    -------
-    str
-        A few words, none where nothing is known.
-
-    Examples
-    --------
-    >>> unusual_phrase(0.931), unusual_phrase(0.06)
-    ('above 93 %', 'below 94 %')
-    >>> unusual_phrase(0.5)
-    'in the middle half'
-    """
-    if np.isnan(share):
-        return ""
-    if 0.25 <= share <= 0.75:
-        return framed("between")
-    side, part = ("above", share) if share > 0.5 else ("below", 1 - share)
-    return framed(side, share=f"{min(int(100 * part), 99)} %")
 
 
 @cache
 def _of_minimum(least: float) -> tuple[float, float]:
-    """Share of patients at the smallest value, and by how much scores were scaled, from the score of that value.
+    """Proportion of patients at the smallest value and the scale of the scores, from the score of that value.
 
-    The score of a value that a share p of the patients ties at is the normal quantile of p / 2, divided by
+    The score of a value at which a proportion p of the patients is tied is the normal quantile of p / 2, divided by
     the standard deviation of all scores.
     """
-    cut, middle = ndtri(_SHARES_AT_MINIMUM), ndtri(_SHARES_AT_MINIMUM / 2)
+    cut, middle = ndtri(_PROPORTIONS_AT_MINIMUM), ndtri(_PROPORTIONS_AT_MINIMUM / 2)
     density = np.exp(-(cut**2) / 2) / np.sqrt(2 * np.pi)
-    mean = _SHARES_AT_MINIMUM * middle + density
-    square = _SHARES_AT_MINIMUM * middle**2 + cut * density + 1 - _SHARES_AT_MINIMUM
+    mean = _PROPORTIONS_AT_MINIMUM * middle + density
+    square = _PROPORTIONS_AT_MINIMUM * middle**2 + cut * density + 1 - _PROPORTIONS_AT_MINIMUM
     spread = np.sqrt(square - mean**2)
-    share = float(np.interp(least, middle / spread, _SHARES_AT_MINIMUM))
-    return share, float(np.interp(share, _SHARES_AT_MINIMUM, spread))
+    proportion = float(np.interp(least, middle / spread, _PROPORTIONS_AT_MINIMUM))
+    return proportion, float(np.interp(proportion, _PROPORTIONS_AT_MINIMUM, spread))

@@ -1,7 +1,7 @@
-"""The smallest plausible change of what can be changed in a patient that changes the call.
+"""Counterfactual explanations: the smallest plausible change of a record that changes the call.
 
-It is a what-if of the model: the record reads otherwise and all else stays as it is. In a patient the markers
-would move as well; what a change does to a patient, the twins of the causal model tell.
+It is a what-if of the model: some columns of the record change and all others stay the same. In a patient the
+markers would change as well; the counterfactual twins of the causal model show by how much.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pandas as pd
 
 from asthma_ml.decisions import decide_calls
 from asthma_ml.variables import data_dictionary
-from asthma_ml.wording import finding, framed, listed, plain_name
+from asthma_ml.wording import phrase, what_if_sentence
 
 if TYPE_CHECKING:
     from asthma_ml.classifier import Classifier
@@ -30,30 +30,30 @@ BETTER: Mapping[str, tuple[Any, ...]] = {
     "pm25_ug_m3": (5.0,),
     "no2_ug_m3": (10.0,),
 }
-"""What conduct and surroundings can become: never worse. The particles are those of the guideline of WHO (2021)."""
+"""Plausible values of behaviour and exposure, improvements only; PM2.5 and NO2 as in the WHO guideline (2021)."""
 
 PRESCRIBED: Mapping[str, tuple[Any, ...]] = {
     "ics_dose_ug_day": (500.0, 1000.0, 2000.0),
     "ocs_dose_mg_day": (0.0, 5.0, 10.0, 20.0),
     "biologic": ("none", "anti_ige", "anti_il5", "anti_il4r", "anti_tslp"),
 }
-"""What a prescription can become, up or down."""
+"""Plausible values of prescriptions, higher or lower."""
 
 MOST_COLUMNS = 3
 
 
 @dataclass(frozen=True)
 class WhatIf:
-    """A change of a record and what the model would say of it.
+    """Change of a record and the prediction for the changed record.
 
     Attributes
     ----------
     change : dict of str to value
-        Columns and what they would read.
+        Changed columns and their new values.
     called : str or None
-        The class that would be called, None for no call.
+        Class that would be called, None for no call.
     probability : float
-        Of the most probable class, `predicted`.
+        Probability of `predicted`.
     predicted : str
         Most probable class.
     """
@@ -64,43 +64,32 @@ class WhatIf:
     predicted: str
 
     def sentence(self) -> str:
-        """Say it in words, as what it is.
-
-        Examples
-        --------
-        >>> print(WhatIf({"ocs_dose_mg_day": 0.0}, "th2_high", 0.81, "th2_high").sentence())
-        As a what-if of the model, no forecast: if the record said oral steroid dose 0 mg/day and all else stayed as
-        it is, it would call this patient Th2-high with probability 0.81. In a patient the markers would move as well.
-        """
-        changed = listed([finding(name, value, short=True) for name, value in self.change.items()])
-        told = {"class": plain_name(self.predicted), "probability": f"{self.probability:.2f}"}
-        outcome = framed("what_if_call" if self.called else "what_if_no_call", **told)
-        return framed("what_if", changed=changed, outcome=outcome)
+        """The change and its prediction in words."""
+        return what_if_sentence(self.change, self.called, self.predicted, self.probability)
 
 
 def no_change() -> str:
-    """Say that nothing within reach changes the call."""
-    return framed("what_if_none", columns=str(MOST_COLUMNS))
+    """No plausible change leads to another call, in words."""
+    return phrase("what_if_none", columns=str(MOST_COLUMNS))
 
 
 def smallest_change(model: Classifier, patient: pd.DataFrame, most_columns: int = MOST_COLUMNS) -> WhatIf | None:
-    """Find the smallest plausible change of a record that changes the call.
+    """Smallest plausible change of a record that changes the call.
 
     Parameters
     ----------
     model : Classifier
         Fitted on a table with column names.
     patient : DataFrame of one row
-        The record.
+        Record.
     most_columns : int, default=3
-        How many columns may change.
+        Largest number of changed columns.
 
     Returns
     -------
     WhatIf or None
-        Of the changes with the fewest columns that lead to another call, or from or to none, the one that goes the
-        least way in normal scores, that is, in the spread of the training patients; None where there is none.
-        Columns that are not recorded stay so.
+        Among the changes with the fewest columns that lead to another call, or to or from no call, the one with the
+        smallest distance in normal scores; None if there is none. Missing columns stay missing.
     """
     before = decide_calls(model, model.encode(patient)).called[0]
     for n_columns in range(1, most_columns + 1):
@@ -117,7 +106,7 @@ def _changes(record: pd.Series[Any], features: list[str], n_columns: int) -> Ite
 
 
 def _plausible(name: str, now: Any) -> list[Any]:
-    """What a recorded value can become."""
+    """Plausible new values of a recorded value."""
     if pd.isna(now):
         return []
     if name in BETTER:
@@ -145,7 +134,7 @@ def _nearest(model: Classifier, patient: pd.DataFrame, changes: list[dict[str, A
     others = np.flatnonzero([call != before for call in calls.called])
     if not len(others):
         return None
-    place = others[np.argmin(_way(model, patient, encoded)[others])]
+    place = others[np.argmin(_distances(model, patient, encoded)[others])]
     return WhatIf(
         changes[place],
         calls.called[place],
@@ -154,8 +143,8 @@ def _nearest(model: Classifier, patient: pd.DataFrame, changes: list[dict[str, A
     )
 
 
-def _way(model: Classifier, patient: pd.DataFrame, encoded: pd.DataFrame) -> np.ndarray:
-    """How far each record is from that of the patient, in normal scores."""
-    scores = model.linear_margins.scores
+def _distances(model: Classifier, patient: pd.DataFrame, encoded: pd.DataFrame) -> np.ndarray:
+    """Distance of each record from that of the patient, in normal scores."""
+    scores = model.linear_.scores.transform
     moved = scores(encoded.to_numpy()) - scores(model.encode(patient).to_numpy())
     return np.asarray(np.nansum(np.abs(moved), axis=1))

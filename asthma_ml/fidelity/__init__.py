@@ -1,4 +1,4 @@
-"""TODO face."""
+"""Comparison of the generated cohorts with published figures and real patients, and its sensitivity analysis."""
 
 import lazy_loader
 

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 INSIDE, OUTSIDE, PUBLISHED = "#0072B2", "#D55E00", "#999999"
-"""Blue, vermillion and grey of Okabe and Ito; the shape of a mark says what its colour says."""
+"""Blue, vermillion and grey of Okabe and Ito; the marker shape repeats the colour."""
 
 NOTE = (
-    "Distance from the middle of the tolerance in half widths; beside it generated [tolerance]. "
+    "Distance from the centre of the tolerance in half-widths; right: generated value [tolerance]. "
     "Synthetic patients: research software, not a medical device."
 )
 COLUMNS_OF_PAGE = 3
@@ -28,19 +28,19 @@ _ROWS_OF_PAGE = 55
 
 
 def forest_figure(table: pd.DataFrame) -> Figure:
-    """Draw the judged figures of a fidelity table, a panel a mechanism.
+    """Forest plot of the compared figures, one panel per mechanism.
 
     Parameters
     ----------
     table : DataFrame
-        From `fidelity`.
+        From `compare_with_literature`.
 
     Returns
     -------
     Figure
-        Every published tolerance is a bar from -1 to 1, every generated figure a mark on that
-        scale; the numbers stand beside it. Misses are vermillion crosses, hits blue dots; what
-        lies far outside is drawn as an arrow at the edge.
+        Each tolerance is a bar from -1 to 1, each generated value a marker on that scale, with the numbers at
+        its right. Values within the tolerance are blue dots, values outside are vermillion crosses, and values
+        far outside are arrows at the edge.
 
     Examples
     --------
@@ -61,36 +61,36 @@ def forest_figure(table: pd.DataFrame) -> Figure:
     >>> figure.axes[0].get_title(loc="left")
     'cohort: 1 of 1 within'
     """
-    judged = table[table["within"].notna()]
-    columns = _in_columns({str(name): len(rows) for name, rows in judged.groupby("mechanism")})
-    heights = [sum(_height(len(judged[judged["mechanism"] == name])) for name in names) for names in columns]
+    compared = table[table["within"].notna()]
+    columns = _in_columns({str(name): len(rows) for name, rows in compared.groupby("mechanism")})
+    heights = [sum(_height(len(compared[compared["mechanism"] == name])) for name in names) for names in columns]
     figure = Figure(figsize=(_COLUMN_WIDTH * len(columns), max(heights) + 1.0))
     for place, names in enumerate(columns):
         top = 0.6
         for name in names:
-            rows = judged[judged["mechanism"] == name]
+            rows = compared[compared["mechanism"] == name]
             _draw_panel(_panel(figure, place, len(columns), top, len(rows)), name, rows)
             top += _height(len(rows))
-    _explain(figure)
+    _add_legend(figure)
     return figure
 
 
 def forest_pages(table: pd.DataFrame) -> list[Figure]:
-    """Draw the same on pages to print, one mechanism after another.
+    """Forest plot as pages to print, one mechanism after another.
 
     Parameters
     ----------
     table : DataFrame
-        From `fidelity`.
+        From `compare_with_literature`.
 
     Returns
     -------
     list of Figure
-        Pages that fit on A4 at their own size, none of more than one mechanism.
+        Pages that fit on A4 without scaling, each with one mechanism.
     """
-    judged = table[table["within"].notna()]
+    compared = table[table["within"].notna()]
     pages = []
-    for _, rows in judged.groupby("mechanism"):
+    for _, rows in compared.groupby("mechanism"):
         parts = math.ceil(len(rows) / _ROWS_OF_PAGE)
         size = math.ceil(len(rows) / parts)
         pages += [forest_figure(rows.iloc[start : start + size]) for start in range(0, len(rows), size)]
@@ -98,9 +98,9 @@ def forest_pages(table: pd.DataFrame) -> list[Figure]:
 
 
 def standardised(lower: float, upper: float, generated: float) -> float:
-    """Where a figure lies on the scale on which its tolerance reaches from -1 to 1.
+    """Generated value on a scale where the tolerance reaches from -1 to 1.
 
-    A half line has no middle: on it everything inside is 0 and everything outside beyond the scale.
+    A half-line has no centre: values inside are 0, values outside are infinite.
 
     Examples
     --------
@@ -114,7 +114,7 @@ def standardised(lower: float, upper: float, generated: float) -> float:
 
 
 def _in_columns(sizes: dict[str, int]) -> list[list[str]]:
-    """Mechanisms in columns of about the same height, the largest first."""
+    """Mechanisms distributed over columns of similar height, largest first."""
     columns: list[list[str]] = [[] for _ in range(min(COLUMNS_OF_PAGE, len(sizes)))]
     heights = [0.0] * len(columns)
     for name in sorted(sizes, key=lambda name: -sizes[name]):
@@ -129,7 +129,7 @@ def _height(n_rows: int) -> float:
 
 
 def _panel(figure: Figure, place: int, n_columns: int, top: float, n_rows: int) -> Axes:
-    """Axes of one mechanism, `top` inches below the upper edge."""
+    """Axes of a mechanism, `top` inches below the upper edge."""
     width, height = figure.get_size_inches()
     rows = n_rows * _ROW_HEIGHT
     left = (place * _COLUMN_WIDTH + 3.5) / width
@@ -179,7 +179,7 @@ def _numbers(row: Any) -> str:
     return f"{row.generated:.4g}  [{row.lower:.4g} to {row.upper:.4g}]"
 
 
-def _explain(figure: Figure) -> None:
+def _add_legend(figure: Figure) -> None:
     marks = [
         Line2D([], [], color=PUBLISHED, alpha=0.45, linewidth=6, label="published tolerance"),
         Line2D([], [], color=INSIDE, marker="o", linestyle="", label="generated, within"),

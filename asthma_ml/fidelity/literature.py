@@ -1,8 +1,7 @@
-"""How close the generated cohorts are to the published figures, each with its own tolerance.
+"""Compare generated cohorts with published figures.
 
-Every figure is computed in the population that it describes, on the preset that stands for it;
-effects of treatment are computed on twins. `asthma_ml.fidelity.tolerance` states the rule by
-which a figure counts as faithful.
+Each figure is computed in its own population, on the preset that represents it. Treatment effects are computed on
+counterfactual twins. `asthma_ml.fidelity.tolerance` states the tolerance of a figure.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from asthma_ml.fidelity.published_figures import (
     study_of,
 )
 from asthma_ml.fidelity.statistics import columns_of, compute, expressions_of
-from asthma_ml.fidelity.tolerance import tolerance
+from asthma_ml.fidelity.tolerance import published_tolerance
 
 COLUMNS = (
     "id",
@@ -37,19 +36,19 @@ COLUMNS = (
     "within",
     "reason",
 )
-WITHOUT_ERROR = "published without an interval or a number of patients: not judged"
+WITHOUT_ERROR = "not compared: published without an interval or a number of patients"
 BASELINE, IN_ARM = "baseline", "_if_"
 
 
-def fidelity(preset: str | None = None, n_patients: int = 20_000, seed: int = 1) -> pd.DataFrame:
-    """Generated against published, for every row of the evidence table.
+def compare_with_literature(preset: str | None = None, n_patients: int = 20_000, seed: int = 1) -> pd.DataFrame:
+    """Generated and published value of every row of the evidence table.
 
     Parameters
     ----------
     preset : str, optional
-        Compute only the figures of the population that this preset stands for. A preset of the
-        user's own (a TOML file) is held to the figures of severe clinics. By default every figure
-        is computed, each on the preset of its own population.
+        Compute only the figures of the population that this preset represents. A user-defined preset (a TOML
+        file) is compared with the figures of severe clinics. By default every figure is computed, each on the
+        preset of its own population.
     n_patients : int
         Patients in each cohort.
     seed : int
@@ -59,12 +58,12 @@ def fidelity(preset: str | None = None, n_patients: int = 20_000, seed: int = 1)
     -------
     DataFrame
         Columns id, mechanism, preset, quantity, published, lower, upper, generated, within, reason.
-        `within` is True or False, missing where the figure is not expressed; `reason` then says
-        why, and otherwise where the tolerance comes from.
+        `within` is True or False. It is missing where the figure is not expressed; `reason` then gives the
+        cause, and otherwise the source of the tolerance.
 
     Examples
     --------
-    >>> table = fidelity("severe_clinic", n_patients=2_000).set_index("id")
+    >>> table = compare_with_literature("severe_clinic", n_patients=2_000).set_index("id")
     >>> bool(table.loc["COH007", "within"])
     True
     """
@@ -76,43 +75,43 @@ def fidelity(preset: str | None = None, n_patients: int = 20_000, seed: int = 1)
 def _row(figure: Any, cohorts: _Cohorts) -> tuple[Any, ...]:
     start = (figure.Index, figure.mechanism)
     recipe = published_recipes().get(figure.Index)
-    absent = not_expressed()[figure.Index] if recipe is None else cohorts.why_not(recipe)
+    absent = not_expressed()[figure.Index] if recipe is None else cohorts.reason_to_skip(recipe)
     if recipe is None or absent:
         return (*start, "", figure.quantity, figure.value, np.nan, np.nan, np.nan, None, absent)
-    allowed = tolerance(figure.Index)
+    allowed = published_tolerance(figure.Index)
     generated = compute(cohorts.table(recipe), recipe)
     end = (allowed.lower, allowed.upper, generated)
-    if not allowed.judges:
+    if not allowed.has_width:
         return (*start, cohorts.preset(recipe).name, figure.quantity, figure.value, *end, None, WITHOUT_ERROR)
-    within = allowed.holds(generated)
+    within = allowed.contains(generated)
     reason = allowed.source if within else "; ".join(filter(None, (allowed.source, recipe.get("if_missed"))))
     return (*start, cohorts.preset(recipe).name, figure.quantity, figure.value, *end, within, reason)
 
 
 class _Cohorts:
-    """Tables of patients that recipes ask for, each generated once."""
+    """Cohorts that the recipes need, each generated once."""
 
     def __init__(self, n_patients: int, seed: int, only: Preset | None) -> None:
         self.n_patients, self.seed, self.only = n_patients, seed, only
         self._tables: dict[tuple[str, bool], pd.DataFrame] = {}
 
-    def why_not(self, recipe: Recipe) -> str:
-        """Why a figure is left out, where only one preset is asked for."""
-        stands_for = published_studies()[study_of(recipe)].preset
-        if self.only is None or stands_for == self._population:
+    def reason_to_skip(self, recipe: Recipe) -> str:
+        """Reason to skip a figure where one preset is requested; empty otherwise."""
+        preset = published_studies()[study_of(recipe)].preset
+        if self.only is None or preset == self._population:
             return ""
-        return f"a figure of another population: {stands_for} stands for it"
+        return f"figure of another population, which preset {preset} represents"
 
     @property
     def _population(self) -> str:
         return self.only.name if self.only and self.only.name in PRESETS else DEFAULT_PRESET
 
     def preset(self, recipe: Recipe) -> Preset:
-        """Preset on which a figure is computed."""
+        """Preset on which the figure is computed."""
         return self.only or preset_named(published_studies()[study_of(recipe)].preset)
 
     def table(self, recipe: Recipe) -> pd.DataFrame:
-        """Patients on whom a figure is computed, with the columns that published tools add."""
+        """Patients on whom the figure is computed, with the columns of the published rules."""
         name = study_of(recipe)
         study = published_studies()[name]
         complete = bool(recipe.get("complete") or study.arms or study.baseline)
@@ -127,7 +126,7 @@ class _Cohorts:
         return generate_cohort(self.n_patients, self.seed, population).observed
 
     def _arms(self, name: str, population: Preset) -> pd.DataFrame:
-        """Patients at baseline, with columns such as ``feno_ppb_if_prednisolone`` of the arms."""
+        """Patients at baseline, with the columns of each arm, such as ``feno_ppb_if_prednisolone``."""
         study = published_studies()[name]
         arms = trial_arms({BASELINE: {}, **study.arms}, self.n_patients, self.seed, population, study.baseline)
         split = {column: column.rpartition(IN_ARM) for column in _columns_in_arms(name)}

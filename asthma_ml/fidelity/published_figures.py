@@ -1,4 +1,4 @@
-"""Which published figures are computed, and how; and why the others are not."""
+"""Recipes of the published figures, and the reasons why some are not computed."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ Recipe: TypeAlias = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class PublishedStudy:
-    """A study that no preset stands for by itself.
+    """A study whose population differs from that of a preset.
 
     Attributes
     ----------
     preset : str
-        Preset that stands for its population.
+        Preset that is nearest to its population.
     selects : bool or None
-        Whether people are selected; as the preset says if None.
+        Whether people are selected for enrolment; None means as in the preset.
     overrides : mapping of str to float
-        Coefficients of who enrols.
+        Coefficients of enrolment.
     baseline : Interventions
-        What is done in every arm.
+        Interventions in every arm.
     arms : mapping of str to interventions
-        What is done in each arm.
+        Interventions in each arm.
     """
 
     preset: str
@@ -39,33 +39,33 @@ class PublishedStudy:
     arms: Mapping[str, Interventions] = field(default_factory=dict)
 
     def population(self, preset: Preset) -> Preset:
-        """The preset with the study's own rules of who enrols."""
+        """The preset with the enrolment criteria of the study."""
         chosen = preset.derive(preset.name, preset.description, self.overrides)
         return chosen if self.selects is None else replace(chosen, selects=self.selects)
 
 
 @cache
 def published_recipes() -> Mapping[str, Recipe]:
-    """How each expressed figure is computed, by its id in the evidence table."""
+    """Recipe of each computed figure, by its id in the evidence table."""
     return _read("published_figures.toml")
 
 
 @cache
 def published_studies() -> Mapping[str, PublishedStudy]:
-    """Studies that recipes name, and one for each preset by itself."""
+    """Studies of ``published_studies.toml``, and one for each preset."""
     studies = {name: PublishedStudy(**text) for name, text in _read("published_studies.toml").items()}
     return {name: PublishedStudy(name) for name in PRESETS} | studies
 
 
 @cache
 def not_expressed() -> Mapping[str, str]:
-    """Why each of the other figures is not computed, by its id in the evidence table."""
+    """Reason why a figure is not computed, by its id in the evidence table."""
     reasons = _read("figures_not_expressed.toml")["reasons"]
     return {figure: reason for reason, figures in reasons.items() for figure in figures}
 
 
 def study_of(recipe: Recipe) -> str:
-    """Name of the study, or of the preset, in which a figure is computed.
+    """Name of the study or preset in which a figure is computed.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""How much a generated cohort looks like a table of real patients.
+"""Compare a generated cohort with a table of real patients.
 
-Three questions, each with a goal: do the quartiles agree, do the rank correlations agree, and can a
-classifier tell the two tables apart. Real values go through the same writing down as generated
-ones (detection limits, steps of reporting), so that nobody is recognised by the number of digits.
+Three comparisons, each with a target: quartiles, rank correlations, and the AUC of a classifier that distinguishes
+the two tables. Real values get the detection limits and rounding of generated ones, so that their number of digits
+does not identify them.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import RepeatedStratifiedKFold
 from threadpoolctl import threadpool_limits
 
-from asthma_ml.cohort import Preset, generate_cohort, usual_detection_limit, written_down
+from asthma_ml.cohort import Preset, generate_cohort, record_values, usual_detection_limit
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.patients import PatientTable
+from asthma_ml.intervals import weighted_auc
+from asthma_ml.patients import PatientTable, with_suggestion
 from asthma_ml.variables import data_dictionary
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -35,7 +36,7 @@ MARKERS = (
     "bmi_kg_m2",
     "age_years",
 )
-TOLD_APART_BY = (*(name for name in MARKERS if name != "total_ige_ku_l"), "sex", "smoking_status")
+CLASSIFIER_COLUMNS = (*(name for name in MARKERS if name != "total_ige_ku_l"), "sex", "smoking_status")
 COLUMNS = (
     "figure",
     "column",
@@ -57,7 +58,7 @@ _N_BOOTSTRAP = 100
 _INTERVAL = (2.5, 97.5)
 _FOLDS = 5
 _REPEATS = 2
-"""Foldings of the classifier on all columns; a column alone is folded once."""
+"""Repetitions of cross-validation for the classifier on all columns; a single column has one."""
 
 
 def compare_with_real(
@@ -68,19 +69,19 @@ def compare_with_real(
     n_patients: int = 10_000,
     seed: int = 1,
 ) -> pd.DataFrame:
-    """Generated patients beside real ones.
+    """Quartiles, rank correlations and distinguishability of generated and real patients.
 
     Parameters
     ----------
     patients : PatientTable
         Real patients, from `read_patients`.
     preset : str or Preset
-        Cohort that stands for the population the real patients come from.
+        Cohort that represents the population of the real patients.
     weights : str, optional
-        Column of the real table, by its own name, with survey weights; only their ratios matter,
-        and patients of weight zero or without one are left out.
+        Column of the real table, by its own name, with survey weights. Only their ratios matter; patients with
+        a weight of 0 or none are excluded.
     n_patients : int
-        Patients to generate.
+        Number of generated patients.
     seed : int
         Seed of the cohort, of the folds and of the bootstrap.
 
@@ -89,15 +90,14 @@ def compare_with_real(
     DataFrame
         Columns figure (quartile, correlation or auc), column, detail (the quartile or the other
         column), n_real, real with its 95 % bootstrap interval `lower` to `upper`, generated,
-        difference (relative for quartiles, absolute for correlations), goal and within. The rows
-        of figure auc are the area under the curve of a classifier that tells real from generated,
-        from all columns together and from each alone; 0.5 is perfect, so `real` is empty there and
-        the interval is the area's own.
+        difference (relative for quartiles, absolute for correlations), goal and within. Rows of
+        figure auc give the AUC of a classifier that distinguishes real from generated patients, by all columns
+        and by each column. 0.5 is ideal; `real` is empty, and the interval is that of the AUC.
 
     Raises
     ------
     UnusableInputError
-        No column of weights of that name, weights that are no numbers, or too few patients.
+        If the column of weights is absent or not numeric, or there are too few patients.
 
     Examples
     --------
@@ -119,7 +119,7 @@ def compare_with_real(
 
 
 def weighted_quantile(values: Floats, weights: Floats, q: float | tuple[float, ...]) -> Floats:
-    """Quantiles of weighted values, interpolated between the midpoints of their weights.
+    """Weighted quantiles, interpolated between the midpoints of the weights.
 
     Examples
     --------
@@ -131,14 +131,14 @@ def weighted_quantile(values: Floats, weights: Floats, q: float | tuple[float, .
     order = np.argsort(values, kind="stable")
     ahead = np.cumsum(weights[order]) - weights[order] / 2
     middles, first = np.unique(values[order], return_inverse=True)
-    # Equal values stand in one place, at the middle of their joint weight.
+    # Tied values share the midpoint of their joint weight.
     joint = np.bincount(first, weights[order])
     centre = np.bincount(first, ahead * weights[order]) / joint
     return np.asarray(np.interp(np.asarray(q) * joint.sum(), centre, middles))
 
 
 def weighted_ranks(values: Floats, weights: Floats) -> Floats:
-    """Share of the weight that lies below each value, ties at their middle.
+    """Proportion of the weight below each value; ties get their midpoint.
 
     Examples
     --------
@@ -151,7 +151,7 @@ def weighted_ranks(values: Floats, weights: Floats) -> Floats:
 
 
 def weighted_rank_correlation(first: Floats, second: Floats, weights: Floats) -> float:
-    """Spearman's correlation with weights.
+    """Weighted Spearman correlation.
 
     Examples
     --------
@@ -164,36 +164,23 @@ def weighted_rank_correlation(first: Floats, second: Floats, weights: Floats) ->
     return float(np.sum(weights * a * b) / spread) if spread else float("nan")
 
 
-def weighted_area(positive: Floats, score: Floats, weights: Floats) -> float:
-    """Area under the ROC curve with weights, from ranks (hundreds of resamplings need it fast).
-
-    Examples
-    --------
-    >>> weighted_area(np.array([0.0, 0.0, 1.0, 1.0]), np.array([1.0, 3.0, 2.0, 4.0]), np.ones(4))
-    0.75
-    """
-    share = np.sum(weights * positive) / weights.sum()
-    mean_rank = np.average(weighted_ranks(score, weights), weights=weights * positive)
-    return float((mean_rank - share / 2) / (1 - share))
-
-
 def _centred(values: Floats, weights: Floats) -> Floats:
     return values - float(np.average(values, weights=weights))
 
 
 def _real(patients: PatientTable, weights: str | None) -> tuple[pd.DataFrame, Floats]:
-    """Values of the real patients that count, written down as the cohort is, and their weights."""
+    """Recorded values of the real patients with a positive weight, and their weights."""
     weight = _weights(patients, weights)
     kept = weight > 0
     if kept.sum() < FEWEST_PATIENTS:
         raise UnusableInputError(
-            f"{patients.source}: {kept.sum()} patients with a weight; at least {FEWEST_PATIENTS} are needed"
+            f"{patients.source}: {kept.sum()} patients have a positive weight; at least {FEWEST_PATIENTS} are needed"
         )
     dictionary = data_dictionary()
-    wanted = [name for name in dict.fromkeys((*MARKERS, *TOLD_APART_BY)) if name in patients.values]
+    wanted = [name for name in dict.fromkeys((*MARKERS, *CLASSIFIER_COLUMNS)) if name in patients.values]
     columns = {name: patients.values.loc[kept, name] for name in wanted}
     written = {
-        name: written_down(column, variable, usual_detection_limit(name)) if variable.is_numeric else column.to_numpy()
+        name: record_values(column, variable, usual_detection_limit(name)) if variable.is_numeric else column.to_numpy()
         for name, column, variable in ((name, column, dictionary[name]) for name, column in columns.items())
     }
     return pd.DataFrame(written), weight[kept] / weight[kept].mean()
@@ -203,7 +190,9 @@ def _weights(patients: PatientTable, name: str | None) -> Floats:
     if name is None:
         return np.ones(len(patients))
     if name not in patients.raw.columns:
-        raise UnusableInputError(f"{patients.source}: no column {name!r} to take weights from")
+        raise UnusableInputError(
+            f"{patients.source}: no column {with_suggestion(name, patients.raw.columns)}; name one with --weights"
+        )
     text = patients.raw[name].replace("", np.nan)
     weight = pd.to_numeric(text, errors="coerce").astype(float)
     wrong = (weight.isna() & text.notna()) | (weight < 0) | np.isinf(weight)
@@ -241,20 +230,21 @@ def _correlation_rows(
 
 
 def _auc_rows(real: pd.DataFrame, weight: Floats, generated: pd.DataFrame, seed: int) -> Iterator[tuple[Any, ...]]:
-    names = [name for name in TOLD_APART_BY if name in real]
+    names = [name for name in CLASSIFIER_COLUMNS if name in real]
     theirs, ours = (table[names].notna().all(axis=1).to_numpy() for table in (real, generated))
     if theirs.sum() < FEWEST_PATIENTS:
         raise UnusableInputError(
             f"{theirs.sum()} real patients have all of {', '.join(names)}; at least {FEWEST_PATIENTS} are needed"
         )
     both = pd.concat([real.loc[theirs, names], generated.loc[ours, names]], ignore_index=True)
-    is_real = np.repeat([1.0, 0.0], [theirs.sum(), ours.sum()])
+    is_real = np.repeat([True, False], [theirs.sum(), ours.sum()])
     w = np.r_[weight[theirs] / weight[theirs].sum(), np.full(ours.sum(), 1 / ours.sum())] * len(both) / 2
     for label, columns in (("all columns", names), *((name, [name]) for name in names)):
         repeats = 1 if len(columns) == 1 else _REPEATS
         score = _out_of_fold(pd.get_dummies(both[columns], dtype=float), is_real, w, repeats, seed)
-        area = weighted_area(is_real, score, w)
-        lower, upper = _bootstrap(weighted_area, [is_real, score, w], seed)
+        ranks = np.unique(score, return_inverse=True)[1]
+        area = weighted_auc(is_real, ranks, w)
+        lower, upper = _bootstrap(weighted_auc, [is_real, ranks, w], seed)
         goal, within = (AUC_GOAL, area < AUC_GOAL) if label == "all columns" else (np.nan, None)
         yield "auc", label, "real or generated", int(theirs.sum()), np.nan, lower, upper, area, area - 0.5, goal, within
 
@@ -263,8 +253,8 @@ def _quartiles(values: Floats, weights: Floats) -> Floats:
     return weighted_quantile(values, weights, QUARTILES)
 
 
-def _out_of_fold(X: pd.DataFrame, is_real: Floats, w: Floats, repeats: int, seed: int) -> Floats:
-    """How real each patient looks to models that have not seen it, over repeated folds."""
+def _out_of_fold(X: pd.DataFrame, is_real: NDArray[np.bool_], w: Floats, repeats: int, seed: int) -> Floats:
+    """Out-of-fold probability of being real, averaged over repeated cross-validation."""
     score = np.zeros(len(X))
     folds = RepeatedStratifiedKFold(n_splits=_FOLDS, n_repeats=repeats, random_state=seed)
     model = HistGradientBoostingClassifier(max_depth=3, max_iter=60, random_state=seed)
@@ -276,13 +266,13 @@ def _out_of_fold(X: pd.DataFrame, is_real: Floats, w: Floats, repeats: int, seed
 
 
 def _complete(table: pd.DataFrame, weight: Floats, names: list[str]) -> list[Floats]:
-    """Columns of the patients who have all of them, and last their weights."""
+    """Columns of the complete cases, followed by their weights."""
     known = table[names].notna().all(axis=1).to_numpy()
     return [*(table.loc[known, name].to_numpy(dtype=float) for name in names), weight[known]]
 
 
-def _bootstrap(figure: Callable[..., Any], columns: Sequence[Floats], seed: int) -> Any:
-    """95 % percentile interval of a figure over resampled patients."""
+def _bootstrap(figure: Callable[..., Any], columns: Sequence[NDArray[Any]], seed: int) -> Any:
+    """95 % bootstrap percentile interval of a figure."""
     rng = np.random.default_rng(seed)
     samples = (rng.integers(0, len(columns[0]), len(columns[0])) for _ in range(_N_BOOTSTRAP))
     return np.percentile([figure(*(column[s] for column in columns)) for s in samples], _INTERVAL, axis=0)

@@ -1,15 +1,14 @@
-"""How far a generated figure may lie from the published one: one rule, applied to every row.
+"""Tolerance of a published figure: the interval in which the generated value must lie.
 
-1. The published interval, where there is one. The bounds of a standard deviation, of quartiles or
-   of a range of patients are spread, not error, and do not count; a range between cohorts does.
-2. Where there is none, the sampling error (95 %) of the published number of patients: Wilson for
-   shares and alleles, Fisher's z for correlations, Hanley and McNeil for AUCs, the logarithm for
-   ratios, counts of attacks as negative binomial, and the published spread for means and medians.
-3. Where several cohorts report the same quantity (`group` of the recipes), the span from the lowest
-   to the highest of them, each with its own interval of 1 or 2.
-4. Where only a direction is published, the half line.
+1. The published confidence interval, or the published range between cohorts. A standard deviation, quartiles or a
+   range between patients describe spread, not error, and are not used.
+2. Without an interval: the 95 % sampling error of the published number of patients. Wilson for percentages and
+   alleles, Fisher's z for correlations, Hanley and McNeil for AUCs, the log scale for ratios, the negative binomial
+   distribution for exacerbation counts, the published spread for means and medians.
+3. If several cohorts report the same quantity (`group` of the recipes): the span of their intervals by 1 or 2.
+4. If only a direction is published: the half-line.
 
-Nothing else widens a tolerance. A figure without interval, patients or siblings is not judged.
+Nothing else widens a tolerance. A figure without an interval, a number of patients or a group is not compared.
 """
 
 from __future__ import annotations
@@ -31,34 +30,34 @@ Interval: TypeAlias = tuple[float, float]
 TWO_SIDED = 1.96
 MEDIAN_AGAINST_MEAN = math.sqrt(math.pi / 2)
 QUARTILE_OF_NORMAL = 0.6745
-ATTACKS_PER_YEAR = 0.84
-"""Attacks a year in control arms (COH072)."""
-DISPERSION_OF_ATTACKS = 1.7**2 / (2.7**2 - 1.7)
-"""Of a negative binomial with the mean and the standard deviation of COH029."""
+EXACERBATIONS_PER_YEAR = 0.84
+"""Exacerbation rate in control arms [per year] (COH072)."""
+EXACERBATION_DISPERSION = 1.7**2 / (2.7**2 - 1.7)
+"""Dispersion of a negative binomial distribution with the mean and standard deviation of COH029."""
 SPREAD_NOT_ERROR = re.compile(r"\bSD\b|\bIQR\b|quartile|min-max")
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """Interval in which a generated figure counts as faithful, and where it comes from."""
+    """Interval in which a generated figure must lie, and its source."""
 
     lower: float
     upper: float
     source: str
 
     @property
-    def judges(self) -> bool:
-        """Whether there is any room between the bounds, without which nothing can be said."""
+    def has_width(self) -> bool:
+        """Whether the interval is wider than a point; a figure is compared only then."""
         return self.lower < self.upper
 
-    def holds(self, generated: float) -> bool:
-        """Whether a generated figure lies within the tolerance."""
+    def contains(self, generated: float) -> bool:
+        """Whether a generated figure lies in the interval."""
         return self.lower <= generated <= self.upper
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One published figure: its row of the evidence table with what its recipe adds."""
+    """A published figure: its row of the evidence table and its recipe."""
 
     row: Mapping[str, Any]
     recipe: Recipe
@@ -70,18 +69,18 @@ class Figure:
 
     @property
     def statistic(self) -> str:
-        """Name of the statistic that it is."""
+        """Name of its statistic."""
         return statistic(self.recipe)[0]
 
     @property
     def n(self) -> float:
-        """Number of patients, 0 if not published."""
+        """Number of patients; 0 if not published."""
         n = self.recipe.get("n", self.row["n"])
         return 0.0 if pd.isna(n) else float(n)
 
     @property
     def has_interval(self) -> bool:
-        """Whether the bounds are those of an error and not of a spread."""
+        """Whether the published bounds describe error, not spread."""
         return self._has_bounds and not SPREAD_NOT_ERROR.search(self.row["quantity"])
 
     @property
@@ -90,7 +89,7 @@ class Figure:
 
     @property
     def sd(self) -> float:
-        """Published standard deviation, from the text, mean +/- SD, or quartiles; 0 if there is none."""
+        """Published standard deviation, from the text, the bounds or the quartiles; 0 if there is none."""
         if "sd" in self.recipe:
             return float(self.recipe["sd"])
         if found := re.search(r"SD (\d+\.?\d*)", self.row["quantity"]):
@@ -104,18 +103,18 @@ class Figure:
 
     @property
     def standard_error(self) -> float:
-        """Standard error that the recipe or the text gives; 0 if neither does."""
+        """Standard error from the recipe or the text; 0 if neither gives one."""
         printed = re.search(r"SE (\d+\.?\d*)", self.row["quantity"])
         return float(self.recipe.get("standard_error", printed.group(1) if printed else 0.0))
 
 
-def tolerance(figure_id: str) -> Tolerance:
-    """Interval in which a generated figure counts as faithful, and where it comes from.
+def published_tolerance(figure_id: str) -> Tolerance:
+    """Interval in which a generated figure must lie, and its source.
 
     Parameters
     ----------
     figure_id : str
-        Id of a row that has a recipe.
+        Id of a row with a recipe.
 
     Returns
     -------
@@ -124,7 +123,7 @@ def tolerance(figure_id: str) -> Tolerance:
 
     Examples
     --------
-    >>> tolerance("IMM009")
+    >>> published_tolerance("IMM009")
     Tolerance(lower=0.85, upper=0.93, source='published interval')
     """
     recipes = published_recipes()
@@ -132,7 +131,7 @@ def tolerance(figure_id: str) -> Tolerance:
     siblings = [i for i, recipe in recipes.items() if group and recipe.get("group") == group]
     if len(siblings) > 1:
         lower, upper = zip(*(_own(i)[:2] for i in siblings), strict=True)
-        return Tolerance(min(lower), max(upper), f"span of {len(siblings)} cohorts with their errors")
+        return Tolerance(min(lower), max(upper), f"span of {len(siblings)} cohorts with their sampling errors")
     return Tolerance(*_own(figure_id))
 
 
@@ -142,7 +141,7 @@ def _own(figure_id: str) -> tuple[float, float, str]:
 
 
 def own_tolerance(figure: Figure) -> tuple[float, float, str]:
-    """Bounds of one figure by itself, and where they come from."""
+    """Bounds of a figure without its group, and their source."""
     recipe = figure.recipe
     if "above" in recipe or "below" in recipe:
         return recipe.get("above", -math.inf), recipe.get("below", math.inf), "published direction"
@@ -169,7 +168,7 @@ def _ratio(value: float, log_error: float) -> Interval:
 
 
 def _wilson(proportion: float, n: float) -> Interval:
-    """Wilson 1927: interval of a share, which is open even where nobody or everybody has it."""
+    """Wilson interval (1927) of a proportion, with positive width also at 0 and 1."""
     z2 = TWO_SIDED**2
     centre = (proportion + z2 / (2 * n)) / (1 + z2 / n)
     half = TWO_SIDED * math.sqrt(proportion * (1 - proportion) / n + z2 / (4 * n**2)) / (1 + z2 / n)
@@ -182,27 +181,27 @@ def _percent(proportion: float, n: float) -> Interval:
 
 
 def _fisher(r: float, n: float) -> Interval:
-    """Fisher 1921: interval of a correlation."""
+    """Interval of a correlation by Fisher's z transformation (1921)."""
     error = TWO_SIDED / math.sqrt(n - 3)
     return math.tanh(math.atanh(r) - error), math.tanh(math.atanh(r) + error)
 
 
 def _spread(figure: Figure, wider: float = 1.0) -> Interval:
-    """Interval of a mean from its standard deviation; of a median, wider."""
+    """Interval of a mean, or a wider one of a median, from the standard deviation."""
     error = TWO_SIDED * wider * figure.sd / math.sqrt(figure.n)
     return figure.value - error, figure.value + error
 
 
-def _attacks(figure: Figure) -> Interval:
-    """Interval of a mean count of attacks: from its standard deviation, or as negative binomial."""
+def _exacerbations(figure: Figure) -> Interval:
+    """Interval of a mean exacerbation count, from its standard deviation or the negative binomial distribution."""
     if figure.sd:
         return _spread(figure)
-    return _ratio(figure.value, math.sqrt((1 / figure.value + 1 / DISPERSION_OF_ATTACKS) / figure.n))
+    return _ratio(figure.value, math.sqrt((1 / figure.value + 1 / EXACERBATION_DISPERSION) / figure.n))
 
 
 def _rate_error(n: float) -> float:
-    """Standard error of the log of a yearly attack rate in `n` patients."""
-    return math.sqrt((1 / ATTACKS_PER_YEAR + 1 / DISPERSION_OF_ATTACKS) / n)
+    """Standard error of the log exacerbation rate in `n` patients followed for a year."""
+    return math.sqrt((1 / EXACERBATIONS_PER_YEAR + 1 / EXACERBATION_DISPERSION) / n)
 
 
 def _rate_ratio(value: float, n: float) -> Interval:
@@ -221,7 +220,7 @@ def _variance_explained(figure: Figure) -> Interval:
 
 
 def _auc(value: float, n: float) -> Interval:
-    """Hanley and McNeil 1982 (10.1148/radiology.143.1.7063747), with cases and controls in equal number."""
+    """Interval of an AUC with as many cases as controls (Hanley and McNeil 1982, 10.1148/radiology.143.1.7063747)."""
     q1, q2, half = value / (2 - value), 2 * value**2 / (1 + value), n / 2
     variance = value * (1 - value) + (half - 1) * (q1 - value**2) + (half - 1) * (q2 - value**2)
     error = TWO_SIDED * math.sqrt(variance) / half
@@ -234,14 +233,14 @@ def _odds(figure: Figure) -> Interval:
 
 
 SAMPLING_INTERVALS: Mapping[str, Callable[[Figure], Interval]] = {
-    "share": lambda figure: _percent(figure.value / 100, figure.n),
-    "share_of_alleles": lambda figure: _percent(figure.value / 100, 2 * figure.n),
+    "percentage": lambda figure: _percent(figure.value / 100, figure.n),
+    "percentage_of_alleles": lambda figure: _percent(figure.value / 100, 2 * figure.n),
     "frequency": lambda figure: _wilson(figure.value, 2 * figure.n),
     "odds": _odds,
     "mean": _spread,
     "geometric_mean": _spread,
     "median": lambda figure: _spread(figure, MEDIAN_AGAINST_MEAN),
-    "mean_count": _attacks,
+    "mean_count": _exacerbations,
     "correlation": lambda figure: _fisher(figure.value, figure.n),
     "rank_correlation": lambda figure: _fisher(figure.value, figure.n),
     "variance_explained": _variance_explained,

@@ -14,23 +14,23 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 LOWER, HIGHER, LINE = "#D55E00", "#0072B2", "#444444"
-"""Vermillion and blue of Okabe and Ito; hatching says what colour says."""
+"""Vermillion and blue of Okabe and Ito; hatching repeats the colour."""
 
 
 def tornado_figure(table: pd.DataFrame, top: int = TOP) -> Figure:
-    """Draw how far the numbers that matter most move each headline.
+    """Tornado plot of the coefficients with the largest effect on each headline AUC.
 
     Parameters
     ----------
     table : DataFrame
-        From `sensitivity`.
+        From `analyse_sensitivity`.
     top : int
-        Numbers to show, those with the largest swing of any headline.
+        Number of coefficients to show, by their largest swing of any headline.
 
     Returns
     -------
     Figure
-        One panel for each headline, one row for each number, the strongest at the top.
+        One panel per headline and one row per coefficient, largest swing first.
     """
     strongest = list(table.groupby("coefficient")["swing"].max().nlargest(top).index)
     headlines = list(dict.fromkeys(table.sort_values("base")["headline"]))
@@ -43,11 +43,11 @@ def tornado_figure(table: pd.DataFrame, top: int = TOP) -> Figure:
     panels[0].set_yticks(range(len(strongest)), [_label(str(name), row) for name, row in labels.iterrows()])
     panels[0].invert_yaxis()
     handles = [
-        Patch(color=LOWER, label="number halved", hatch="///", fill=False),
-        Patch(color=HIGHER, label="half as large again"),
+        Patch(color=LOWER, label="coefficient - 50 %", hatch="///", fill=False),
+        Patch(color=HIGHER, label="coefficient + 50 %"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
-    figure.suptitle("Area under the curve when one number of the cohort changes by 50 %", x=0.01, ha="left")
+    figure.suptitle("Area under the curve when one coefficient of the causal model changes by 50 %", x=0.01, ha="left")
     return figure
 
 

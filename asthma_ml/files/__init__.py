@@ -1,4 +1,4 @@
-"""TODO face."""
+"""Files and tables written atomically: text, bytes, CSV and Parquet, also in parts that a later run can resume."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Atomic writing: a file appears complete under its name, or the previous file stays."""
 
 from __future__ import annotations
 
@@ -16,99 +16,114 @@ from asthma_ml.errors import UnusableInputError
 
 
 def write_text(text: str, path: str | os.PathLike[str]) -> None:
-    """Write text as UTF-8, whole or not at all; `-` is standard output.
+    """Write text as UTF-8, atomically; `-` is standard output.
 
     Raises
     ------
     UnusableInputError
-        If the folder is missing or cannot be written to.
+        If the folder does not exist or is not writable, or the text is not Unicode.
     """
     if os.fspath(path) == "-" and not hasattr(sys.stdout, "buffer"):
         sys.stdout.write(text)
     else:
-        write_bytes(_encoded(text, path), path)
+        write_bytes(encode_text(text, path), path)
 
 
 def write_bytes(data: bytes, path: str | os.PathLike[str]) -> None:
-    """Write bytes, whole or not at all; `-` is standard output.
+    """Write bytes, atomically; `-` is standard output.
 
     Raises
     ------
     UnusableInputError
-        If the folder is missing or cannot be written to.
+        If the folder does not exist or is not writable.
     """
-    if os.fspath(path) == "-":
-        sys.stdout.flush()
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-        return
-    with replacing(path) as file:
+    with open_atomically(path) as file:
         file.write(data)
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Open a file that takes the place of `path` once all is written; nothing is left behind otherwise."""
-    given = Path(path)
+def open_atomically(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a temporary file that replaces `path` when the block ends without an error.
+
+    Standard output (`-`), pipes and devices cannot be replaced: they are written to directly. After an
+    error the temporary file is deleted and `path` is unchanged.
+
+    Raises
+    ------
+    UnusableInputError
+        If the folder does not exist or is not writable.
+    """
+    if os.fspath(path) == "-":
+        sys.stdout.flush()
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
     try:
-        if given.exists() and not given.is_file() and not given.is_dir():
-            with given.open("wb") as device:
-                yield device
-            return
-        # A link stays a link: what it points to is replaced.
-        target = given.resolve()
-        temporary = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.tmp")
-        with _removed_on_failure(temporary):
-            with temporary.open("xb") as file:
-                yield file
-                synced(file)
-            if target.exists():
-                shutil.copymode(target, temporary)
-            temporary.replace(target)
+        with Path(path).open("wb") if is_stream(path) else _replacement(Path(path).resolve()) as file:
+            yield file
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise unwritable(path, error, given) from error
-
-
-def synced(file: BinaryIO) -> None:
-    """Wait until what was written is on the disk."""
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def write_all(file: BinaryIO, data: bytes) -> None:
-    """Write to a file without a buffer, which may take less than it is given."""
-    left = memoryview(data)
-    while left:
-        left = left[file.write(left) :]
-
-
-def unwritable(path: str | os.PathLike[str], error: OSError, target: Path, then: str = "") -> UnusableInputError:
-    """Return the error that says why a file cannot be written, and what then."""
-    return UnusableInputError(f"{os.fspath(path)}: {_reason(error, target)}{then}")
+        raise write_error(path, error) from error
 
 
 @contextmanager
-def _removed_on_failure(temporary: Path) -> Iterator[None]:
+def _replacement(target: Path) -> Iterator[BinaryIO]:
+    """Temporary file in the folder of `target`; a symbolic link has been resolved and stays a link."""
+    temporary = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.tmp")
     try:
-        yield
+        with temporary.open("xb") as file:
+            yield file
+            sync(file)
+        if target.exists():
+            shutil.copymode(target, temporary)
+        temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
 
 
+def is_stream(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is standard output, a pipe or a device, where writing takes effect at once.
+
+    Examples
+    --------
+    >>> is_stream("-"), is_stream("predictions.csv")
+    (True, False)
+    """
+    return os.fspath(path) == "-" or (Path(path).exists() and not Path(path).is_file() and not Path(path).is_dir())
+
+
+def sync(file: BinaryIO) -> None:
+    """Wait until the written bytes are on the disk."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def write_all(file: BinaryIO, data: bytes) -> None:
+    """Write all bytes to an unbuffered file, whose `write` may accept only some of them."""
+    left = memoryview(data)
+    while left:
+        left = left[file.write(left) :]
+
+
+def write_error(path: str | os.PathLike[str], error: OSError, hint: str = "") -> UnusableInputError:
+    """Return the error message for a file that cannot be written, with a hint at its end."""
+    return UnusableInputError(f"{os.fspath(path)}: {_reason(error, Path(path))}{hint}")
+
+
 @contextmanager
-def packing(file: BinaryIO, packed: bool) -> Iterator[BinaryIO | gzip.GzipFile]:
-    """Compress where asked for, with neither name nor time inside, so that equal tables give equal bytes."""
-    if not packed:
+def compressing(file: BinaryIO, compressed: bool) -> Iterator[BinaryIO | gzip.GzipFile]:
+    """Compress with gzip if asked; without name and time in the header, so that equal tables give equal bytes."""
+    if not compressed:
         yield file
         return
     with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as sink:
         yield sink
 
 
-def _encoded(text: str, path: str | os.PathLike[str]) -> bytes:
+def encode_text(text: str, path: str | os.PathLike[str]) -> bytes:
+    """Encode text as UTF-8; raise UnusableInputError, which names the file, if it is not Unicode."""
     try:
         return text.encode()
     except UnicodeEncodeError as error:

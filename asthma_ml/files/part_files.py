@@ -1,8 +1,8 @@
-"""A table that is written for hours: it grows beside its place, survives a kill, and appears when it is whole.
+"""Resumable writing: a table grows in a part file beside its target and can be continued after a crash.
 
-Beside ``predictions.csv`` grow ``predictions.csv.part`` and a journal, ``predictions.csv.part.json``. The
-journal says how far the part file is known to be on the disk and what it was made from. Both go when
-the table takes its place.
+Beside ``predictions.csv`` lie ``predictions.csv.part`` and a journal, ``predictions.csv.part.json``. The
+journal states how many rows are safely on the disk and what the table was made from. Both disappear when
+the table is complete.
 """
 
 from __future__ import annotations
@@ -18,23 +18,24 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.files.atomic import replacing, synced, unwritable, write_all
+from asthma_ml.files.atomic import open_atomically, sync, write_all, write_error
 
 PART, JOURNAL = ".part", ".part.json"
+_START_AGAIN = "run without --resume to start again"
 
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """How far a part file has come.
+    """Progress of a part file.
 
     Attributes
     ----------
     made_from : mapping of str to str
-        Everything that the table depends on, by name, as text.
+        Everything that determines the table (input, model, options), by name.
     rows, bytes : int
-        What is known to be on the disk.
+        Rows and bytes that are safely on the disk.
     counts : mapping of str to int
-        What became of the rows.
+        Number of rows by status.
     """
 
     made_from: Mapping[str, str]
@@ -44,7 +45,7 @@ class Journal:
 
 
 def read_journal(path: str | os.PathLike[str]) -> Journal | None:
-    """Read how far the part file of a table has come, None where there is none to go on with.
+    """Read the journal of an unfinished table; None if there is none.
 
     Raises
     ------
@@ -57,34 +58,32 @@ def read_journal(path: str | os.PathLike[str]) -> Journal | None:
     try:
         return Journal(**json.loads(journal.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise UnusableInputError(
-            f"{journal}: damaged, so nothing to resume; leave --resume out to begin anew"
-        ) from error
+        raise UnusableInputError(f"{journal}: the journal is damaged; {_START_AGAIN}") from error
 
 
 class PartFile:
-    r"""Grows a block at a time; each block is on the disk before the journal counts it.
+    r"""A table that is written block by block; each block is on the disk before the journal states it.
 
     Parameters
     ----------
     path : path
-        Where the table goes.
+        Target of the complete table.
     made_from : mapping of str to str
-        Everything that it depends on, by name, as text.
+        Everything that determines the table, by name.
     journal : Journal, optional
-        What to go on with; without it a part file that is there is replaced.
+        Progress of the run to resume. Without it an existing part file is replaced.
 
     Attributes
     ----------
     rows : int
-        Rows that are safe.
+        Number of rows on the disk.
     counts : Counter
-        What became of them.
+        Number of rows by status.
 
     Raises
     ------
     UnusableInputError
-        If the journal speaks of another table, the folder cannot be written to, or another run writes the same.
+        If the journal belongs to another table, the folder is not writable, or another run writes this table.
 
     Examples
     --------
@@ -110,10 +109,10 @@ class PartFile:
         _refuse_other_origin(self._part, journal, made_from)
         self.rows, self.n_bytes = (journal.rows, journal.bytes) if journal else (0, 0)
         self.counts = Counter(journal.counts if journal else {})
-        with self._failures_told():
+        with self._reporting_failures():
             self._file = _locked(self._part)
             try:
-                self._begin(anew=journal is None)
+                self._begin(resumed=journal is not None)
             except BaseException:
                 self._file.close()
                 raise
@@ -122,61 +121,61 @@ class PartFile:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Keep what can be resumed, leave nothing else behind."""
-        nothing_to_keep = not self.rows and not self._file.closed
-        if nothing_to_keep:
+        """Keep the part file if it has rows; delete it otherwise."""
+        is_empty = not self.rows and not self._file.closed
+        if is_empty:
             self._journal.unlink(missing_ok=True)
             self._part.unlink(missing_ok=True)
         self._file.close()
 
     def append(self, block: bytes, n_rows: int, counts: Mapping[str, int] | None = None) -> None:
-        """Write some rows and what became of them."""
-        with self._failures_told():
+        """Write the next rows to the disk, then their counts to the journal."""
+        with self._reporting_failures():
             write_all(self._file, block)
-            synced(self._file)
+            sync(self._file)
             self.n_bytes += len(block)
             written = self.counts + Counter(counts or {})
             journal = Journal(self._made_from, self.rows + n_rows, self.n_bytes, dict(written))
-            with replacing(self._journal) as file:
+            with open_atomically(self._journal) as file:
                 file.write(json.dumps(asdict(journal)).encode())
             self.rows, self.counts = self.rows + n_rows, written
 
-    def finish(self, pack: Callable[[BinaryIO, BinaryIO], object] | None = None) -> None:
-        """Let the table take its place: as it is, or packed by a function of the part file and a new one."""
-        with self._failures_told():
-            if pack is None:
+    def finish(self, convert: Callable[[BinaryIO, BinaryIO], object] | None = None) -> None:
+        """Move the complete table to its target; `convert` copies the part file to a file of another format."""
+        with self._reporting_failures():
+            if convert is None:
                 if self._target.exists():
                     shutil.copymode(self._target, self._part)
                 self._file.close()
                 self._part.replace(self._target)
             else:
-                with self._part.open("rb") as made, replacing(self.path) as file:
-                    pack(made, file)
+                with self._part.open("rb") as part, open_atomically(self.path) as file:
+                    convert(part, file)
                 self._file.close()
                 self._part.unlink()
             self._journal.unlink(missing_ok=True)
 
-    def _begin(self, *, anew: bool) -> None:
-        """Cut off what the journal does not know of."""
-        if anew:
+    def _begin(self, *, resumed: bool) -> None:
+        """Truncate the part file to the bytes that the journal states."""
+        if not resumed:
             self._journal.unlink(missing_ok=True)
         size = os.fstat(self._file.fileno()).st_size
         if size < self.n_bytes:
-            raise UnusableInputError(f"{self._part}: shorter than its journal says; leave --resume out to begin anew")
+            raise UnusableInputError(f"{self._part}: shorter than its journal states; {_START_AGAIN}")
         self._file.truncate(self.n_bytes)
         self._file.seek(self.n_bytes)
 
     @contextmanager
-    def _failures_told(self) -> Iterator[None]:
+    def _reporting_failures(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            raise unwritable(self.path, error, Path(self.path), kept(self.rows)) from error
+            raise write_error(self.path, error, resume_hint(self.rows)) from error
 
 
-def kept(rows: int) -> str:
-    """Say what is left of a table that was not finished."""
-    return f"; {rows:,} rows are kept beside it, go on with --resume" if rows else ""
+def resume_hint(rows: int) -> str:
+    """Hint, at the end of a message, that an unfinished table can be resumed."""
+    return f"; {rows:,} rows are kept, continue with --resume" if rows else ""
 
 
 def _beside(path: str | os.PathLike[str]) -> tuple[Path, Path]:
@@ -189,16 +188,16 @@ def _refuse_other_origin(part: Path, journal: Journal | None, made_from: Mapping
         return
     names = sorted({*journal.made_from, *made_from})
     other = [name for name in names if journal.made_from.get(name) != made_from.get(name)]
-    raise UnusableInputError(f"{part}: begun with another {', another '.join(other)}; leave --resume out to begin anew")
+    raise UnusableInputError(f"{part}: made with another {', another '.join(other)}; {_START_AGAIN}")
 
 
 def _locked(part: Path) -> Any:
-    """Open a part file that no other run writes to."""
-    # Without a buffer: what a full disk does not take is not tried again when the file is closed.
+    """Open a part file and lock it against other runs."""
+    # Unbuffered: closing the file must not retry bytes that a full disk refused.
     file = os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+b", buffering=0)
     try:
         import fcntl
-    except ImportError:  # Windows refuses by itself to replace what another run has open
+    except ImportError:  # Windows itself refuses to replace a file that another run has open
         return file
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

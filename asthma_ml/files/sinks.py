@@ -1,4 +1,4 @@
-"""TODO."""
+"""Sinks that take a table of predictions block by block: the protocol, and the sink for streams."""
 
 from __future__ import annotations
 
@@ -10,57 +10,58 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from asthma_ml.files.atomic import unwritable, write_all
+from asthma_ml.files.atomic import write_all, write_error
 
 
 class Sink(Protocol):
-    """Where blocks of a table go."""
+    """A destination for the blocks of a table.
+
+    Attributes
+    ----------
+    rows : int
+        Number of rows written.
+    counts : Counter
+        Number of rows by status.
+    """
 
     rows: int
     counts: Counter[str]
 
     def append(self, block: bytes, n_rows: int, counts: Mapping[str, int] | None = None) -> None:
-        """Take some rows."""
+        """Write the next rows."""
 
-    def finish(self, pack: Any = None) -> None:
-        """Take note that these were all."""
-
-
-def _is_direct(output: str | os.PathLike[str]) -> bool:
-    """Whether what is written is gone at once: standard output, a pipe, a device."""
-    return os.fspath(output) == "-" or (
-        Path(output).exists() and not Path(output).is_file() and not Path(output).is_dir()
-    )
+    def finish(self, convert: Any = None) -> None:
+        """Complete the table after the last block."""
 
 
-class DirectSink:
-    """Writes at once to what cannot be taken back: standard output, a pipe, a device."""
+class StreamSink:
+    """Writes each block at once to standard output, a pipe or a device."""
 
     def __init__(self, output: str | os.PathLike[str], file: Any) -> None:
         self.rows, self.counts = 0, Counter[str]()
-        self._output, self._file = output, file
+        self._name, self._file = "standard output" if os.fspath(output) == "-" else output, file
 
     def append(self, block: bytes, n_rows: int, counts: Mapping[str, int] | None = None) -> None:
-        """Write some rows."""
+        """Write the next rows."""
         try:
             write_all(self._file, block)
         except BrokenPipeError:
             raise
         except OSError as error:
-            name = "standard output" if os.fspath(self._output) == "-" else self._output
-            raise unwritable(name, error, Path(self._output)) from error
+            raise write_error(self._name, error) from error
         self.rows += n_rows
         self.counts.update(counts or {})
 
-    def finish(self, pack: Any = None) -> None:
-        """All rows are written."""
+    def finish(self, convert: Any = None) -> None:
+        """Do nothing: all rows are written."""
 
 
 @contextmanager
-def _direct(output: str | os.PathLike[str]) -> Iterator[DirectSink]:
+def stream_sink(output: str | os.PathLike[str]) -> Iterator[StreamSink]:
+    """Open the sink of a stream, without a buffer."""
     if os.fspath(output) != "-":
         with Path(output).open("wb", buffering=0) as file:
-            yield DirectSink(output, file)
+            yield StreamSink(output, file)
         return
     sys.stdout.flush()
-    yield DirectSink(output, getattr(sys.stdout.buffer, "raw", sys.stdout.buffer))
+    yield StreamSink(output, getattr(sys.stdout.buffer, "raw", sys.stdout.buffer))

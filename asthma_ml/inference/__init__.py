@@ -1,4 +1,4 @@
-"""TODO face."""
+"""Posterior of the causal model given a patient's row: Bayes limit and abduction of true states."""
 
 import lazy_loader
 

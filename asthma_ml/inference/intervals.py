@@ -1,4 +1,4 @@
-"""Laws seen from a reading: how probable an interval is, and noise that falls into it."""
+"""Distributions restricted to intervals: probability of an interval, and noise inside it."""
 
 from __future__ import annotations
 
@@ -14,43 +14,43 @@ from asthma_ml.cohort import Bernoulli, Binomial, NegativeBinomial, Poisson, lev
 
 Floats: TypeAlias = NDArray[np.float64]
 
-FARTHEST = 9.0
-"""Noise beyond which nobody lives: a probability of 1e-19."""
+TRUNCATION = 9.0
+"""Truncation of standard normal noise (p = 1e-19)."""
 _BISECTIONS = 24
-_COUNTED = (Bernoulli, Binomial, NegativeBinomial, Poisson)
+_DISCRETE = (Bernoulli, Binomial, NegativeBinomial, Poisson)
 
 
-def is_chance(law: Any) -> bool:
-    """Whether an equation leaves something to chance."""
-    return hasattr(law, "from_noise")
+def is_random(distribution: Any) -> bool:
+    """Whether the value of an equation is random."""
+    return hasattr(distribution, "from_noise")
 
 
-def is_continuous(law: Any) -> bool:
+def is_continuous(distribution: Any) -> bool:
     """Whether the value has a density."""
-    return is_chance(law) and not isinstance(law, _COUNTED) and not hasattr(law, "levels")
+    return is_random(distribution) and not isinstance(distribution, _DISCRETE) and not hasattr(distribution, "levels")
 
 
-def levels_of(law: Any) -> tuple[Any, ...]:
-    """All values of a law with few of them; empty for others."""
-    if isinstance(law, Bernoulli):
+def levels_of(distribution: Any) -> tuple[Any, ...]:
+    """All values of a distribution with finitely many; empty for others."""
+    if isinstance(distribution, Bernoulli):
         return (0.0, 1.0)
-    if isinstance(law, Binomial):
-        return tuple(float(k) for k in range(law.trials + 1))
-    return tuple(range(len(getattr(law, "levels", ()))))
+    if isinstance(distribution, Binomial):
+        return tuple(float(k) for k in range(distribution.trials + 1))
+    return tuple(range(len(getattr(distribution, "levels", ()))))
 
 
-def as_value(law: Any, codes: Floats) -> Any:
-    """Values of a discrete law from numbers, which are codes where it has levels."""
-    return levels_from_codes(codes.astype(int), law.levels) if hasattr(law, "levels") else codes
+def as_value(distribution: Any, codes: Floats) -> Any:
+    """Values of a discrete distribution from numbers, which are codes where it has levels."""
+    return levels_from_codes(codes.astype(int), distribution.levels) if hasattr(distribution, "levels") else codes
 
 
 def as_codes(value: Any) -> Floats:
-    """Numbers that stand for the values of a discrete law."""
+    """Numeric codes of the values of a discrete distribution."""
     return np.asarray(value.codes if isinstance(value, pd.Categorical) else value, dtype=float)
 
 
-def noise_interval(law: Any, lower: Floats, upper: Floats) -> tuple[Floats, Floats]:
-    """Ends of the noise that gives values from `lower` to `upper`.
+def noise_interval(distribution: Any, lower: Floats, upper: Floats) -> tuple[Floats, Floats]:
+    """Interval of the noise that gives values from `lower` to `upper`.
 
     Examples
     --------
@@ -59,21 +59,23 @@ def noise_interval(law: Any, lower: Floats, upper: Floats) -> tuple[Floats, Floa
     (array([-inf]), array([0.]))
     """
     with np.errstate(all="ignore"):
-        low, high = law.to_noise(lower), law.to_noise(upper)
+        low, high = distribution.to_noise(lower), distribution.to_noise(upper)
         if np.isnan(low).any() or np.isnan(high).any():
-            least = law.from_noise(np.full(len(lower), -np.inf))
+            least = distribution.from_noise(np.full(len(lower), -np.inf))
             low = np.where(np.isnan(low), np.where(lower > least, np.inf, -np.inf), low)
             high = np.where(np.isnan(high), np.where(upper > least, np.inf, -np.inf), high)
-        return _where_certain(law, lower, upper, low, high)
+        return _where_degenerate(distribution, lower, upper, low, high)
 
 
-def _where_certain(law: Any, lower: Floats, upper: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
-    """A log-normal with a median of zero is zero whatever its noise."""
-    certain = np.asarray(getattr(law, "median", 1.0)) == 0
-    if not certain.any():
+def _where_degenerate(
+    distribution: Any, lower: Floats, upper: Floats, low: Floats, high: Floats
+) -> tuple[Floats, Floats]:
+    """Interval of a log-normal with median 0, which is 0 whatever its noise."""
+    degenerate = np.asarray(getattr(distribution, "median", 1.0)) == 0
+    if not degenerate.any():
         return low, high
     holds = (lower <= 0) & (upper >= 0)
-    return np.where(certain, np.where(holds, -np.inf, np.inf), low), np.where(certain, np.inf, high)
+    return np.where(degenerate, np.where(holds, -np.inf, np.inf), low), np.where(degenerate, np.inf, high)
 
 
 def interval_log_prob(low: Floats, high: Floats) -> Floats:
@@ -90,23 +92,23 @@ def interval_log_prob(low: Floats, high: Floats) -> Floats:
 
 
 def noise_between(low: Floats, high: Floats, uniform: Floats) -> Floats:
-    """Standard normal noise between `low` and `high`; 0 where nothing lies between."""
+    """Standard normal noise truncated to `low` to `high`; 0 where the interval is empty."""
     above = low > 0
     low, high = _towards_lower_tail(low, high)
     bottom, top = special.ndtr(low), special.ndtr(high)
     noise = special.ndtri(bottom + (top - bottom) * uniform)
-    noise = np.clip(np.where(above, -noise, noise), -4 * FARTHEST, 4 * FARTHEST)
+    noise = np.clip(np.where(above, -noise, noise), -4 * TRUNCATION, 4 * TRUNCATION)
     return np.where(top > bottom, noise, 0.0)
 
 
 def _towards_lower_tail(low: Floats, high: Floats) -> tuple[Floats, Floats]:
-    """The mirror image of intervals of the upper tail, where probabilities would be 1 to all digits."""
+    """Intervals reflected into the lower tail, because upper-tail probabilities lose all digits."""
     above = low > 0
     return np.where(above, -high, low), np.where(above, -low, high)
 
 
 def inverse_interval(effect: Callable[[Floats], Floats], lower: Floats, upper: Floats) -> tuple[Floats, Floats]:
-    """Noise for which a monotone effect of it lies from `lower` to `upper`, a hair too wide.
+    """Interval of the noise whose monotone effect lies from `lower` to `upper`, slightly too wide.
 
     Examples
     --------
@@ -114,16 +116,16 @@ def inverse_interval(effect: Callable[[Floats], Floats], lower: Floats, upper: F
     >>> low.round(4), high.round(4)
     (array([0.5]), array([1.]))
     """
-    far = np.full(len(lower), FARTHEST)
+    far = np.full(len(lower), TRUNCATION)
     falling = effect(far) < effect(-far)
     sign = np.where(falling, -1.0, 1.0)
-    low = _first(lambda z: effect(sign * z) >= lower, far)[0]
-    high = _first(lambda z: effect(sign * z) > upper, far)[1]
+    low = _first_true(lambda z: effect(sign * z) >= lower, far)[0]
+    high = _first_true(lambda z: effect(sign * z) > upper, far)[1]
     return np.where(falling, -high, low), np.where(falling, -low, high)
 
 
-def _first(holds: Callable[[Floats], NDArray[np.bool_]], far: Floats) -> tuple[Floats, Floats]:
-    """Noise just below and just above where a condition begins to hold; infinite where always or never."""
+def _first_true(holds: Callable[[Floats], NDArray[np.bool_]], far: Floats) -> tuple[Floats, Floats]:
+    """Noise just below and just above the point where a condition begins to hold; infinite for always or never."""
     low, high = -far, far
     always, never = holds(low), ~holds(high)
     for _ in range(_BISECTIONS):

@@ -1,10 +1,8 @@
-"""The Bayes limit: how well anybody could tell the phenotype from what is observed of a patient.
+"""The Bayes limit: posterior probability of the phenotype given a patient's row, under the causal model.
 
-The causal model that made a cohort also gives the probability of each phenotype given everything in
-a patient's row: values, gaps (a test left out for a reason is information), rounding, selection into
-the cohort and the errors of those who label. No classifier has a smaller expected log-loss or Brier score.
-The probabilities are computed by importance sampling over the hidden state, with their own error. They are
-about synthetic patients: research software, no medical device.
+The posterior accounts for values, informative missingness, rounding, selection into the cohort and label noise. No
+classifier has a smaller expected log-loss or Brier score. The probabilities are estimated by importance sampling over
+the latent state, with Monte Carlo errors. They hold for synthetic patients: research software, not a medical device.
 """
 
 from __future__ import annotations
@@ -30,16 +28,16 @@ from asthma_ml.cohort import (
     preset_named,
 )
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.inference.posterior import posterior
-from asthma_ml.inference.readings import Reading, known, readings
+from asthma_ml.inference.posterior import sample_posterior
+from asthma_ml.inference.readings import Reading, known, read_evidence
 from asthma_ml.variables import LABEL, TWO_CLASSES
 
 N_SIMULATED = 5_000
-"""Patients from whom the proposal is learned."""
+"""Simulated patients to which the proposal is fitted."""
 _SIMULATION_SEED = 20_261_122
 _BLOCKS_AT_ONCE, _MOST_BLOCKS = 8, 128
 
-ERROR_ENDING, EFFECTIVE = "_se", "ess"
+SE_SUFFIX, ESS = "_se", "ess"
 
 
 def bayes_limit(
@@ -51,22 +49,22 @@ def bayes_limit(
     *,
     progress: bool = False,
 ) -> pd.DataFrame:
-    """Probability of each phenotype given everything observed of each patient.
+    """Posterior probability of each phenotype given the row of each patient.
 
     Parameters
     ----------
     patients : Cohort or DataFrame of shape (n_patients, n_columns)
         Generated patients, enrolled under `preset` without interventions. Columns of the data dictionary; the
-        label is not read. A gap says that the test was not done; a column that is left out altogether says
-        nothing, so that the limit of a smaller set of columns can be asked for.
+        label is not used. A missing value means that the test was not done; an absent column is no evidence, which
+        gives the limit of a smaller set of columns.
     preset : str or Preset
-        How they were generated.
+        Preset of the patients.
     n_particles : int
-        Particles of each patient. Patients of small effective sample size get up to five times as many.
+        Particles per patient. Patients with a small effective sample size get up to five times as many.
     seed : int
         Seed of the particles.
     classes : sequence of str
-        Classes of the task: probabilities are given that the label is one of them.
+        Classes of the task; probabilities are conditional on the label being one of them.
     progress : bool
         Show a progress bar on stderr.
 
@@ -74,13 +72,13 @@ def bayes_limit(
     -------
     DataFrame of shape (n_patients, 2 * n_classes + 1)
         Index of the patients; for each class its probability, then for each class the Monte Carlo standard error
-        ``<class>_se``, then ``ess``, the effective sample size. NaN where no particle explains the patient.
+        ``<class>_se``, then ``ess``, the effective sample size. NaN where the row is impossible under the model.
 
     Raises
     ------
     UnusableInputError
-        An unknown preset or one in which nobody enrols, fewer than 50 particles, or a table without any column
-        of the data dictionary.
+        The preset is unknown or enrols nobody, there are fewer than 50 particles, or the table has no column of the
+        data dictionary.
 
     Notes
     -----
@@ -101,17 +99,17 @@ def bayes_limit(
     table = patients.observed if isinstance(patients, Cohort) else patients
     preset = preset_named(preset) if isinstance(preset, str) else preset
     model = preset_model(preset)
-    evidence, simulated = what_is_read(table, model, preset), simulated_patients(preset)
-    found = posterior(model, evidence, LABEL, simulated, n_particles=n_particles, seed=seed, progress=progress)
+    evidence, simulated = observed_evidence(table, model, preset), simulated_patients(preset)
+    found = sample_posterior(model, evidence, LABEL, simulated, n_particles=n_particles, seed=seed, progress=progress)
     names = tuple(classes)
     columns = dict(zip(names, found.probabilities(names).T, strict=True))
-    errors = dict(zip((name + ERROR_ENDING for name in names), found.standard_errors(names).T, strict=True))
-    return pd.DataFrame({**columns, **errors, EFFECTIVE: found.effective_size}, index=table.index)
+    errors = dict(zip((name + SE_SUFFIX for name in names), found.standard_errors(names).T, strict=True))
+    return pd.DataFrame({**columns, **errors, ESS: found.effective_size}, index=table.index)
 
 
-def what_is_read(table: pd.DataFrame, model: CausalModel, preset: Preset) -> dict[str, Reading]:
-    """What a table says of its patients, and that they enrolled where the preset selects."""
-    evidence = readings(table, model)
+def observed_evidence(table: pd.DataFrame, model: CausalModel, preset: Preset) -> dict[str, Reading]:
+    """Evidence from the rows of a table, enrolment included where the preset selects."""
+    evidence = read_evidence(table, model)
     if not evidence:
         raise UnusableInputError("the table has no column of the data dictionary; see `asthma-ml variables`")
     if preset.selects:
@@ -120,16 +118,16 @@ def what_is_read(table: pd.DataFrame, model: CausalModel, preset: Preset) -> dic
 
 
 def simulated_patients(preset: Preset) -> tuple[Columns, Noise]:
-    """Patients of a preset with their noise, from whom proposals are learned; kept for the next call."""
+    """Simulated patients of a preset and their noise, to which proposals are fitted; cached."""
     simulated = _simulated(preset.selects, tuple(preset.overrides.items()))
     if simulated is None:
-        raise UnusableInputError(f"nobody enrols in {preset.name}: the limit cannot be computed")
+        raise UnusableInputError(f"nobody enrols in {preset.name}: the Bayes limit cannot be computed")
     return simulated
 
 
 @lru_cache(maxsize=1)
 def _simulated(selects: bool, overrides: tuple[tuple[str, float], ...]) -> tuple[Columns, Noise] | None:
-    """The first patients of a population, from as many blocks as it takes; None if nobody enrols."""
+    """The first patients of a population, from as many blocks as needed; None if nobody enrols."""
     preset = Preset("", "", selects, dict(overrides))
     first = BLOCK_SIZE if selects else N_SIMULATED
     n_blocks, found = _BLOCKS_AT_ONCE if selects else 1, None
@@ -139,13 +137,13 @@ def _simulated(selects: bool, overrides: tuple[tuple[str, float], ...]) -> tuple
     return None if found is None else (found.values, found.noise)
 
 
-def probabilities(limit: pd.DataFrame) -> Any:
-    """Probabilities of the limit as an array; half a particle is the least that a class can have."""
-    least = 0.5 / np.maximum(limit[EFFECTIVE].to_numpy(), 1.0)
-    found = np.maximum(limit[classes_of(limit)].to_numpy(), least[:, None])
+def limit_probabilities(limit: pd.DataFrame) -> Any:
+    """Probabilities of the limit as an array, floored at 0.5 / ESS and normalised."""
+    floor = 0.5 / np.maximum(limit[ESS].to_numpy(), 1.0)
+    found = np.maximum(limit[limit_classes(limit)].to_numpy(), floor[:, None])
     return found / found.sum(axis=1, keepdims=True)
 
 
-def classes_of(limit: pd.DataFrame) -> list[str]:
+def limit_classes(limit: pd.DataFrame) -> list[str]:
     """Classes of a limit, in the order of its columns."""
-    return [str(name) for name in limit if f"{name}{ERROR_ENDING}" in limit]
+    return [str(name) for name in limit if f"{name}{SE_SUFFIX}" in limit]

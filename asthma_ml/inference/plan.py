@@ -1,4 +1,4 @@
-"""In which order the variables of a causal model are drawn, given what a table says, and what holds each of them."""
+"""Sampling order of the variables of a causal model, and the evidence that constrains each of them."""
 
 from __future__ import annotations
 
@@ -11,53 +11,54 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asthma_ml.cohort import Bernoulli, CausalModel, Columns, Noise
-from asthma_ml.inference.intervals import as_codes, is_chance, is_continuous, levels_of
+from asthma_ml.inference.intervals import as_codes, is_continuous, is_random, levels_of
 from asthma_ml.inference.readings import Evidence
 
 Floats: TypeAlias = NDArray[np.float64]
 Flags: TypeAlias = NDArray[np.bool_]
 
-_SELDOM = 1e-4
+_RARE = 1e-4
+"""Factor on the sampling probability of levels that no simulated patient has."""
 
 
 @dataclass(frozen=True)
 class Inversion:
-    """A calculated variable that was read, and the chain of calculations that leads to it from its pivot."""
+    """An observed calculated variable, and the chain of calculations from its pivot to it."""
 
     name: str
     chain: tuple[str, ...]
 
 
 class SamplingPlan:
-    """In which order the variables of a model are drawn, and what each is held to.
+    """Sampling order of the variables of a model, and the constraints on each.
 
     Parameters
     ----------
     model : CausalModel
         The model.
     evidence : dict of str to Reading
-        What the table says.
+        Evidence from the table.
     target : str
-        Variable asked about.
+        Variable whose posterior is wanted.
     simulated : dict of str to array, optional
-        Values of patients who were selected like these: a level that none of them has is hardly tried.
+        Values of patients with the same selection: a level that none of them has is rarely sampled.
 
     Attributes
     ----------
     order : tuple of str
-        Variables that matter, causes first.
+        Relevant variables, causes first.
     free : tuple of str
-        Continuous variables, whose noise is proposed where nothing clamps them.
+        Continuous variables; their noise comes from the proposal unless they are clamped.
     inversions : dict of str to list of Inversion
         Calculated evidence, by the variable whose noise it clamps.
-    supposed : tuple of str
-        Flags that no table shows, not even by what they directly cause: they are proposed.
-    shows : dict of str to tuple of str
-        Evidence that a discrete variable directly causes and that is known once it is.
-    passes_on : dict of str to dict
-        Hidden discrete variables that a discrete variable directly causes, with the evidence of each.
+    hidden_flags : tuple of str
+        Flags that are neither observed nor have observed effects: they come from the proposal.
+    observed_effects : dict of str to tuple of str
+        Observed direct effects of a discrete variable whose other causes are sampled before it.
+    hidden_effects : dict of str to dict
+        Hidden discrete direct effects of a discrete variable, with the observed effects of each.
     log_tilt : dict of str to ndarray of shape (n_levels,)
-        Log of how much less than their probability the levels of a discrete variable are tried.
+        Log factor on the sampling probability of each level of a discrete variable.
     """
 
     def __init__(self, model: CausalModel, evidence: Evidence, target: str, simulated: Columns | None = None) -> None:
@@ -66,35 +67,35 @@ class SamplingPlan:
         needed = model.with_ancestors([*self.evidence, target])
         self.names = tuple(name for name in model.order if name in needed)
         sample = model.simulate(Noise(0, 0, size=8), wanted=self.names)
-        laws = {name: model.distribution(name, sample) for name in self.names}
-        self._chance = {name for name in self.names if is_chance(laws[name])}
-        self.free = tuple(name for name in self.names if is_continuous(laws[name]))
+        distributions = {name: model.distribution(name, sample) for name in self.names}
+        self._random = {name for name in self.names if is_random(distributions[name])}
+        self.free = tuple(name for name in self.names if is_continuous(distributions[name]))
         self.inversions = self._inversions()
         graph = _Graph({name: model.equations[name].parents for name in self.names})
-        self._draw_pivots_late(graph)
-        self._draw_habits_early(graph, evidence)
-        seen = {name for name in self.evidence if evidence[name].seen.all()}
-        self._few = {name for name in self._chance if levels_of(laws[name])} - {target} - seen
-        self._draw_causes_of_effects_early(graph)
+        self._sample_pivots_late(graph)
+        self._sample_habits_early(graph, evidence)
+        observed = {name for name in self.evidence if evidence[name].observed.all()}
+        self._few = {name for name in self._random if levels_of(distributions[name])} - {target} - observed
+        self._sample_causes_of_effects_early(graph)
         self.order = graph.order()
-        self.shows = {name: self._shown_by(name, {name}) for name in self._few}
-        self.passes_on = {name: self._shown_through(name) for name in self._few}
-        self.log_tilt = {name: _log_tilt(levels_of(laws[name]), name, simulated) for name in self._few}
-        flags = [name for name in self.order if isinstance(laws[name], Bernoulli) and name != target]
-        self.supposed = tuple(name for name in flags if self._is_hidden(name))
+        self.observed_effects = {name: self._observed_effects(name, {name}) for name in self._few}
+        self.hidden_effects = {name: self._effects_of_hidden(name) for name in self._few}
+        self.log_tilt = {name: _log_tilt(levels_of(distributions[name]), name, simulated) for name in self._few}
+        flags = [name for name in self.order if isinstance(distributions[name], Bernoulli) and name != target]
+        self.hidden_flags = tuple(name for name in flags if self._is_hidden(name))
 
     def _inversions(self) -> dict[str, list[Inversion]]:
         found: dict[str, list[Inversion]] = {}
         for name in self.evidence:
-            causes = [] if name in self._chance else self._chance_behind(name)
-            pivots = [cause for cause in causes if cause in self.free and self._can_be_solved_for(cause, name)]
+            causes = [] if name in self._random else self._random_inputs(name)
+            pivots = [cause for cause in causes if cause in self.free and self._is_solvable(cause, name)]
             if pivots:
                 pivot = max(pivots, key=lambda cause: (cause not in found, cause not in self.evidence))
                 found.setdefault(pivot, []).append(Inversion(name, self._chain(pivot, name)))
         return found
 
-    def _can_be_solved_for(self, pivot: str, name: str) -> bool:
-        """Whether all else that a calculation starts from can be known before the pivot is drawn."""
+    def _is_solvable(self, pivot: str, name: str) -> bool:
+        """Whether all other inputs of a calculation can be sampled before the pivot."""
         late = self.model.with_descendants([pivot]).difference(self.evidence)
         return not late.intersection(self._inputs(pivot, name))
 
@@ -102,41 +103,41 @@ class SamplingPlan:
         chain = self._chain(pivot, name)
         return {parent for step in chain for parent in self.model.equations[step].parents} - {pivot, *chain}
 
-    def _chance_behind(self, name: str) -> list[str]:
-        """Variables left to chance that a calculated one is calculated from, in causal order."""
+    def _random_inputs(self, name: str) -> list[str]:
+        """Random variables that a calculated one is calculated from, in causal order."""
         found, waiting = set(), list(self.model.equations[name].parents)
         while waiting:
             cause = waiting.pop()
-            if cause in self._chance:
+            if cause in self._random:
                 found.add(cause)
             else:
                 waiting.extend(self.model.equations[cause].parents)
         return [cause for cause in self.names if cause in found]
 
     def _chain(self, pivot: str, name: str) -> tuple[str, ...]:
-        """Calculated variables that lead from the pivot to a variable through nothing left to chance."""
+        """Calculated variables on the deterministic paths from the pivot to a variable."""
         steps: list[str] = []
         for step in self.model.order:
-            if step not in self._chance and {pivot, *steps}.intersection(self.model.equations[step].parents):
+            if step not in self._random and {pivot, *steps}.intersection(self.model.equations[step].parents):
                 steps.append(step)
         return tuple(step for step in steps if step in self.model.with_ancestors([name]))
 
-    def _draw_pivots_late(self, graph: _Graph) -> None:
-        """What else a chain starts from comes before its pivot, where the causal order lets it."""
+    def _sample_pivots_late(self, graph: _Graph) -> None:
+        """Put the other inputs of a chain before its pivot, where the causal order allows it."""
         for pivot, inversions in self.inversions.items():
             for inversion in inversions:
                 graph.add_if_acyclic(pivot, sorted(self._inputs(pivot, inversion.name)))
 
-    def _draw_habits_early(self, graph: _Graph, evidence: Evidence) -> None:
-        """The flag on which a reading depends comes before whatever the reading clamps."""
+    def _sample_habits_early(self, graph: _Graph, evidence: Evidence) -> None:
+        """Put the flag on which a reading depends before the variable that the reading clamps."""
         for name in self.evidence:
             switch = evidence[name].switch
             pivots = [pivot for pivot, found in self.inversions.items() if name in [i.name for i in found]]
             for clamped in [name, *pivots] if switch else []:
                 graph.add_if_acyclic(clamped, [switch])
 
-    def _draw_causes_of_effects_early(self, graph: _Graph) -> None:
-        """What else causes the effects of a discrete variable comes before it, where the causal order lets it."""
+    def _sample_causes_of_effects_early(self, graph: _Graph) -> None:
+        """Put the other causes of the effects of a discrete variable before it, where the causal order allows it."""
         for name in (name for name in reversed(self.names) if name in self._few):
             hidden = [effect for effect in self._effects(name) if effect in self._few.difference(self.evidence)]
             shown = {
@@ -147,61 +148,63 @@ class SamplingPlan:
                 graph.add_if_acyclic(name, sorted(set(self.model.equations[effect].parents) - {name, through}))
 
     def _effects(self, name: str) -> list[str]:
-        """Variables left to chance that one directly causes."""
+        """Random direct effects of a variable, without the target."""
         return [
-            effect for effect in self.names if name in self.model.equations[effect].parents and self._is_left(effect)
+            effect
+            for effect in self.names
+            if name in self.model.equations[effect].parents and self._is_latent_or_observed(effect)
         ]
 
-    def _is_left(self, name: str) -> bool:
-        return name in self._chance and name != self.target
+    def _is_latent_or_observed(self, name: str) -> bool:
+        return name in self._random and name != self.target
 
-    def _shown_by(self, name: str, supposed: set[str]) -> tuple[str, ...]:
-        """Evidence that a variable directly causes and that follows from what is drawn before the supposed ones."""
-        return tuple(e for e in self._effects(name) if e in self.evidence and self._follows(e, supposed))
+    def _observed_effects(self, name: str, given: set[str]) -> tuple[str, ...]:
+        """Observed direct effects of a variable whose other causes are sampled before `given`."""
+        return tuple(e for e in self._effects(name) if e in self.evidence and self._is_determined(e, given))
 
-    def _shown_through(self, name: str) -> dict[str, tuple[str, ...]]:
-        """Hidden discrete effects of a variable, each with the evidence that it directly causes."""
+    def _effects_of_hidden(self, name: str) -> dict[str, tuple[str, ...]]:
+        """Hidden discrete effects of a variable, each with its observed direct effects."""
         hidden = [e for e in self._effects(name) if e in self._few.difference(self.evidence)]
-        through = {e: self._shown_by(e, {name, e}) for e in hidden if self._follows(e, {name})}
+        through = {e: self._observed_effects(e, {name, e}) for e in hidden if self._is_determined(e, {name})}
         return {effect: shown for effect, shown in through.items() if shown}
 
-    def _follows(self, effect: str, supposed: set[str]) -> bool:
-        first = min(self.order.index(name) for name in supposed)
-        causes = set(self.model.equations[effect].parents) - supposed
+    def _is_determined(self, effect: str, given: set[str]) -> bool:
+        first = min(self.order.index(name) for name in given)
+        causes = set(self.model.equations[effect].parents) - given
         return all(self.order.index(cause) < first for cause in causes)
 
     def _is_hidden(self, name: str) -> bool:
-        return name not in self.evidence and not self.shows.get(name)
+        return name not in self.evidence and not self.observed_effects.get(name)
 
     def proposed(self, evidence: Evidence, n_patients: int) -> Flags:
-        """Which of the `free` variables of each patient are open and bear on the evidence or the target."""
-        matters = self._mattering(evidence, n_patients)
-        return np.column_stack([matters[name] & ~self._clamped(name, evidence, n_patients) for name in self.free])
+        """Unclamped `free` variables of each patient that the evidence or the target depends on."""
+        relevant = self._relevant(evidence, n_patients)
+        return np.column_stack([relevant[name] & ~self._clamped(name, evidence, n_patients) for name in self.free])
 
-    def _mattering(self, evidence: Evidence, n_patients: int) -> dict[str, Flags]:
-        matters = {name: np.zeros(n_patients, dtype=bool) for name in self.names}
-        matters[self.target][:] = True
+    def _relevant(self, evidence: Evidence, n_patients: int) -> dict[str, Flags]:
+        relevant = {name: np.zeros(n_patients, dtype=bool) for name in self.names}
+        relevant[self.target][:] = True
         for name in reversed(self.names):
             if name in evidence:
-                matters[name] |= evidence[name].seen
+                relevant[name] |= evidence[name].observed
             for parent in self.model.equations[name].parents:
-                matters[parent] |= matters[name]
-        return matters
+                relevant[parent] |= relevant[name]
+        return relevant
 
     def _clamped(self, name: str, evidence: Evidence, n_patients: int) -> Flags:
-        readings = [evidence[name].seen] if name in evidence else []
-        readings += [evidence[inversion.name].seen for inversion in self.inversions.get(name, [])]
+        readings = [evidence[name].observed] if name in evidence else []
+        readings += [evidence[inversion.name].observed for inversion in self.inversions.get(name, [])]
         return np.any(readings, axis=0) if readings else np.zeros(n_patients, dtype=bool)
 
 
 def _log_tilt(levels: Sequence[float], name: str, simulated: Columns | None) -> Floats:
     if simulated is None:
         return np.zeros(len(levels))
-    return np.where(np.isin(levels, as_codes(simulated[name])), 0.0, np.log(_SELDOM))
+    return np.where(np.isin(levels, as_codes(simulated[name])), 0.0, np.log(_RARE))
 
 
 class _Graph:
-    """Causes of each variable, with room for wishes about the order."""
+    """Causes of each variable, with optional further constraints on the order."""
 
     def __init__(self, parents: dict[str, Sequence[str]]) -> None:
         self._parents = {name: set(causes) for name, causes in parents.items()}
@@ -212,13 +215,13 @@ class _Graph:
                 self._parents[name].add(cause)
 
     def _leads_to(self, start: str, end: str) -> bool:
-        waiting, seen = [end], set()
+        waiting, observed = [end], set()
         while waiting:
             name = waiting.pop()
             if name == start:
                 return True
-            if name not in seen:
-                seen.add(name)
+            if name not in observed:
+                observed.add(name)
                 waiting.extend(self._parents[name])
         return False
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from asthma_ml.cohort import CausalModel, Columns, Noise
-from asthma_ml.inference.intervals import as_value, is_chance, levels_of
+from asthma_ml.inference.intervals import as_value, is_random, levels_of
 from asthma_ml.inference.particles import Particles, repeated
 from asthma_ml.inference.plan import SamplingPlan
 from asthma_ml.inference.proposal import Draw, NoiseRegression, Proposal, effective_size, normalised
@@ -21,8 +21,8 @@ Floats: TypeAlias = NDArray[np.float64]
 Rows: TypeAlias = NDArray[np.intp]
 
 ADAPTATIONS = 3
-"""Times that the proposal of each patient is fitted anew before particles count."""
-_ADAPTING_SHARE = 0.5
+"""Refits of the proposal of each patient before the final particles are drawn."""
+_ADAPTING_FRACTION = 0.5
 _EXTRA_ADAPTATIONS, _FITS_WELL = 4, 0.08
 _EXTRA_PASSES = 4
 _AT_ONCE = 32_768
@@ -30,14 +30,14 @@ _AT_ONCE = 32_768
 
 @dataclass(frozen=True)
 class Posterior:
-    """Weighted sums over the particles of each patient.
+    """Posterior of each patient, as weighted sums over particles.
 
     Attributes
     ----------
     levels : tuple of str
-        Levels of the variable asked about.
+        Levels of the target variable.
     log_scale : ndarray of shape (n_patients,)
-        Log weight that the sums are relative to.
+        Log weight that scales the sums.
     mass : ndarray of shape (n_patients,)
         Sum of weights.
     square : ndarray of shape (n_patients,)
@@ -57,11 +57,11 @@ class Posterior:
 
     @property
     def effective_size(self) -> Floats:
-        """Effective sample size of each patient; 0 where no particle explains the patient."""
+        """Effective sample size of each patient; 0 where every particle is impossible."""
         return np.asarray(np.where(self.mass > 0, self.mass**2 / np.maximum(self.square, 1e-300), 0.0))
 
     def probabilities(self, levels: tuple[str, ...]) -> Floats:
-        """Probability of each of some levels, given that it is one of them; NaN where nothing explains the patient."""
+        """Probability of each of some levels, conditional on being one of them; NaN where the row is impossible."""
         chosen = self.first[:, [self.levels.index(level) for level in levels]]
         with np.errstate(invalid="ignore"):
             return np.asarray(chosen / chosen.sum(axis=1, keepdims=True))
@@ -76,20 +76,20 @@ class Posterior:
             return np.asarray(np.sqrt(np.maximum(variance, 0.0)) / self.first[:, places].sum(axis=1, keepdims=True))
 
     def pooled(self, other: Posterior) -> Posterior:
-        """Both samples of the same patients together."""
+        """Pooled sums of two samples of the same patients."""
         scale = np.maximum(self.log_scale, other.log_scale)
-        mine, theirs = np.exp(self.log_scale - scale), np.exp(other.log_scale - scale)
+        own, others = np.exp(self.log_scale - scale), np.exp(other.log_scale - scale)
         return Posterior(
             self.levels,
             scale,
-            self.mass * mine + other.mass * theirs,
-            self.square * mine**2 + other.square * theirs**2,
-            self.first * mine[:, None] + other.first * theirs[:, None],
-            self.second * mine[:, None, None] ** 2 + other.second * theirs[:, None, None] ** 2,
+            self.mass * own + other.mass * others,
+            self.square * own**2 + other.square * others**2,
+            self.first * own[:, None] + other.first * others[:, None],
+            self.second * own[:, None, None] ** 2 + other.second * others[:, None, None] ** 2,
         )
 
-    def of(self, patients: Rows) -> Posterior:
-        """The sums of some patients."""
+    def take(self, patients: Rows) -> Posterior:
+        """Sums of some patients."""
         return Posterior(self.levels, **{name: part[patients] for name, part in _arrays(self).items()})
 
 
@@ -102,7 +102,7 @@ def _stacked(parts: list[Posterior]) -> Posterior:
     return Posterior(parts[0].levels, **arrays)
 
 
-def posterior(
+def sample_posterior(
     model: CausalModel,
     evidence: Evidence,
     target: str,
@@ -113,22 +113,22 @@ def posterior(
     seed: int = 0,
     progress: bool = False,
 ) -> Posterior:
-    """Posterior of a discrete variable of a causal model, given what is read of patients.
+    """Posterior of a discrete variable of a causal model given the evidence, by adaptive importance sampling.
 
     Parameters
     ----------
     model : CausalModel
         The model.
     evidence : dict of str to Reading
-        What is read, of each patient.
+        Readings of each patient.
     target : str
-        Variable asked about, discrete.
+        Discrete variable whose posterior is wanted.
     simulated : tuple of dict and mapping
-        Values and noise of simulated patients like these, from which the proposal is learned.
+        Values and noise of simulated patients with the same selection, to which the proposal is fitted.
     n_particles : int
-        Particles of each patient that count.
+        Particles per patient after adaptation.
     least_effective : float
-        Patients with a smaller effective sample size get more particles, up to five times as many.
+        Effective sample size below which a patient gets more particles, up to five times as many.
     seed : int
         Seed of the particles.
     progress : bool
@@ -137,15 +137,15 @@ def posterior(
     Returns
     -------
     Posterior
-        Of each patient.
+        A row for each patient.
     """
     plan = SamplingPlan(model, evidence, target, simulated[0])
     regression = _regression(plan, *simulated)
-    n_patients = len(next(iter(evidence.values())).seen)
+    n_patients = len(next(iter(evidence.values())).observed)
     starts = range(0, n_patients, max(_AT_ONCE // n_particles, 1))
     seeds = np.random.SeedSequence(seed).spawn(len(starts))
     parts = []
-    for start, chance in zip(tqdm(starts, unit="part", disable=not progress, desc="limit"), seeds, strict=True):
+    for start, chance in zip(tqdm(starts, unit="part", disable=not progress, desc="Bayes limit"), seeds, strict=True):
         rows = np.arange(start, min(start + starts.step, n_patients))
         sampler = _Sampler(plan, repeated(evidence, rows, plan.evidence), np.random.default_rng(chance))
         parts.append(sampler.run(regression, len(rows), n_particles, least_effective))
@@ -161,19 +161,19 @@ def true_states(
     n_particles: int = 2000,
     seed: int = 0,
 ) -> tuple[Particles, Floats]:
-    """Possible true states of one patient, given what is read, and how much each counts.
+    """Weighted true states of one patient given the evidence.
 
     Parameters
     ----------
     model, evidence, target, simulated, n_particles, seed
-        As for `posterior`; the evidence is that of a single patient.
+        As in `sample_posterior`, for a single patient.
 
     Returns
     -------
     Particles
         States with the noise of their continuous variables.
     ndarray of shape (n_particles,)
-        Weights, which sum to 1; all zero where nothing explains the patient.
+        Importance weights, which sum to 1; all zero where the row is impossible.
     """
     plan = SamplingPlan(model, evidence, target, simulated[0])
     patient = np.arange(1)
@@ -184,43 +184,43 @@ def true_states(
 def _regression(plan: SamplingPlan, values: Columns, noise: Mapping[str, Any] | Noise) -> NoiseRegression:
     n_simulated = len(values[plan.target])
     hidden = np.column_stack([np.zeros((n_simulated, 0)), *(noise[name] for name in plan.free)])
-    flags = np.column_stack([np.zeros((n_simulated, 0)), *(values[name] for name in plan.supposed)])
+    flags = np.column_stack([np.zeros((n_simulated, 0)), *(values[name] for name in plan.hidden_flags)])
     return NoiseRegression(hidden, flags, values, plan.evidence)
 
 
 class _Sampler:
-    """Particles of one batch of patients."""
+    """Adaptive importance sampling for one batch of patients."""
 
     def __init__(self, plan: SamplingPlan, evidence: dict[str, Reading], rng: np.random.Generator) -> None:
         self._plan, self._evidence, self._rng = plan, evidence, rng
 
     def run(self, regression: NoiseRegression, n_patients: int, n_particles: int, least_effective: float) -> Posterior:
         proposal = regression.proposal(self._evidence, self._plan.proposed(self._evidence, n_patients))
-        everybody = np.arange(n_patients)
-        proposal = self._adapted(proposal, max(int(_ADAPTING_SHARE * n_particles), 50))
-        _, particles, log_weight = self._pass(proposal, everybody, n_particles)
+        rows = np.arange(n_patients)
+        proposal = self._adapted(proposal, max(int(_ADAPTING_FRACTION * n_particles), 50))
+        _, particles, log_weight = self._pass(proposal, rows, n_particles)
         found = _summed(particles, self._plan, log_weight)
         for _ in range(_EXTRA_PASSES):
             poor = np.flatnonzero(found.effective_size < least_effective)
             if not len(poor):
                 break
-            _, particles, log_weight = self._pass(proposal.of(poor), poor, n_particles)
-            found = _replaced(found, poor, found.of(poor).pooled(_summed(particles, self._plan, log_weight)))
+            _, particles, log_weight = self._pass(proposal.take(poor), poor, n_particles)
+            found = _replaced(found, poor, found.take(poor).pooled(_summed(particles, self._plan, log_weight)))
         return found
 
     def states(self, regression: NoiseRegression, n_particles: int) -> tuple[Particles, Floats]:
         proposal = regression.proposal(self._evidence, self._plan.proposed(self._evidence, 1))
-        proposal = self._adapted(proposal, max(int(_ADAPTING_SHARE * n_particles), 50))
+        proposal = self._adapted(proposal, max(int(_ADAPTING_FRACTION * n_particles), 50))
         _, particles, log_weight = self._pass(proposal, np.arange(1), n_particles)
         return particles, normalised(log_weight)[0]
 
     def _adapted(self, proposal: Proposal, n_particles: int) -> Proposal:
-        """Proposals fitted anew several times; of patients whom they fit badly, some times more."""
+        """Proposals refitted several times, and more often for patients with a small effective sample size."""
         patients = np.arange(len(proposal.mean))
         for turn in range(ADAPTATIONS + _EXTRA_ADAPTATIONS):
-            fitted = proposal.of(patients)
+            fitted = proposal.take(patients)
             draw, _, log_weight = self._pass(fitted, patients, n_particles)
-            proposal = proposal.replaced(patients, fitted.moved(draw, log_weight, n_particles / 6))
+            proposal = proposal.replaced(patients, fitted.refitted(draw, log_weight, n_particles / 6))
             if turn + 1 >= ADAPTATIONS:
                 patients = patients[effective_size(normalised(log_weight)) < _FITS_WELL * n_particles]
             if not len(patients):
@@ -243,22 +243,25 @@ def _replaced(found: Posterior, patients: Rows, by: Posterior) -> Posterior:
 
 
 def _summed(particles: Particles, plan: SamplingPlan, log_weight: Floats) -> Posterior:
-    levels, share = _shares(particles, plan)
-    share = share.reshape(*log_weight.shape, len(levels))
+    levels, probability = _level_probabilities(particles, plan)
+    probability = probability.reshape(*log_weight.shape, len(levels))
     most = log_weight.max(axis=1)
     scale = np.where(np.isneginf(most), -1e300, most)
     weight = np.exp(log_weight - scale[:, None])
-    weighted = weight[:, :, None] * share
+    weighted = weight[:, :, None] * probability
     second = weighted.transpose(0, 2, 1) @ weighted
     return Posterior(levels, scale, weight.sum(axis=1), np.square(weight).sum(axis=1), weighted.sum(axis=1), second)
 
 
-def _shares(particles: Particles, plan: SamplingPlan) -> tuple[tuple[str, ...], Floats]:
+def _level_probabilities(particles: Particles, plan: SamplingPlan) -> tuple[tuple[str, ...], Floats]:
     """Probability of each level of the target given the true state of each particle."""
-    law = plan.model.distribution(plan.target, particles.values)
+    distribution = plan.model.distribution(plan.target, particles.values)
     n = len(particles.log_weight)
-    if not is_chance(law):
-        return tuple(law.categories), np.eye(len(law.categories))[law.codes]
-    shares = [np.exp(law.log_prob(as_value(law, np.full(n, float(level))))) for level in levels_of(law)]
-    names = law.levels if hasattr(law, "levels") else levels_of(law)
-    return tuple(map(str, names)), np.column_stack([np.broadcast_to(share, n) for share in shares])
+    if not is_random(distribution):
+        return tuple(distribution.categories), np.eye(len(distribution.categories))[distribution.codes]
+    probabilities = [
+        np.exp(distribution.log_prob(as_value(distribution, np.full(n, float(level)))))
+        for level in levels_of(distribution)
+    ]
+    names = distribution.levels if hasattr(distribution, "levels") else levels_of(distribution)
+    return tuple(map(str, names)), np.column_stack([np.broadcast_to(p, n) for p in probabilities])

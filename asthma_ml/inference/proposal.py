@@ -1,6 +1,6 @@
-"""Where to look for the hidden noise of a patient: a Gaussian learned from simulated patients, then adapted.
+"""Proposal for the latent noise of a patient: a Gaussian fitted to simulated patients, then adapted.
 
-A proposal only decides how many particles are wasted. What it gets wrong, the weights put right.
+The proposal determines the effective sample size, not the result: the importance weights correct for it.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ Flags: TypeAlias = NDArray[np.bool_]
 _RIDGE = 1e-3
 _DEGREES = 8.0
 """Degrees of freedom of the proposal's tails."""
-_TRUST_IN_SHIFT = 0.05
-_CHANCES = (0.03, 0.97)
-"""No flag is taken for granted."""
+_SHIFT_RIDGE = 0.05
+_PROBABILITY_BOUNDS = (0.03, 0.97)
+"""Bounds of the proposed probability of a flag."""
 
 
 @dataclass(frozen=True)
 class Draw:
-    """Particles of some patients as proposed.
+    """Particles of some patients, drawn from the proposal.
 
     Attributes
     ----------
     noise : ndarray of shape (n_patients, n_particles, n_free)
         Noise of the continuous variables.
     flags : ndarray of shape (n_patients, n_particles, n_flags)
-        Values of the supposed flags.
+        Values of the hidden flags.
     log_ratio : ndarray of shape (n_patients, n_particles)
         Log of the prior density of the noise over the proposal density of noise and flags.
     """
@@ -49,20 +49,20 @@ class Draw:
 
 @dataclass(frozen=True)
 class Proposal:
-    """Flags nobody saw, and given them a multivariate t of the noise of each patient's open variables.
+    """Hidden flags, and given them a multivariate t of the noise of each patient's unclamped variables.
 
     Attributes
     ----------
     chance : ndarray of shape (n_patients, n_flags)
         Probability that a flag is 1.
     mean : ndarray of shape (n_patients, n_free)
-        Location where all flags are 0; zero where a variable is not open.
+        Location where all flags are 0; zero for a clamped variable.
     shift : ndarray of shape (n_patients, n_free, n_flags)
-        What each flag adds to it.
+        Change of the location for each flag.
     covariance : ndarray of shape (n_patients, n_free, n_free)
-        Identity where a variable is not open.
+        Scale matrix; identity for a clamped variable.
     open : ndarray of bool of shape (n_patients, n_free)
-        Variables that it is about; the others keep their own standard normal noise.
+        Unclamped variables; the others have standard normal noise.
     """
 
     chance: Floats
@@ -72,7 +72,7 @@ class Proposal:
     open: Flags
 
     def draw(self, n_particles: int, rng: np.random.Generator) -> Draw:
-        """Particles of each patient."""
+        """Draw particles of each patient."""
         n_patients, n_free = self.mean.shape
         chance = self.chance[:, None, :]
         flags = (rng.random((n_patients, n_particles, self.chance.shape[1])) < chance).astype(float)
@@ -95,43 +95,43 @@ class Proposal:
         volume = np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)[:, None]
         return np.asarray(prior + volume + (_DEGREES + size) / 2 * np.log1p(distance / _DEGREES))
 
-    def moved(self, draw: Draw, log_weight: Floats, effective: float) -> Proposal:
-        """Fitted anew to weighted particles, tempered so that at least `effective` of them count."""
+    def refitted(self, draw: Draw, log_weight: Floats, effective: float) -> Proposal:
+        """Proposal refitted to weighted particles, tempered to an effective sample size of at least `effective`."""
         weight = tempered(log_weight, effective)
         count = effective_size(weight)
         trust = (count / (count + 2 * self.mean.shape[1]))[:, None]
-        happened = np.einsum("pm,pmk->pk", weight, draw.flags)
-        chance = np.clip(trust * happened + (1 - trust) * self.chance, *_CHANCES)
-        shift = self._shift(draw, weight, happened)
-        apart = draw.noise - draw.flags @ shift.transpose(0, 2, 1)
-        mean = np.einsum("pm,pmd->pd", weight, apart)
-        centred = apart - mean[:, None, :]
+        frequency = np.einsum("pm,pmk->pk", weight, draw.flags)
+        chance = np.clip(trust * frequency + (1 - trust) * self.chance, *_PROBABILITY_BOUNDS)
+        shift = self._shift(draw, weight, frequency)
+        residual = draw.noise - draw.flags @ shift.transpose(0, 2, 1)
+        mean = np.einsum("pm,pmd->pd", weight, residual)
+        centred = residual - mean[:, None, :]
         spread = (weight[:, :, None] * centred).transpose(0, 2, 1) @ centred
         covariance = trust[:, :, None] * spread + (1 - trust[:, :, None]) * self.covariance
-        return _restricted(Proposal(chance, mean, shift, covariance, self.open))
+        return _with_clamped(Proposal(chance, mean, shift, covariance, self.open))
 
-    def _shift(self, draw: Draw, weight: Floats, happened: Floats) -> Floats:
-        """Regression of the noise on the flags, drawn towards what it was."""
-        weighted = weight[:, :, None] * (draw.flags - happened[:, None, :])
-        ridge = _TRUST_IN_SHIFT * np.eye(happened.shape[1])
-        within = weighted.transpose(0, 2, 1) @ (draw.flags - happened[:, None, :]) + ridge
-        between = draw.noise.transpose(0, 2, 1) @ weighted + _TRUST_IN_SHIFT * self.shift
+    def _shift(self, draw: Draw, weight: Floats, frequency: Floats) -> Floats:
+        """Ridge regression of the noise on the flags, shrunk towards the previous coefficients."""
+        weighted = weight[:, :, None] * (draw.flags - frequency[:, None, :])
+        ridge = _SHIFT_RIDGE * np.eye(frequency.shape[1])
+        within = weighted.transpose(0, 2, 1) @ (draw.flags - frequency[:, None, :]) + ridge
+        between = draw.noise.transpose(0, 2, 1) @ weighted + _SHIFT_RIDGE * self.shift
         return np.asarray(between @ np.linalg.inv(within))
 
-    def of(self, patients: NDArray[Any]) -> Proposal:
-        """The proposal of some patients."""
+    def take(self, patients: NDArray[Any]) -> Proposal:
+        """Proposal of some patients."""
         return Proposal(**{name: part[patients] for name, part in vars(self).items()})
 
     def replaced(self, patients: NDArray[Any], by: Proposal) -> Proposal:
-        """With the proposals of some patients exchanged."""
+        """Proposal with the rows of some patients replaced."""
         parts = {name: part.copy() for name, part in vars(self).items()}
         for name, part in vars(by).items():
             parts[name][patients] = part
         return Proposal(**parts)
 
 
-def _restricted(proposal: Proposal) -> Proposal:
-    """The proposal with all that is not open set apart."""
+def _with_clamped(proposal: Proposal) -> Proposal:
+    """Proposal in which clamped variables are independent and standard normal."""
     is_open = proposal.open
     both = is_open[:, :, None] & is_open[:, None, :]
     identity = np.eye(is_open.shape[1])[None]
@@ -144,7 +144,7 @@ def _restricted(proposal: Proposal) -> Proposal:
 
 
 def tempered(log_weight: Floats, effective: float) -> Floats:
-    """Normalised weights raised to the largest power, at most 1, that leaves an effective sample size."""
+    """Normalised weights, raised to the largest power (at most 1) that keeps an effective sample size."""
     low, high = np.zeros(len(log_weight)), np.ones(len(log_weight))
     enough = effective_size(normalised(log_weight)) >= effective
     for _ in range(20):
@@ -159,7 +159,7 @@ def _to_the(power: Floats, log_weight: Floats) -> Floats:
 
 
 def normalised(log_weight: Floats) -> Floats:
-    """Weights that sum to 1 over the particles of each patient; zero where no particle is possible."""
+    """Weights that sum to 1 over the particles of each patient; zero where every particle is impossible."""
     most = log_weight.max(axis=1, keepdims=True)
     weight = np.exp(log_weight - np.where(np.isneginf(most), 0.0, most))
     return np.asarray(weight / np.maximum(weight.sum(axis=1, keepdims=True), 1e-300))
@@ -171,18 +171,18 @@ def effective_size(weight: Floats) -> Floats:
 
 
 class NoiseRegression:
-    """Joint Gaussian of hidden noise, of hidden flags and of the normal scores of what a table can show.
+    """Joint Gaussian of latent noise, of hidden flags and of the normal scores of observable variables.
 
     Parameters
     ----------
     noise : ndarray of shape (n_simulated, n_free)
         Noise of simulated patients.
     flags : ndarray of shape (n_simulated, n_flags)
-        Flags of them that no table shows.
+        Their hidden flags.
     values : dict of str to array of shape (n_simulated,)
-        Their true values, without gaps.
+        Their true values, none missing.
     evidence : sequence of str
-        Variables that a table can show.
+        Observed variables.
     """
 
     def __init__(self, noise: Floats, flags: Floats, values: Columns, evidence: tuple[str, ...]) -> None:
@@ -193,27 +193,29 @@ class NoiseRegression:
         self._mean, self._covariance = joint.mean(axis=0), np.cov(joint, rowvar=False)
 
     def proposal(self, evidence: Evidence, is_open: Flags) -> Proposal:
-        """The conditional Gaussian of each patient's open variables given what was seen."""
+        """Conditional Gaussian of each patient's unclamped variables given the readings."""
         n = len(is_open)
         columns = [(evidence[score.name], score) for score in self._scores]
-        seen = np.column_stack([np.ones((n, 0), dtype=bool), *(reading.seen for reading, _ in columns)])
-        shown = np.column_stack([np.zeros((n, 0)), *(score(reading.written) for reading, score in columns)])
-        shown = np.where(seen, shown - self._mean[self._n_free + self._n_flags :], 0.0)
-        chance, _, _ = self._conditional(slice(self._n_free, self._n_free + self._n_flags), seen, shown)
-        flags_known = np.column_stack([np.ones((n, self._n_flags), dtype=bool), seen])
+        observed = np.column_stack([np.ones((n, 0), dtype=bool), *(reading.observed for reading, _ in columns)])
+        shown = np.column_stack([np.zeros((n, 0)), *(score(reading.recorded) for reading, score in columns)])
+        shown = np.where(observed, shown - self._mean[self._n_free + self._n_flags :], 0.0)
+        chance, _, _ = self._conditional(slice(self._n_free, self._n_free + self._n_flags), observed, shown)
+        flags_known = np.column_stack([np.ones((n, self._n_flags), dtype=bool), observed])
         none = np.broadcast_to(-self._mean[self._n_free : self._n_free + self._n_flags], (n, self._n_flags))
         given = np.column_stack([none, shown])
         mean, covariance, gain = self._conditional(slice(0, self._n_free), flags_known, given)
-        return _restricted(Proposal(np.clip(chance, *_CHANCES), mean, gain[:, :, : self._n_flags], covariance, is_open))
+        return _with_clamped(
+            Proposal(np.clip(chance, *_PROBABILITY_BOUNDS), mean, gain[:, :, : self._n_flags], covariance, is_open)
+        )
 
-    def _conditional(self, hidden: slice, seen: Flags, shown: Floats) -> tuple[Floats, Floats, Floats]:
-        """Mean and covariance of what is hidden given the last variables, and the gain of each of them."""
-        known = slice(len(self._mean) - seen.shape[1], None)
+    def _conditional(self, hidden: slice, observed: Flags, shown: Floats) -> tuple[Floats, Floats, Floats]:
+        """Mean, covariance and gain of the hidden variables given the last ones."""
+        known = slice(len(self._mean) - observed.shape[1], None)
         between, within = self._covariance[hidden, known], self._covariance[known, known]
-        identity = np.eye(seen.shape[1])
-        both = seen[:, :, None] & seen[:, None, :]
+        identity = np.eye(observed.shape[1])
+        both = observed[:, :, None] & observed[:, None, :]
         inverse = np.linalg.inv(np.where(both, within + _RIDGE * identity, identity))
-        visible = between[None] * seen[:, None, :]
+        visible = between[None] * observed[:, None, :]
         gain = visible @ inverse
         mean = self._mean[hidden] + np.einsum("pds,ps->pd", gain, shown)
         return mean, self._covariance[hidden, hidden] - gain @ visible.transpose(0, 2, 1), gain
@@ -221,17 +223,17 @@ class NoiseRegression:
 
 @dataclass(frozen=True)
 class _Score:
-    """Normal score of a number, or whether a category has a level."""
+    """Normal score of a number, or indicator of a level of a category."""
 
     name: str
     values: Floats
     scores: Floats
     level: int | None = None
 
-    def __call__(self, written: Floats) -> Floats:
+    def __call__(self, recorded: Floats) -> Floats:
         if self.level is not None:
-            return np.asarray(written == self.level, dtype=float)
-        return np.interp(np.nan_to_num(written), self.values, self.scores)
+            return np.asarray(recorded == self.level, dtype=float)
+        return np.interp(np.nan_to_num(recorded), self.values, self.scores)
 
 
 def _scores_of(name: str, column: Any) -> list[_Score]:
@@ -239,10 +241,10 @@ def _scores_of(name: str, column: Any) -> list[_Score]:
         none = np.zeros(0)
         return [_Score(name, none, none, level) for level in range(1, len(column.categories))]
     numbers = np.asarray(column, dtype=float)
-    places, first = np.unique(numbers, return_index=True)
-    if len(places) == 1:
+    distinct, first = np.unique(numbers, return_index=True)
+    if len(distinct) == 1:
         return []
-    return [_Score(name, places, ndtri(rankdata(numbers) / (len(numbers) + 1))[first])]
+    return [_Score(name, distinct, ndtri(rankdata(numbers) / (len(numbers) + 1))[first])]
 
 
 def _codes(column: Any) -> Any:

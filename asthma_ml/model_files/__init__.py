@@ -1,4 +1,4 @@
-"""TODO face."""
+"""Model files: write a fitted classifier, read it back, and find the model that comes with the package."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""The archive that a model file is: a readable card, and what it describes."""
+"""The container of a model file: a zip archive of a readable card and the members that it describes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import os
 import zipfile
 from collections.abc import Mapping
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ import pandas as pd
 
 from asthma_ml.classifier import Classifier
 from asthma_ml.errors import AsthmaMLError, ModelFileError
+from asthma_ml.model_files.shipped import resolve_model_path
 from asthma_ml.variables import data_dictionary
 from asthma_ml.wording import first_names
 
@@ -24,6 +24,7 @@ SELF_TEST_TOLERANCE = 1e-9
 """Largest difference of a probability between writing and loading."""
 
 LARGEST_FILE = 512 * 2**20
+"""Largest total size of the unzipped members [bytes]."""
 
 _CARD = "card.json"
 _NO_DATE = (1980, 1, 1, 0, 0, 0)
@@ -34,70 +35,71 @@ def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:
 
     Parameters
     ----------
-    path : path
-        Model file, of any version.
+    path : path or "shipped"
+        Model file of any format version.
 
     Returns
     -------
     dict
-        Versions, classes, features, parameters, training, data dictionary, self-test, and what the
+        Versions, classes, features, parameters, training, data dictionary, self-test, and the entries that the
         caller of `save_model` added.
 
     Raises
     ------
     ModelFileError
-        If the file is missing, damaged or no model file.
+        If the file is missing, damaged or not a model file.
     """
-    return open_archive(path)[0]
+    return read_archive(path)[0]
 
 
-def open_archive(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Return the card and the other members of a model file.
+def read_archive(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Read the card and the other members of a model file.
 
     Parameters
     ----------
-    path : path
-        Model file, of any version.
+    path : path or "shipped"
+        Model file of any format version.
 
     Returns
     -------
     card : dict
-        What it says.
+        See `read_card`.
     members : dict of str to bytes
-        What it describes, by name.
+        The other members by name.
 
     Raises
     ------
     ModelFileError
-        If the file is missing, damaged or no model file.
+        If the file is missing, damaged or not a model file.
     """
+    file = resolve_model_path(path)
     try:
-        data = Path(path).read_bytes()
+        data = file.read_bytes()
     except OSError as error:
-        raise ModelFileError(f"{path}: cannot be read ({error.strerror or error})") from error
-    return unpacked(data, str(path))
+        raise ModelFileError(f"{file}: cannot be read ({error.strerror or error})") from error
+    return unpack_archive(data, str(file))
 
 
-def packed(card: Mapping[str, Any], members: Mapping[str, bytes]) -> bytes:
+def pack_archive(card: Mapping[str, Any], members: Mapping[str, bytes]) -> bytes:
     """Return the bytes of a model file."""
-    return zipped({_CARD: card_text(card).encode(), **members}, zipfile.ZIP_STORED)
+    return zip_members({_CARD: card_text(card).encode(), **members}, zipfile.ZIP_STORED)
 
 
-def unpacked(data: bytes, source: str) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Return the card and the other members of a file that claims to be ours."""
+def unpack_archive(data: bytes, source: str) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Return the card and the other members from the bytes of a model file."""
     try:
-        members = unzipped(data)
+        members = unzip_members(data)
         card = json.loads(members.pop(_CARD))
-        ours = card.get("format") == FORMAT
+        is_model_file = card.get("format") == FORMAT
     except Exception as error:
-        raise ModelFileError(f"{source}: damaged or no asthma_ml model file ({first_line(error)})") from error
-    if not ours:
-        raise ModelFileError(f"{source}: no asthma_ml model file")
+        raise ModelFileError(f"{source}: damaged, or not an asthma_ml model file ({first_line(error)})") from error
+    if not is_model_file:
+        raise ModelFileError(f"{source}: not an asthma_ml model file")
     return card, members
 
 
-def member(members: Mapping[str, bytes], name: str, card: Mapping[str, Any], source: str) -> bytes:
-    """Return a member, which has the checksum that the card names."""
+def verified_member(members: Mapping[str, bytes], name: str, card: Mapping[str, Any], source: str) -> bytes:
+    """Return a member whose checksum equals the one in the card."""
     what = name.split(".", maxsplit=1)[0]
     content = members.get(name, b"")
     if sha256(content).hexdigest() != card.get(f"{what}_sha256"):
@@ -106,39 +108,39 @@ def member(members: Mapping[str, bytes], name: str, card: Mapping[str, Any], sou
 
 
 def check_card(card: Mapping[str, Any], source: str) -> None:
-    """Refuse another format, and features whose numbers would mean something else today."""
+    """Refuse another format version, and features whose unit or levels have changed."""
     if card.get("format_version") != FORMAT_VERSION:
         raise ModelFileError(
-            f"{source}: has model format {card.get('format_version')}, this version reads {FORMAT_VERSION}; "
-            "train the model again or use the version of asthma_ml that made it"
+            f"{source}: model format {card.get('format_version')} is not supported, this version reads format "
+            f"{FORMAT_VERSION}; train the model again, or use the version of asthma_ml that wrote it"
         )
     changed = _changed_variables(card)
     if changed:
         raise ModelFileError(
-            f"{source}: unit or levels of {first_names(changed)} have changed since it was made; train the model again"
+            f"{source}: unit or levels of {first_names(changed)} have changed since training; train the model again"
         )
 
 
-def self_test(model: Classifier, card: Mapping[str, Any], source: str) -> None:
-    """Predict the rows of the card again."""
+def check_self_test(model: Classifier, card: Mapping[str, Any], source: str) -> None:
+    """Refuse a model whose probabilities of the rows in the card differ from those at writing."""
     try:
         expected = np.array(card["self_test"]["probabilities"])
         rows = np.array(card["self_test"]["rows"], dtype=np.float32)
-        found = probabilities(model, rows)
+        found = self_test_probabilities(model, rows)
         same = np.allclose(found, expected, rtol=0, atol=SELF_TEST_TOLERANCE)
     except (AsthmaMLError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise ModelFileError(f"{source}: the self-test cannot be run ({first_line(error)})") from error
     if not same:
-        raise ModelFileError(f"{source}: fails its self-test, it predicts otherwise than when it was written")
+        raise ModelFileError(f"{source}: self-test failed, probabilities differ from those when the file was written")
 
 
-def probabilities(model: Classifier, rows: np.ndarray) -> np.ndarray:
-    """Return probabilities of encoded rows."""
+def self_test_probabilities(model: Classifier, rows: np.ndarray) -> np.ndarray:
+    """Return the probabilities of encoded rows, of shape (n_rows, n_classes)."""
     return model.predict_proba(pd.DataFrame(rows, columns=[str(name) for name in model.feature_names_in_]))
 
 
 def _changed_variables(card: Mapping[str, Any]) -> list[str]:
-    """Features whose numbers would mean something else today."""
+    """Features whose kind, unit or levels differ between the card and today's data dictionary."""
 
     def meaning(records: list[dict[str, Any]]) -> dict[str, tuple[str, str, list[str]]]:
         return {r["name"]: (r["kind"], r.get("unit", ""), list(r.get("levels", []))) for r in records}
@@ -147,8 +149,8 @@ def _changed_variables(card: Mapping[str, Any]) -> list[str]:
     return [name for name in card.get("feature_names") or [] if then.get(name) != now.get(name)]
 
 
-def zipped(members: Mapping[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
-    """Return a zip archive, the same bytes for the same members."""
+def zip_members(members: Mapping[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """Return a zip archive without dates: equal members give equal bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", compression) as archive:
         for name, content in members.items():
@@ -156,16 +158,16 @@ def zipped(members: Mapping[str, bytes], compression: int = zipfile.ZIP_DEFLATED
     return buffer.getvalue()
 
 
-def unzipped(data: bytes) -> dict[str, bytes]:
-    """Return the members of a zip archive, unless they are too large."""
+def unzip_members(data: bytes) -> dict[str, bytes]:
+    """Return the members of a zip archive; refuse more than `LARGEST_FILE` bytes."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         if sum(info.file_size for info in archive.infolist()) > LARGEST_FILE:
-            raise ModelFileError(f"what is in it is larger than {LARGEST_FILE // 2**20} MiB")
+            raise ModelFileError(f"its content is larger than {LARGEST_FILE // 2**20} MiB")
         return {name: archive.read(name) for name in archive.namelist()}
 
 
 def first_line(error: Exception) -> str:
-    """Return the first line of what went wrong."""
+    """Return the first line of an error message."""
     return (str(error) or type(error).__name__).splitlines()[0]
 
 

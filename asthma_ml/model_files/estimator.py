@@ -1,8 +1,7 @@
-"""Model files: a readable card, the estimator and its compiled form, without pickle anywhere.
+"""The estimator in a model file, stored by skops and rebuilt without pickle.
 
-The estimator is stored by skops, which rebuilds objects from data. It is loaded only if everything in it
-is on a reviewed list, it was made with the same minor version of scikit-learn, nothing in it was damaged,
-and it still predicts a few rows as it did when it was written. Its compiled form is arrays and nothing else.
+An estimator is loaded only if all its types are on a reviewed list, the minor version of scikit-learn is the same,
+its checksum matches and its self-test passes.
 """
 
 from __future__ import annotations
@@ -17,18 +16,24 @@ from asthma_ml.classifier import PhenotypeClassifier
 from asthma_ml.errors import ModelFileError
 from asthma_ml.model_files.archive import (
     check_card,
+    check_self_test,
     first_line,
-    member,
-    self_test,
-    unzipped,
-    zipped,
+    unzip_members,
+    verified_member,
+    zip_members,
 )
 from asthma_ml.wording import first_names
 
-_ESTIMATOR, _SCHEMA = "estimator.skops", "schema.json"
+ESTIMATOR, _SCHEMA = "estimator.skops", "schema.json"
 
-# What a fitted classifier consists of, by the way skops rebuilds it. Reviewed: none of it runs code
-# from the file. The list is tighter than what skops trusts by itself.
+_OWN_TYPES = [
+    "asthma_ml.classifier.linear.joint_normal.JointNormal",
+    "asthma_ml.classifier.linear.model.LinearModel",
+    "asthma_ml.classifier.linear.normal_scores.NormalScores",
+    "asthma_ml.classifier.phenotype_classifier.PhenotypeClassifier",
+]
+# Types of the parts of a fitted classifier, by the skops node that rebuilds them. Reviewed: none of them runs code
+# from the file. The list is shorter than the one that skops trusts by default.
 _REVIEWED = {
     "JsonNode": {"builtins.str"},
     "TypeNode": {"builtins.str"},
@@ -42,9 +47,7 @@ _REVIEWED = {
     "RandomStateNode": {"numpy.random.mtrand.RandomState"},
     "LossNode": {"sklearn._loss._loss.CyHalfBinomialLoss", "sklearn._loss._loss.CyHalfMultinomialLoss"},
     "ObjectNode": {
-        "asthma_ml.classifier.linear.regression.LinearModel",
-        "asthma_ml.classifier.linear.normal_scores.NormalScores",
-        "asthma_ml.classifier.phenotype_classifier.PhenotypeClassifier",
+        *_OWN_TYPES,
         "sklearn._loss.link.Interval",
         "sklearn._loss.link.LogitLink",
         "sklearn._loss.link.MultinomialLogit",
@@ -57,18 +60,15 @@ _REVIEWED = {
         "sklearn.preprocessing._label.LabelEncoder",
     },
 }
-# The part of it that skops does not trust by itself.
-_TRUSTED = [
-    "asthma_ml.classifier.linear.regression.LinearModel",
-    "asthma_ml.classifier.linear.normal_scores.NormalScores",
-    "asthma_ml.classifier.phenotype_classifier.PhenotypeClassifier",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-]
+# Types that skops does not trust by default.
+_TRUSTED = [*_OWN_TYPES, "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
 
 
-def _reproducible(estimator: bytes) -> bytes:
-    """The same skops file without memory addresses and dates, so that equal models are equal bytes."""
-    written, members = unzipped(estimator), {}
+def estimator_member(model: PhenotypeClassifier) -> bytes:
+    """Return a classifier in skops format, without memory addresses and dates: equal models give equal bytes."""
+    from skops.io import dumps
+
+    written, members = unzip_members(dumps(model)), {}
     schema = json.loads(written[_SCHEMA])
     for number, node in enumerate(_nodes(schema), start=1):
         if "__id__" in node:
@@ -77,11 +77,11 @@ def _reproducible(estimator: bytes) -> bytes:
             content = written[node["file"]]
             node["file"] = f"{sha256(content).hexdigest()}.npy"
             members[node["file"]] = content
-    return zipped({**members, _SCHEMA: json.dumps(schema).encode()})
+    return zip_members({**members, _SCHEMA: json.dumps(schema).encode()})
 
 
 def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
-    """All objects of a skops schema, outer before inner."""
+    """All nodes of a skops schema, outer before inner."""
     waiting = [schema]
     while waiting:
         node = waiting.pop()
@@ -91,23 +91,23 @@ def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
             waiting += reversed(list(node.values() if isinstance(node, dict) else node))
 
 
-def _load(card: dict[str, Any], members: Mapping[str, bytes], source: str) -> PhenotypeClassifier:
-    """A model from the members of its file, after every check."""
+def read_estimator(card: Mapping[str, Any], members: Mapping[str, bytes], source: str) -> PhenotypeClassifier:
+    """Rebuild the classifier from the members of a model file, after every check."""
     check_card(card, source)
     _check_version(card, source)
-    estimator = member(members, _ESTIMATOR, card, source)
-    _check_contents(estimator, source)
+    estimator = verified_member(members, ESTIMATOR, card, source)
+    _check_types(estimator, source)
     model = _rebuilt(estimator, source)
-    self_test(model, card, source)
+    check_self_test(model, card, source)
     return model
 
 
 def _check_version(card: Mapping[str, Any], source: str) -> None:
-    made, here = str(card.get("versions", {}).get("scikit-learn")), version("scikit-learn")
-    if _minor(made) != _minor(here):
+    written, here = str(card.get("versions", {}).get("scikit-learn")), version("scikit-learn")
+    if _minor(written) != _minor(here):
         raise ModelFileError(
-            f"{source}: made with scikit-learn {made}, installed is {here}; "
-            f"train the model again or install scikit-learn {_minor(made)}"
+            f"{source}: written with scikit-learn {written}, installed is {here}; "
+            f"train the model again or install scikit-learn {_minor(written)}"
         )
 
 
@@ -115,16 +115,16 @@ def _minor(number: str) -> str:
     return ".".join(number.split(".")[:2])
 
 
-def _check_contents(estimator: bytes, source: str) -> None:
-    """Refuse whatever is not on the reviewed list, before anything is rebuilt."""
+def _check_types(estimator: bytes, source: str) -> None:
+    """Refuse types that are not on the reviewed list, before anything is rebuilt."""
     try:
-        nodes = [node for node in _nodes(json.loads(unzipped(estimator)[_SCHEMA])) if "__class__" in node]
-        strange = {name for node in nodes if (name := _type_name(node)) not in _REVIEWED.get(node["__loader__"], ())}
+        nodes = [node for node in _nodes(json.loads(unzip_members(estimator)[_SCHEMA])) if "__class__" in node]
+        unreviewed = {name for node in nodes if (name := _type_name(node)) not in _REVIEWED.get(node["__loader__"], ())}
     except Exception as error:
         raise ModelFileError(f"{source}: damaged, the estimator cannot be read ({first_line(error)})") from error
-    if strange:
+    if unreviewed:
         raise ModelFileError(
-            f"{source}: not loaded, it holds {first_names(sorted(strange))}, which no model file needs"
+            f"{source}: not loaded, it contains types that no model file needs: {first_names(sorted(unreviewed))}"
         )
 
 
@@ -140,5 +140,5 @@ def _rebuilt(estimator: bytes, source: str) -> PhenotypeClassifier:
     except Exception as error:
         raise ModelFileError(f"{source}: the estimator cannot be rebuilt ({first_line(error)})") from error
     if not isinstance(model, PhenotypeClassifier):
-        raise ModelFileError(f"{source}: holds no PhenotypeClassifier")
+        raise ModelFileError(f"{source}: the estimator is not a PhenotypeClassifier")
     return model

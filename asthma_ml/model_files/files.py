@@ -1,4 +1,4 @@
-"""TODO."""
+"""Save and load model files: a card, the estimator and its compiled form."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from collections.abc import Mapping
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.validation import check_is_fitted
 
-from asthma_ml.classifier import Background, CompiledClassifier, PhenotypeClassifier, compile_shallow, with_background
-from asthma_ml.errors import ModelFileError, UnusableInputError
+from asthma_ml.classifier import Background, CompiledClassifier, compile_shallow, with_background
+from asthma_ml.errors import UnusableInputError
 from asthma_ml.files import write_bytes, write_text
 from asthma_ml.model_files.archive import (
     FORMAT,
     FORMAT_VERSION,
     card_text,
-    check_card,
-    open_archive,
-    packed,
-    probabilities,
-    unpacked,
+    pack_archive,
+    read_archive,
+    self_test_probabilities,
+    unpack_archive,
 )
-from asthma_ml.model_files.compiled import COMPILED, compiled_member, load_compiled_member
-from asthma_ml.model_files.estimator import _ESTIMATOR, _load, _reproducible
+from asthma_ml.model_files.compiled import COMPILED, compiled_member, read_compiled
 from asthma_ml.variables import data_dictionary
 from asthma_ml.version import __version__
 from asthma_ml.wording import first_names
+
+if TYPE_CHECKING:
+    from asthma_ml.classifier import PhenotypeClassifier
 
 INTENDED_USE = (
     "Research on which inflammation drives treatment-resistant severe asthma. Research software, not a "
@@ -45,7 +45,7 @@ def save_model(
     card: Mapping[str, Any] | None = None,
     background: pd.DataFrame | Background | None = None,
 ) -> None:
-    """Write a fitted classifier, whole or not at all.
+    """Save a fitted classifier; an interrupted write leaves no partial file.
 
     Parameters
     ----------
@@ -54,25 +54,25 @@ def save_model(
     path : path
         Conventionally ends with ``.aml``.
     card : mapping of str, default=None
-        What the card shall also say, such as metrics, seed and checksum of the training data; must fit
-        into JSON. ``intended_use`` replaces the text that stands there otherwise.
+        Further entries of the card, such as metrics, seed and checksum of the training data; must be valid JSON.
+        ``intended_use`` replaces the default text.
     background : DataFrame of shape (n_background, n_columns) or Background, default=None
-        Patients against whom `explain` can explain later, such as those who were learned from: what
-        `compile_model` keeps of them is stored.
+        Reference patients for interventional explanations, such as the training patients. Only the summary that
+        `compile_model` computes is stored.
 
     Raises
     ------
     UnusableInputError
-        If the model was fitted without column names, the card does not fit into JSON or names an entry
-        that the program writes, or the folder cannot be written to.
+        If the model was fitted without column names, the card is not valid JSON or sets an entry that the program
+        writes, or the folder cannot be written to.
     ModelFileError
-        If what would be written could not be loaded again.
+        If the written file could not be loaded again.
 
     Notes
     -----
-    Holds no patient: the rows of the self-test are made up from the range of each feature, and of a
-    background frequencies and means are kept; give hundreds of patients rather than a few. Fitting the
-    same classifier on the same patients gives the same bytes on the same versions.
+    The file contains no patient: the rows of the self-test are built from the range of each feature, and of a
+    background only frequencies and means are stored, so give hundreds of patients rather than a few. The same
+    classifier fitted on the same patients gives the same bytes with the same versions of the packages.
     """
     write_bytes(_checked_archive(model, path, card, background), path)
 
@@ -83,7 +83,7 @@ def save_model_with_card(
     card: Mapping[str, Any] | None = None,
     background: pd.DataFrame | Background | None = None,
 ) -> Path:
-    """Write a fitted classifier and its card beside it, both or neither.
+    """Save a fitted classifier, and its card as a JSON file beside it; either both are written or neither.
 
     Parameters
     ----------
@@ -93,16 +93,16 @@ def save_model_with_card(
     Returns
     -------
     Path
-        Where the card is.
+        Path of the card.
 
     Raises
     ------
     UnusableInputError, ModelFileError
-        As for `save_model`; nothing has changed then.
+        As for `save_model`; existing files are unchanged then.
     """
     data, target = _checked_archive(model, path, card, background), card_path(path)
     before = target.read_bytes() if target.is_file() else None
-    write_text(card_text(unpacked(data, str(path))[0]), target)
+    write_text(card_text(unpack_archive(data, str(path))[0]), target)
     try:
         write_bytes(data, path)
     except BaseException:
@@ -115,7 +115,7 @@ def save_model_with_card(
 
 
 def card_path(path: str | os.PathLike[str]) -> Path:
-    """Return where the card of a model file lies: beside it, ``.card.json``.
+    """Path of the card beside a model file, ``.card.json``.
 
     Examples
     --------
@@ -125,51 +125,52 @@ def card_path(path: str | os.PathLike[str]) -> Path:
     return Path(path).with_suffix(".card.json")
 
 
-def load_model(path: str | os.PathLike[str]) -> PhenotypeClassifier:
-    """Read a classifier that `save_model` wrote.
+@overload
+def load_model(path: str | os.PathLike[str], *, compiled: Literal[False] = False) -> PhenotypeClassifier: ...
+@overload
+def load_model(
+    path: str | os.PathLike[str], *, compiled: Literal[True]
+) -> CompiledClassifier | PhenotypeClassifier: ...
+def load_model(path: str | os.PathLike[str], *, compiled: bool = False) -> CompiledClassifier | PhenotypeClassifier:
+    """Load a classifier from a model file.
 
     Parameters
     ----------
-    path : path
+    path : path or "shipped"
         Model file.
+    compiled : bool, default=False
+        Load the compiled classifier where the file contains one. It predicts and explains in the same way, but needs
+        neither scikit-learn nor shap, loads faster and cannot be fitted.
 
     Returns
     -------
-    PhenotypeClassifier
-        Predicts exactly as before.
+    PhenotypeClassifier or CompiledClassifier
+        Its predictions equal those of the saved classifier. With `compiled`, a file without a compiled classifier
+        (trees deeper than three levels) gives the `PhenotypeClassifier`.
 
     Raises
     ------
     ModelFileError
-        If the file is missing, damaged or no model file, was made with another minor version of
-        scikit-learn, a newer format or another data dictionary, holds anything that is not on the
-        reviewed list, or fails its self-test. Nothing of the file has been run then.
+        If the file is missing, damaged or not a model file, has another format version or another data dictionary,
+        or fails its self-test. A `PhenotypeClassifier` is also refused if the minor version of scikit-learn differs
+        or the file contains a type that is not on the reviewed list; no code from the file has run then.
+
+    Examples
+    --------
+    >>> load_model("shipped", compiled=True)
+    <CompiledClassifier of 2 classes, 53 features>
     """
-    return load_model_with_card(path)[0]
+    card, members = read_archive(path)
+    if compiled and COMPILED in members:
+        return read_compiled(card, members, str(path))
+    from asthma_ml.model_files.estimator import read_estimator
+
+    return read_estimator(card, members, str(path))
 
 
-def load_model_with_card(path: str | os.PathLike[str]) -> tuple[PhenotypeClassifier, dict[str, Any]]:
-    """Read a classifier and what its card says, from one reading of the file.
-
-    Parameters
-    ----------
-    path : path
-        Model file.
-
-    Returns
-    -------
-    model : PhenotypeClassifier
-        As from `load_model`.
-    card : dict
-        As from `read_card`.
-
-    Raises
-    ------
-    ModelFileError
-        As for `load_model`.
-    """
-    card, members = open_archive(path)
-    return _load(card, members, str(path)), card
+def load_compiled(path: str | os.PathLike[str]) -> CompiledClassifier | PhenotypeClassifier:
+    """Short form of ``load_model(path, compiled=True)``, for scripts that use the older name."""
+    return load_model(path, compiled=True)
 
 
 def _checked_archive(
@@ -178,17 +179,21 @@ def _checked_archive(
     card: Mapping[str, Any] | None,
     background: pd.DataFrame | Background | None,
 ) -> bytes:
-    """The bytes of a model file, which have been loaded once already."""
+    """The bytes of a model file, checked by loading them."""
+    from sklearn.utils.validation import check_is_fitted
+
+    from asthma_ml.model_files.estimator import read_estimator
+
     check_is_fitted(model)
     if getattr(model, "feature_names_in_", None) is None:
         raise UnusableInputError(
-            "the model knows no column names, so that no table could be predicted from its file; fit it on a DataFrame"
+            "the model was fitted without column names, so its file could not be used on tables; fit it on a DataFrame"
         )
     data = _archive(model, card or {}, background)
-    written, members = unpacked(data, str(path))
-    _load(written, members, str(path))
+    written, members = unpack_archive(data, str(path))
+    read_estimator(written, members, str(path))
     if COMPILED in members:
-        load_compiled_member(written, members, str(path))
+        read_compiled(written, members, str(path))
     return data
 
 
@@ -196,9 +201,9 @@ def _archive(
     model: PhenotypeClassifier, additions: Mapping[str, Any], background: pd.DataFrame | Background | None
 ) -> bytes:
     """The bytes of a model file."""
-    from skops.io import dumps
+    from asthma_ml.model_files.estimator import ESTIMATOR, estimator_member
 
-    members = {_ESTIMATOR: _reproducible(dumps(model))}
+    members = {ESTIMATOR: estimator_member(model)}
     compiled = compile_shallow(model)
     if compiled is not None:
         members[COMPILED] = compiled_member(with_background(compiled, background))
@@ -206,15 +211,15 @@ def _archive(
         f"{name.split('.')[0]}_sha256": sha256(content).hexdigest() for name, content in members.items()
     }
     if taken := sorted(set(additions) & set(written) - {"intended_use"}):
-        raise UnusableInputError(f"card: {first_names(taken)} are written by the program; choose other names")
+        raise UnusableInputError(f"card: the program writes {first_names(taken)} itself; choose other names")
     try:
-        return packed(written | dict(additions), members)
+        return pack_archive(written | dict(additions), members)
     except (TypeError, ValueError) as error:
-        raise UnusableInputError(f"card: does not fit into JSON ({error})") from error
+        raise UnusableInputError(f"card: not valid JSON ({error})") from error
 
 
 def _card_of(model: PhenotypeClassifier, background: pd.DataFrame | Background | None) -> dict[str, Any]:
-    """What the program itself says of a model."""
+    """Entries of the card that the program writes."""
     rows = _self_test_rows(model)
     classes = model.classes_.tolist()
     return {
@@ -234,7 +239,7 @@ def _card_of(model: PhenotypeClassifier, background: pd.DataFrame | Background |
         "data_dictionary": data_dictionary().to_records(),
         "self_test": {
             "rows": [[None if np.isnan(value) else float(value) for value in row] for row in rows],
-            "probabilities": probabilities(model, rows).tolist(),
+            "probabilities": self_test_probabilities(model, rows).tolist(),
         },
         "background": None if background is None else {"n_patients": _n_patients(background)},
     }
@@ -250,76 +255,14 @@ def _versions() -> dict[str, str]:
 
 
 def _as_plain(value: Any) -> Any:
-    """A parameter as JSON holds it; a random state has no better form than its text."""
+    """A parameter as a JSON value; other types, such as a random state, as text."""
     if isinstance(value, np.generic):
         return value.item()
     return value if isinstance(value, str | int | float | None) else str(value)
 
 
 def _self_test_rows(model: PhenotypeClassifier) -> np.ndarray:
-    """Five rows that are nobody: all low, all high, the middle, low and high in turn, nothing measured."""
+    """Five artificial rows: all low, all high, all in the middle, low and high alternating, nothing measured."""
     low, high = model.feature_range_.astype(np.float64)
-    in_turn = np.where(np.arange(len(low)) % 2, low, high)
-    return np.array([low, high, (low + high) / 2, in_turn, np.full_like(low, np.nan)], dtype=np.float32)
-
-
-def load_compiled(path: str | os.PathLike[str]) -> CompiledClassifier:
-    """Read the compiled part of a model file.
-
-    Parameters
-    ----------
-    path : path
-        Model file.
-
-    Returns
-    -------
-    CompiledClassifier
-        Predicts and explains as the classifier in the file does, which is not rebuilt: neither
-        scikit-learn nor shap are needed, and their versions do not matter.
-
-    Raises
-    ------
-    ModelFileError
-        If the file is missing, damaged or no model file, has a newer format or another data dictionary,
-        has no compiled part, or fails its self-test.
-
-    Examples
-    --------
-    >>> import asthma_ml as aml
-    >>> load_compiled(aml.shipped_model_path()).classes_.tolist()
-    ['neutrophilic_th2_low', 'th2_high']
-    """
-    card, members = open_archive(path)
-    if COMPILED not in members:
-        check_card(card, str(path))
-        raise ModelFileError(
-            f"{path}: has no compiled part, because it is from an older version or its trees ask more than three "
-            "questions in a row; use load_model, or write it again with save_model(load_model(path), path)"
-        )
-    return load_compiled_member(card, members, str(path))
-
-
-def load_predictor(path: str | os.PathLike[str]) -> CompiledClassifier | PhenotypeClassifier:
-    """Read what predicts and explains soonest: the compiled part of a model file where there is one.
-
-    Parameters
-    ----------
-    path : path
-        Model file.
-
-    Returns
-    -------
-    CompiledClassifier or PhenotypeClassifier
-        Both predict the same.
-
-    Raises
-    ------
-    ModelFileError
-        As `load_compiled` and `load_model` do.
-    """
-    card, members = open_archive(path)
-    if COMPILED in members:
-        return load_compiled_member(card, members, str(path))
-    from asthma_ml.model_files.files import load_model
-
-    return load_model(Path(path))
+    alternating = np.where(np.arange(len(low)) % 2, low, high)
+    return np.array([low, high, (low + high) / 2, alternating, np.full_like(low, np.nan)], dtype=np.float32)

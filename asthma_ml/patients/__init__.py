@@ -1,4 +1,4 @@
-"""Patient tables in and out: read, map columns, convert units, check, write."""
+"""Read tables of patients: map columns, convert units, check values and report problems."""
 
 import lazy_loader
 

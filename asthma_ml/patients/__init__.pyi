@@ -4,6 +4,7 @@ from .map_draft import draft_map as draft_map
 from .parsing import read_number as read_number
 from .parts import Layout as Layout
 from .parts import Part as Part
+from .patient_file import PatientFile as PatientFile
 from .problems import NAMED_LINES as NAMED_LINES
 from .problems import ROW as ROW
 from .problems import Problem as Problem
@@ -11,9 +12,8 @@ from .problems import closest as closest
 from .problems import counted_lines as counted_lines
 from .problems import problems_as_records as problems_as_records
 from .problems import summarise_problems as summarise_problems
+from .problems import with_suggestion as with_suggestion
 from .reading import PatientTable as PatientTable
 from .reading import ReadPatients as ReadPatients
 from .reading import read_patients as read_patients
-from .streaming import CHUNK_ROWS as CHUNK_ROWS
-from .streaming import PatientFile as PatientFile
 from .text_tables import TextTable as TextTable

@@ -1,4 +1,4 @@
-"""Checks of values in our units: limits of each variable, what must hold between variables, repeated patients."""
+"""Check values: limits of each variable, relations between variables, repeated identifiers."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from asthma_ml.variables import ID, Variable, data_dictionary
 
 # Two percentages rounded to whole numbers may exceed 100 together by this much.
 _ROUNDING_PCT = 1.0
-# Spirometry repeats within about 5 %; a fall of 10 % after a bronchodilator is more likely a swapped pair.
+# Spirometry is repeatable within about 5 %; a fall of 10 % after a bronchodilator suggests swapped values.
 _LEAST_POST_TO_PRE = 0.9
 _REVERSIBILITY_TOLERANCE_PCT = 10.0
-# Under an IL-5 antibody that is taken, counts fall below 100 cells/uL; 300 is the threshold to begin one.
+# IL-5 antibodies reduce counts below 100 cells/uL; 300 is the threshold for starting treatment.
 _MOST_EOSINOPHILS_ON_ANTI_IL5 = 300.0
 # Three packs a day from the age of 10 on.
 _MOST_PACKS_A_DAY, _EARLIEST_SMOKING_YEARS = 3.0, 10.0
 _FORMULA_SIGNS = tuple("=@+- \t\r\n")
-# What a spreadsheet would run; `+ve` and `-` alone are clinical shorthand.
+# Text that a spreadsheet would run; `+ve` and `-` alone are clinical shorthand.
 _FORMULA = re.compile(r"\s*(?:[=@]|[+\-]\s*[A-Za-z0-9]+[\w.+\-*/]*[(|!])")
 
-# Column, rule, severity, message and whether each row breaks it.
+# Column, rule, severity, message and whether each row violates the rule.
 Relation: TypeAlias = "tuple[str, str, Severity, str, pd.Series[bool]]"
 
 
@@ -44,7 +44,7 @@ def check_limits(values: pd.DataFrame) -> list[Finding]:
     Returns
     -------
     list of Finding
-        An error where a value is impossible, a warning where it is unusual in severe asthma.
+        An error for each impossible value, a warning for each unusual one.
 
     Examples
     --------
@@ -57,19 +57,19 @@ def check_limits(values: pd.DataFrame) -> list[Finding]:
 
 
 def check_values(values: pd.DataFrame, stated_units: Collection[str] = ()) -> list[Finding]:
-    """Check each row for itself and blank what is impossible, so that no model ever sees it.
+    """Check each row by itself and set impossible values to missing, so that no model uses them.
 
     Parameters
     ----------
     values : DataFrame of shape (n_patients, n_variables)
-        Values in the dictionary's units, changed in place. Parts of a table may be checked one after another.
+        Values in the units of the dictionary, changed in place. Parts of a table may be checked one after another.
     stated_units : collection of str
-        Variables whose unit the user has stated: their values are taken as they stand.
+        Variables whose unit the user has stated; their units are not checked.
 
     Returns
     -------
     list of Finding
-        Values of another unit, outside their limits, or that contradict each other.
+        Values that are in another unit, outside their limits, or contradictory.
 
     Examples
     --------
@@ -79,12 +79,12 @@ def check_values(values: pd.DataFrame, stated_units: Collection[str] = ()) -> li
     >>> values["blood_eosinophils_cells_ul"].tolist()
     [300.0, nan]
     """
-    findings = _blanked(check_units(values, stated_units), values)
-    findings += _blanked(check_limits(values), values)
+    findings = _set_missing(check_units(values, stated_units), values)
+    findings += _set_missing(check_limits(values), values)
     return [*findings, *check_relations(values)]
 
 
-def _blanked(findings: list[Finding], values: pd.DataFrame) -> list[Finding]:
+def _set_missing(findings: list[Finding], values: pd.DataFrame) -> list[Finding]:
     for finding in findings:
         if finding.severity == "error":
             values.loc[finding.rows, finding.column] = np.nan
@@ -92,12 +92,12 @@ def _blanked(findings: list[Finding], values: pd.DataFrame) -> list[Finding]:
 
 
 def check_units(values: pd.DataFrame, stated_units: Collection[str] = ()) -> list[Finding]:
-    """Find single values that make sense in another unit only.
+    """Find single values that are plausible in another unit only.
 
     Examples
     --------
     >>> check_units(pd.DataFrame({"fev1_fvc_ratio": [0.7, 66.0]}))[0].message
-    'fit for % and not for ratio, unlike the rest of the column'
+    'plausible in % but not in ratio, unlike the rest of the column'
     """
     findings: list[Finding] = []
     dictionary = data_dictionary()
@@ -107,7 +107,7 @@ def check_units(values: pd.DataFrame, stated_units: Collection[str] = ()) -> lis
             rows = np.flatnonzero(fits & left)
             left &= ~fits
             if rows.size:
-                message = f"fit for {unit} and not for {dictionary[name].unit}, unlike the rest of the column"
+                message = f"plausible in {unit} but not in {dictionary[name].unit}, unlike the rest of the column"
                 findings.append(Finding(name, "unit", "error", message, rows))
     return findings
 
@@ -127,15 +127,15 @@ def check_rows(table: TextTable) -> list[Finding]:
     return [Finding(ROW, misfit.rule, "error", misfit.message, np.array(rows)) for misfit, rows in alike.items()]
 
 
-def check_formulas(table: TextTable, understood: Collection[str] = ()) -> list[Finding]:
-    """Find text that a spreadsheet would run as a formula; it is written back as it stands.
+def check_formulas(table: TextTable, parsed: Collection[str] = ()) -> list[Finding]:
+    """Find text that a spreadsheet would run as a formula; the output contains it unchanged.
 
     Parameters
     ----------
     table : TextTable of n_patients rows
-        The table as given.
-    understood : collection of str
-        Columns whose cells are checked otherwise.
+        The table.
+    parsed : collection of str
+        Columns whose cells are parsed and checked elsewhere.
 
     Examples
     --------
@@ -145,12 +145,12 @@ def check_formulas(table: TextTable, understood: Collection[str] = ()) -> list[F
     """
     findings: list[Finding] = []
     for place, name in enumerate(table.names):
-        if name in understood or not table.holds_text(name):
+        if name in parsed or not table.holds_text(name):
             continue
         cells = table.columns[place] if table.given is None else table.given.iloc[:, place].tolist()
         rows = np.array([row for row, cell in enumerate(cells) if _is_formula(cell)], dtype=np.intp)
         if rows.size:
-            message = "that a spreadsheet would run as a formula; written back as it stands, import it as text"
+            message = "that a spreadsheet would run as a formula; copied unchanged, so import the output as text"
             findings.append(Finding(shown(name), "formula", "warning", message, rows))
     return findings
 
@@ -160,17 +160,17 @@ def _is_formula(cell: Any) -> bool:
 
 
 def check_relations(values: pd.DataFrame) -> list[Finding]:
-    """Find values that contradict each other.
+    """Find contradictory values.
 
     Parameters
     ----------
     values : DataFrame of shape (n_patients, n_variables)
-        Values in the dictionary's units; a check is left out where one of its columns is.
+        Values in the units of the dictionary; checks of missing columns are skipped.
 
     Returns
     -------
     list of Finding
-        Errors for what cannot be, warnings for what is unlikely.
+        An error for each impossible relation, a warning for each unlikely one.
 
     Examples
     --------
@@ -180,21 +180,21 @@ def check_relations(values: pd.DataFrame) -> list[Finding]:
     absent = pd.Series(np.nan, index=values.index)
     relations = _relations({name: values.get(name, absent) for name in data_dictionary()})
     return [
-        Finding(column, rule, severity, message, np.flatnonzero(broken))
-        for column, rule, severity, message, broken in relations
-        if broken.any()
+        Finding(column, rule, severity, message, np.flatnonzero(violated))
+        for column, rule, severity, message, violated in relations
+        if violated.any()
     ]
 
 
 def check_identifiers(values: pd.DataFrame, repeated: NDArray[np.bool_] | None = None) -> list[Finding]:
-    """Find patients without an identifier and identifiers used twice; both are warnings.
+    """Find missing and repeated identifiers; both are warnings.
 
     Parameters
     ----------
     values : DataFrame of shape (n_patients, n_variables)
-        Uses ``patient_id`` where there.
+        Uses ``patient_id`` if present.
     repeated : ndarray of bool of shape (n_patients,), optional
-        Whose identifier is used twice, where these patients are a part of a larger table.
+        Whether another row has the same identifier; needed if the patients are a part of a larger table.
 
     Examples
     --------
@@ -230,7 +230,7 @@ def _range(limits: tuple[float, float], variable: Variable) -> str:
 
 
 def _relations(value: Mapping[str, pd.Series[Any]]) -> Iterator[Relation]:
-    """Nothing is broken where a value is missing."""
+    """Yield the relations; a relation holds if one of its values is missing."""
     onset, age = value["age_at_onset_years"], value["age_years"]
     yield "age_at_onset_years", "onset_after_age", "error", "above age_years", onset > age
 
@@ -239,7 +239,7 @@ def _relations(value: Mapping[str, pd.Series[Any]]) -> Iterator[Relation]:
     yield "sputum_eosinophils_pct", "sputum_total", "error", message, granulocytes > 100 + _ROUNDING_PCT
 
     latest, highest = value["blood_eosinophils_cells_ul"], value["blood_eosinophils_max_cells_ul"]
-    message = "below blood_eosinophils_cells_ul, though the highest on record"
+    message = "below blood_eosinophils_cells_ul, although it is the highest on record"
     yield "blood_eosinophils_max_cells_ul", "highest_below_latest", "warning", message, highest < latest
 
     yield from _smoking(value)
@@ -248,11 +248,11 @@ def _relations(value: Mapping[str, pd.Series[Any]]) -> Iterator[Relation]:
 
 
 def _smoking(value: Mapping[str, pd.Series[Any]]) -> Iterator[Relation]:
-    """Smoking status and lifetime tobacco."""
+    """Relations of smoking status and pack-years."""
     status, pack_years = value["smoking_status"], value["pack_years"]
-    message = "of no pack-years for a current smoker"
+    message = "0 for a current smoker"
     yield "pack_years", "smoker_without_pack_years", "warning", message, (status == "current") & (pack_years == 0)
-    message = "above 0 for somebody who never smoked"
+    message = "above 0 for a never-smoker"
     yield "pack_years", "pack_years_without_smoking", "warning", message, (status == "never") & (pack_years > 0)
     years = (value["age_years"] - _EARLIEST_SMOKING_YEARS).clip(lower=0)
     message = "above three packs a day since the age of 10"
@@ -260,25 +260,25 @@ def _smoking(value: Mapping[str, pd.Series[Any]]) -> Iterator[Relation]:
 
 
 def _treatment(value: Mapping[str, pd.Series[Any]]) -> Iterator[Relation]:
-    """Treatment and what it does."""
+    """Relations of treatment and its effects."""
     eosinophils = value["blood_eosinophils_cells_ul"]
-    message = "high for a patient on an IL-5 antibody; was the sample taken before it began?"
+    message = "high for a patient on an IL-5 antibody; was the sample taken before treatment?"
     high = (value["biologic"] == "anti_il5") & (eosinophils > _MOST_EOSINOPHILS_ON_ANTI_IL5)
     yield "blood_eosinophils_cells_ul", "eosinophils_on_anti_il5", "warning", message, high
     taken = (value["ics_dose_ug_day"] == 0) & (value["ics_adherence_fraction"] > 0)
-    message = "given, though no inhaled corticosteroid is prescribed"
+    message = "present although no inhaled corticosteroid is prescribed"
     yield "ics_adherence_fraction", "adherence_without_ics", "warning", message, taken
 
 
 def _spirometry(value: Mapping[str, pd.Series[Any]]) -> Iterator[Relation]:
-    """Before and after the bronchodilator."""
+    """Relations of spirometry before and after a bronchodilator."""
     for before, after in (
         ("fev1_pct_predicted", "fev1_post_bd_pct_predicted"),
         ("fev1_fvc_ratio", "fev1_fvc_post_bd_ratio"),
     ):
-        message = f"more than 10 % below {before}; are the two swapped?"
+        message = f"more than 10 % below {before}; are the two columns swapped?"
         yield after, "falls_after_bronchodilator", "warning", message, value[after] < _LEAST_POST_TO_PRE * value[before]
     gain = 100 * (value["fev1_post_bd_pct_predicted"] / value["fev1_pct_predicted"] - 1)
     apart = (value["bronchodilator_reversibility_pct"] - gain).abs() > _REVERSIBILITY_TOLERANCE_PCT
-    message = "more than 10 points from what fev1_pct_predicted and fev1_post_bd_pct_predicted give"
+    message = "more than 10 points from the gain computed from fev1_pct_predicted and fev1_post_bd_pct_predicted"
     yield "bronchodilator_reversibility_pct", "reversibility", "warning", message, apart

@@ -1,4 +1,4 @@
-"""The column map: a TOML file that says which columns of a table are which variables, units and levels."""
+"""The column map: a TOML file that maps other column names, units and codes to the data dictionary."""
 
 from __future__ import annotations
 
@@ -18,34 +18,35 @@ from asthma_ml.variables import TRUTH_PREFIX, Variable, data_dictionary
 JOINT = "|"
 DECIMAL_SIGNS = (".", ",")
 FLAGS = {"0": 0.0, "no": 0.0, "n": 0.0, "false": 0.0, "1": 1.0, "yes": 1.0, "y": 1.0, "true": 1.0}
-"""What yes and no are called, in canonical spelling."""
+"""Value of each spelling of yes and no, in canonical spelling."""
 FLAGS_NAMED = ("0", "1", "no", "yes", "false", "true")
-"""Those of them that messages name."""
+"""Spellings of yes and no that messages list."""
 
 _MAP_KEYS = ("missing", "ignore", "decimal", "columns")
 _COLUMN_KEYS = ("from", "unit", "with", "levels", "missing")
+_MOST_LISTED = 8
 
 Level = float | str | None
 
 
 @dataclass(frozen=True, slots=True)
 class MappedColumn:
-    """How one variable is read from a table.
+    """Source columns, unit and levels of one variable.
 
     Attributes
     ----------
     target : str
         Variable of the data dictionary.
     sources : tuple of str
-        Columns of the table; empty where the name is to be found as if there were no map.
+        Columns of the table; if empty, the column is found by its name.
     unit : str or None
-        Stated unit, as the dictionary spells it.
+        Stated unit, in the spelling of the dictionary.
     levels : mapping of str to float, str or None
-        What a cell, or several cells joined by `|`, stands for; None means missing.
+        Level of each code, or of each combination of codes joined by `|`; None means missing.
     missing : tuple of str
-        Codes that mean missing in this column.
+        Codes for missing in this column.
     companions : mapping of str to str
-        Columns of the table that the conversion takes beside the value, such as the height.
+        Other columns of the table that the conversion needs, such as the height.
     """
 
     target: str
@@ -57,24 +58,24 @@ class MappedColumn:
 
     @property
     def factor(self) -> float:
-        """Number that converts the stated unit to the dictionary's."""
+        """Factor that converts the stated unit to the unit of the dictionary."""
         return known_units(data_dictionary()[self.target])[self.unit] if self.unit else 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnMap:
-    """Which columns of a table are which variables; what it does not name is matched by name.
+    """Maps columns of a table to variables; other columns are matched by name.
 
     Attributes
     ----------
     columns : mapping of str to MappedColumn
-        Variables that the map speaks of.
+        Mapped variables.
     missing : tuple of str
-        Codes that mean missing anywhere but in the identifier.
+        Codes for missing in all columns except the identifier.
     ignore : tuple of str
-        Columns of the table that are never read.
+        Columns of the table that are not read.
     decimal : {".", ","} or None
-        Decimal sign of all numbers; the other one then separates thousands. None where the file shows it.
+        Decimal sign of all numbers; the other sign then separates thousands. None: found from the file.
     source : str
         Name of the file for messages.
 
@@ -93,7 +94,7 @@ class ColumnMap:
 
     @property
     def names(self) -> frozenset[str]:
-        """Columns of the table that the map speaks of."""
+        """Columns of the table that the map names."""
         read = (name for column in self.columns.values() for name in (*column.sources, *column.companions.values()))
         return frozenset((*read, *self.ignore))
 
@@ -115,7 +116,7 @@ class ColumnMap:
         Raises
         ------
         UnusableInputError
-            If the file cannot be read or says anything that the data dictionary does not know; all of it at once.
+            If the file cannot be read or is not a valid column map; the message lists all faults.
         """
         name = os.fspath(path)
         try:
@@ -128,11 +129,11 @@ class ColumnMap:
 
     @classmethod
     def from_mapping(cls, content: Mapping[str, Any], source: str = "column map") -> ColumnMap:
-        """Check the content of a column map; the keys are those of the TOML file."""
+        """Check the content of a column map, with the keys of the TOML file."""
         faults = [_unknown(f"key {shown(key)}", key, _MAP_KEYS) for key in content if key not in _MAP_KEYS]
         tables = content.get("columns", {})
         if not isinstance(tables, Mapping):
-            faults, tables = [*faults, "`columns` must hold one table for each variable"], {}
+            faults, tables = [*faults, "`columns` must contain one table for each variable"], {}
         columns = {target: _mapped_column(target, table, faults) for target, table in tables.items()}
         missing = _texts(content.get("missing", []), "`missing`", faults)
         ignore = _texts(content.get("ignore", []), "`ignore`", faults)
@@ -144,13 +145,13 @@ class ColumnMap:
 
 
 def refuse(faults: Sequence[str], source: str) -> None:
-    """Raise UnusableInputError with everything that is wrong with a map."""
+    """Raise UnusableInputError with all faults of a map."""
     if faults:
         raise UnusableInputError(f"{source}: " + "; ".join(faults))
 
 
 def canonical(text: str) -> str:
-    """Return one spelling for codes that mean the same: case, outer spaces, `1` and `1.0`.
+    """Return the canonical spelling of a code: lower case, without outer spaces, `1.0` as `1`.
 
     Examples
     --------
@@ -172,7 +173,7 @@ def _canonical_part(text: str) -> str:
 
 
 def _mapped_column(target: str, table: Any, faults: list[str]) -> MappedColumn:
-    """One table of the map; what is wrong is added to the faults."""
+    """One table of the map; its faults are appended."""
     where = f"[columns.{target}]"
     variable = data_dictionary().get(target)
     if variable is None:
@@ -185,7 +186,7 @@ def _mapped_column(target: str, table: Any, faults: list[str]) -> MappedColumn:
     faults += [_unknown(f"{where} key {shown(key)}", key, _COLUMN_KEYS) for key in table if key not in _COLUMN_KEYS]
     sources, levels = _sources(table, where, faults), _levels(table.get("levels", {}), variable, where, faults)
     if len(sources) > 1 and not levels:
-        faults.append(f"{where} several source columns need `levels` that name their combinations")
+        faults.append(f"{where} several source columns need `levels` for their combinations")
     missing = _texts(table.get("missing", []), f"{where} `missing`", faults)
     unit = _unit(table, variable, where, faults)
     companions = _companions(table.get("with", {}), unit, variable, where, faults)
@@ -195,7 +196,7 @@ def _mapped_column(target: str, table: Any, faults: list[str]) -> MappedColumn:
 def _sources(table: Mapping[str, Any], where: str, faults: list[str]) -> tuple[str, ...]:
     sources = _texts(table.get("from", []), f"{where} `from`", faults)
     truths = [name for name in sources if name.casefold().startswith(TRUTH_PREFIX)]
-    faults += [f"{where} {shown(name)} holds a simulated truth and is never read" for name in truths]
+    faults += [f"{where} {shown(name)} is a column of the simulated truth and is never read" for name in truths]
     return sources
 
 
@@ -210,7 +211,7 @@ def _unit(table: Mapping[str, Any], variable: Variable, where: str, faults: list
 
 
 def _companions(given: Any, unit: str | None, variable: Variable, where: str, faults: list[str]) -> dict[str, str]:
-    """Columns that the conversion takes; a unit that needs one and has none is a fault."""
+    """Other columns that the conversion needs; a missing one is a fault."""
     if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given.values()):
         faults.append(f'{where} `with` must be a table such as {{ height = "COLUMN" }}')
         return {}
@@ -223,9 +224,9 @@ def _companions(given: Any, unit: str | None, variable: Variable, where: str, fa
         if of_unit and of_unit == unit and companion not in given:
             faults.append(f'{where} unit {shown(of_unit)} needs `with = {{ {companion} = "COLUMN" }}`')
         if companion in given and of_unit and of_unit != unit:
-            faults.append(f'{where} `with` {companion} goes with `unit = "{of_unit}"`')
+            faults.append(f'{where} `with` {companion} needs `unit = "{of_unit}"`')
         if companion in given and unit and unit.startswith(f"{variable.unit} "):
-            faults.append(f"{where} unit {shown(unit)} already says what `with` {companion} is to say")
+            faults.append(f"{where} unit {shown(unit)} already states the {companion}; remove `with`")
     return {str(key): name for key, name in given.items() if key in variable.companions}
 
 
@@ -234,7 +235,7 @@ def _levels(levels: Any, variable: Variable, where: str, faults: list[str]) -> d
         faults.append(f'{where} `levels` must be a table such as {{ "0" = "never" }}')
         return {}
     if levels and variable.kind in ("id", "group"):
-        faults.append(f"{where} is kept verbatim and takes no `levels`")
+        faults.append(f"{where} is kept unchanged and has no `levels`")
         return {}
     bad = [level for level in levels.values() if not _is_level(level, variable)]
     faults += [_unknown(f"{where} level {shown(str(level))}", str(level), _allowed(variable)) for level in bad]
@@ -242,7 +243,7 @@ def _levels(levels: Any, variable: Variable, where: str, faults: list[str]) -> d
 
 
 def _is_level(level: Any, variable: Variable) -> bool:
-    """Whether a level is one of the variable; an empty text means missing."""
+    """Whether a level is valid for the variable; an empty text means missing."""
     if level == "" or level in variable.levels:
         return True
     if variable.kind == "flag":
@@ -260,13 +261,13 @@ def _level(level: Any, variable: Variable) -> Level:
 
 
 def _allowed(variable: Variable) -> tuple[str, ...]:
-    """What a level may be, as the map writes it."""
+    """Valid levels, in the spelling of the map."""
     known = FLAGS_NAMED if variable.kind == "flag" else variable.levels or ("a number without quotes",)
     return (*known, '"" for missing')
 
 
 def _texts(given: Any, where: str, faults: list[str]) -> tuple[str, ...]:
-    """One text or a list of them; numbers are taken as they are written."""
+    """A text or a list of texts; numbers are converted to text."""
     texts = given if isinstance(given, list | tuple) else [given]
     if any(isinstance(text, bool) or not isinstance(text, str | int | float) for text in texts):
         faults.append(f"{where} must be a text or a list of texts")
@@ -277,5 +278,6 @@ def _texts(given: Any, where: str, faults: list[str]) -> tuple[str, ...]:
 def _unknown(what: str, name: str, allowed: Iterable[str]) -> str:
     allowed = tuple(allowed)
     guess = closest(name, allowed)
-    hint = f"did you mean {guess}?" if guess else "`asthma-ml variables` lists them"
-    return f"{what} is not known; " + (f"allowed: {', '.join(allowed)}" if len(allowed) <= 8 else hint)
+    hint = f"; did you mean {guess}?" if guess else ""
+    names = f"allowed: {', '.join(allowed)}" if len(allowed) <= _MOST_LISTED else "`asthma-ml variables` lists them"
+    return f"{what} is not known{hint or ';'} {names}"

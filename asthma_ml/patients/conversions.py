@@ -1,4 +1,4 @@
-"""Conversions that take other columns of the same row: leukocytes, height, the drug that a dose is of."""
+"""Convert values with other columns of the same row: leukocyte count, height, drug of a dose."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LEUKOCYTES_10_9_L = (0.1, 100.0)
 _HEIGHT_CM = (100.0, 230.0)
 _GLI_AGES = (3.0, 95.0)
 _LARGEST_FEV1_L = 8.0
-# Names of one drug, as prescriptions write them, in the dictionary's spelling.
+# Spelling of the dictionary for each drug name on prescriptions.
 _SAME_DRUG = {
     "beclomethasone": "beclometasone",
     "bdp": "beclometasone",
@@ -46,20 +46,20 @@ def convert_with_companions(
     decimal_comma: bool,
     source: str,
 ) -> list[Finding]:
-    """Convert the columns whose map names other columns; each row stands for itself.
+    """Convert the columns whose map names other columns; each row is converted by itself.
 
     Parameters
     ----------
     values : DataFrame of shape (n_patients, n_variables)
-        Numbers as read, changed in place; what cannot be converted becomes NaN.
+        Values before conversion, changed in place; values that cannot be converted become NaN.
     table : TextTable of n_patients rows
-        The table as given.
+        The table.
     matched : mapping of str to MappedColumn
-        How each variable is read.
+        Source columns, unit and levels of each variable.
     missing : collection of str
-        What means missing, in canonical spelling.
+        Codes for missing, in canonical spelling.
     decimal_comma : bool
-        Whether a comma inside a number is its decimal sign.
+        Whether numbers have a decimal comma.
     source : str
         Name of the table for messages.
 
@@ -71,7 +71,7 @@ def convert_with_companions(
     Raises
     ------
     UnusableInputError
-        If litres of FEV1 come without the columns or the library that their conversion takes.
+        If FEV1 is in litres and the columns or the library that its conversion needs are missing.
     """
     findings: list[Finding] = []
     for target, column in matched.items():
@@ -88,7 +88,7 @@ def convert_with_companions(
 
 
 def dose_factor(drug: str, variable: Variable) -> float | None:
-    """Return what a dose of a drug is multiplied by, None where the dictionary does not know the drug.
+    """Return the conversion factor of a dose of a drug, None if the drug is not in the dictionary.
 
     Examples
     --------
@@ -108,7 +108,7 @@ def dose_factor(drug: str, variable: Variable) -> float | None:
 def percent_predicted(
     litres: NDArray[np.float64], age_years: NDArray[np.float64], height_cm: NDArray[np.float64], sex: Sequence[str]
 ) -> NDArray[np.float64]:
-    """Percent of the FEV1 that the race-neutral GLI Global equations of 2022 predict.
+    """FEV1 in percent of the prediction of the race-neutral GLI Global equations of 2022.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def percent_predicted(
     Raises
     ------
     UnusableInputError
-        If the optional package `pyspiro`, which holds the equations, is not installed.
+        If the optional package `pyspiro`, which contains the equations, is not installed.
 
     References
     ----------
@@ -135,8 +135,8 @@ def percent_predicted(
         from pyspiro import BOWERMAN_2022
     except ImportError:
         raise UnusableInputError(
-            "FEV1 in litres: the GLI equations come with the package pyspiro; run `pip install asthma-ml[gli]` or give "
-            "FEV1 as % predicted"
+            "FEV1 in litres: the GLI equations need the package pyspiro; run `pip install asthma-ml[gli]` or give FEV1 "
+            "as % predicted"
         ) from None
     equations = BOWERMAN_2022()
     equations.set_silence(True)
@@ -146,65 +146,67 @@ def percent_predicted(
     return np.asarray(found["percent"], dtype=float)
 
 
-def _of_leukocytes(values: pd.DataFrame, variable: Variable, cells: Sequence[str], decimal_comma: bool) -> Converted:
+def _convert_percent_of_leukocytes(
+    values: pd.DataFrame, variable: Variable, cells: Sequence[str], decimal_comma: bool
+) -> Converted:
     """Percent of leukocytes [10^9/L] to cells/uL."""
     percent = values[variable.name].to_numpy(dtype=float)
     leukocytes = _numbers(cells, decimal_comma)
     outside = ~np.isnan(percent) & ((percent < 0) | (percent > 100))
-    strange = ~np.isnan(percent) & ~np.isnan(leukocytes) & ~_within(leukocytes, _LEUKOCYTES_10_9_L)
-    alone = ~np.isnan(percent) & np.isnan(leukocytes)
-    usable = ~(outside | strange | alone)
+    unusable = ~np.isnan(percent) & ~np.isnan(leukocytes) & ~_within(leukocytes, _LEUKOCYTES_10_9_L)
+    incomplete = ~np.isnan(percent) & np.isnan(leukocytes)
+    usable = ~(outside | unusable | incomplete)
     counts = [convert(each, 10.0) for each in np.where(usable, percent, np.nan) * np.where(usable, leukocytes, np.nan)]
     return np.array(counts, dtype=float), _found(
         variable,
         ("limits", "error", "outside 0-100 % of leukocytes", outside),
-        ("conversion", "error", "not converted, leukocytes are outside 0.1-100 10^9/L", strange & ~outside),
-        ("conversion", "warning", "not converted, without a leukocyte count", alone & ~outside),
+        ("conversion", "error", "not converted, leukocytes are outside 0.1-100 10^9/L", unusable & ~outside),
+        ("conversion", "warning", "not converted, the leukocyte count is missing", incomplete & ~outside),
     )
 
 
-def _of_predicted(values: pd.DataFrame, variable: Variable, cells: Sequence[str], decimal_comma: bool) -> Converted:
+def _convert_litres(values: pd.DataFrame, variable: Variable, cells: Sequence[str], decimal_comma: bool) -> Converted:
     """Litres to percent predicted, by height [cm], age and sex of the same row."""
     litres = values[variable.name].to_numpy(dtype=float)
     height, age = _numbers(cells, decimal_comma), values["age_years"].to_numpy(dtype=float)
     given = ~np.isnan(litres)
     outside = given & ((litres <= 0) | (litres > _LARGEST_FEV1_L))
-    strange = given & ~outside & ~np.isnan(height) & ~_within(height, _HEIGHT_CM)
+    unusable = given & ~outside & ~np.isnan(height) & ~_within(height, _HEIGHT_CM)
     complete = _within(age, _GLI_AGES) & values["sex"].notna().to_numpy() & ~np.isnan(height)
-    alone = given & ~outside & ~strange & ~complete
-    rows = np.flatnonzero(given & ~outside & ~strange & ~alone)
+    incomplete = given & ~outside & ~unusable & ~complete
+    rows = np.flatnonzero(given & ~outside & ~unusable & ~incomplete)
     result = np.full(len(litres), np.nan)
     sexes = values["sex"].iloc[rows].tolist()
     result[rows] = percent_predicted(litres[rows], age[rows], height[rows], sexes)
     return result, _found(
         variable,
         ("limits", "error", "outside 0-8 L", outside),
-        ("conversion", "error", "not converted, height is outside 100-230 cm", strange),
-        ("conversion", "warning", "not converted, without height, sex or an age of 3 to 95 years", alone),
+        ("conversion", "error", "not converted, height is outside 100-230 cm", unusable),
+        ("conversion", "warning", "not converted, height, sex or an age of 3 to 95 years is missing", incomplete),
     )
 
 
-def _of_drug(values: pd.DataFrame, variable: Variable, cells: Sequence[str], _decimal_comma: bool) -> Converted:
+def _convert_dose(values: pd.DataFrame, variable: Variable, cells: Sequence[str], _decimal_comma: bool) -> Converted:
     """Dose of a named drug to the equivalent dose."""
     dose = values[variable.name].to_numpy(dtype=float)
     known = {text: dose_factor(text, variable) for text in set(cells)}
     factors = np.array([np.nan if known[text] is None else known[text] for text in cells], dtype=float)
     named = np.array([bool(text.strip()) for text in cells], dtype=bool)
     taken = dose > 0
-    alone, strange = taken & ~named, taken & named & np.isnan(factors)
+    incomplete, unusable = taken & ~named, taken & named & np.isnan(factors)
     doses = np.array([convert(*pair) for pair in zip(dose.tolist(), factors.tolist(), strict=True)], dtype=float)
     drugs = ", ".join(unit.removeprefix(variable.unit).strip() for unit in variable.units if unit != "mg/day")
     return np.where(taken, doses, dose), _found(
         variable,
-        ("conversion", "error", f"not converted, the drug is none of {drugs}", strange),
-        ("conversion", "warning", "not converted, without a drug", alone),
+        ("conversion", "error", f"not converted, the drug is not one of {drugs}", unusable),
+        ("conversion", "warning", "not converted, the drug is missing", incomplete),
     )
 
 
 _CONVERSIONS: Mapping[str, Callable[[pd.DataFrame, Variable, Sequence[str], bool], Converted]] = {
-    "leukocytes": _of_leukocytes,
-    "height": _of_predicted,
-    "drug": _of_drug,
+    "leukocytes": _convert_percent_of_leukocytes,
+    "height": _convert_litres,
+    "drug": _convert_dose,
 }
 
 
@@ -212,7 +214,7 @@ def _refuse_without_age_and_sex(values: pd.DataFrame, variable: Variable, source
     absent = [name for name in ("age_years", "sex") if name not in values]
     if absent:
         raise UnusableInputError(
-            f"{source}: {variable.name}: litres are converted by height, age and sex, and the table has no "
+            f"{source}: {variable.name}: the conversion of litres needs height, age and sex, and the table has no "
             f"{' and no '.join(absent)}; map them, or give FEV1 as % predicted"
         )
 

@@ -1,4 +1,4 @@
-"""How a text table is written, as its header shows: what separates cells, where the header stands, its names."""
+"""Find delimiter, header line and column names of a text table."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a text table is written, as its header shows.
+    """Delimiter, header line and column names of a text table.
 
     Attributes
     ----------
     delimiter : str
-        What separates cells.
+        Delimiter of the cells.
     names : list of str
-        Names of the columns.
+        Column names.
     line : int
         File line of the header.
     lines_before : int
-        Lines at the beginning that are no part of the table.
+        Number of lines before the header.
     """
 
     delimiter: str
@@ -42,36 +42,36 @@ class Dialect:
     lines_before: int = 0
 
     def __str__(self) -> str:
-        return f"{_DELIMITER_NAMES[self.delimiter]} between cells, header on line {self.line}"
+        return f"{_DELIMITER_NAMES[self.delimiter]}-delimited, header on line {self.line}"
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """A warning where the header does not come first."""
-        message = f"what stands before the header on line {self.line} is not part of the table"
+        """A warning if lines come before the header."""
+        message = f"the lines before the header on line {self.line} are not read"
         return (Finding("", "preamble", "warning", message),) if self.lines_before else ()
 
     @property
     def decimal_comma(self) -> bool:
-        """Whether a comma inside a number is its decimal sign."""
+        """Whether numbers have a decimal comma."""
         return self.delimiter == ";"
 
 
 def read_header(start: str, source: str, known: Collection[str] = ()) -> Dialect:
-    """Read how a table is written from its first million characters.
+    """Find the dialect of a table from its first million characters.
 
     Parameters
     ----------
     start : str
-        Those characters.
+        The first characters of the file.
     source : str
         Name of the file for messages.
     known : collection of str
-        Column names that a column map speaks of.
+        Column names in the column map.
 
     Raises
     ------
     UnusableInputError
-        If the file is empty, its header is broken or names a column twice.
+        If the file is empty, or its header is damaged or contains a name twice.
     """
     preamble = find_preamble(start, DELIMITERS, known)
     start = start[preamble.n_characters :]
@@ -79,18 +79,18 @@ def read_header(start: str, source: str, known: Collection[str] = ()) -> Dialect
     rows = numbered_rows(io.StringIO(start, newline=""), delimiter, source, preamble.n_lines)
     header = next(rows, None)
     if header is None:
-        raise UnusableInputError(f"{source}: the file is empty; expected a header line and one line for each patient")
+        raise UnusableInputError(f"{source}: the file is empty; expected a header line and one line per patient")
     line, names, broken = header
     if broken:
-        raise UnusableInputError(f"{source}, line {line}: a header {broken}")
+        raise UnusableInputError(f"{source}, line {line}: header {broken}")
     if len(names) > _MOST_COLUMNS:
-        raise UnusableInputError(f"{source}: {len(names)} columns, more than {_MOST_COLUMNS}; is one row one patient?")
+        raise UnusableInputError(f"{source}: {len(names)} columns, more than {_MOST_COLUMNS}; give one row per patient")
     refuse_repeated_names(names, f"{source}, line {line}")
     return Dialect(delimiter, names, line, preamble.n_lines)
 
 
 def rows_below_header(lines: Iterable[str], dialect: Dialect, source: str) -> Iterator[NumberedRow]:
-    """Rows of a table from the beginning of its file, without what stands before them."""
+    """Yield the rows of a table from the start of its file, without the header and the lines before it."""
     below_preamble = islice(lines, dialect.lines_before, None)
     rows = numbered_rows(below_preamble, dialect.delimiter, source, dialect.lines_before)
     next(rows)
@@ -98,7 +98,7 @@ def rows_below_header(lines: Iterable[str], dialect: Dialect, source: str) -> It
 
 
 def find_delimiter(text: str) -> str:
-    r"""Return the delimiter that splits the header into most names, a comma where none does.
+    r"""Return the delimiter that splits the header into the most names, a comma if none does.
 
     Examples
     --------
@@ -110,15 +110,15 @@ def find_delimiter(text: str) -> str:
 
 
 def refuse_repeated_names(names: list[str], where: str) -> None:
-    """Raise UnusableInputError where a column name occurs twice."""
+    """Raise UnusableInputError if a column name occurs twice."""
     repeated = sorted(name for name, n in Counter(names).items() if n > 1)
     if repeated:
-        said = ", ".join(shown(name) for name in repeated[:5])
-        raise UnusableInputError(f"{where}: column names must be unique; repeated: {said}")
+        names_shown = ", ".join(shown(name) for name in repeated[:5])
+        raise UnusableInputError(f"{where}: column names must be unique; repeated: {names_shown}")
 
 
 def _header(text: str, delimiter: str) -> list[str]:
-    """First row that is not blank; a broken one counts as no header here and is reported while reading."""
+    """First row that is not blank; empty if it is damaged, which is reported while reading."""
     try:
         return next((row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row), [])
     except csv.Error:

@@ -1,4 +1,4 @@
-"""How a text is encoded: UTF-8, UTF-16 with its mark, else Latin-1, said with the first line that shows it."""
+"""Find the encoding of a text file: UTF-8, UTF-16 with a byte order mark, else Windows-1252 or Latin-1."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _UNDEFINED_IN_WINDOWS = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 
 
 def decode(data: bytes, source: str) -> tuple[str, tuple[Finding, ...]]:
-    """Return the text of a file and a warning where it had to be read as Latin-1."""
+    """Return the text of a file, and a warning if it is not UTF-8."""
     if data.startswith(UTF16):
         return "".join(decoded_utf16([data], source)), ()
     data = data.removeprefix(codecs.BOM_UTF8)
@@ -25,21 +25,21 @@ def decode(data: bytes, source: str) -> tuple[str, tuple[Finding, ...]]:
 
 
 def find_encoding(blocks: Callable[[], Iterable[bytes]], source: str) -> tuple[str, tuple[Finding, ...]]:
-    """Find in which encoding a text that is not UTF-16 is written.
+    """Find the encoding of a text that is not UTF-16.
 
     Parameters
     ----------
     blocks : callable
-        Returns the bytes of the text from its beginning, without a byte order mark, in blocks of any size.
+        Returns the bytes of the text from its start, without a byte order mark, in blocks of any size.
     source : str
         Name of the file for messages.
 
     Returns
     -------
     codec : {"utf-8", "cp1252", "latin-1"}
-        Latin-1 is taken as Windows writes it; the few bytes that Windows leaves undefined fall back to ISO 8859-1.
+        Windows-1252 (cp1252); ISO 8859-1 (latin-1) if the text has bytes that Windows-1252 does not define.
     findings : tuple of Finding
-        A warning where the text is not UTF-8.
+        A warning if the text is not UTF-8.
 
     Raises
     ------
@@ -52,12 +52,12 @@ def find_encoding(blocks: Callable[[], Iterable[bytes]], source: str) -> tuple[s
     if any(_CONTROL.search(block) for block in blocks()):
         raise UnusableInputError(f"{source}, line {line}: neither UTF-8 nor Latin-1 text; save the table as CSV")
     windows = not any(_UNDEFINED_IN_WINDOWS.search(block) for block in blocks())
-    message = f"not UTF-8 from line {line} on; read as Latin-1, so check letters with accents"
+    message = f"not UTF-8 from line {line} on; read as Latin-1; check the accented letters"
     return "cp1252" if windows else "latin-1", (Finding("", "encoding", "warning", message),)
 
 
 def _first_line_beyond_utf8(blocks: Iterable[bytes], source: str) -> int | None:
-    """Line of the first byte that is not UTF-8; a NUL byte anywhere is refused."""
+    """Line of the first byte that is not UTF-8; a NUL byte is refused."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     found, lines = None, 0
     for block in chain(blocks, [b""]):
@@ -68,14 +68,14 @@ def _first_line_beyond_utf8(blocks: Iterable[bytes], source: str) -> int | None:
             try:
                 decoder.decode(block, final=not block)
             except UnicodeDecodeError as error:
-                # What the decoder held back from the block before is a part of one letter, so without a line break.
+                # Bytes kept from the previous block are part of one character, so they contain no line break.
                 found = lines + error.object.count(b"\n", 0, error.start) + 1
         lines += block.count(b"\n")
     return found
 
 
 def decoded_utf16(blocks: Iterable[bytes], source: str) -> Iterator[str]:
-    """Text of a UTF-16 file that begins with a byte order mark, in parts."""
+    """Yield the text of a UTF-16 file that begins with a byte order mark, in parts."""
     decoder = codecs.getincrementaldecoder("utf-16")()
     lines = 0
     for block in chain(blocks, [b""]):

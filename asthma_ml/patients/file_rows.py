@@ -1,4 +1,4 @@
-"""Rows of a file of any size, gone through once, and the places at which the file can be cut into parts."""
+"""Iterate over the rows of a file of any size and find where the file can be cut into parts."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.dialect import HEADER_CHARACTERS, read_header, rows_below_header
 from asthma_ml.patients.encodings import find_encoding
 from asthma_ml.patients.parts import ParquetFormat, Part, TextFormat
-from asthma_ml.patients.plain_files import Told, begins_with, blocks
 from asthma_ml.patients.problems import Finding
-from asthma_ml.patients.sources import damaged_parquet_refused, given_table
+from asthma_ml.patients.sources import Progress, begins_with, blocks, damaged_parquet_refused, given_table
 from asthma_ml.patients.text_rows import NumberedRow
 from asthma_ml.patients.text_tables import GatheredRows, TextTable
 
@@ -35,7 +34,7 @@ def _checksum(file: BinaryIO) -> str:
 
 
 class _Cut(NamedTuple):
-    """Where a part of a text lies: its bytes, its rows and the lines before it."""
+    """Position of a part of a text file: its bytes, its rows and the number of lines before it."""
 
     from_byte: int
     to_byte: int
@@ -45,12 +44,12 @@ class _Cut(NamedTuple):
 
 
 class TextRows:
-    """Rows of a text file, with the places at which the file can be cut."""
+    """Rows of a text file and the positions at which the file can be cut."""
 
     def __init__(
-        self, file: BinaryIO, name: str, chunk_rows: int, told: Told | None, known: Collection[str] = ()
+        self, file: BinaryIO, name: str, chunk_rows: int, progress: Progress | None, known: Collection[str] = ()
     ) -> None:
-        self._file, self._name, self._chunk_rows, self._told = file, name, chunk_rows, told
+        self._file, self._name, self._chunk_rows, self._progress = file, name, chunk_rows, progress
         self.sha256 = _checksum(file)
         self._start = len(codecs.BOM_UTF8) if begins_with(file, codecs.BOM_UTF8) else 0
         self._codec, findings = find_encoding(lambda: blocks(file, self._start), name)
@@ -62,12 +61,12 @@ class TextRows:
         self._cuts: list[_Cut] = []
 
     def format(self) -> TextFormat:
-        """How a part becomes rows."""
+        """Return the format that turns a part into rows."""
         return TextFormat(self._dialect, self._codec, self._name)
 
     def tables(self, sources: set[str], first_row: int) -> Iterator[TextTable]:
-        """All rows with some of their columns; remembers where the parts from `first_row` on begin and end."""
-        lines = _Lines(blocks(self._file, self._start, self._told), self._codec, self._name)
+        """Yield all rows with some of their columns; records where the parts from `first_row` on begin and end."""
+        lines = _Lines(blocks(self._file, self._start, self._progress), self._codec, self._name)
         rows = rows_below_header(lines, self._dialect, self._name)
         self._cuts = []
         n_rows, from_byte, from_line = 0, self._start + lines.n_bytes, lines.n_lines
@@ -78,7 +77,7 @@ class TextRows:
             n_rows, from_byte, from_line = stop, to_byte, lines.n_lines
 
     def _parts(self, rows: Iterator[NumberedRow], first_row: int) -> Iterator[GatheredRows]:
-        """Rows some at a time, so that a part begins with `first_row`; at least one part, even of no rows."""
+        """Yield groups of rows such that one group begins with `first_row`; at least one group, even if empty."""
         n_rows = 0
         while True:
             size = self._chunk_rows if n_rows >= first_row else min(self._chunk_rows, first_row - n_rows)
@@ -90,21 +89,21 @@ class TextRows:
                 return
 
     def contents(self, first_row: int) -> Iterator[tuple[bytes, int, int, int]]:
-        """Bytes of the parts, the rows they hold and the lines before them."""
+        """Yield the bytes of each part, its first and last row and the number of lines before it."""
         for cut in self._cuts:
             if cut.start >= first_row:
                 self._file.seek(cut.from_byte)
                 yield self._file.read(cut.to_byte - cut.from_byte), cut.start, cut.stop, cut.lines_before
 
     def _beginning(self) -> str:
-        """The first characters; no letter takes more than four bytes."""
+        """The first characters; a character has at most four bytes."""
         self._file.seek(self._start)
         data = self._file.read(4 * HEADER_CHARACTERS)
         return codecs.getincrementaldecoder(self._codec)().decode(data)[:HEADER_CHARACTERS]
 
 
 class _Lines:
-    """Lines of a file as text, counted together with their bytes."""
+    """Lines of a file as text; counts lines and bytes."""
 
     def __init__(self, content: Iterator[bytes], codec: str, name: str) -> None:
         self.n_bytes = self.n_lines = 0
@@ -124,7 +123,7 @@ class _Lines:
         rest = b""
         for block in content:
             lines = (rest + block).splitlines(keepends=True)
-            # The last line may go on, or its end may be the first half of CR LF.
+            # The last line may continue in the next block, or its end may be the first half of CR LF.
             rest = b"" if lines[-1].endswith(b"\n") else lines.pop()
             yield from lines
             if len(rest) > _LONGEST_LINE:
@@ -137,18 +136,18 @@ class ParquetRows:
     """Rows of a Parquet file."""
 
     def __init__(
-        self, file: BinaryIO, name: str, chunk_rows: int, told: Told | None, known: Collection[str] = ()
+        self, file: BinaryIO, name: str, chunk_rows: int, progress: Progress | None, known: Collection[str] = ()
     ) -> None:
         import pyarrow as pa
         from pyarrow.parquet import ParquetFile
 
-        self._name, self._chunk_rows, self._told = name, chunk_rows, told
+        self._name, self._chunk_rows, self._progress = name, chunk_rows, progress
         self.sha256 = _checksum(file)
         file.seek(0)
         with damaged_parquet_refused(name):
             self._parquet = ParquetFile(file, pre_buffer=False, buffer_size=2**20)
             self.given_schema = self._parquet.schema_arrow
-            self._with_gaps = frozenset(self._columns_with_gaps())
+            self._with_missing = frozenset(self._columns_with_missing())
             self._no_rows = pa.RecordBatch.from_pylist([], schema=self.given_schema)
             frame = self.format().frame(self._no_rows)
         self.empty = given_table(frame, name).frame
@@ -156,26 +155,26 @@ class ParquetRows:
         self.findings: tuple[Finding, ...] = ()
 
     def format(self) -> ParquetFormat:
-        """How a part becomes rows."""
+        """Return the format that turns a part into rows."""
         import pyarrow as pa
 
         texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_null)
         typed = frozenset(each.name for each in self.given_schema if not any(is_text(each.type) for is_text in texts))
-        return ParquetFormat(self._with_gaps, self._name, typed=typed)
+        return ParquetFormat(self._with_missing, self._name, typed=typed)
 
     def tables(self, sources: set[str], first_row: int) -> Iterator[TextTable]:
-        """All rows with some of their columns."""
+        """Yield all rows with some of their columns."""
         names = [name for name in self.given_schema.names if name in sources] or self.given_schema.names[:1]
         start = 0
         for batch in self._batches(names):
             part = Part(batch, start, 0, np.zeros(len(batch), dtype=bool))
             yield self.format().table(part)
             start += len(batch)
-            if self._told is not None:
-                self._told(len(batch), self._parquet.metadata.num_rows)
+            if self._progress is not None:
+                self._progress(len(batch), self._parquet.metadata.num_rows)
 
     def contents(self, first_row: int) -> Iterator[tuple[pa.RecordBatch, int, int, int]]:
-        """Batches of rows and the rows they hold."""
+        """Yield batches of rows with their first and last row."""
         sizes = [self._parquet.metadata.row_group(i).num_rows for i in range(self._parquet.num_row_groups)]
         ends = np.cumsum(sizes)
         groups = [i for i, end in enumerate(ends) if end > first_row]
@@ -192,8 +191,8 @@ class ParquetRows:
         with damaged_parquet_refused(self._name):
             yield from self._parquet.iter_batches(self._chunk_rows, row_groups=groups, columns=names)
 
-    def _columns_with_gaps(self) -> Iterator[str]:
-        """Columns of integers or flags in which something is missing."""
+    def _columns_with_missing(self) -> Iterator[str]:
+        """Names of integer and flag columns with missing values."""
         import pyarrow as pa
 
         for field in self.given_schema:

@@ -1,4 +1,4 @@
-"""A draft of a column map: what can be told from the names and values of a table."""
+"""Draft a column map from the names and values of a table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from asthma_ml.patients.matching import (
     match_columns,
     nearest_variable,
     unit_in_name,
-    variable_called,
+    variable_of_name,
 )
 from asthma_ml.patients.parsing import LIKELY_CODES, CellParser, parse_column
 from asthma_ml.patients.sources import read_source
@@ -34,19 +34,19 @@ def draft_map(source: Source, *, show_values: bool = False) -> str:
     Parameters
     ----------
     source : path, "-" or data frame
-        The table, as `read_patients` takes it.
+        The table, as for `read_patients`.
     show_values : bool
-        Whether texts that are no known level may be listed; they come from the table.
+        Whether to list texts that are not a known level; they are values of the table.
 
     Returns
     -------
     str
-        TOML text. What is only guessed is commented out.
+        TOML text. Guesses are commented out.
 
     Raises
     ------
     UnusableInputError
-        If the table cannot be read at all.
+        If the table cannot be read.
 
     Examples
     --------
@@ -54,14 +54,14 @@ def draft_map(source: Source, *, show_values: bool = False) -> str:
     >>> print(draft_map(pd.DataFrame({"EOS": ["0.3", "0.1"], "fenno": ["20", "-9"]})))
     # Draft of a column map for table in memory. Check each line; `asthma-ml variables` lists the variables.
     <BLANKLINE>
-    # Seen in the table and likely to mean missing; delete those that do not.
+    # Codes in the table that usually mean missing; delete those that do not.
     missing = ["-9"]
     <BLANKLINE>
     [columns.blood_eosinophils_cells_ul]
     from = "EOS"
     unit = "10^9/L"  # values look like 10^9/L or %
     <BLANKLINE>
-    # A guess by the name alone:
+    # A guess from the name alone:
     # [columns.feno_ppb]
     # from = "fenno"
     <BLANKLINE>
@@ -84,11 +84,11 @@ def _missing(table: TextTable) -> str:
     codes = sorted(LIKELY_CODES & seen)
     if not codes:
         return ""
-    return f"# Seen in the table and likely to mean missing; delete those that do not.\nmissing = {json.dumps(codes)}"
+    return f"# Codes in the table that usually mean missing; delete those that do not.\nmissing = {json.dumps(codes)}"
 
 
 def _section(column: MappedColumn, table: TextTable, names: Sequence[str], *, show_values: bool) -> str:
-    """One variable that was found by its name: where it is, its unit, its unknown levels."""
+    """One variable that was matched by name: its column, unit and unknown levels."""
     variable, place = data_dictionary()[column.target], names.index(column.sources[0])
     lines = [f"[columns.{column.target}]", f"from = {_quoted(column.sources[0])}"]
     parser = CellParser(variable, column, decimal_comma=table.decimal_comma)
@@ -103,7 +103,7 @@ def _section(column: MappedColumn, table: TextTable, names: Sequence[str], *, sh
     if any(finding.rule == "unknown_level" for finding in findings):
         lines.append(_level_line(parser, _texts(table, place), show_values=show_values))
     if any(finding.rule == "thousands" for finding in findings):
-        lines.insert(0, '# Some numbers may have thousands or decimals: put `decimal = "."` or "," at the top.')
+        lines.insert(0, '# Some numbers may have thousands or decimals: state `decimal = "."` or "," at the top.')
     return "\n".join(lines)
 
 
@@ -111,31 +111,31 @@ def _unit_lines(evidence: UnitEvidence, names: Sequence[str]) -> list[str]:
     units = evidence.suspected()
     if not units:
         return []
-    said = f"unit = {_quoted(units[0])}  # values look like {' or '.join(units)}"
-    return [said, *_companion_lines(evidence.variable, units[0], names)]
+    line = f"unit = {_quoted(units[0])}  # values look like {' or '.join(units)}"
+    return [line, *_companion_lines(evidence.variable, units[0], names)]
 
 
 def _companion_lines(variable: Variable, unit: str, names: Sequence[str]) -> Iterator[str]:
-    """The `with` of a conversion, commented out where no column bears a likely name."""
+    """The `with` of a conversion, commented out if no column has a usual name."""
     for companion in (name for name, of_unit in variable.companions.items() if of_unit == unit):
         likely = likely_companions(names, variable.name, companion)
         line = f"with = {{ {companion} = {_quoted(likely[0] if likely else 'COLUMN')} }}"
-        yield line if likely else f"# {line}  # name the column that holds it"
+        yield line if likely else f"# {line}  # name the column"
 
 
 def _level_line(parser: CellParser, texts: Sequence[str], *, show_values: bool) -> str:
     unknown = sorted(text for text in texts if parser(text).rule == "unknown_level")
     allowed = ", ".join(parser.variable.levels)
     if not show_values or len(unknown) > _MOST_LEVELS:
-        return f'# levels = {{ "CODE" = "LEVEL" }}  # {len(unknown)} texts are none of {allowed}'
+        return f'# levels = {{ "CODE" = "LEVEL" }}  # {len(unknown)} texts are not among {allowed}'
     pairs = ", ".join(f'{_quoted(text)} = ""' for text in unknown)
-    return f"levels = {{ {pairs} }}  # each one of {allowed}; empty means missing"
+    return f"levels = {{ {pairs} }}  # allowed: {allowed}; empty means missing"
 
 
 def _in_companion_units(names: Sequence[str], matched: Mapping[str, MappedColumn]) -> Iterator[str]:
-    """Columns whose name states a unit that is converted with another column."""
+    """Columns whose name has a unit that needs another column for the conversion."""
     for name in names[:_MOST_NAMES]:
-        target, unit = variable_called(name), unit_in_name(name)
+        target, unit = variable_of_name(name), unit_in_name(name)
         if target and target not in matched and unit in data_dictionary()[target].companions.values():
             lines = [f"[columns.{target}]", f"from = {_quoted(name)}", f"unit = {_quoted(str(unit))}"]
             lines += _companion_lines(data_dictionary()[target], str(unit), names)
@@ -147,10 +147,10 @@ def _guesses(names: Sequence[str], matched: Mapping[str, MappedColumn]) -> Itera
     used = {source for column in matched.values() for source in column.sources}
     for variable in data_dictionary().values():
         used.update(*(likely_companions(names, variable.name, companion) for companion in variable.companions))
-    for name in [name for name in names if name not in used and variable_called(name) is None][:_MOST_NAMES]:
+    for name in [name for name in names if name not in used and variable_of_name(name) is None][:_MOST_NAMES]:
         target = nearest_variable(name)
         if target and target not in matched and not name.startswith((TRUTH_PREFIX, OUTPUT_PREFIX)):
-            yield f"# A guess by the name alone:\n# [columns.{target}]\n# from = {_quoted(name)}"
+            yield f"# A guess from the name alone:\n# [columns.{target}]\n# from = {_quoted(name)}"
 
 
 def _texts(table: TextTable, place: int) -> list[str]:
@@ -158,5 +158,5 @@ def _texts(table: TextTable, place: int) -> list[str]:
 
 
 def _quoted(text: str) -> str:
-    """Text as TOML writes it, which is how JSON does but for one sign."""
+    """Text in the spelling of TOML, which differs from JSON in one character."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

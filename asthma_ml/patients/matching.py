@@ -1,4 +1,4 @@
-"""Which column of a table is which variable: by the column map, then by name."""
+"""Match the columns of a table to variables: by the column map, then by name, alias or LOINC code."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from asthma_ml.patients.units import find_unit
 from asthma_ml.variables import OUTPUT_PREFIX, TRUTH_PREFIX, data_dictionary
 
 _NEVER_READ = (TRUTH_PREFIX, OUTPUT_PREFIX)
-# What the columns are called that a conversion takes, LOINC codes among them; `{}` stands for ics or ocs.
+# Usual names of the other columns that a conversion needs, including LOINC codes; `{}` is ics or ocs.
 _COMPANION_NAMES = {
     "leukocytes": ("wbc", "leukocytes", "leucocytes", "white_cell_count", "white_blood_cells", "6690_2", "leukozyten"),
     "height": ("height", "height_cm", "body_height", "body_height_cm", "8302_2", "groesse", "größe"),
     "drug": ("{}_drug", "{}_name", "{}_product", "{}_molecule", "{}_type", "{}_wirkstoff"),
 }
-# Comparing a name with all aliases takes a millisecond.
+# Comparing one name with all aliases takes a millisecond.
 _MOST_COMPARED = 100
 _ALIKE = 0.8
 _UNIT_IN_NAME = re.compile(r"(.+?)\s*[\(\[]\s*([^()\[\]]+?)\s*[\)\]]\s*", re.DOTALL)
-# Telling a unit from a name takes time that grows with the square of its length.
+# The time to find a unit in a name grows with the square of its length.
 _LONGEST_NAME = 200
 _BETWEEN_WORDS = re.compile(r"[\s_,]+")
 
@@ -40,21 +40,21 @@ def match_columns(
     names : sequence of str
         Columns of the table.
     column_map : ColumnMap
-        What the user states; it comes first.
+        Column map of the user; it takes precedence.
     source : str
         Name of the table for messages.
 
     Returns
     -------
     columns : dict of str to MappedColumn
-        What was found, in the order of the dictionary, each with its source columns.
+        Variables found, in the order of the dictionary, with their source columns.
     findings : list of Finding
-        Matches by alias, and names that could not be told apart.
+        Matches by alias, ambiguous names and similar names.
 
     Raises
     ------
     UnusableInputError
-        If the map names columns that are not there, or no column is known at all.
+        If the map names columns that the table does not have, or if no column is known.
 
     Examples
     --------
@@ -81,23 +81,23 @@ def match_columns(
 
 
 def plain_name(name: str) -> str:
-    """Return a column name without case and with underscores for spaces and hyphens."""
+    """Return a column name in lower case, with underscores for spaces and hyphens."""
     return re.sub(r"[\s\-]+", "_", name.strip().casefold())
 
 
-def variable_called(name: str) -> str | None:
-    """Return the variable that a column name means, None where it means none.
+def variable_of_name(name: str) -> str | None:
+    """Return the variable that a column name matches, None if it matches none.
 
     Examples
     --------
-    >>> variable_called("Age"), variable_called("LOINC:711-2"), variable_called("Eosinophils (10^9/L)")
+    >>> variable_of_name("Age"), variable_of_name("LOINC:711-2"), variable_of_name("Eosinophils (10^9/L)")
     ('age_years', 'blood_eosinophils_cells_ul', 'blood_eosinophils_cells_ul')
-    >>> variable_called("IgE ng/mL"), variable_called("IgE_ng_mL"), variable_called("IgE peanut")
+    >>> variable_of_name("IgE ng/mL"), variable_of_name("IgE_ng_mL"), variable_of_name("IgE peanut")
     ('total_ige_ku_l', 'total_ige_ku_l', None)
     """
     target = _by_plain_name(name)
     if target is None and (parts := _with_brackets(name)):
-        return variable_called(parts[1])
+        return variable_of_name(parts[1])
     for before, unit in [] if target else _last_words(name):
         meant = _by_plain_name(before)
         if meant and find_unit(unit, data_dictionary()[meant]):
@@ -106,7 +106,7 @@ def variable_called(name: str) -> str | None:
 
 
 def nearest_variable(name: str, cutoff: float = 0.6) -> str:
-    """Return the variable whose name or alias looks most like a column name, empty where none does.
+    """Return the variable whose name or alias is most similar to a column name, empty if none is similar.
 
     Examples
     --------
@@ -118,19 +118,19 @@ def nearest_variable(name: str, cutoff: float = 0.6) -> str:
 
 
 def unit_in_name(name: str) -> str | None:
-    """Return the unit that stands behind a column name, in brackets or not, as the dictionary spells it.
+    """Return the unit at the end of a column name, with or without brackets, in the spelling of the dictionary.
 
     Examples
     --------
     >>> unit_in_name("FEV1_pp (L)")
     'L'
     """
-    target = variable_called(name)
+    target = variable_of_name(name)
     return _unit_behind(name, target) if target else None
 
 
 def _unit_behind(name: str, target: str) -> str | None:
-    """The unit of a variable that stands behind a column name; the variable's own name is no unit."""
+    """Unit of a variable at the end of a column name."""
     variable = data_dictionary()[target]
     if parts := _with_brackets(name):
         return find_unit(parts[2], variable)
@@ -139,19 +139,19 @@ def _unit_behind(name: str, target: str) -> str | None:
 
 
 def _last_words(name: str) -> Iterator[tuple[str, str]]:
-    """A column name and what may be a unit behind it: its last word, or its last two as in `eos_G_l` for G/l."""
+    """Yield a column name split before its last word and before its last two, as in `eos_G_l` for G/l."""
     name = name.strip()
     for gap in [*_BETWEEN_WORDS.finditer(name)][:-3:-1]:
         yield name[: gap.start()], _BETWEEN_WORDS.sub("/", name[gap.end() :])
 
 
 def _with_brackets(name: str) -> re.Match[str] | None:
-    """A column name and what stands behind it in brackets."""
+    """Match of a column name and the text in brackets at its end."""
     return _UNIT_IN_NAME.fullmatch(name) if len(name) <= _LONGEST_NAME else None
 
 
 def likely_companions(names: Iterable[str], target: str, companion: str) -> list[str]:
-    """Columns that bear a usual name of what the conversion of a variable takes.
+    """Columns that have a usual name of another column which a conversion needs.
 
     Examples
     --------
@@ -163,14 +163,17 @@ def likely_companions(names: Iterable[str], target: str, companion: str) -> list
 
 
 def _unused_companions(names: Sequence[str], found: Mapping[str, MappedColumn]) -> list[Finding]:
-    """Columns without which a value would be taken for something else: the drug that a dose is of."""
+    """Warnings of columns that a conversion could use but does not, such as the drug of a dose."""
     findings: list[Finding] = []
     for target, column in found.items():
         free = [name for name, unit in data_dictionary()[target].companions.items() if not unit]
         for companion in free if column.unit is None and not column.companions else []:
             findings += [
                 Finding(
-                    target, "companion", "warning", f"taken as it stands; convert it `with` {companion} {shown(name)}?"
+                    target,
+                    "companion",
+                    "warning",
+                    f"not converted; is {shown(name)} the {companion}? Then add it to `with` in a column map",
                 )
                 for name in likely_companions(names, target, companion)
             ]
@@ -188,12 +191,12 @@ def _by_plain_name(name: str) -> str | None:
 
 
 def _with_source(column: MappedColumn, name: str) -> MappedColumn:
-    """The column as it was found."""
+    """The mapped column with its source column."""
     return _in_named_unit(replace(column, sources=(name,)))
 
 
 def _in_named_unit(column: MappedColumn) -> MappedColumn:
-    """The column with the unit that its name states, where the map states none."""
+    """The mapped column with the unit in its name, if the map states none."""
     if column.unit is not None or len(column.sources) != 1:
         return column
     return replace(column, unit=_unit_behind(column.sources[0], column.target))
@@ -205,11 +208,11 @@ def _lacks_companion(column: MappedColumn) -> bool:
 
 
 def _refuse_without_companions(stated: Mapping[str, MappedColumn], column_map: ColumnMap) -> None:
-    """Refuse a map whose column bears a unit in its name that is converted with other columns, which are not named."""
+    """Refuse a map with a column whose unit needs other columns that the map does not name."""
     refuse(
         [
-            f"[columns.{target}] {shown(column.sources[0])} is in {column.unit} by its name: add `with` "
-            f'{_companions_needed(column)} and `unit = "{column.unit}"`, or state the unit that it is in'
+            f"[columns.{target}] {shown(column.sources[0])} has the unit {column.unit} in its name: add `with` "
+            f'{_companions_needed(column)} and `unit = "{column.unit}"`, or state its actual unit'
             for target, column in stated.items()
             if _lacks_companion(column)
         ],
@@ -218,15 +221,15 @@ def _refuse_without_companions(stated: Mapping[str, MappedColumn], column_map: C
 
 
 def _refuse_label_as_feature(stated: Mapping[str, MappedColumn], column_map: ColumnMap) -> None:
-    """Refuse a map that reads a feature off the column of the label: the answer is no measurement."""
+    """Refuse a map that reads a feature from the column of the label."""
     labels = {variable.name for variable in data_dictionary().values() if variable.kind == "label"}
     refuse(
         [
-            f"[columns.{target}] {shown(name)} holds the label, which is never a feature"
+            f"[columns.{target}] {shown(name)} is the label, which is never a feature"
             for target, column in stated.items()
             if target in data_dictionary().features
             for name in column.sources
-            if variable_called(name) in labels
+            if variable_of_name(name) in labels
         ],
         column_map.source,
     )
@@ -239,18 +242,18 @@ def _companions_needed(column: MappedColumn) -> str:
 
 def _without_companion(column: MappedColumn) -> Finding:
     given = _companions_needed(column)
-    message = f"not read: {shown(column.sources[0])} is in {column.unit}, which a column map converts `with` {given}"
+    message = f"not read: {shown(column.sources[0])} is in {column.unit}; convert it in a column map `with` {given}"
     return Finding(column.target, "conversion", "warning", message)
 
 
 def _match_by_name(names: Sequence[str], stated: Mapping[str, MappedColumn]) -> tuple[dict[str, str], list[Finding]]:
-    """Match by exact name, then by plain name, then by alias; a better match takes the variable."""
+    """Match by exact name, then by plain name, then by alias; a better match takes precedence."""
     dictionary = data_dictionary()
-    free, findings = _without_strange_units(names)
+    free, findings = _without_unknown_units(names)
     ways: tuple[tuple[str, Callable[[str], str | None]], ...] = (
         ("name", lambda name: name if name in dictionary else None),
         ("name", lambda name: plain_name(name) if plain_name(name) in dictionary else None),
-        ("alias", variable_called),
+        ("alias", variable_of_name),
     )
     matched: dict[str, str] = {}
     for way, target_of in ways:
@@ -266,14 +269,14 @@ def _match_by_name(names: Sequence[str], stated: Mapping[str, MappedColumn]) -> 
     return matched, findings
 
 
-def _without_strange_units(names: Iterable[str]) -> tuple[list[str], list[Finding]]:
-    """Set aside names with something in brackets that is no unit of the variable they mean."""
+def _without_unknown_units(names: Iterable[str]) -> tuple[list[str], list[Finding]]:
+    """Remove names with a text in brackets that is not a unit of the variable they match."""
     free: list[str] = []
     findings: list[Finding] = []
     for name in names:
-        parts, target = _with_brackets(name), variable_called(name)
+        parts, target = _with_brackets(name), variable_of_name(name)
         if parts and target and find_unit(parts[2], data_dictionary()[target]) is None:
-            message = f"not read: {shown(name)} names no unit of it; state the unit in a column map"
+            message = f"not read: the unit in {shown(name)} is not known; state the unit in a column map"
             findings.append(Finding(target, "unit_in_name", "warning", message))
         else:
             free.append(name)
@@ -291,12 +294,12 @@ def _candidates(names: Iterable[str], target_of: Callable[[str], str | None], ta
 
 def _ambiguous(target: str, names: Sequence[str]) -> Finding:
     which = " and ".join(shown(name) for name in names)
-    message = f"not read: {which} could both be it; name one in a column map"
+    message = f"not read: {which} both match; name one of them in a column map"
     return Finding(target, "ambiguous_name", "warning", message)
 
 
 def _refuse_absent(names: Sequence[str], column_map: ColumnMap, source: str) -> None:
-    """Refuse a map that names columns the table does not have, all of them at once."""
+    """Refuse a map that names columns which the table does not have."""
     used = [(f"[columns.{target}] ", name) for target, column in column_map.columns.items() for name in column.sources]
     used += [
         (f"[columns.{target}] `with` ", name)
@@ -313,19 +316,24 @@ def _refuse_absent(names: Sequence[str], column_map: ColumnMap, source: str) -> 
 
 def _guess(name: str) -> str:
     guess = nearest_variable(name)
-    return f", closest: {guess}" if guess else ""
+    return f" (did you mean {guess}?)" if guess else ""
 
 
 def _similar_names(names: Sequence[str], found: Mapping[str, MappedColumn], column_map: ColumnMap) -> list[Finding]:
-    """Columns that are not read though their names look much like a variable that is not there."""
+    """Warnings of columns that are not read but have names similar to variables that the table lacks."""
     used = {name for column in found.values() for name in (*column.sources, *column.companions.values())}
     unread = (name for name in names if name not in used and name not in column_map.ignore)
-    strange = [name for name in islice(unread, _MOST_COMPARED) if variable_called(name) is None]
+    unmatched = [name for name in islice(unread, _MOST_COMPARED) if variable_of_name(name) is None]
     near = {
-        name: nearest_variable(name.partition("(")[0], _ALIKE) for name in strange if not name.startswith(_NEVER_READ)
+        name: nearest_variable(name.partition("(")[0], _ALIKE) for name in unmatched if not name.startswith(_NEVER_READ)
     }
     return [
-        Finding(target, "similar_name", "warning", f"not read: is {shown(name)} meant? A column map could say so")
+        Finding(
+            target,
+            "similar_name",
+            "warning",
+            f"not read; did you mean {target} by {shown(name)}? Map it in a column map",
+        )
         for name, target in near.items()
         if target and target not in found
     ]
@@ -333,18 +341,21 @@ def _similar_names(names: Sequence[str], found: Mapping[str, MappedColumn], colu
 
 def _hint(name: str, names: Iterable[str]) -> str:
     guess = closest(name, names)
-    return f" (closest: {shown(guess)})" if guess else ""
+    return f" (did you mean {shown(guess)}?)" if guess else ""
 
 
 def _refuse_unmatched(
     names: Sequence[str], found: Mapping[str, MappedColumn], column_map: ColumnMap, source: str
 ) -> None:
-    """Refuse a table without any known column, and a map whose variable without `from` is not there."""
+    """Refuse a table without any known column, and a map that has no `from` for a variable the table lacks."""
     lost = sorted(column_map.columns.keys() - found)
-    refuse([f"[columns.{target}] has no `from`, nor {source} such a column" for target in lost], column_map.source)
+    refuse(
+        [f"[columns.{target}] has no `from`, and {source} no such column" for target in lost],
+        column_map.source,
+    )
     if not found:
         seen = ", ".join(shown(name) + _guess(name) for name in names[:8])
         raise UnusableInputError(
-            f"{source}: no column is a known variable (found {seen}); the first line must name the columns, "
-            "`--columns MAP.toml` says what they are"
+            f"{source}: no column is a known variable (found {seen}); the first line must name the columns; "
+            "map other names with --columns MAP.toml"
         )

@@ -1,4 +1,4 @@
-"""What one cell says: numbers, flags, levels, missing values. Works on the distinct texts of a column."""
+"""Parse cells: numbers, flags, levels and codes for missing. Each distinct text of a column is parsed once."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from asthma_ml.variables import Variable
 
 MISSING_TOKENS = frozenset({"", "na", "n/a", "nan", "null", "."})
 JOIN = "\x1f"
-# Written where nothing was measured; they mean that only where a column map says so.
+# Common codes for missing; they are read as missing only if the column map says so.
 LIKELY_CODES = frozenset({"-9", "-99", "-999", "-9999", "999", "9999", "99999"})
-_LIKELY_CODE = "like a code for missing, such as -9 or 999; name it under `missing` in a column map, or check it"
+_LIKELY_CODE = "that looks like a code for missing; if it is one, add it to `missing` in a column map"
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,4})?", re.ASCII | re.IGNORECASE)
-# Groups of three digits; `sign` is a point, a comma, or one of the spaces and apostrophes that only ever group.
+# Groups of three digits. `sign` separates them: a point, a comma, or a space or apostrophe, which only groups.
 _GROUPED = r"[+-]?[1-9]\d{{0,2}}({sign}\d{{3}})+(?!\d)"
 _BLANK_GROUPS = re.compile(_GROUPED.format(sign="[ '’\u00a0\u2009\u202f]") + r"([.,]\d+)?", re.ASCII)
 _CENSORED = re.compile(r"(<=|>=|[<>≤≥])\s*(.*)", re.DOTALL)
 
 
 class Reading(NamedTuple):
-    """The value of one cell (None: missing) and, where something is wrong, the broken rule."""
+    """Value of one cell (None: missing) and, if it has a problem, the rule."""
 
     value: float | str | None
     rule: str = ""
@@ -41,20 +41,20 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True)
 class CellParser:
-    """Reads the cells of one variable.
+    """Parses the cells of one variable.
 
     Attributes
     ----------
     variable : Variable
-        What the column is.
+        Variable of the column.
     mapped : MappedColumn
         Its unit, level map and codes for missing.
     missing : frozenset of str
-        What means missing, in canonical spelling.
+        Codes for missing, in canonical spelling.
     decimal_comma : bool
-        Whether a comma inside a number is its decimal sign.
+        Whether numbers have a decimal comma.
     decimal_stated : bool
-        Whether the column map says so; the other sign then separates thousands.
+        Whether the column map states the decimal sign; the other sign then separates thousands.
     """
 
     variable: Variable
@@ -65,11 +65,11 @@ class CellParser:
 
     @cached_property
     def factor(self) -> float:
-        """Number that converts the stated unit."""
+        """Conversion factor of the stated unit."""
         return self.mapped.factor
 
     def __call__(self, text: str) -> Reading:
-        """Read one cell; cells of several columns come joined."""
+        """Parse one cell; cells of several source columns are joined by `JOIN`."""
         if self.variable.kind == "id":
             return Reading(text)
         codes = [canonical(part) for part in text.split(JOIN)]
@@ -78,11 +78,11 @@ class CellParser:
         if not self.missing.isdisjoint(codes):
             return Reading(None)
         if len(codes) > 1:
-            return Reading(None, "unknown_level", "not among the combinations that the column map names")
+            return Reading(None, "unknown_level", "not among the combinations in the column map")
         return self._plain(text)
 
     def _plain(self, text: str) -> Reading:
-        """Read a cell that is there and stands for itself."""
+        """Parse a single cell that is not missing."""
         if self.variable.kind == "group":
             return Reading(text)
         if self.variable.kind in ("category", "label"):
@@ -90,7 +90,7 @@ class CellParser:
         return read_flag(text) if self.variable.kind == "flag" else self._number(text)
 
     def _likely_code(self, value: float) -> Reading:
-        """A number that reads like a code for missing: kept with a warning where it is possible."""
+        """A number that looks like a code for missing: a warning if it is within the hard limits, else an error."""
         lower, upper = self.variable.limits or (-np.inf, np.inf)
         if lower <= convert(value, self.factor) <= upper:
             return Reading(convert(value, self.factor), "missing_code", _LIKELY_CODE, "warning")
@@ -109,10 +109,10 @@ class CellParser:
 
 
 def read_number(text: str, decimal_comma: bool = False, decimal_stated: bool = False) -> Reading:
-    """Read a number; a value beyond an assay's limit is read as the limit, with a warning.
+    """Parse a number; a censored value such as `<5` is read as the limit, with a warning.
 
-    Groups of thousands are read where they can mean nothing else: `1,234.5`, `1.234,5`, `1 234`. A number such as
-    `1,234` is refused unless the decimal sign is stated.
+    Separators of thousands are accepted if they are unambiguous: `1,234.5`, `1.234,5`, `1 234`. `1,234` is refused
+    unless the decimal sign is stated.
 
     Examples
     --------
@@ -123,13 +123,13 @@ def read_number(text: str, decimal_comma: bool = False, decimal_stated: bool = F
     >>> read_number("1,234").rule, read_number("1,234", decimal_stated=True).value
     ('thousands', 1234.0)
     >>> read_number("<5")
-    Reading(value=5.0, rule='censored', message="beyond the assay's limit, read as the limit", severity='warning')
+    Reading(value=5.0, rule='censored', message="beyond the assay's limit; read as the limit", severity='warning')
     """
     text = text.strip()
     beyond = _CENSORED.fullmatch(text)
     number = beyond[2] if beyond else text
     if not decimal_stated and _is_ambiguous(number, decimal_comma):
-        return Reading(None, "thousands", 'that may have thousands or decimals; state `decimal = "."` or "," in a map')
+        return Reading(None, "thousands", 'with thousands or decimals; state `decimal = "."` or "," in a column map')
     plain = _without_groups(number, decimal_comma, decimal_stated)
     if not _NUMBER.fullmatch(plain):
         return _not_a_number(number)
@@ -137,18 +137,18 @@ def read_number(text: str, decimal_comma: bool = False, decimal_stated: bool = F
     if not np.isfinite(value):
         return Reading(None, "number", "not a finite number")
     if beyond:
-        return Reading(value, "censored", "beyond the assay's limit, read as the limit", "warning")
+        return Reading(value, "censored", "beyond the assay's limit; read as the limit", "warning")
     return Reading(value)
 
 
 def _is_ambiguous(number: str, decimal_comma: bool) -> bool:
-    """Whether one sign stands where it could separate thousands as well as decimals: `1,234`, or `1.234` beside `;`."""
+    """Whether the only sign could separate thousands or decimals: `1,234`, or `1.234` in a file with `;`."""
     sign = r"\." if decimal_comma else ","
     return re.fullmatch(rf"[+-]?[1-9]\d{{0,2}}{sign}\d{{3}}", number, re.ASCII) is not None
 
 
 def _without_groups(number: str, decimal_comma: bool, decimal_stated: bool) -> str:
-    """A number without thousands separators and with a decimal point, where its groups leave no doubt."""
+    """A number without separators of thousands and with a decimal point, if its groups are unambiguous."""
     if _BLANK_GROUPS.fullmatch(number):
         number = re.sub(r"[^\d.,+-]", "", number)
     stated = "," if decimal_comma else "."
@@ -164,14 +164,14 @@ def _without_groups(number: str, decimal_comma: bool, decimal_stated: bool) -> s
 
 @cache
 def _grouped(group: str, decimal: str, whole: bool) -> re.Pattern[str]:
-    """Numbers in groups of thousands: with decimals, several groups, or a single one where that is stated."""
+    """Pattern of numbers with groups of thousands: with decimals, with several groups, or (`whole`) with one group."""
     groups, decimals = _GROUPED.format(sign=re.escape(group)), rf"{re.escape(decimal)}\d+"
     several = rf"[+-]?[1-9]\d{{0,2}}({re.escape(group)}\d{{3}}){{2,}}"
     return re.compile(rf"{groups}{decimals}|{several}" + (rf"|{groups}" if whole else ""), re.ASCII)
 
 
 def read_flag(text: str) -> Reading:
-    """Read yes or no.
+    """Parse yes or no.
 
     Examples
     --------
@@ -183,7 +183,7 @@ def read_flag(text: str) -> Reading:
 
 
 def read_level(text: str, variable: Variable) -> Reading:
-    """Read a level of a category; case, spaces and hyphens do not matter.
+    """Parse a level of a category; case, spaces and hyphens are ignored.
 
     Examples
     --------
@@ -197,32 +197,32 @@ def read_level(text: str, variable: Variable) -> Reading:
     if code in variable.codes:
         return Reading(variable.codes[code])
     guess = closest(code, variable.levels)
-    message = f"not among {', '.join(variable.levels)}" + (f"; closest: {guess}" if guess else "")
-    # A label does not take part in a prediction, so it cannot make one invalid.
+    message = f"not among {', '.join(variable.levels)}" + (f"; did you mean {guess}?" if guess else "")
+    # The label is not a feature, so it cannot make a prediction invalid.
     return Reading(None, "unknown_level", message, "warning" if variable.kind == "label" else "error")
 
 
 def parse_column(texts: Sequence[str], parser: CellParser) -> tuple[pd.Series[Any], list[Finding]]:
-    """Read a column.
+    """Parse the cells of a column.
 
     Parameters
     ----------
     texts : sequence of str
-        Its cells.
+        Cells.
     parser : CellParser
-        What a cell may say.
+        Parser of the variable.
 
     Returns
     -------
     values : Series
         float64 for numbers and flags, text otherwise; NaN where missing.
     findings : list of Finding
-        What could not be read as it stands.
+        Problems of the cells.
 
     Raises
     ------
     UnusableInputError
-        If a text cannot be stored, such as half of a surrogate pair.
+        If a text is not valid Unicode, such as half of a surrogate pair.
     """
     codes, distinct = pd.factorize(np.asarray(texts, dtype=object), use_na_sentinel=False)
     readings = [parser(text) for text in distinct]
@@ -231,12 +231,12 @@ def parse_column(texts: Sequence[str], parser: CellParser) -> tuple[pd.Series[An
     try:
         values = pd.Series(cells, dtype=dtype)
     except UnicodeEncodeError:
-        raise UnusableInputError(f"{parser.variable.name}: a cell holds text that is not Unicode") from None
+        raise UnusableInputError(f"{parser.variable.name}: a cell contains text that is not Unicode") from None
     return values.take(codes).reset_index(drop=True), _findings(parser.variable.name, codes, readings)
 
 
 def _findings(name: str, codes: NDArray[np.intp], readings: Sequence[Reading]) -> list[Finding]:
-    """Gather what was found in the distinct texts by rule and message."""
+    """Group the problems of the distinct texts by rule and message."""
     groups: dict[tuple[str, Severity, str], list[int]] = {}
     for code, reading in enumerate(readings):
         if reading.rule:
@@ -246,10 +246,10 @@ def _findings(name: str, codes: NDArray[np.intp], readings: Sequence[Reading]) -
 
 def _not_a_number(text: str) -> Reading:
     if text.endswith("%"):
-        return Reading(None, "percent_sign", "with a percent sign; give the number alone, its unit in a column map")
+        return Reading(None, "percent_sign", "with a percent sign; write the number alone and its unit in a column map")
     if text.casefold().lstrip("+-") in ("inf", "infinity"):
         return Reading(None, "number", "not a finite number")
     if "," in text and _NUMBER.fullmatch(text.replace(",", ".", 1)):
-        message = 'with a comma; beside `;` it is the decimal sign, elsewhere state `decimal = ","` in a column map'
+        message = 'with a comma; state `decimal = ","` in a column map, or separate cells by `;`'
         return Reading(None, "number", message)
     return Reading(None, "number", "not a number")

@@ -1,4 +1,4 @@
-"""A part of a file of patients, and all that is needed to read it: both travel to other processes."""
+"""A part of a file of patients and the layout that reads it; both can be sent to other processes."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ from asthma_ml.patients.text_tables import GatheredRows, TextTable
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_REMEMBERED = 2**14
+_CACHED_TEXTS = 2**14
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a file, not yet read; light enough to be sent to another process.
+    """A part of a file, not yet parsed; small enough to be sent to another process.
 
     Attributes
     ----------
     content : bytes or RecordBatch
         Lines of text, or rows of a Parquet file.
     first_row : int
-        Rows of the table before these.
+        Number of rows of the table before this part.
     lines_before : int
-        Lines of the file before these.
+        Number of lines of the file before this part.
     repeated : ndarray of bool of shape (n_rows,)
-        Whose identifier is used by another row of the table.
+        Whether another row of the table has the same identifier.
     """
 
     content: Any
@@ -59,11 +59,11 @@ class Part:
 
 
 class Format(Protocol):
-    """How a part of a file becomes rows."""
+    """Turns a part of a file into rows."""
 
     @property
     def decimal_comma(self) -> bool:
-        """Whether a comma inside a number is its decimal sign."""
+        """Whether numbers have a decimal comma."""
 
     @property
     def source(self) -> str:
@@ -71,10 +71,10 @@ class Format(Protocol):
 
     @property
     def typed(self) -> frozenset[str]:
-        """Columns that hold something else than text."""
+        """Columns whose type is not text."""
 
     def table(self, part: Part) -> TextTable:
-        """Read the rows of a part."""
+        """Return the rows of a part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +87,16 @@ class TextFormat:
 
     @property
     def decimal_comma(self) -> bool:
-        """Whether a comma inside a number is its decimal sign."""
+        """Whether numbers have a decimal comma."""
         return self.dialect.decimal_comma
 
     @property
     def typed(self) -> frozenset[str]:
-        """Columns that hold something else than text: none of a text file."""
+        """Columns whose type is not text: none in a text file."""
         return frozenset()
 
     def table(self, part: Part) -> TextTable:
-        """Read the rows of a part."""
+        """Return the rows of a part."""
         lines = io.StringIO(part.content.decode(self.codec), newline="")
         rows = numbered_rows(lines, self.dialect.delimiter, self.source, part.lines_before)
         return GatheredRows(self.dialect, rows).table()
@@ -104,71 +104,69 @@ class TextFormat:
 
 @dataclass(frozen=True, slots=True)
 class ParquetFormat:
-    """Rows of a Parquet file; a column of integers or flags with a gap anywhere is of another kind in pandas."""
+    """Rows of a Parquet file. Integer and flag columns with a missing value anywhere get another type in pandas."""
 
-    with_gaps: frozenset[str]
+    with_missing: frozenset[str]
     source: str
     decimal_comma: bool = False
     typed: frozenset[str] = frozenset()
 
     def table(self, part: Part) -> TextTable:
-        """Read the rows of a part."""
+        """Return the rows of a part."""
         table = given_table(self.frame(part.content), self.source)
         return TextTable.of_frame(table.frame, table.lines + part.first_row)
 
     def frame(self, batch: pa.RecordBatch) -> pd.DataFrame:
-        """Rows as pandas reads them from the whole file."""
+        """Return rows with the column types that pandas finds in the whole file."""
         import pyarrow as pa
 
         columns = [
             column.cast(pa.float64(), safe=False)
-            if name in self.with_gaps and pa.types.is_integer(column.type)
+            if name in self.with_missing and pa.types.is_integer(column.type)
             else column
             for name, column in zip(batch.schema.names, batch.columns, strict=True)
         ]
         named = pa.schema([field.with_type(column.type) for field, column in zip(batch.schema, columns, strict=True)])
         frame = pa.Table.from_arrays(columns, schema=named.with_metadata(batch.schema.metadata)).to_pandas()
-        flags = {name: object for name in frame.columns if name in self.with_gaps and frame[name].dtype == bool}
-        flags_with_gaps: pd.DataFrame = frame.astype(flags)
-        return flags_with_gaps
+        flags = {name: object for name in frame.columns if name in self.with_missing and frame[name].dtype == bool}
+        flags_with_missing: pd.DataFrame = frame.astype(flags)
+        return flags_with_missing
 
 
-class RememberingParser(CellParser):
-    """Reads a text that it has read before without looking at it again; not for what is never repeated."""
+class CachingParser(CellParser):
+    """Cell parser that keeps the results of texts it has parsed; not for columns whose values never repeat."""
 
     @cached_property
     def _read(self) -> Callable[[str], Reading]:
-        return lru_cache(_REMEMBERED)(super().__call__)
+        return lru_cache(_CACHED_TEXTS)(super().__call__)
 
     def __call__(self, text: str) -> Reading:
-        """Read one cell."""
+        """Parse one cell."""
         return self._read(text)
 
 
-def remembering_parsers(
-    matched: Mapping[str, MappedColumn], column_map: ColumnMap, how: Format
-) -> dict[str, CellParser]:
-    """What reads the cells of each variable, part after part."""
+def caching_parsers(matched: Mapping[str, MappedColumn], column_map: ColumnMap, how: Format) -> dict[str, CellParser]:
+    """Return one parser for each variable, to be used for all parts of a file."""
     parsers = cell_parsers(matched, column_map, how.decimal_comma, how.typed)
     repeated = {target: parser for target, parser in parsers.items() if parser.variable.kind != "id"}
     return parsers | {
-        target: RememberingParser(**{each.name: getattr(parser, each.name) for each in fields(parser)})
+        target: CachingParser(**{each.name: getattr(parser, each.name) for each in fields(parser)})
         for target, parser in repeated.items()
     }
 
 
 @dataclass(frozen=True)
 class Layout:
-    """All that is needed to read a part of a file; travels to other processes.
+    """Reads the parts of a file; can be sent to other processes.
 
     Attributes
     ----------
     format : Format
-        How bytes become rows.
+        Turns bytes into rows.
     columns : mapping of str to MappedColumn
-        Which columns each variable is read from, and how.
+        Source columns, unit and levels of each variable.
     column_map : ColumnMap
-        What the user stated.
+        Column map of the user.
     """
 
     format: Format
@@ -177,14 +175,14 @@ class Layout:
 
     @cached_property
     def _parsers(self) -> dict[str, CellParser]:
-        return remembering_parsers(self.columns, self.column_map, self.format)
+        return caching_parsers(self.columns, self.column_map, self.format)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out what was remembered."""
+        """Leave out the cached parsers."""
         return {name: value for name, value in self.__dict__.items() if name != "_parsers"}
 
     def read(self, part: Part) -> tuple[TextTable, ReadPatients]:
-        """Read a part as `read_patients` reads these rows."""
+        """Read a part; the result equals that of `read_patients` for the same rows."""
         table = self.format.table(part)
         cells = cells_of_variables(table, self.columns)
         values, findings = parse_cells(cells, self._parsers)

@@ -1,4 +1,4 @@
-"""Lines before the header: exports often begin with a title, a date or the name of a ward."""
+"""Find the lines before the header: exports often begin with a title, a date or the name of a ward."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from typing import NamedTuple
 
-from asthma_ml.patients.matching import variable_called
+from asthma_ml.patients.matching import variable_of_name
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 _LINES_SEARCHED = 40
@@ -14,7 +14,7 @@ _LONGEST_LINE = 200_000
 
 
 class Preamble(NamedTuple):
-    """What stands before the header: how many characters and how many lines."""
+    """Number of characters and of lines before the header."""
 
     n_characters: int
     n_lines: int
@@ -23,22 +23,23 @@ class Preamble(NamedTuple):
 def find_preamble(text: str, delimiters: Collection[str], names: Collection[str] = ()) -> Preamble:
     r"""Find the lines before the header.
 
-    The header is the first line with a known name, if it is the first line that is not blank; otherwise the first of
-    the next lines with two known names or nothing but one. A table without such a line begins at its first line.
+    The first line that is not blank is the header if it has a known column name. Otherwise the header is the first
+    line with two known names, or with one known name and nothing else. Without such a line the table begins at its
+    first line.
 
     Parameters
     ----------
     text : str
         Content of the file.
     delimiters : collection of str
-        What may separate the names.
+        Possible delimiters.
     names : collection of str
-        Names that a column map speaks of; they count as known.
+        Column names in the column map; they are known names.
 
     Returns
     -------
     Preamble
-        Nothing where the header comes first.
+        Zeros if the header comes first.
 
     Examples
     --------
@@ -62,10 +63,10 @@ def find_preamble(text: str, delimiters: Collection[str], names: Collection[str]
 
 
 def _known_names(line: str, delimiters: Collection[str], names: Collection[str]) -> tuple[int, int]:
-    """How many names of a line are known, and how many cells it has, with the delimiter that serves best."""
+    """Number of known names and of cells in a line, with the delimiter that gives the most known names."""
     best = (0, 1)
     for delimiter in delimiters:
         cells = [cell.strip().strip('"') for cell in line.split(delimiter)]
-        known = {target for cell in cells if (target := cell if cell in names else variable_called(cell))}
+        known = {target for cell in cells if (target := cell if cell in names else variable_of_name(cell))}
         best = max(best, (len(known), len(cells)))
     return best

@@ -1,4 +1,4 @@
-"""What is wrong with a table, kept as data: findings of the checks and the problems a user reads."""
+"""Problems of a table as data: findings of the checks, problems by line, and their messages."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 Severity = Literal["error", "warning"]
-# Comparing names takes time in the square of their length.
+# The time to compare two names grows with the square of their length.
 _LONGEST_COMPARED = 200
 
 NAMED_LINES = 10
-"""How many file lines a message names before it only counts."""
+"""Number of file lines that a message names; it counts the others."""
 
 ROW = "row"
-"""Stands for the column of a problem where a row as a whole is meant."""
+"""Column of a problem that concerns the row as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong, in one cell or in a whole column.
+    """One problem of a cell, a row, a column or the file.
 
     Attributes
     ----------
     line : int or None
-        Line of the file (the header is line 1); None where a whole column is meant.
+        Line of the file (the header is line 1); None if the problem concerns a column or the file.
     column : str
-        Column of the data dictionary, `row` where the row as a whole is meant, empty where the file is.
+        Column of the data dictionary; `row` if the problem concerns the row, empty if it concerns the file.
     rule : str
         Short name of the broken rule, such as `limits`.
     severity : {"error", "warning"}
-        An error makes the row invalid, a warning asks for a second look.
+        An error makes the row invalid; a warning does not.
     message : str
-        What is wrong, as it reads after "value" or "row"; never a patient's value.
+        Text that follows "value" or "row"; it never contains a value of a patient.
     value : str or None
-        The cell as it stands in the file; shown only where it is asked for.
+        The cell itself; shown only on request.
 
     Examples
     --------
@@ -63,7 +63,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """All rows of a table that break one rule in the same way; None means the column as a whole."""
+    """All rows with the same problem; `rows` is None if the problem concerns the whole column."""
 
     column: str
     rule: str
@@ -72,24 +72,24 @@ class Finding:
     rows: NDArray[np.intp] | None = None
 
 
-def located(
+def locate_problems(
     findings: Iterable[Finding], lines: NDArray[np.int64], cells: Mapping[str, Sequence[str]]
 ) -> tuple[list[Problem], NDArray[np.bool_]]:
-    """Turn findings into problems with file lines.
+    """Convert findings to problems with file lines.
 
     Parameters
     ----------
     findings : iterable of Finding
-        What the checks found.
+        Results of the checks.
     lines : ndarray of shape (n_patients,)
         File line of each row.
     cells : mapping of str to sequence of str
-        Text of each column as it stands in the file.
+        Text of each column in the file.
 
     Returns
     -------
     problems : list of Problem
-        In the order of the file; what concerns whole columns comes first.
+        In file order; problems without a line come first.
     invalid : ndarray of shape (n_patients,)
         Whether a row has an error.
     """
@@ -107,19 +107,19 @@ def located(
 
 
 def summarise_problems(problems: Iterable[Problem], max_lines: int = NAMED_LINES) -> str:
-    """Say all problems, one line for each column and rule, errors first.
+    """Summarise problems: one line for each column and rule, errors first.
 
     Parameters
     ----------
     problems : iterable of Problem
-        What was found in a table.
+        Problems of a table.
     max_lines : int
-        How many file lines to name for each.
+        Number of file lines to name for each.
 
     Returns
     -------
     str
-        Lines of text without any patient's value; empty where there is nothing to say.
+        Lines of text without values of patients; empty if there are no problems.
 
     Examples
     --------
@@ -135,19 +135,19 @@ def summarise_problems(problems: Iterable[Problem], max_lines: int = NAMED_LINES
 
 
 def problems_as_records(problems: Iterable[Problem], show_values: bool = False) -> list[dict[str, Any]]:
-    """Problems as plain records, ready for JSON.
+    """Problems as records for JSON.
 
     Parameters
     ----------
     problems : iterable of Problem
-        What was found in a table.
+        Problems of a table.
     show_values : bool
-        Whether to add the cell itself; it may identify a patient.
+        Whether to add the cell; it may identify a patient.
 
     Returns
     -------
     list of dict
-        Keys line, column, rule, severity, message and, if asked for, value.
+        Keys line, column, rule, severity, message and, if `show_values`, value.
 
     Examples
     --------
@@ -159,26 +159,58 @@ def problems_as_records(problems: Iterable[Problem], show_values: bool = False) 
 
 
 def shown(name: str, width: int = 60) -> str:
-    """Return a name from a file as it may be printed: quoted, shortened, without control characters."""
+    """Return a name from a file for a message: quoted, shortened, without control characters."""
     clean = "".join(sign if sign.isprintable() else "?" for sign in name)
     return f"`{clean if len(clean) <= width else clean[: width - 3] + '...'}`"
 
 
 def closest(name: str, allowed: Iterable[str], cutoff: float = 0.6) -> str:
-    """Return the allowed name that looks most like `name`, empty where none does."""
+    """Return the allowed name that is most similar to a misspelt name, empty if none is similar.
+
+    Parameters
+    ----------
+    name : str
+        Misspelt name; case is ignored.
+    allowed : iterable of str
+        Names to choose from.
+    cutoff : float
+        Smallest similarity from 0 to 1, as defined by `difflib.get_close_matches`.
+
+    Returns
+    -------
+    str
+        One of `allowed`, or empty.
+
+    Examples
+    --------
+    >>> closest("FENO_PBB", ["feno_ppb", "sex"])
+    'feno_ppb'
+    """
     by_lower = {each.casefold(): each for each in allowed}
     matches = get_close_matches(name.casefold()[:_LONGEST_COMPARED], by_lower, n=1, cutoff=cutoff)
     return by_lower[matches[0]] if matches else ""
 
 
+def with_suggestion(name: str, allowed: Iterable[str]) -> str:
+    """Return an unknown name, followed by the most similar allowed name if there is one.
+
+    Examples
+    --------
+    >>> with_suggestion("feno_pbb", ["feno_ppb", "sex"]), with_suggestion("colour", ["feno_ppb", "sex"])
+    ('feno_pbb (did you mean feno_ppb?)', 'colour')
+    """
+    close = closest(name, allowed)
+    return f"{name} (did you mean {close}?)" if close else name
+
+
 def counted_lines(first: Sequence[int], n_lines: int) -> str:
-    """Name the first of some lines and count the rest."""
+    """Name the first lines and count the others."""
     named, rest = ", ".join(str(line) for line in first), n_lines - len(first)
     return f"line{'s' * (n_lines > 1)} {named}" + (f" and {rest} more" if rest > 0 else "")
 
 
 def counted_values(column: str, message: str, first: Sequence[int], n_lines: int) -> str:
-    """Say what is wrong with some values of a column, and on which lines.
+    """Message about values of a column, with their number and lines.
 
     Examples
     --------

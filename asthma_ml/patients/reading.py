@@ -1,4 +1,4 @@
-"""Patient tables in: any hospital's table becomes the dictionary's columns, units and levels."""
+"""Read a table of patients: convert any hospital's table to the columns, units and levels of the data dictionary."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from asthma_ml.patients.column_map import JOINT, ColumnMap, MappedColumn, canoni
 from asthma_ml.patients.conversions import convert_with_companions
 from asthma_ml.patients.matching import match_columns
 from asthma_ml.patients.parsing import JOIN, MISSING_TOKENS, CellParser, parse_column
-from asthma_ml.patients.problems import Finding, Problem, located
+from asthma_ml.patients.problems import Finding, Problem, locate_problems
 from asthma_ml.patients.sources import read_source
 from asthma_ml.patients.text_tables import TextTable
-from asthma_ml.patients.units import UnitEvidence, way_out
+from asthma_ml.patients.units import UnitEvidence, unit_message
 from asthma_ml.variables import ID, data_dictionary
 
 if TYPE_CHECKING:
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReadPatients:
-    """Patients as understood; row i is the same patient everywhere.
+    """Patients in the columns of the data dictionary; row i is the same patient in all attributes.
 
     Attributes
     ----------
     values : DataFrame of shape (n_patients, n_variables)
-        The dictionary's columns that were found, in its order, units and levels; NaN where missing or
-        impossible, identifiers verbatim.
+        Columns of the data dictionary, in its order, units and levels; NaN where missing or impossible. Identifiers
+        are unchanged.
     lines : ndarray of shape (n_patients,)
         File line on which each row begins; the header is line 1.
     problems : list of Problem
-        What is wrong, in the order of the file.
+        Problems, in file order.
     invalid : ndarray of shape (n_patients,)
         Whether a row has an error.
     """
@@ -52,29 +52,29 @@ class ReadPatients:
 
 @dataclass(frozen=True, slots=True)
 class PatientTable:
-    """A table of patients, as given and as understood; row i is the same patient everywhere.
+    """A table of patients, as given and in the columns of the data dictionary; row i is the same patient in both.
 
     Attributes
     ----------
     raw : DataFrame of shape (n_patients, n_columns)
-        The table exactly as given; text where it came from a text file.
+        The table as given; text if it came from a text file.
     values : DataFrame of shape (n_patients, n_variables)
-        The dictionary's columns that were found, in its order, units and levels; NaN where missing or
-        impossible, identifiers verbatim.
+        Columns of the data dictionary, in its order, units and levels; NaN where missing or impossible. Identifiers
+        are unchanged.
     lines : ndarray of shape (n_patients,)
         File line on which each row begins; the header is line 1.
     problems : list of Problem
-        What is wrong, in the order of the file.
+        Problems, in file order.
     invalid : ndarray of shape (n_patients,)
         Whether a row has an error.
     source : str
         Name of the table for messages.
     columns : mapping of str to MappedColumn
-        Which columns of the table each variable was read from, and how.
+        Source columns, unit and levels of each variable.
     layout : str
-        How the table was read, in words: encoding, delimiter, decimal sign.
+        Encoding, delimiter and decimal sign in words.
     decimal_comma : bool
-        Whether a comma inside a number of a text is its decimal sign.
+        Whether numbers have a decimal comma.
     """
 
     raw: pd.DataFrame
@@ -97,20 +97,20 @@ def read_patients(source: Source, columns: ColumnMap | str | os.PathLike[str] | 
     Parameters
     ----------
     source : path, "-" or data frame
-        CSV or TSV (UTF-8, UTF-16 or Latin-1; comma, semicolon, tab or bar; also packed by gzip or zstd) or Parquet,
-        told apart by content; `-` is standard input; any data frame that narwhals converts.
+        CSV or TSV (UTF-8, UTF-16 or Latin-1; comma, semicolon, tab or bar) or Parquet, also compressed by gzip or
+        zstd; the content decides the format. `-` is standard input. Any data frame that narwhals converts.
     columns : ColumnMap or path, optional
-        Which columns are which variables. What it does not name is matched by name, then by alias.
+        Maps other column names, units and codes. Other columns are matched by name, alias or LOINC code.
 
     Returns
     -------
     PatientTable
-        One row for each row of the source, in its order. Cells that cannot be used are problems, not exceptions.
+        One row for each row of the source, in its order. Unusable cells are problems, not exceptions.
 
     Raises
     ------
     UnusableInputError
-        If the table cannot be read at all, the map does not fit it, or a column is evidently in another unit.
+        If the table cannot be read, the map does not fit it, or a column is evidently in another unit.
 
     Examples
     --------
@@ -125,20 +125,20 @@ def read_patients(source: Source, columns: ColumnMap | str | os.PathLike[str] | 
     column_map = as_column_map(columns)
     table, name = read_source(source, column_map.names)
     matched, findings = match_columns(table.names, column_map, name)
-    cells, values, unread = read_cells(table, matched, column_map)
+    cells, values, cell_findings = parse_table(table, matched, column_map)
     refuse_other_units(values, matched, name)
-    unread += convert_cells(values, table, matched, column_map, name)
-    found = [*table.findings, *findings, *unread]
+    cell_findings += convert_cells(values, table, matched, column_map, name)
+    found = [*table.findings, *findings, *cell_findings]
     read = check_patients(cells, values, found, table, matched)
     comma = has_decimal_comma(column_map, table.decimal_comma)
     layout = table.layout + (", decimal comma" if comma else "")
     return PatientTable(table.frame, read.values, read.lines, read.problems, read.invalid, name, matched, layout, comma)
 
 
-def read_cells(
+def parse_table(
     table: TextTable, matched: Mapping[str, MappedColumn], column_map: ColumnMap
 ) -> tuple[dict[str, Sequence[str]], pd.DataFrame, list[Finding]]:
-    """Read the cells of variables as they stand: their texts, their values before conversions, what is wrong."""
+    """Return texts, values before conversion, and findings of the cells of all variables."""
     cells = cells_of_variables(table, matched)
     typed = table.typed_names if column_map.decimal else frozenset()
     values, findings = parse_cells(cells, cell_parsers(matched, column_map, table.decimal_comma, typed))
@@ -146,14 +146,14 @@ def read_cells(
 
 
 def has_decimal_comma(column_map: ColumnMap, decimal_comma: bool) -> bool:
-    """Whether a comma inside a number is its decimal sign: as the map states, else as the file shows."""
+    """Whether numbers have a decimal comma: as stated in the map, else as found in the file."""
     return column_map.decimal == "," if column_map.decimal else decimal_comma
 
 
 def convert_cells(
     values: pd.DataFrame, table: TextTable, matched: Mapping[str, MappedColumn], column_map: ColumnMap, source: str
 ) -> list[Finding]:
-    """Convert the columns whose conversion takes other columns of the same row; values are changed in place."""
+    """Convert the columns whose conversion needs other columns of the same row; changes values in place."""
     return convert_with_companions(
         values,
         table,
@@ -165,14 +165,14 @@ def convert_cells(
 
 
 def as_column_map(columns: ColumnMap | str | os.PathLike[str] | None) -> ColumnMap:
-    """Return a column map, read from its file where only that is given."""
+    """Return a column map; read it from its file if a path is given."""
     if isinstance(columns, ColumnMap):
         return columns
     return ColumnMap() if columns is None else ColumnMap.from_toml(columns)
 
 
 def cells_of_variables(table: TextTable, matched: Mapping[str, MappedColumn]) -> dict[str, Sequence[str]]:
-    """Text of the cells of each variable, several source columns joined; of a misfit only what names the patient."""
+    """Text of the cells of each variable; several source columns are joined. Misfits have only their identifier."""
     parts = {
         target: [(table.texts_as_given if target == ID else table.texts)(name) for name in column.sources]
         for target, column in matched.items()
@@ -186,7 +186,7 @@ def cells_of_variables(table: TextTable, matched: Mapping[str, MappedColumn]) ->
 def cell_parsers(
     matched: Mapping[str, MappedColumn], column_map: ColumnMap, decimal_comma: bool, typed: frozenset[str] = frozenset()
 ) -> dict[str, CellParser]:
-    """What reads the cells of each variable; numbers of a typed column carry a point whatever texts do."""
+    """Return a parser for each variable; numbers of typed columns always have a decimal point."""
     parsers = {}
     texts = has_decimal_comma(column_map, decimal_comma), column_map.decimal is not None
     for target, column in matched.items():
@@ -199,7 +199,7 @@ def cell_parsers(
 def parse_cells(
     cells: Mapping[str, Sequence[str]], parsers: Mapping[str, CellParser]
 ) -> tuple[pd.DataFrame, list[Finding]]:
-    """Read the cells of variables as values in the dictionary's units and levels."""
+    """Parse the cells of variables to values in the units and levels of the data dictionary."""
     columns: dict[str, pd.Series[Any]] = {}
     findings: list[Finding] = []
     for target, texts in cells.items():
@@ -216,37 +216,37 @@ def check_patients(
     matched: Mapping[str, MappedColumn],
     repeated: NDArray[np.bool_] | None = None,
 ) -> ReadPatients:
-    """Check values and blank what is impossible, so that no model ever sees it.
+    """Check values and set impossible ones to missing, so that no model uses them.
 
     Parameters
     ----------
     cells : mapping of str to sequence of str
-        Text of each variable.
+        Texts of each variable.
     values : DataFrame of shape (n_patients, n_variables)
-        The same as values; changed in place.
+        Values of each variable; changed in place.
     findings : sequence of Finding
-        What was found before.
+        Earlier findings.
     table : TextTable of n_patients rows
-        The table as given.
+        The table.
     matched : mapping of str to MappedColumn
-        How each variable was read.
+        Source columns, unit and levels of each variable.
     repeated : ndarray of bool of shape (n_patients,), optional
-        Whose identifier is used twice, where these patients are a part of a larger table.
+        Whether another row has the same identifier; needed if the patients are a part of a larger table.
 
     Returns
     -------
     ReadPatients
-        Values, problems and which rows are invalid.
+        Values, problems and invalid rows.
     """
     stated = {target for target, column in matched.items() if column.unit or column.companions}
     found = [*check_rows(table), *findings, *check_values(values, stated), *check_identifiers(values, repeated)]
-    found += check_formulas(table, _understood(matched))
-    problems, invalid = located(found, table.lines, {target: _Shown(texts) for target, texts in cells.items()})
+    found += check_formulas(table, _parsed_columns(matched))
+    problems, invalid = locate_problems(found, table.lines, {target: _Shown(texts) for target, texts in cells.items()})
     return ReadPatients(values, table.lines, problems, invalid)
 
 
 class _Shown(Sequence[str]):
-    """Cells as they may be shown, one at a time: those that come from several columns with a bar between."""
+    """Cells to be shown on request; cells of several columns are joined by a bar."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         self.texts = texts
@@ -259,7 +259,7 @@ class _Shown(Sequence[str]):
 
 
 def refuse_other_units(values: pd.DataFrame, matched: Mapping[str, MappedColumn], source: str) -> None:
-    """Refuse a table whose columns are evidently in another unit than the dictionary's, all of them at once."""
+    """Raise UnusableInputError if columns are evidently in another unit; the message names all of them."""
     evidence = unit_evidence(matched)
     for target, found in evidence.items():
         found.add(values[target].to_numpy())
@@ -267,21 +267,21 @@ def refuse_other_units(values: pd.DataFrame, matched: Mapping[str, MappedColumn]
 
 
 def unit_evidence(matched: Mapping[str, MappedColumn]) -> dict[str, UnitEvidence]:
-    """Nothing yet for each number of which the column map states no unit; the values of parts are to be added."""
+    """Return empty evidence for each number whose unit the column map does not state."""
     unstated = [target for target, column in matched.items() if not (column.unit or column.companions)]
     variables = [data_dictionary()[target] for target in unstated]
     return {variable.name: UnitEvidence(variable) for variable in variables if variable.is_numeric}
 
 
 def refuse_suspected_units(evidence: Mapping[str, UnitEvidence], source: str) -> None:
-    """Raise UnusableInputError where variables look like another unit than the dictionary's."""
-    looks = list(filter(None, map(way_out, evidence.values())))
-    if looks:
-        raise UnusableInputError(f"{source}: " + "; ".join(looks) + "; then give `--columns MAP.toml`")
+    """Raise UnusableInputError if the evidence suggests another unit for any variable."""
+    messages = list(filter(None, map(unit_message, evidence.values())))
+    if messages:
+        raise UnusableInputError(f"{source}: " + "; ".join(messages) + "; then run again with --columns MAP.toml")
 
 
-def _understood(matched: Mapping[str, MappedColumn]) -> set[str]:
-    """Columns of which every cell is a number, a flag or a level, or a problem."""
+def _parsed_columns(matched: Mapping[str, MappedColumn]) -> set[str]:
+    """Columns whose cells are parsed as numbers, flags or levels."""
     verbatim = ("id", "group")
     read = (column for target, column in matched.items() if data_dictionary()[target].kind not in verbatim)
     return {name for column in read for name in column.sources}

@@ -1,4 +1,4 @@
-"""Rows of a text table, each with the file line on which it begins; a row that does not fit the header is kept."""
+"""Split a text table into rows with their file lines, and fit each row to the header."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import NamedTuple
 
 from asthma_ml.errors import UnusableInputError
 
-_BROKEN_QUOTES = 'with text behind a closing quotation mark; double quotation marks inside a cell ("")'
+_BROKEN_QUOTES = 'with text after a closing quotation mark; write a quotation mark inside a cell twice ("")'
 
 
 class NumberedRow(NamedTuple):
-    """A row as it stands in a file.
+    """A row of a text file.
 
     Attributes
     ----------
     line : int
         File line on which it begins.
     cells : list of str
-        Its cells; the whole line where its quotation marks are broken.
+        Its cells; the whole line if its quotation marks are wrong.
     broken : str
-        What is wrong with its quotation marks.
+        Problem of its quotation marks, empty if there is none.
     """
 
     line: int
@@ -31,19 +31,19 @@ class NumberedRow(NamedTuple):
 
 
 class Misfit(NamedTuple):
-    """Why nobody knows which cell of a row belongs to which column."""
+    """Rule and message of a row whose cells cannot be assigned to columns."""
 
     rule: str
     message: str
 
 
 def numbered_rows(lines: Iterable[str], delimiter: str, source: str, before: int = 0) -> Iterator[NumberedRow]:
-    r"""Rows that are not blank; `before` counts the lines left out.
+    r"""Yield the rows that are not blank; `before` is the number of lines before the first one.
 
     Raises
     ------
     UnusableInputError
-        If a quotation mark is never closed, so that nobody knows where the next row begins.
+        If a quotation mark is never closed, so that the next row cannot be found.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def numbered_rows(lines: Iterable[str], delimiter: str, source: str, before: int
 
 
 class _Latest:
-    """Lines, of which the one that was given out last can be looked at again."""
+    """Iterator over lines that keeps the latest one."""
 
     def __init__(self, lines: Iterable[str]) -> None:
         self._lines = iter(lines)
@@ -90,19 +90,19 @@ def _quotation(error: csv.Error) -> str:
     return "a quotation mark is opened and never closed"
 
 
-def fitted(row: NumberedRow, n_columns: int, delimiter: str) -> tuple[list[str], Misfit | None]:
-    """Return a row with as many cells as the header, and what is wrong with it.
+def fit_to_header(row: NumberedRow, n_columns: int, delimiter: str) -> tuple[list[str], Misfit | None]:
+    """Return a row with as many cells as the header, and its misfit if it has one.
 
-    Cells that are missing are empty. What is too much stands in the last cell as it would in a file, so that
-    nothing is lost.
+    Missing cells are empty. Surplus cells are joined in the last cell as they were in the file, so that nothing is
+    lost.
 
     Examples
     --------
-    >>> fitted(NumberedRow(2, ["007"]), 2, ",")
+    >>> fit_to_header(NumberedRow(2, ["007"]), 2, ",")
     (['007', ''], Misfit(rule='row_length', message='with 1 cell where the header has 2'))
-    >>> fitted(NumberedRow(3, ["008", "cough", "fever, cold"]), 2, ",")[0]
+    >>> fit_to_header(NumberedRow(3, ["008", "cough", "fever, cold"]), 2, ",")[0]
     ['008', 'cough,"fever, cold"']
-    >>> fitted(NumberedRow(4, ['"009"x,20'], "with text behind a closing quotation mark"), 2, ",")[0]
+    >>> fit_to_header(NumberedRow(4, ['"009"x,20'], "with text after a closing quotation mark"), 2, ",")[0]
     ['"009"x', '20']
     """
     n_cells = len(row.cells)
@@ -116,7 +116,7 @@ def fitted(row: NumberedRow, n_columns: int, delimiter: str) -> tuple[list[str],
         return _padded(row.cells, n_columns), Misfit("row_length", message)
     kept, rest = row.cells[: n_columns - 1], row.cells[n_columns - 1 :]
     return [*kept, _as_written(rest, delimiter)], Misfit(
-        "row_length", f"{message}; quote text that holds the delimiter"
+        "row_length", f"{message}; quote text that contains the delimiter"
     )
 
 

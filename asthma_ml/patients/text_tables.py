@@ -1,4 +1,4 @@
-"""Text tables (CSV, TSV) from bytes: every cell as text, every row with its file line."""
+"""Read a text table (CSV, TSV) from bytes: every cell as text, every row with its file line."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from numpy.typing import NDArray
 from asthma_ml.patients.dialect import Dialect, read_header, rows_below_header
 from asthma_ml.patients.encodings import UTF16, decode
 from asthma_ml.patients.problems import Finding
-from asthma_ml.patients.text_rows import Misfit, NumberedRow, fitted
+from asthma_ml.patients.text_rows import Misfit, NumberedRow, fit_to_header
 
 
 @dataclass(frozen=True)
 class TextTable:
-    """A table of text cells, or of a frame whose cells are to be read as text.
+    """A table whose cells are read as text; it comes from a text file or from a data frame.
 
     Attributes
     ----------
     names : list of str
-        Names of the columns exactly as they stand in the file.
+        Column names, unchanged.
     lines : ndarray of shape (n_rows,)
         File line on which each row begins; the header is line 1.
     columns : sequence of sequences of str
-        Cells exactly as they stand in the file, column by column; empty where a frame was given.
+        Cells by column, unchanged; empty if the table came as a data frame.
     given : DataFrame or None
-        The table where it came as a frame.
+        The table, if it came as a data frame.
     decimal_comma : bool
-        Whether a comma inside a number is its decimal sign.
+        Whether numbers have a decimal comma.
     findings : tuple of Finding
-        What is worth knowing about the file as a whole.
+        Warnings about the file as a whole.
     layout : str
-        How the file was read, in words.
+        Encoding, delimiter and header line in words.
     misfits : mapping of int to Misfit
-        Rows whose cells cannot be told apart: what of them is where stands only for their being passed on.
+        Rows whose cells cannot be assigned to columns. Their cells are copied to the output and not read.
     """
 
     names: list[str]
@@ -53,12 +53,12 @@ class TextTable:
 
     @classmethod
     def of_frame(cls, frame: pd.DataFrame, lines: NDArray[np.int64], layout: str = "data frame") -> TextTable:
-        """Take a frame as it is."""
+        """Wrap a data frame."""
         return cls([str(name) for name in frame.columns], lines, given=frame, layout=layout)
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """The table as it was given."""
+        """The table as a data frame, unchanged."""
         if self.given is not None:
             return self.given
         frame = pd.DataFrame({i: pd.Series(column, dtype="str") for i, column in enumerate(self.columns)})
@@ -66,42 +66,42 @@ class TextTable:
         return frame
 
     def texts(self, name: str) -> Sequence[str]:
-        """Return the cells of a column as text, empty where there is nothing or nobody knows whose cell it is."""
+        """Return the cells of a column as text; missing cells and cells of misfits are empty."""
         cells = self.texts_as_given(name)
         return [("" if row in self.misfits else cell) for row, cell in enumerate(cells)] if self.misfits else cells
 
     def texts_as_given(self, name: str) -> Sequence[str]:
-        """Return the cells of a column as text, also those of rows that do not fit the header."""
+        """Return the cells of a column as text, including cells of misfits."""
         i = self.names.index(name)
         return self.columns[i] if self.given is None else cell_texts(self.given.iloc[:, i])
 
     def holds_text(self, name: str) -> bool:
-        """Whether every cell of a column that is there is text, so that a stated decimal sign applies to it."""
+        """Whether all cells of a column are text or missing, so that a stated decimal sign applies to them."""
         if self.given is None:
             return True
         return pd.api.types.infer_dtype(self.given.iloc[:, self.names.index(name)], skipna=True) in ("string", "empty")
 
     @property
     def typed_names(self) -> frozenset[str]:
-        """Columns that hold something else than text."""
+        """Columns whose type is not text."""
         return frozenset(name for name in self.names if not self.holds_text(name))
 
 
 def cell_texts(column: pd.Series[Any]) -> list[str]:
-    """Return each cell as text, empty where there is nothing."""
+    """Return each cell as text; missing cells are empty."""
     missing = column.isna().to_numpy()
     return ["" if gone else str(cell) for cell, gone in zip(column.tolist(), missing, strict=True)]
 
 
 class GatheredRows:
-    """Rows of a text file as they come, made to fit its header.
+    """Collects rows of a text file and fits them to its header.
 
     Parameters
     ----------
     dialect : Dialect
-        How the file is written.
+        Dialect of the file.
     rows : iterable of NumberedRow
-        The first of them.
+        First rows.
     """
 
     def __init__(self, dialect: Dialect, rows: Iterable[NumberedRow] = ()) -> None:
@@ -116,15 +116,15 @@ class GatheredRows:
         return len(self._cells)
 
     def add(self, row: NumberedRow) -> None:
-        """Take the next row."""
-        cells, misfit = fitted(row, len(self._dialect.names), self._dialect.delimiter)
+        """Add the next row."""
+        cells, misfit = fit_to_header(row, len(self._dialect.names), self._dialect.delimiter)
         if misfit is not None:
             self._misfits[len(self)] = misfit
         self._lines.append(row.line)
         self._cells.append(cells)
 
     def table(self, wanted: Collection[str] | None = None) -> TextTable:
-        """Return the rows as a table, with all its columns or those that are wanted."""
+        """Return the rows as a table with all columns or the wanted ones."""
         names = self._dialect.names
         columns: Sequence[Sequence[str]]
         if wanted is None:
@@ -147,21 +147,21 @@ def parse_text_table(data: bytes, source: str, known: Collection[str] = ()) -> T
     Parameters
     ----------
     data : bytes
-        Content of the file. The delimiter, one of comma, semicolon, tab and bar, is found from the header.
+        Content of the file. The header determines the delimiter: comma, semicolon, tab or bar.
     source : str
         Name of the file for messages.
     known : collection of str
-        Column names that a column map speaks of; they tell the header from lines before it.
+        Column names in the column map; they help to find the header.
 
     Returns
     -------
     TextTable
-        One row for each row of the file, cells untouched. A row that does not fit the header is a misfit.
+        One row for each row of the file, cells unchanged. A row that does not fit the header is a misfit.
 
     Raises
     ------
     UnusableInputError
-        If the file is empty or binary, names a column twice or has a quotation mark that is never closed.
+        If the file is empty or binary, has a column name twice or a quotation mark that is never closed.
 
     Examples
     --------

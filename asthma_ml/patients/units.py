@@ -1,4 +1,4 @@
-"""Units of the data dictionary: finding one by its spelling, and noticing a column given in another one."""
+"""Find units by their spelling, convert values, and detect columns that are in another unit."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from numpy.typing import NDArray
 from asthma_ml.variables import Variable
 
 _SPELLINGS = str.maketrans({"µ": "u", "μ": "u", "²": "2", "³": "3", "⁹": "^9", "*": "^", "×": "x"})
-# Other words for a unit, German ones among them, as they stand without case and spaces; and endings of a dose.
+# Other spellings of units, including German ones, in lower case without spaces; and endings of a daily dose.
 _WORDS = {"percent": "%", "pct": "%", "liter": "l", "litre": "l", "liters": "l", "litres": "l", "g/l": "10^9/l"}
 _WORDS |= {"gpt/l": "10^9/l", "/nl": "10^9/l", "tsd/ul": "10^3/ul", "/ul": "cells/ul", "zellen/ul": "cells/ul"}
 _WORDS |= {"u/ml": "iu/ml", "ie/ml": "iu/ml", "%soll": "%predicted", "jahre": "years"}
 _PER_DAY = re.compile(r"(?<=g)/(tag|d)$")
-# A factor nearer to 1 cannot be told from biology by looking at the values.
+# A smaller factor cannot be distinguished from biological variation.
 _TELLING_FACTOR = 50.0
-# What a value may be in a unit whose conversion takes other columns, so that no factor brings it within our limits.
+# Limits of values in units whose conversion needs other columns and has no fixed factor.
 _COMPANION_LIMITS = {"L": (0.2, 8.0), "%": (0.0, 100.0)}
 
 
 def known_units(variable: Variable) -> Mapping[str, float]:
-    """Return the units a variable may be given in and the number each is multiplied by, its own unit first.
+    """Return the conversion factor of each unit of a variable, starting with its own unit.
 
-    A unit whose conversion takes other columns comes last, with 1.
+    Units whose conversion needs other columns come last, with factor 1.
     """
     if not variable.unit:
         return {}
@@ -35,7 +35,7 @@ def known_units(variable: Variable) -> Mapping[str, float]:
 
 
 def find_unit(spelling: str, variable: Variable) -> str | None:
-    """Return the unit of the dictionary that a spelling means, None where it means none.
+    """Return the unit of the dictionary for a spelling, None if it is not known.
 
     Examples
     --------
@@ -52,7 +52,7 @@ def find_unit(spelling: str, variable: Variable) -> str | None:
 
 
 def convert(value: float, factor: float) -> float:
-    """Multiply by a unit factor without binary dust: 57 % is 0.57 and not 0.5700000000000001.
+    """Multiply by a conversion factor and round to 12 digits: 57 % is 0.57 and not 0.5700000000000001.
 
     Examples
     --------
@@ -63,41 +63,41 @@ def convert(value: float, factor: float) -> float:
 
 
 def fits_other_unit(
-    values: NDArray[np.float64], variable: Variable, *, fractions_tell: bool = False
+    values: NDArray[np.float64], variable: Variable, *, decimals_are_evidence: bool = False
 ) -> dict[str, NDArray[np.bool_]]:
-    """Find values that make no sense in the dictionary's unit and good sense in another one.
+    """Find values that are implausible in the unit of the dictionary and plausible in another unit.
 
-    A value is too small for our unit where it is below the hard limit, half the step in which a clinic reports the
-    variable or a tenth of what is usual, and too large above the hard limit. Converted, it must
-    be usual in severe asthma.
+    A value is too small if it is below the hard limit, below half the step in which clinics report the variable, or
+    below a tenth of the usual range; it is too large above the hard limit. After conversion it must lie within the
+    usual range.
 
     Parameters
     ----------
     values : ndarray of shape (n_patients,)
-        Values as they stand in the file, NaN where missing.
+        Values in the file, NaN where missing.
     variable : Variable
-        What the column is taken to be.
-    fractions_tell : bool
-        Whether small values with decimals also count as too small where clinics report tens: 6.3 cells/uL.
+        Variable of the column.
+    decimals_are_evidence : bool
+        Whether small values with decimals are also too small if clinics report tens: 6.3 cells/uL.
 
     Returns
     -------
     dict of str to ndarray of shape (n_patients,)
-        For each other unit, the values that fit it; each row may fit several.
+        For each other unit, whether each value fits it; a value may fit several units.
     """
     if variable.limits is None:
         return {}
     (lower, upper), step = variable.limits, variable.resolution or 0.0
     rare = variable.usual[0] / 10 if variable.usual else 0.0
     too_small = (values > 0) & ((values <= max(step / 2, rare)) | (values < lower))
-    if fractions_tell and step >= 10:
+    if decimals_are_evidence and step >= 10:
         too_small |= (values > 0) & (values < 10 * step) & (values % 1 != 0)
     fits = {}
     for unit, factor in variable.units.items():
-        tells = too_small if factor >= _TELLING_FACTOR else (values > upper) & (factor <= 1 / _TELLING_FACTOR)
-        # No value beyond the limit of floats is usual, so an overflow says nothing wrong.
+        implausible = too_small if factor >= _TELLING_FACTOR else (values > upper) & (factor <= 1 / _TELLING_FACTOR)
+        # An overflow gives infinity, which is never within the usual range.
         with np.errstate(over="ignore"):
-            fits[unit] = tells & _usual(values * factor, variable)
+            fits[unit] = implausible & _usual(values * factor, variable)
     for unit in filter(None, variable.companions.values()):
         least, most = _COMPANION_LIMITS[unit]
         fits[unit] = too_small & (values >= least) & (values <= most)
@@ -105,7 +105,7 @@ def fits_other_unit(
 
 
 class UnitEvidence:
-    """Counts of values that speak for another unit; counts of several parts of a column add up.
+    """Numbers of values that fit another unit; parts of a column can be added one after another.
 
     Examples
     --------
@@ -123,13 +123,13 @@ class UnitEvidence:
         self.n_fitting: Counter[str] = Counter()
 
     def add(self, values: NDArray[np.float64]) -> None:
-        """Count the values of one more part of the column."""
+        """Add the values of a part of the column."""
         self.n_positive += int((values > 0).sum())
-        fits = fits_other_unit(values, self.variable, fractions_tell=True)
+        fits = fits_other_unit(values, self.variable, decimals_are_evidence=True)
         self.n_fitting.update({unit: int(found.sum()) for unit, found in fits.items()})
 
     def suspected(self) -> tuple[str, ...]:
-        """Other units that more than half of the positive values speak for, the likeliest ones only."""
+        """Other units that more than half of the positive values fit; only those that most values fit."""
         most = max(self.n_fitting.values(), default=0)
         if 2 * most <= self.n_positive or not most:
             return ()
@@ -138,29 +138,15 @@ class UnitEvidence:
         return tuple(unit for unit in likeliest if unit in by_factor.values())
 
 
-def suspected_unit(values: NDArray[np.float64], variable: Variable) -> str | None:
-    """Return the other declared unit that a column is evidently given in, None where the values fit our own.
-
-    Examples
-    --------
-    >>> from asthma_ml.variables import data_dictionary
-    >>> suspected_unit(np.array([0.3, 0.15, 0.0, 0.62]), data_dictionary()["blood_eosinophils_cells_ul"])
-    '10^9/L'
-    """
-    evidence = UnitEvidence(variable)
-    evidence.add(values)
-    return next(iter(evidence.suspected()), None)
-
-
-def way_out(evidence: UnitEvidence) -> str:
-    """Say in which unit a column seems to be given and what to do about it; empty where it fits our own.
+def unit_message(evidence: UnitEvidence) -> str:
+    """Message about a column that seems to be in another unit, and what to do; empty if it fits the dictionary.
 
     Examples
     --------
     >>> from asthma_ml.variables import data_dictionary
     >>> evidence = UnitEvidence(data_dictionary()["fev1_fvc_ratio"])
     >>> evidence.add(np.array([62.0, 71.0]))
-    >>> way_out(evidence)
+    >>> unit_message(evidence)
     'fev1_fvc_ratio: values look like %, not ratio; multiply them by 0.01 or state `unit = "%"` under ...'
     """
     variable, units = evidence.variable, evidence.suspected()
@@ -172,12 +158,12 @@ def way_out(evidence: UnitEvidence) -> str:
     return (
         f"{variable.name}: values look like {' or '.join(units)}, not {variable.unit}; {multiply}"
         f'state `unit = "{units[0]}"`{needed} under [columns.{variable.name}] in MAP.toml '
-        f'(`unit = "{variable.unit}"` if they are right as they stand)'
+        f'(`unit = "{variable.unit}"` if the values are correct)'
     )
 
 
 def _needed(variable: Variable, unit: str) -> str:
-    """The columns that a conversion takes, as the column map names them."""
+    """Other columns that a conversion needs, in the spelling of the column map."""
     columns = ", ".join(f'{name} = "COLUMN"' for name, of_unit in variable.companions.items() if of_unit == unit)
     return f" and `with = {{ {columns} }}`" if columns else ""
 
@@ -188,7 +174,7 @@ def _usual(values: NDArray[np.float64], variable: Variable) -> NDArray[np.bool_]
 
 
 def _plain(spelling: str) -> str:
-    """Spelling without case, spaces and the several ways to write a power."""
+    """Canonical spelling of a unit: lower case, without spaces, with uniform powers."""
     plain = re.sub(r"\s+", "", spelling.casefold().translate(_SPELLINGS)).replace("mcl", "ul").replace("mcg", "ug")
     plain = _PER_DAY.sub("/day", _WORDS.get(plain, plain))
     return re.sub(r"10e?\^?(\d)/", r"10^\1/", plain).removeprefix("x")

@@ -1,4 +1,4 @@
-"""Tables of predictions: of a table in memory, or of a file of any size."""
+"""Predict a table in memory or a file of any size, and detect covariate shift."""
 
 import lazy_loader
 

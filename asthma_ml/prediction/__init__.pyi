@@ -1,5 +1,7 @@
 from .files import PredictedFile as PredictedFile
 from .files import predict_file as predict_file
+from .options import CHUNK_ROWS as CHUNK_ROWS
+from .options import EXPLAIN as EXPLAIN
 from .shift import detect_shift as detect_shift
 from .shift import shift_statistics as shift_statistics
 from .shift import shift_warning as shift_warning

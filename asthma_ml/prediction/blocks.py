@@ -1,4 +1,4 @@
-"""A part of a file of patients becomes a block of the table of predictions, in this process or in another."""
+"""Turn a part of a file of patients into a block of the table of predictions, in this process or another."""
 
 from __future__ import annotations
 
@@ -12,48 +12,48 @@ import pandas as pd
 
 from asthma_ml.classifier import Classifier
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.files import TableForm, csv_rows, frame_cells, write_row_groups
+from asthma_ml.files import TableForm, csv_rows, frame_cells, parquet_rows
 from asthma_ml.patients import Layout, Part, TextTable
-from asthma_ml.prediction.shift import TableSums, shift_statistics
-from asthma_ml.prediction.tables import Explain, predicted_columns
+from asthma_ml.prediction.options import Explain
+from asthma_ml.prediction.shift import ShiftStatistics, shift_statistics
+from asthma_ml.prediction.tables import predicted_columns
 from asthma_ml.variables import OUTPUT_PREFIX
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-
 ROWS_COMPARED = 500
-"""Rows of each block that are compared with the training patients; all of them would tell no more."""
+"""Largest number of rows of a block that are tested for covariate shift; more would add little."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some rows of the table of predictions.
+    """Consecutive rows of the table of predictions, as bytes.
 
     Attributes
     ----------
     content : bytes
-        As they are written, without a header.
+        Bytes of the output file, without a header.
     n_rows : int
-        How many.
+        Number of rows.
     statuses : Counter
-        How many have which status.
+        Number of rows by status.
     added : list of str
-        Names of the columns that the prediction adds.
-    sums : TableSums
-        Of some of the patients, to be compared with the training patients.
+        Names of the added columns.
+    shift : ShiftStatistics
+        Statistics of up to `ROWS_COMPARED` rows, for the test of covariate shift.
     """
 
     content: bytes
     n_rows: int
     statuses: Counter[str]
     added: list[str]
-    sums: TableSums
+    shift: ShiftStatistics
 
 
 @dataclass(frozen=True)
 class BlockWriter:
-    """Predicts parts of a file.
+    """Predicts the parts of a file.
 
     Attributes
     ----------
@@ -61,12 +61,12 @@ class BlockWriter:
         Fitted on a table with column names.
     layout : Layout
         Reads the parts.
-    explain : {"factors", "features", "none"}
-        How far predictions are explained.
+    explain : {"none", "factors", "features"}
+        Level of the explanation.
     form : TableForm
-        How the table is written.
+        File format of the output.
     given_schema : Schema or None
-        Kinds of the columns of a Parquet file as they are written to another one.
+        Column types of a Parquet input that is written to Parquet.
     """
 
     model: Classifier
@@ -82,15 +82,15 @@ class BlockWriter:
         statuses = Counter(added[f"{OUTPUT_PREFIX}status"].tolist())
         content = self._arrow(table, added) if self.form.is_parquet else self._text(table, added)
         some = patients.values.iloc[:: -(-len(added) // ROWS_COMPARED) or 1]
-        sums = shift_statistics(self.model, self.model.encode(some))
-        return Block(content, len(added), statuses, list(added.columns), sums)
+        shift = shift_statistics(self.model, self.model.encode(some))
+        return Block(content, len(added), statuses, list(added.columns), shift)
 
     def _text(self, table: TextTable, added: pd.DataFrame) -> bytes:
         given: Iterable[Sequence[Any]] = table.columns if table.given is None else frame_cells(table.given)
         return csv_rows([*given, *frame_cells(added)], self.form.delimiter).encode()
 
     def _arrow(self, table: TextTable, added: pd.DataFrame) -> bytes:
-        """A whole stream of Arrow's own, so that the file can be cut after each block."""
+        """Rows as a complete Arrow stream, so that the part file can be truncated after any block."""
         import pyarrow as pa
 
         frame = pd.concat([table.frame, added.set_axis(table.frame.index)], axis=1)
@@ -104,46 +104,48 @@ class BlockWriter:
         return bytes(sink.getvalue())
 
 
-def packed_as_parquet(made: BinaryIO, file: BinaryIO) -> None:
-    """Turn the streams of a part file into one Parquet file."""
+def convert_to_parquet(part: BinaryIO, file: BinaryIO) -> None:
+    """Convert the Arrow streams of a part file to one Parquet file."""
     import pyarrow as pa
 
-    made.seek(0)
-    first = pa.ipc.open_stream(made).schema
-
-    def batches() -> Iterable[pa.RecordBatch]:
-        size = made.seek(0, os.SEEK_END)
-        made.seek(0)
-        while made.tell() < size:
-            yield from pa.ipc.open_stream(made)
-
-    write_row_groups(batches(), first, file)
+    part.seek(0)
+    schema = pa.ipc.open_stream(part).schema
+    size = part.seek(0, os.SEEK_END)
+    part.seek(0)
+    with parquet_rows(file, schema) as append:
+        while part.tell() < size:
+            append(pa.ipc.open_stream(part).read_all())
 
 
 def given_parquet_schema(frame: pd.DataFrame, given: pa.Schema, source: str) -> pa.Schema:
-    """Kinds of the columns of a Parquet file after pandas has read them.
+    """Column types of a Parquet file after pandas has read it.
 
     Parameters
     ----------
     frame : DataFrame of no rows
-        As pandas reads it.
+        The table as pandas reads it.
     given : Schema
-        Of the file; decides where pandas holds any objects.
+        Schema of the file; it decides where the pandas type is object.
     source : str
         Name of the file for messages.
 
     Returns
     -------
     Schema
-        Without pandas' own remarks.
+        Without the metadata of pandas.
+
+    Raises
+    ------
+    UnusableInputError
+        If a column has no type because all its cells are missing.
     """
     import pyarrow as pa
 
-    kinds = pa.Schema.from_pandas(frame, preserve_index=False)
+    types = pa.Schema.from_pandas(frame, preserve_index=False)
     fields = [
         given.field(field.name) if frame[field.name].dtype == object and field.name in given.names else field
-        for field in kinds
+        for field in types
     ]
     if any(pa.types.is_null(field.type) for field in fields):
-        raise UnusableInputError(f"{source}: a column without a kind cannot be written to Parquet; write a .csv")
+        raise UnusableInputError(f"{source}: a column without a type cannot be written to Parquet; write a .csv")
     return pa.schema(fields)

@@ -1,4 +1,4 @@
-"""Predictions of a file of any size: in constant memory, on several cores, to be resumed where it was cut short."""
+"""Predict a file of any size: in constant memory, in several processes, resumable after an interruption."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from tqdm import tqdm
 
@@ -21,18 +21,19 @@ from asthma_ml.files import (
     PartFile,
     Sink,
     TableForm,
-    _direct,
-    _is_direct,
+    compressing,
     csv_header,
-    packing,
+    is_stream,
     read_journal,
+    stream_sink,
     table_form,
 )
-from asthma_ml.patients import CHUNK_ROWS, ColumnMap, PatientFile
-from asthma_ml.prediction.blocks import BlockWriter, given_parquet_schema, packed_as_parquet
-from asthma_ml.prediction.shift import TableSums, detect_shift, shift_warning
-from asthma_ml.prediction.tables import Explain, missing_features, refuse_output_columns
-from asthma_ml.prediction.workers import _workers
+from asthma_ml.patients import ColumnMap, PatientFile
+from asthma_ml.prediction.blocks import BlockWriter, convert_to_parquet, given_parquet_schema
+from asthma_ml.prediction.options import CHUNK_ROWS, Explain, refuse_unknown_explain
+from asthma_ml.prediction.shift import ShiftStatistics, detect_shift, shift_warning
+from asthma_ml.prediction.tables import missing_features, refuse_output_columns
+from asthma_ml.prediction.workers import start_workers
 from asthma_ml.version import __version__
 
 _COPIED_BYTES = 2**20
@@ -40,23 +41,22 @@ _COPIED_BYTES = 2**20
 
 @dataclass(frozen=True, slots=True)
 class PredictedFile:
-    """What became of a file of patients.
+    """Counts and warnings of a predicted file.
 
     Attributes
     ----------
     n_patients : int
-        Rows in and rows out.
+        Number of rows of the input and of the output.
     statuses : mapping of str to int
-        How many rows have which status, the most frequent first.
+        Number of rows by status, in descending order.
     n_repeated : int
-        Rows that share their identifier with another row.
+        Number of rows that share their identifier with another row.
     missing_features : list of str
-        Features that the model uses and the file has no column for, the one that counts most first.
+        Features that the model uses and the file does not have, in descending order of importance.
     n_resumed : int
-        Rows that an earlier run had written.
+        Number of rows that an earlier run had written.
     warnings : list of str
-        What is worth knowing about how the file and its columns were read, and where its patients are not like
-        the training patients.
+        Warnings about the file, its columns and covariate shift.
     """
 
     n_patients: int
@@ -82,46 +82,47 @@ def predict_file(
 ) -> PredictedFile:
     r"""Predict a file of patients of any size.
 
-    The table is that of ``write_table(predict_table(model, read_patients(source, columns)), output)``,
-    byte for byte, whatever `chunk_rows` and `jobs`. The file is looked through once before anything is
-    predicted. Memory does not grow with it, but for one byte a row.
+    The output equals that of ``write_table(predict_table(model, read_patients(source, columns)), output)`` byte for
+    byte, for any `chunk_rows` and `jobs`. The input is read twice: a first pass checks it, a second pass predicts it.
+    Memory does not grow with the file, except for one byte per row.
 
     Parameters
     ----------
-    model : PhenotypeClassifier, CompiledClassifier or path
-        Fitted on a table with column names, or its file.
+    model : PhenotypeClassifier, CompiledClassifier, path or "shipped"
+        Classifier fitted on a table with column names, its model file, or the shipped two-class model.
     source : path or "-"
         As for `read_patients`; `-` is standard input, which is copied to a temporary file.
     output : path or "-"
-        ``.csv``, ``.tsv`` (also ``.gz``) or ``.parquet``; `-` is standard output. A file appears when it is whole.
+        ``.csv``, ``.tsv`` (also ``.gz``) or ``.parquet``; `-` is standard output. Files are written atomically:
+        `output` appears when it is complete.
     columns : ColumnMap or path, optional
-        Which columns are which variables.
-    explain : {"factors", "features", "none"}, default="factors"
-        How far predictions are explained.
+        Maps other column names, units and codes to the data dictionary.
+    explain : {"none", "factors", "features"}, default="factors"
+        Level of the explanation.
     strict : bool, default=False
-        Refuse the file if any row breaks a hard limit.
+        Refuse the file if any row has an error, such as a value outside its hard limits.
     chunk_rows : int, default=10_000
-        Rows that are held in memory at once, by each job.
+        Rows that each process holds in memory at a time.
     jobs : int, default=1
-        Processes that predict, this one among them.
+        Number of processes that predict, this one included.
     resume : bool, default=False
-        Go on where a run of the same input, model and options was cut short; begin anew where there is
-        nothing to go on with. The rows that were written lie beside `output`, ending in ``.part``.
+        Continue an interrupted run of the same input, model and options; start from the first row if there is none.
+        The finished rows of an interrupted run lie beside `output`, in a file that ends in ``.part``.
     progress : bool, default=False
-        Show a bar with rate and time left on the standard error.
+        Show a progress bar on standard error.
 
     Returns
     -------
     PredictedFile
-        Counts of what was written.
+        Counts and warnings.
 
     Raises
     ------
     UnusableInputError
-        As `read_patients` and `predict_table` do; if `output` cannot be written; if what is to be resumed was
-        made from something else.
+        As `read_patients` and `predict_table` do; also if `output` cannot be written, or if the interrupted run had
+        another input, model or option.
     RowsRefusedError
-        If `strict` and a row breaks a hard limit.
+        If `strict` and a row has an error.
 
     Examples
     --------
@@ -130,58 +131,57 @@ def predict_file(
     >>> with TemporaryDirectory() as folder:
     ...     patients, predictions = Path(folder, "patients.csv"), Path(folder, "predictions.csv")
     ...     _ = patients.write_text("patient_id,feno_ppb\n007,85\n")
-    ...     predicted = aml.predict_file(aml.shipped_model_path(), patients, predictions, explain="none")
+    ...     predicted = aml.predict_file("shipped", patients, predictions, explain="none")
     ...     predicted.n_patients, predictions.read_text()[:34]
     (1, 'patient_id,feno_ppb,aml_status,aml')
     """
-    _refuse_impossible(explain, chunk_rows, jobs, output, resume)
-    direct = _is_direct(output)
-    form = TableForm(",") if os.fspath(output) == "-" else table_form(output)
+    _refuse_bad_options(explain, chunk_rows, jobs, output, resume)
+    form = table_form(output)
     journal = read_journal(output) if resume else None
     fitted, model_hash = _loaded(model)
     with ExitStack() as opened:
-        patients = _looked_through(opened, source, output, columns, journal, chunk_rows, strict, progress)
+        patients = _open_patients(opened, source, output, columns, journal, chunk_rows, strict, progress)
         _refuse_unpredictable(patients, fitted, strict)
         writer = BlockWriter(fitted, patients.layout, explain, form, _given_schema(patients, form))
         made_from = _made_from(patients, model_hash, explain, form)
         sink: Sink = (
-            opened.enter_context(_direct(output))
-            if direct
+            opened.enter_context(stream_sink(output))
+            if is_stream(output)
             else opened.enter_context(PartFile(output, made_from, journal))
         )
         n_resumed = sink.rows
-        departed = _predict_all(patients, writer, sink, jobs, progress)
-        sink.finish(_packer(form) if not direct else None)
+        shift = _predict_parts(patients, writer, sink, jobs, progress)
+        sink.finish(_converter(form))
     statuses = dict(sink.counts.most_common())
     missing = missing_features(fitted, patients.layout.columns)
-    warnings = [f"{found.column}: {found.message}".removeprefix(": ") for found in patients.findings] + departed
+    warnings = [f"{found.column}: {found.message}".removeprefix(": ") for found in patients.findings] + shift
     return PredictedFile(patients.n_patients, statuses, patients.n_repeated, missing, n_resumed, warnings)
 
 
-def _refuse_impossible(explain: str, chunk_rows: int, jobs: int, output: str | os.PathLike[str], resume: bool) -> None:
-    if explain not in get_args(Explain):
-        raise UnusableInputError(f"explain={explain!r}: allowed are {', '.join(get_args(Explain))}")
+def _refuse_bad_options(explain: str, chunk_rows: int, jobs: int, output: str | os.PathLike[str], resume: bool) -> None:
+    refuse_unknown_explain(explain)
     for name, number in (("chunk_rows", chunk_rows), ("jobs", jobs)):
         if number < 1:
             raise UnusableInputError(f"{name}={number}: give a whole number of at least 1")
-    if resume and _is_direct(output):
-        raise UnusableInputError("only what goes to a file can be resumed; name one with -o")
+    if resume and is_stream(output):
+        raise UnusableInputError("--resume needs an output file; name one with -o")
 
 
 def _loaded(model: Classifier | str | os.PathLike[str]) -> tuple[Classifier, str]:
-    """A classifier, compiled where it can be, and what tells it from others."""
+    """The classifier, compiled if possible, and a hash that identifies it."""
     if not isinstance(model, str | os.PathLike):
         import joblib
 
         from asthma_ml.classifier import compiled_where_possible
 
         return compiled_where_possible(model), str(joblib.hash(model))
-    from asthma_ml.model_files import load_predictor
+    from asthma_ml.model_files import load_model, resolve_model_path
 
-    return load_predictor(model), sha256(Path(model).read_bytes()).hexdigest()
+    path = resolve_model_path(model)
+    return load_model(path, compiled=True), sha256(path.read_bytes()).hexdigest()
 
 
-def _looked_through(
+def _open_patients(
     opened: ExitStack,
     source: str | os.PathLike[str],
     output: str | os.PathLike[str],
@@ -191,13 +191,13 @@ def _looked_through(
     strict: bool,
     progress: bool,
 ) -> PatientFile:
-    """First pass over the file; temporary files lie where the table will, if that is a file."""
-    folder = None if _is_direct(output) else Path(output).resolve().parent
+    """First pass over the input; temporary files lie in the folder of the output, if that is a file."""
+    folder = None if is_stream(output) else Path(output).resolve().parent
     with _bar(progress, desc="check", unit="", unit_scale=True) as bar:
 
-        def told(done: int, of: int) -> None:
-            bar.total = of
-            bar.update(done)
+        def update(n_read: int, total: int) -> None:
+            bar.total = total
+            bar.update(n_read)
 
         return opened.enter_context(
             PatientFile(
@@ -207,7 +207,7 @@ def _looked_through(
                 first_row=journal.rows if journal else 0,
                 count_errors=strict,
                 folder=folder if folder is not None and folder.is_dir() else None,
-                told=told,
+                progress=update,
             )
         )
 
@@ -215,9 +215,9 @@ def _looked_through(
 def _refuse_unpredictable(patients: PatientFile, model: Classifier, strict: bool) -> None:
     if strict and patients.n_invalid:
         raise RowsRefusedError(
-            f"{patients.name}: {patients.n_invalid} of {patients.n_patients} rows cannot be used: "
+            f"{patients.name}: {patients.n_invalid} of {patients.n_patients} rows are invalid: "
             + "; ".join(patients.errors.summary())
-            + "; correct them, or leave --strict out"
+            + "; correct them, or predict without --strict"
         )
     refuse_output_columns(patients.names, patients.name)
     features = [str(name) for name in getattr(model, "feature_names_in_", [])]
@@ -231,7 +231,7 @@ def _given_schema(patients: PatientFile, form: TableForm) -> Any:
 
 
 def _made_from(patients: PatientFile, model_hash: str, explain: Explain, form: TableForm) -> dict[str, str]:
-    """Everything that the bytes of a table depend on."""
+    """Everything that determines the output, by name."""
     versions = {name: version(name) for name in ("numpy", "pandas", "pyarrow", "scikit-learn", "shap")}
     return {
         "version of asthma_ml": __version__,
@@ -240,37 +240,38 @@ def _made_from(patients: PatientFile, model_hash: str, explain: Explain, form: T
         "model": model_hash,
         "column map": sha256(repr(patients.layout.columns).encode()).hexdigest(),
         "--explain": explain,
-        "kind of output": repr(form),
+        "output format": repr(form),
     }
 
 
-def _predict_all(patients: PatientFile, writer: BlockWriter, sink: Sink, jobs: int, progress: bool) -> list[str]:
-    """Second pass: predict and write, part by part; say where the patients are not like the training patients."""
-    sums: TableSums | None = None
+def _predict_parts(patients: PatientFile, writer: BlockWriter, sink: Sink, jobs: int, progress: bool) -> list[str]:
+    """Second pass: predict and write each part; return a warning of covariate shift, if any."""
+    statistics: ShiftStatistics | None = None
     shown = {"unit": "patient", "unit_scale": True, "total": patients.n_patients, "initial": sink.rows}
     started = sink.rows > 0
-    with _bar(progress, desc="predict", **shown) as bar, _workers(writer, jobs) as results:
-        for block in results(patients.parts()):
+    with _bar(progress, desc="predict", **shown) as bar, start_workers(writer, jobs) as predict_parts:
+        for block in predict_parts(patients.parts()):
             names = [*patients.names, *block.added]
             header = b"" if started or writer.form.is_parquet else csv_header(names, writer.form.delimiter).encode()
             sink.append(header + block.content, block.n_rows, block.statuses)
             bar.update(block.n_rows)
-            sums = block.sums if sums is None else sums + block.sums
+            statistics = block.shift if statistics is None else statistics + block.shift
             started = True
-    said = "" if sums is None else shift_warning(detect_shift(writer.model, sums), sums.n_patients)
-    return [said] if said else []
+    if statistics is None:
+        return []
+    return list(filter(None, [shift_warning(detect_shift(writer.model, statistics), statistics.n_patients)]))
 
 
 def _bar(progress: bool, **shown: Any) -> Any:
     return tqdm(disable=not progress, dynamic_ncols=True, **shown)
 
 
-def _packer(form: TableForm) -> Callable[[Any, Any], None] | None:
+def _converter(form: TableForm) -> Callable[[Any, Any], None] | None:
     if form.is_parquet:
-        return packed_as_parquet
-    return _gzipped if form.packed else None
+        return convert_to_parquet
+    return _convert_to_gzip if form.compressed else None
 
 
-def _gzipped(made: Any, file: Any) -> None:
-    with packing(file, packed=True) as sink:
-        shutil.copyfileobj(made, sink, _COPIED_BYTES)
+def _convert_to_gzip(part: Any, file: Any) -> None:
+    with compressing(file, compressed=True) as sink:
+        shutil.copyfileobj(part, sink, _COPIED_BYTES)

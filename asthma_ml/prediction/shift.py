@@ -1,8 +1,8 @@
-"""Whether a table of patients is like those that a model learned from: what it promises holds among such patients only.
+"""Detect covariate shift: whether a table of patients is distributed as the training patients are.
 
-Another laboratory's assay moves a column, another clinic does other tests. Both show in sums over the
-columns of a table, without any label: the mean of each normal score and how often each column was measured.
-A table is compared with the training patients of all kinds, those included whom the model only recognises.
+Calibration and coverage hold for patients like the training patients. Another assay shifts the values of a column,
+another clinic measures other tests. Both show without labels, in the mean normal score of a column and in the fraction
+of patients in whom it was measured. The reference includes training patients with an unmodelled diagnosis.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ import pandas as pd
 from asthma_ml.classifier import Classifier
 
 LEAST_SHIFT = 0.2
-"""Standard deviations between two means from which a column departs: a small effect (Cohen 1988)."""
+"""Smallest reported difference of two means, in standard deviations: a small effect (Cohen 1988)."""
 
-LEAST_GAP = 0.1
-"""Difference between the shares of patients who had a test from which it departs."""
+LEAST_MEASURED_DIFFERENCE = 0.1
+"""Smallest reported difference of two measured fractions."""
 
 STANDARD_ERRORS = 4.5
-"""Least departure in standard errors; of a thousand tables like the training patients, of 100 columns, one departs."""
+"""Smallest reported difference in standard errors: one false report in 1,000 unshifted tables of 100 columns."""
 
 _MOST_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
-class TableSums:
-    """Sums over the patients of a table; those of its parts add up.
+class ShiftStatistics:
+    """Sums over the patients of a table; the sums of its parts can be added.
 
     Attributes
     ----------
     n_patients : int
-        Rows.
+        Number of patients.
     n_measured : ndarray of int of shape (n_features,)
-        Rows with a value.
+        Number of patients in whom each feature was measured.
     scores : ndarray of shape (n_scores,)
         Sum of each normal score.
     """
@@ -45,26 +45,26 @@ class TableSums:
     n_measured: np.ndarray
     scores: np.ndarray
 
-    def __add__(self, other: TableSums) -> TableSums:
-        return TableSums(
+    def __add__(self, other: ShiftStatistics) -> ShiftStatistics:
+        return ShiftStatistics(
             self.n_patients + other.n_patients, self.n_measured + other.n_measured, self.scores + other.scores
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """A column that departs from the training patients.
+    """Shift of one column against the training patients.
 
     Attributes
     ----------
     column : str
-        Name.
-    kind : {"values", "gaps"}
-        Whether its values differ or how often it was measured.
+        Name of the column.
+    kind : {"values", "measured"}
+        Whether the values differ or the fraction of patients in whom the column was measured.
     here, training : float
-        Mean score in standard deviations, or share measured.
+        Mean score in standard deviations, or measured fraction.
     size : float
-        Difference, as a multiple of the least that counts.
+        Difference as a multiple of the smallest reported difference.
     """
 
     column: str
@@ -74,14 +74,14 @@ class Shift:
     size: float
 
     def __str__(self) -> str:
-        if self.kind == "gaps":
+        if self.kind == "measured":
             return f"{self.column} measured in {self.here:.0%} (training {self.training:.0%})"
         change = self.here - self.training
         return f"{self.column} {'higher' if change > 0 else 'lower'} by {abs(change):.1f} SD"
 
 
-def shift_statistics(model: Classifier, encoded: pd.DataFrame) -> TableSums:
-    """Sum what is compared.
+def shift_statistics(model: Classifier, encoded: pd.DataFrame) -> ShiftStatistics:
+    """Return the sums that `detect_shift` compares.
 
     Parameters
     ----------
@@ -92,29 +92,29 @@ def shift_statistics(model: Classifier, encoded: pd.DataFrame) -> TableSums:
 
     Returns
     -------
-    TableSums
-        Of these patients.
+    ShiftStatistics
+        Sums over these patients.
     """
     reference, X = _reference(model), encoded.to_numpy(dtype=np.float64)
-    scores = np.nan_to_num(reference.linear_margins.scores(X))
-    return TableSums(len(X), np.isfinite(X).sum(axis=0), scores.sum(axis=0))
+    scores = np.nan_to_num(reference.linear_.scores.transform(X))
+    return ShiftStatistics(len(X), np.isfinite(X).sum(axis=0), scores.sum(axis=0))
 
 
-def detect_shift(model: Classifier, sums: TableSums) -> list[Shift]:
-    """Name the columns that depart from the training patients.
+def detect_shift(model: Classifier, statistics: ShiftStatistics) -> list[Shift]:
+    """Return the columns that are shifted against the training patients.
 
     Parameters
     ----------
     model : Classifier
         Fitted on a table with column names.
-    sums : TableSums
-        Of the table, from `shift_statistics`.
+    statistics : ShiftStatistics
+        Sums over the table, from `shift_statistics`.
 
     Returns
     -------
     list of Shift
-        The largest first. A column without any value departs in nothing: it is a missing column. A
-        departure is larger than `LEAST_SHIFT` or `LEAST_GAP` and than `STANDARD_ERRORS` standard errors.
+        In descending order of size. A shift exceeds `STANDARD_ERRORS` standard errors and either `LEAST_SHIFT` or
+        `LEAST_MEASURED_DIFFERENCE`. A column without any value is a missing column and not a shift.
 
     Examples
     --------
@@ -125,62 +125,64 @@ def detect_shift(model: Classifier, sums: TableSums) -> list[Shift]:
     ... )
     >>> model = PhenotypeClassifier(n_trees=2).fit(X, np.where(X["feno_ppb"] > 20, "th2_high", "neutrophilic_th2_low"))
     >>> other_assay = X.assign(feno_ppb=X["feno_ppb"] * 1.4)
-    >>> [str(found) for found in detect_shift(model, shift_statistics(model, other_assay))]
+    >>> [str(shift) for shift in detect_shift(model, shift_statistics(model, other_assay))]
     ['feno_ppb higher by 0.5 SD']
     """
-    found = [*_gaps(model, sums), *_values(model, sums)]
-    return sorted(found, key=lambda departure: -departure.size)
+    shifts = [*_shifts_of_measured_fraction(model, statistics), *_shifts_of_values(model, statistics)]
+    return sorted(shifts, key=lambda shift: -shift.size)
 
 
-def shift_warning(found: list[Shift], n_patients: int) -> str:
-    """Say in one line what departs and what follows from it.
+def shift_warning(shifts: list[Shift], n_patients: int) -> str:
+    """Return one line that names the shifted columns and the consequence.
 
     Parameters
     ----------
-    found : list of Shift
+    shifts : list of Shift
         From `detect_shift`.
     n_patients : int
-        How many patients were looked at.
+        Number of patients tested.
 
     Returns
     -------
     str
-        Empty where nothing departs.
+        Empty if no column is shifted.
     """
-    if not found:
+    if not shifts:
         return ""
-    named = "; ".join(str(departure) for departure in found[:_MOST_NAMED])
-    more = f"; and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+    named = "; ".join(str(shift) for shift in shifts[:_MOST_NAMED])
+    more = f"; and {len(shifts) - _MOST_NAMED} more" if len(shifts) > _MOST_NAMED else ""
     return (
-        f"these patients are not like the training patients ({named}{more}; {n_patients} looked at): probabilities and "
-        "sets may hold less than they promise; recalibrate on patients of your own with train --recalibrate-only"
+        f"covariate shift against the training patients ({named}{more}; {n_patients} patients tested): calibration and "
+        "coverage may be worse than stated; recalibrate on your own patients with train --recalibrate-only"
     )
 
 
 def _reference(model: Classifier) -> Classifier:
-    """The part of a model that has seen patients of all kinds."""
+    """The classifier that was fitted to training patients of all diagnoses."""
     return model if model.auxiliary_ is None else model.auxiliary_
 
 
-def _gaps(model: Classifier, sums: TableSums) -> Iterator[Shift]:
-    reference, n = _reference(model), sums.n_patients
+def _shifts_of_measured_fraction(model: Classifier, statistics: ShiftStatistics) -> Iterator[Shift]:
+    reference, n = _reference(model), statistics.n_patients
     for j, name in enumerate(model.feature_names_in_):
-        then, here = float(reference.measured_fraction_[j]), sums.n_measured[j] / max(n, 1)
-        error = np.sqrt((then * (1 - then) + 0.25 / n) / n) if n else np.inf
-        if sums.n_measured[j] > 0 and abs(here - then) > max(LEAST_GAP, STANDARD_ERRORS * error):
-            yield Shift(str(name), "gaps", float(here), then, abs(here - then) / LEAST_GAP)
+        training, here = float(reference.measured_fraction_[j]), statistics.n_measured[j] / max(n, 1)
+        error = np.sqrt((training * (1 - training) + 0.25 / n) / n) if n else np.inf
+        difference = abs(here - training)
+        if statistics.n_measured[j] > 0 and difference > max(LEAST_MEASURED_DIFFERENCE, STANDARD_ERRORS * error):
+            yield Shift(str(name), "measured", float(here), training, difference / LEAST_MEASURED_DIFFERENCE)
 
 
-def _values(model: Classifier, sums: TableSums) -> Iterator[Shift]:
-    """The largest departure of each column: a category has a score for each level."""
+def _shifts_of_values(model: Classifier, statistics: ShiftStatistics) -> Iterator[Shift]:
+    """The largest shift of each column; a category has one score for each level."""
     reference = _reference(model)
-    source = reference.linear_margins.source
-    n = np.maximum(sums.n_measured[source], 1)
-    here, then = sums.scores / n, reference.mean_scores_
-    change = np.abs(here - then)
-    departs = (sums.n_measured[source] > 0) & (change > np.maximum(LEAST_SHIFT, STANDARD_ERRORS / np.sqrt(n)))
-    for column in np.unique(source[departs]):
-        j = np.flatnonzero(departs & (source == column))
+    source = reference.linear_.scores.source
+    n = np.maximum(statistics.n_measured[source], 1)
+    here, training = statistics.scores / n, reference.mean_scores_
+    change = np.abs(here - training)
+    is_shifted = change > np.maximum(LEAST_SHIFT, STANDARD_ERRORS / np.sqrt(n))
+    is_shifted &= statistics.n_measured[source] > 0
+    for column in np.unique(source[is_shifted]):
+        j = np.flatnonzero(is_shifted & (source == column))
         j = j[change[j].argmax()]
         name = str(model.feature_names_in_[column])
-        yield Shift(name, "values", float(here[j]), float(then[j]), float(change[j] / LEAST_SHIFT))
+        yield Shift(name, "values", float(here[j]), float(training[j]), float(change[j] / LEAST_SHIFT))

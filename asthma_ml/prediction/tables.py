@@ -1,26 +1,23 @@
-"""The table of predictions: one row out for each row in, each with a status and its reasons."""
+"""The table of predictions: one output row for each input row, with a status and its reasons."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from typing import Literal, get_args
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 
 from asthma_ml.classifier import Classifier, compiled_where_possible, explained_classes, refuse_without_features
-from asthma_ml.decisions import Calls, adherence_gate, decide_calls, masking_hints, unmodelled_classes_clause
+from asthma_ml.decisions import Calls, adherence_gate, decide_calls
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.explanation import Explanation, explain_encoded
+from asthma_ml.explanation import Explanation, account_of_predictions, explain_encoded
 from asthma_ml.patients import PatientTable, ReadPatients, read_patients
-from asthma_ml.variables import FACTORS, OUTPUT_PREFIX
-from asthma_ml.wording import PRIOR_DECIDES, factor_phrase, first_names, joined, remark, text_of_patterns
+from asthma_ml.prediction.options import Explain, refuse_unknown_explain
+from asthma_ml.variables import OUTPUT_PREFIX
+from asthma_ml.wording import first_names, narrate_table, text_of_patterns
 
-Explain = Literal["factors", "features", "none"]
-
-_FACTORS_IN_A_REASON = 3
-_SMALLEST_TOLD = 0.005
+_KEPT_IF_INVALID = ("status", "adherence_gate", "reasons")
 
 
 def predict_table(
@@ -33,29 +30,32 @@ def predict_table(
     model : Classifier
         Fitted on a table with column names.
     patients : PatientTable or DataFrame of n_patients rows
-        A DataFrame is read by `read_patients` first, an index that has a name as one more column. Columns of the
-        truth pass through unused.
-    explain : {"factors", "features", "none"}, default="factors"
-        How far predictions are explained.
+        A DataFrame is first read by `read_patients`; a named index is read as a column. Columns of the simulated
+        truth are copied and not used.
+    explain : {"none", "factors", "features"}, default="factors"
+        Level of the explanation.
 
     Returns
     -------
     DataFrame of n_patients rows
-        With the index of a DataFrame that was given. The columns as given, then ``aml_status``,
-        ``aml_phenotype`` (given only where the status is ``ok``), a probability of each class, the interval
-        ``aml_p_low`` to ``aml_p_high`` of the probability of ``aml_explained_class``,
-        ``aml_prediction_set``, ``aml_adherence_gate`` and ``aml_reasons``. Unless `explain` is ``"none"``,
-        ``aml_base`` and the factors follow, which add up to the log-odds of the probability of
-        ``aml_explained_class``.
+        Keeps the index of a DataFrame. The input columns come first, unchanged. Then follow ``aml_status``,
+        ``aml_phenotype`` (empty unless the status is ``ok``), the probability ``aml_p_<class>`` of each class,
+        ``aml_p_unmodelled``, the interval ``aml_p_low`` to ``aml_p_high`` of the probability of
+        ``aml_explained_class``, ``aml_prediction_set``, ``aml_adherence_gate``, ``aml_reasons`` and
+        ``aml_explained_class``. Unless `explain` is ``"none"``, ``aml_base`` and one ``aml_factor_<factor>`` per
+        factor follow; they add up to the log-odds of the probability of ``aml_explained_class``.
+
+        The ``aml_p_<class>`` are conditional on the classes that the model names and sum to 1.
+        ``aml_p_unmodelled`` is the probability that the patient has a diagnosis that the model does not name. It is
+        missing if the model has no auxiliary classifier.
 
     Raises
     ------
     UnusableInputError
-        If `explain` is none of the three, if columns already begin with ``aml_``, or if no feature of
-        the model is among the columns.
+        If `explain` is not an allowed value, a column name already begins with ``aml_``, or no column is a feature
+        of the model.
     """
-    if explain not in get_args(Explain):
-        raise UnusableInputError(f"explain={explain!r}: allowed are {', '.join(get_args(Explain))}")
+    refuse_unknown_explain(explain)
     table = patients if isinstance(patients, PatientTable) else read_patients(patients)
     refuse_output_columns(table.raw.columns, table.source)
     refuse_table_without_features(model, table)
@@ -65,28 +65,28 @@ def predict_table(
 
 
 def _with_index_of(given: pd.DataFrame, predicted: pd.DataFrame) -> pd.DataFrame:
-    """The rows under the labels that they were given with; a named index is read as a column and is none here."""
+    """Predictions with the index of the input; drop the column as which a named index was read."""
     name = given.index.name
-    read_as_column = [] if name is None or name in given.columns else [name]
-    return predicted.drop(columns=read_as_column).set_axis(given.index)
+    index_column = [] if name is None or name in given.columns else [name]
+    return predicted.drop(columns=index_column).set_axis(given.index)
 
 
 def predicted_columns(model: Classifier, patients: PatientTable | ReadPatients, explain: Explain) -> pd.DataFrame:
-    """Return the columns that a prediction adds, of patients that were read.
+    """Return the columns that `predict` adds to the input columns.
 
     Parameters
     ----------
     model : Classifier
         Fitted on a table with column names.
     patients : PatientTable or ReadPatients of n_patients rows
-        A row does not depend on the rows beside it.
-    explain : {"factors", "features", "none"}
-        How far predictions are explained.
+        Predictions of a row do not depend on the other rows.
+    explain : {"none", "factors", "features"}
+        Level of the explanation.
 
     Returns
     -------
     DataFrame of n_patients rows
-        The columns that begin with ``aml_``, emptied where a row is invalid.
+        The columns that begin with ``aml_``; most are missing where a row is invalid.
     """
     encoded = model.encode(patients.values)
     explanation = None if explain == "none" else explain_encoded(model, patients.values, encoded, patients.invalid)
@@ -101,23 +101,23 @@ def predicted_columns(model: Classifier, patients: PatientTable | ReadPatients, 
         "explained_class": model.classes_[explained_classes(model.classes_, calls.probability)],
         **(_explanation_columns(explanation, explain) if explanation is not None else {}),
     }
-    return _emptied_where_invalid(columns, patients.invalid)
+    return _added_columns(columns, patients.invalid)
 
 
 def missing_features(model: Classifier, patients: PatientTable | Iterable[str]) -> list[str]:
-    """Name the features that a model makes use of and a table has no column for.
+    """Return the features that a model uses and a table does not have.
 
     Parameters
     ----------
     model : Classifier
         Fitted on a table with column names.
     patients : PatientTable or iterable of str
-        As read by `read_patients`, or the variables that were found in a table.
+        Table from `read_patients`, or the variables found in it.
 
     Returns
     -------
     list of str
-        The one that counts most in the model first.
+        In descending order of importance in the model.
     """
     found = set(patients.values.columns if isinstance(patients, PatientTable) else patients)
     weight = pd.Series(model.feature_importances_, index=[str(name) for name in model.feature_names_in_])
@@ -126,90 +126,31 @@ def missing_features(model: Classifier, patients: PatientTable | Iterable[str]) 
 
 
 def refuse_output_columns(names: Iterable[object], source: str) -> None:
-    """Stop where a table was predicted before.
-
-    Raises
-    ------
-    UnusableInputError
-        If columns begin with ``aml_``.
-    """
+    """Raise UnusableInputError if column names begin with ``aml_``: the table already contains predictions."""
     taken = [str(name) for name in names if str(name).startswith(OUTPUT_PREFIX)]
     if taken:
         raise UnusableInputError(
-            f"{source}: {first_names(taken)}: columns that begin with {OUTPUT_PREFIX} hold predictions; "
-            "drop or rename them, or give the table that was predicted from"
+            f"{source}: {first_names(taken)}: names that begin with {OUTPUT_PREFIX} are reserved for predictions; "
+            "drop or rename these columns, or give the table without predictions"
         )
 
 
 def _reasons(
     table: PatientTable | ReadPatients, calls: Calls, explanation: Explanation | None, gate: pd.DataFrame
 ) -> np.ndarray:
-    """One sentence a patient."""
-    no_call = calls.no_call
-    check = gate["gate"].to_numpy() == "check_first"
-    judged = [
-        np.where(no_call != "", "no call: " + no_call, _told(calls, explanation)),
-        _said_of_stability(calls, explanation),
-        masking_hints(table.values, calls.called),
-        np.where(check, "check the treatment first: " + gate["reason"].to_numpy(dtype=object), ""),
-        _problems(table, "warning"),
-    ]
-    refused = "row not predicted: " + _problems(table, "error")
-    told = np.where(table.invalid, refused, joined(judged))
-    return np.array([f"{text[:1].upper()}{text[1:]}." for text in told.tolist()], dtype=object)
-
-
-def _said_of_stability(calls: Calls, explanation: Explanation | None) -> np.ndarray:
-    """A remark where a call is explained by two factors that count nearly alike."""
-    unstable = np.zeros(len(calls.probability), dtype=bool) if explanation is None else explanation.unstable()
-    return np.where(unstable & (calls.status == "ok"), remark("close_factors_in_a_table"), "").astype(object)
-
-
-def _told(calls: Calls, explanation: Explanation | None) -> np.ndarray:
-    """A call of each patient in words, with what it leans on and what it leaves out."""
-    n_patients = len(calls.probability)
-    leans = np.zeros(n_patients, dtype=bool) if explanation is None else explanation.prior_decides()
-    left_out = np.full(n_patients, unmodelled_classes_clause(calls.classes), dtype=object)
-    called = calls.status == "ok"
-    phrases = np.full(n_patients, "", dtype=object)
-    phrases[called] = list(_phrases(calls, explanation, called))
-    return joined([phrases, np.where(leans, PRIOR_DECIDES, ""), left_out])
-
-
-def _phrases(calls: Calls, explanation: Explanation | None, called: np.ndarray) -> Iterator[str]:
-    """Class, probability and the strongest factors of each patient who is called, in words."""
-    names, largest = calls.most_probable[called].tolist(), calls.probability[called].max(axis=1, initial=0.0).tolist()
-    if explanation is None:
-        yield from (factor_phrase(name, p, ()) for name, p in zip(names, largest, strict=True))
-        return
-    pushes = explanation.pushes().to_numpy()[called]
-    strongest = np.argsort(-np.abs(pushes), axis=1, kind="stable")[:, :_FACTORS_IN_A_REASON]
-    rows = zip(names, largest, pushes.tolist(), strongest.tolist(), strict=True)
-    for name, p, push, order in rows:
-        yield factor_phrase(name, p, [(FACTORS[k], push[k]) for k in order if abs(push[k]) >= _SMALLEST_TOLD])
+    """One sentence for each patient."""
+    account = account_of_predictions(calls, table.values, gate, explanation)
+    return narrate_table(account, _problem_texts(table, "warning"), _problem_texts(table, "error"), table.invalid)
 
 
 def refuse_table_without_features(model: Classifier, patients: PatientTable) -> None:
-    """Stop where a table has no feature of a model.
-
-    Parameters
-    ----------
-    model : Classifier
-        Fitted.
-    patients : PatientTable
-        As read by `read_patients`.
-
-    Raises
-    ------
-    UnusableInputError
-        With the name of the table and guesses at what was meant.
-    """
+    """Raise UnusableInputError if no column of a table is a feature of the model; the message suggests near names."""
     features = [str(name) for name in getattr(model, "feature_names_in_", [])]
     refuse_without_features(patients.values.columns, features, patients.raw.columns, patients.source)
 
 
-def _problems(table: PatientTable | ReadPatients, severity: str) -> np.ndarray:
-    """What the reader found in each row, column and rule named."""
+def _problem_texts(table: PatientTable | ReadPatients, severity: str) -> np.ndarray:
+    """Problems of each row, with their columns and rules."""
     by_line: dict[int, list[str]] = defaultdict(list)
     for problem in table.problems:
         if problem.severity == severity and problem.line is not None:
@@ -228,6 +169,7 @@ def _probability_columns(model: Classifier, calls: Calls) -> dict[str, np.ndarra
     low, high = (np.take_along_axis(end, explained, axis=1)[:, 0] for end in (calls.low, calls.high))
     return {
         **{f"p_{name}": calls.probability[:, k] for k, name in enumerate(classes)},
+        "p_unmodelled": np.full(len(calls.probability), np.nan) if model.auxiliary_ is None else calls.p_unmodelled,
         "p_low": low,
         "p_high": high,
         "prediction_set": sets,
@@ -242,15 +184,13 @@ def _explanation_columns(explanation: Explanation, explain: Explain) -> dict[str
     return columns
 
 
-def _emptied_where_invalid(columns: dict[str, np.ndarray], invalid: np.ndarray) -> pd.DataFrame:
-    """Our columns under their names in the table."""
-    always = ("status", "adherence_gate", "reasons")
+def _added_columns(columns: dict[str, np.ndarray], invalid: np.ndarray) -> pd.DataFrame:
+    """Columns with their output names; invalid rows keep only `_KEPT_IF_INVALID`."""
     added = pd.DataFrame({f"{OUTPUT_PREFIX}{name}": _column(values) for name, values in columns.items()})
-    emptied = [name for name in added.columns if name.removeprefix(OUTPUT_PREFIX) not in always]
-    added.loc[invalid, emptied] = np.nan
+    added.loc[invalid, [f"{OUTPUT_PREFIX}{name}" for name in columns if name not in _KEPT_IF_INVALID]] = np.nan
     return added
 
 
 def _column(values: np.ndarray) -> pd.Series:
-    """Numbers as they are, everything else as text that can be missing."""
+    """Floats unchanged; everything else as text that can be missing."""
     return pd.Series(values, dtype=None if values.dtype.kind == "f" else "str")

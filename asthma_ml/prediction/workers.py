@@ -1,4 +1,4 @@
-"""TODO."""
+"""Predict the parts of a file in several processes and return the results in order."""
 
 from __future__ import annotations
 
@@ -17,17 +17,34 @@ from asthma_ml.errors import AsthmaMLError
 from asthma_ml.patients import Part
 from asthma_ml.prediction.blocks import Block, BlockWriter
 
+PredictParts: TypeAlias = Callable[[Iterator[Part]], Iterator[Block]]
+
 _ORPHAN_CHECK_S = 1.0
 
 _writer: BlockWriter
 
 
-Results: TypeAlias = Callable[[Iterator[Part]], Iterator[Block]]
-
-
 @contextmanager
-def _workers(writer: BlockWriter, jobs: int) -> Iterator[Results]:
-    """What predicts parts, in order: this process, alone or with others that end with it."""
+def start_workers(writer: BlockWriter, jobs: int) -> Iterator[PredictParts]:
+    """Start `jobs - 1` processes beside this one; they end with the context or with this process.
+
+    Parameters
+    ----------
+    writer : BlockWriter
+        Predicts one part.
+    jobs : int
+        Number of processes, this one included.
+
+    Yields
+    ------
+    callable
+        Takes an iterator of parts and returns an iterator of their blocks, in the same order.
+
+    Raises
+    ------
+    AsthmaMLError
+        If one of the processes is killed.
+    """
     if jobs == 1:
         yield lambda parts: map(writer, parts)
         return
@@ -39,8 +56,8 @@ def _workers(writer: BlockWriter, jobs: int) -> Iterator[Results]:
         yield lambda parts: _in_order(pool, writer, parts, 2 * (jobs - 1))
     except BrokenProcessPool as error:
         raise AsthmaMLError(
-            "a process that predicts has ended, perhaps for want of memory; try fewer jobs or smaller chunks; "
-            "what was written to a file is kept, go on with --resume"
+            "a worker process was killed, perhaps because memory ran out; try fewer --jobs or --chunk-rows; "
+            "the rows in the part file are kept, continue with --resume"
         ) from error
     except BaseException:
         pool.shutdown(wait=False, kill_workers=True)
@@ -49,16 +66,16 @@ def _workers(writer: BlockWriter, jobs: int) -> Iterator[Results]:
 
 
 def _in_order(pool: Any, writer: BlockWriter, parts: Iterator[Part], ahead: int) -> Iterator[Block]:
-    """Results in the order of the parts; this process takes one itself where it would wait for the others."""
+    """Yield blocks in the order of the parts; this process predicts a part itself instead of waiting."""
     waiting: deque[Future[Block]] = deque()
-    with _interrupts_for_this_process_alone():
+    with _interrupts_ignored():
         waiting.extend(pool.submit(_work, part) for part in islice(parts, ahead))
     while waiting:
         if not waiting[0].done() and len(waiting) <= 2 * ahead:
             waiting.extend(_finished(writer(part)) for part in islice(parts, 1))
         yield waiting.popleft().result()
-        lacking = ahead - sum(not result.done() for result in waiting)
-        waiting.extend(pool.submit(_work, part) for part in islice(parts, max(lacking, 0)))
+        n_free = ahead - sum(not result.done() for result in waiting)
+        waiting.extend(pool.submit(_work, part) for part in islice(parts, max(n_free, 0)))
 
 
 def _finished(block: Block) -> Future[Block]:
@@ -68,8 +85,8 @@ def _finished(block: Block) -> Future[Block]:
 
 
 @contextmanager
-def _interrupts_for_this_process_alone() -> Iterator[None]:
-    """Processes that start meanwhile leave Ctrl-C to this one."""
+def _interrupts_ignored() -> Iterator[None]:
+    """Ignore Ctrl-C, so that processes started meanwhile ignore it too; only this process handles it later."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -81,14 +98,14 @@ def _interrupts_for_this_process_alone() -> Iterator[None]:
 
 
 def _begin_work(writer: BlockWriter) -> None:
-    """Prepare a process that predicts."""
-    global _writer  # noqa: PLW0603 (a process of its own, told once what it works for)
+    """Prepare a worker process."""
+    global _writer  # noqa: PLW0603 (set once in each worker process)
     _writer = writer
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_exit_with_parent, args=(os.getppid(),), daemon=True).start()
 
 
-def _end_with(parent: int) -> None:
-    """End this process when the one that it works for was killed."""
+def _exit_with_parent(parent: int) -> None:
+    """Exit when the parent process is gone."""
     while os.getppid() == parent:
         time.sleep(_ORPHAN_CHECK_S)
     os._exit(1)

@@ -1,4 +1,4 @@
-"""From a labelled table of patients to a classifier with its held-out metrics and its card."""
+"""Training of a classifier on a labelled table, with held-out metrics and a model card."""
 
 import lazy_loader
 

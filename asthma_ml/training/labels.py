@@ -1,8 +1,4 @@
-"""Which class a patient belongs to: from a column of the table, in its own words, or by a rule from what was measured.
-
-What a rule reads can no longer be a feature, nor what tells it by arithmetic: the classifier would only find the rule
-again.
-"""
+"""Labels of patients, from a column or from a rule on measured values, and the features that may be used with them."""
 
 from __future__ import annotations
 
@@ -14,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from asthma_ml.errors import UnusableInputError
+from asthma_ml.patients import with_suggestion
 from asthma_ml.variables import FOUR_CLASSES, LABEL, TWO_CLASSES, data_dictionary
 
 if TYPE_CHECKING:
@@ -21,27 +18,27 @@ if TYPE_CHECKING:
 
     from asthma_ml.patients import PatientTable
 
-_NAMED = 6
+_NAMED_VALUES = 6
 
 SPUTUM = ("sputum_eosinophils_pct", "sputum_neutrophils_pct")
 
 
 @dataclass(frozen=True, slots=True)
 class LabelRule:
-    """A way to tell the class of a patient from what was measured.
+    """A rule that derives the class of a patient from measured values.
 
     Attributes
     ----------
     name : str
-        What it is called.
-    reads : tuple of str
-        Columns of the data dictionary that it needs.
+        Name of the rule.
+    columns : tuple of str
+        Columns of the data dictionary that the rule uses.
     classify : callable
-        From a table with these columns to a Series of classes, missing where it has no answer.
+        Function from a table with these columns to a Series of classes, missing where the class is unknown.
     classes : tuple of str
-        All classes that it can name.
+        All classes of the rule.
     source : str
-        Ids of the evidence table, or who decided.
+        Ids of the evidence table, or ``user``.
 
     Examples
     --------
@@ -53,7 +50,7 @@ class LabelRule:
     """
 
     name: str
-    reads: tuple[str, ...]
+    columns: tuple[str, ...]
     classify: Callable[[pd.DataFrame], pd.Series[str]]
     classes: tuple[str, ...]
     source: str
@@ -61,101 +58,101 @@ class LabelRule:
 
 @dataclass(frozen=True, slots=True)
 class LabelledPatients:
-    """Features and labels of the rows that can be learned from or scored.
+    """Features and labels of the rows that can be used for training or evaluation.
 
     Attributes
     ----------
     features : DataFrame of shape (n_patients, n_features)
-        The columns of the data dictionary that the table has.
+        Columns of the data dictionary that the table has.
     labels : Series of shape (n_patients,)
-        One of the classes asked for.
-    left_out : Mapping of str to int
-        Why rows were left out, and how many.
+        Label of each row, one of the requested classes.
+    excluded : Mapping of str to int
+        Number of excluded rows by reason.
     rows : ndarray of shape (n_patients,)
-        Their places in the table.
-    other_features : DataFrame of shape (n_others, n_features)
-        The same columns of the valid rows with another label.
-    other_labels : Series of shape (n_others,)
-        Those labels.
-    other_rows : ndarray of shape (n_others,)
-        Places of those rows in the table.
-    said : Mapping of str to object
-        How the labels came about, for the model's card.
+        Positions of the rows in the table.
+    unmodelled_features : DataFrame of shape (n_unmodelled, n_features)
+        The same columns of valid rows with any other label.
+    unmodelled_labels : Series of shape (n_unmodelled,)
+        Labels of these rows.
+    unmodelled_rows : ndarray of shape (n_unmodelled,)
+        Positions of these rows in the table.
+    label_card : Mapping of str to object
+        Definition of the labels, for the model card.
     """
 
     features: pd.DataFrame
     labels: pd.Series[str]
-    left_out: Mapping[str, int]
+    excluded: Mapping[str, int]
     rows: NDArray[np.intp]
-    other_features: pd.DataFrame
-    other_labels: pd.Series[str]
-    other_rows: NDArray[np.intp]
-    said: Mapping[str, object] = field(default_factory=dict)
+    unmodelled_features: pd.DataFrame
+    unmodelled_labels: pd.Series[str]
+    unmodelled_rows: NDArray[np.intp]
+    label_card: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def class_counts(self) -> dict[str, int]:
-        """Patients per class."""
+        """Number of patients of each class."""
         return {str(name): int(n) for name, n in self.labels.value_counts().items()}
 
-    def chosen(self, counts: NDArray[np.bool_], reason: str) -> LabelledPatients:
-        """Keep some of the rows that can be learned from.
+    def select(self, selected: NDArray[np.bool_], reason: str) -> LabelledPatients:
+        """Keep the selected rows and count the others as excluded.
 
         Parameters
         ----------
-        counts : ndarray of bool of shape (n_patients,)
-            Which.
+        selected : ndarray of bool of shape (n_patients,)
+            Rows to keep.
         reason : str
-            Why the others are left out.
+            Reason for the exclusion of the other rows.
 
         Returns
         -------
         LabelledPatients
-            The others are counted among those left out.
+            The selected rows.
         """
-        if counts.all():
+        if selected.all():
             return self
-        left_out = {**self.left_out, reason: int((~counts).sum())}
-        features, labels = self.features[counts].reset_index(drop=True), self.labels[counts].reset_index(drop=True)
-        return replace(self, features=features, labels=labels, rows=self.rows[counts], left_out=left_out)
+        excluded = {**self.excluded, reason: int((~selected).sum())}
+        features, labels = self.features[selected].reset_index(drop=True), self.labels[selected].reset_index(drop=True)
+        return replace(self, features=features, labels=labels, rows=self.rows[selected], excluded=excluded)
 
-    def with_others(self, names: Sequence[str]) -> LabelledPatients:
-        """Add the rows whose label is one of some other classes.
+    def with_unmodelled(self, classes: Sequence[str]) -> LabelledPatients:
+        """Append the rows of some unmodelled classes.
 
         Parameters
         ----------
-        names : sequence of str
-            The other classes.
+        classes : sequence of str
+            Unmodelled classes to append.
 
         Returns
         -------
         LabelledPatients
-            All of them as rows that can be learned from.
+            All rows, those of the unmodelled classes last.
         """
-        of_them = self.other_labels.isin(list(names))
+        added = self.unmodelled_labels.isin(list(classes))
         return replace(
             self,
-            features=pd.concat([self.features, self.other_features[of_them]], ignore_index=True),
-            labels=pd.concat([self.labels, self.other_labels[of_them]], ignore_index=True),
-            rows=np.concatenate([self.rows, self.other_rows[of_them.to_numpy()]]),
+            features=pd.concat([self.features, self.unmodelled_features[added]], ignore_index=True),
+            labels=pd.concat([self.labels, self.unmodelled_labels[added]], ignore_index=True),
+            rows=np.concatenate([self.rows, self.unmodelled_rows[added.to_numpy()]]),
         )
 
 
 def sputum_rule(eosinophils: float, neutrophils: float, source: str) -> LabelRule:
-    """The four granulocyte classes by cuts of both counts.
+    """Granulocyte classes by thresholds of sputum eosinophils and neutrophils.
 
     Parameters
     ----------
     eosinophils, neutrophils : float
-        Percentages from which on sputum is called eosinophilic, or neutrophilic [%].
+        Smallest percentage of eosinophilic, and of neutrophilic, sputum [%].
     source : str
         Ids of the evidence table.
 
     Returns
     -------
     LabelRule
-        Eosinophilic alone is ``th2_high``, neutrophilic alone ``neutrophilic_th2_low``. No answer where either count
-        is missing. One sample is not the endotype: of untreated patients, 31 % are eosinophilic at some visits
-        and not at others (HET024).
+        Eosinophilic sputum is ``th2_high``, neutrophilic sputum ``neutrophilic_th2_low``; the label is missing where
+        either count is missing. One sample does not define the endotype: 31 % of untreated patients are eosinophilic
+        at some visits only (HET024).
     """
 
     def classify(table: pd.DataFrame) -> pd.Series[str]:
@@ -168,25 +165,25 @@ def sputum_rule(eosinophils: float, neutrophils: float, source: str) -> LabelRul
     return LabelRule(f"sputum_{eosinophils:g}_{neutrophils:g}", SPUTUM, classify, FOUR_CLASSES, source)
 
 
-def at_least(column: str, cut: float) -> LabelRule:
-    """Two classes by a cut of one column.
+def at_least(column: str, threshold: float) -> LabelRule:
+    """Two classes by a threshold of one column.
 
     Parameters
     ----------
     column : str
-        A number of the data dictionary.
-    cut : float
-        Values from here on are the second class.
+        Numeric variable of the data dictionary.
+    threshold : float
+        Smallest value of the second class.
 
     Returns
     -------
     LabelRule
-        Its classes are named after the cut.
+        Its classes are named after the threshold.
 
     Raises
     ------
     UnusableInputError
-        If the data dictionary has no such number.
+        If the data dictionary has no such numeric variable.
 
     Examples
     --------
@@ -195,17 +192,20 @@ def at_least(column: str, cut: float) -> LabelRule:
     """
     variable = data_dictionary().get(column)
     if variable is None or not variable.is_numeric:
+        numeric = [name for name, known in data_dictionary().items() if known.is_numeric]
         raise UnusableInputError(
-            f"{column}: no number of the data dictionary, so that nothing can be at least {cut:g}; "
-            "`asthma-ml variables` lists their names, which count here, not those of a file"
+            f"a threshold of {threshold:g} needs a numeric variable of the data dictionary, not "
+            f"{with_suggestion(column, numeric)}; `asthma-ml variables` lists the names"
         )
-    below, reaches = f"{column}_below_{cut:g}", f"{column}_at_least_{cut:g}"
+    below, reaches = f"{column}_below_{threshold:g}", f"{column}_at_least_{threshold:g}"
 
     def classify(table: pd.DataFrame) -> pd.Series[str]:
         values = table[column]
-        return pd.Series(np.where(values >= cut, reaches, below), table.index, dtype="str").where(values.notna())
+        return pd.Series(np.where(values >= threshold, reaches, below), table.index, dtype="str").where(values.notna())
 
-    return LabelRule(f"{column} >= {cut:g} {variable.unit}".strip(), (column,), classify, (below, reaches), "the user")
+    return LabelRule(
+        f"{column} >= {threshold:g} {variable.unit}".strip(), (column,), classify, (below, reaches), "user"
+    )
 
 
 LABEL_RULES: Mapping[str, LabelRule] = {
@@ -217,25 +217,25 @@ LABEL_RULES: Mapping[str, LabelRule] = {
         sputum_rule(2, 40, "HET020"),
     )
 }
-"""Published cuts of sputum counts, by name."""
+"""Published thresholds of sputum counts, by name."""
 
-TELL_EACH_OTHER = (
+DEPENDENT_COLUMNS = (
     # The highest count on record is never below the current one.
     ("blood_eosinophils_cells_ul", "blood_eosinophils_max_cells_ul"),
-    # A week of observed steroid is arranged where FeNO is high, so that its result alone says so.
+    # A suppression test is done where FeNO is high, so its presence depends on FeNO.
     ("feno_ppb", "feno_suppression_pct"),
     # After = before * (1 + reversibility / 100).
     ("fev1_pct_predicted", "fev1_post_bd_pct_predicted", "bronchodilator_reversibility_pct"),
-    # One ratio, measured twice within the hour.
+    # The same ratio, measured twice within an hour.
     ("fev1_fvc_ratio", "fev1_fvc_post_bd_ratio"),
-    # Who never smoked has no pack-years.
+    # Never smokers have no pack-years.
     ("smoking_status", "pack_years"),
 )
-"""Columns of which one tells the others, by arithmetic or by definition: no features where one is the label."""
+"""Columns that determine each other by arithmetic or definition: if one is the label, the others are not features."""
 
 
 def default_classes(label: str | LabelRule, levels: Mapping[str, str] | None) -> tuple[str, ...]:
-    """Classes to tell apart where none are named.
+    """Classes of a model where none are requested.
 
     Examples
     --------
@@ -259,32 +259,32 @@ def labelled_patients(
     levels: Mapping[str, str] | None = None,
     without: Sequence[str] = (),
 ) -> LabelledPatients:
-    """Pick the rows whose label is one of the classes.
+    """Features and labels of the rows whose label is one of the classes.
 
     Parameters
     ----------
     patients : PatientTable
-        As read by `read_patients`.
+        Table from `read_patients`.
     label : str or LabelRule
-        Column that holds the class, any name that the file has; or a rule that tells it.
+        Column of the label, by any name in the file, or a rule that derives it.
     classes : sequence of str
-        Classes to keep.
+        Requested classes.
     levels : mapping of str to str, optional
-        What the column writes for each class, where it has words of its own. What is not named is another label,
-        even if it reads like a class.
+        Class of each value of the label column. A value that is not in the mapping is another label, even if it is
+        the name of a class.
     without : sequence of str
-        Columns that shall not be features.
+        Columns to exclude from the features.
 
     Returns
     -------
     LabelledPatients
-        With the reason and number of every row left out.
+        The rows, with the number of excluded rows by reason.
 
     Raises
     ------
     UnusableInputError
-        If the table lacks the column or what the rule reads, a column of `without` is no feature, or no row has one of
-        the classes.
+        If the table lacks the label column or a column of the rule, a column of `without` is not a feature, or no row
+        has one of the classes.
     """
     labels = _labels(patients, label, classes, levels)
     invalid = pd.Series(patients.invalid, index=labels.index)
@@ -295,119 +295,133 @@ def labelled_patients(
         "another label": int((labels.notna() & ~known & ~invalid).sum()),
     }
     kept = (known & ~invalid).to_numpy()
-    other = (labels.notna() & ~known & ~invalid).to_numpy()
+    unmodelled = (labels.notna() & ~known & ~invalid).to_numpy()
     if not kept.any():
-        name = label if isinstance(label, str) else label.name
-        held = "" if isinstance(label, LabelRule) or levels is not None else f"; {_what_it_holds(labels)}"
-        raise UnusableInputError(f"{patients.source}: no usable row has {name} in {', '.join(classes)}{held}")
-    told_beside = _told_beside(patients, label)
-    features = _features(patients, label, [*without, *told_beside])
+        raise UnusableInputError(f"{patients.source}: {_without_classes(label, classes, labels, levels)}")
+    determined = _columns_determined_by(label, patients)
+    features = _features(patients, label, [*without, *determined])
     return LabelledPatients(
         features=patients.values.loc[kept, features].reset_index(drop=True),
         labels=labels[kept].reset_index(drop=True),
-        left_out={reason: n for reason, n in reasons.items() if n},
+        excluded={reason: n for reason, n in reasons.items() if n},
         rows=np.flatnonzero(kept),
-        other_features=patients.values.loc[other, features].reset_index(drop=True),
-        other_labels=labels[other].reset_index(drop=True),
-        other_rows=np.flatnonzero(other),
-        said=dict(_said(label, levels, without, told_beside)),
+        unmodelled_features=patients.values.loc[unmodelled, features].reset_index(drop=True),
+        unmodelled_labels=labels[unmodelled].reset_index(drop=True),
+        unmodelled_rows=np.flatnonzero(unmodelled),
+        label_card=dict(_label_card(label, levels, without, determined)),
     )
 
 
 def _labels(
     patients: PatientTable, label: str | LabelRule, classes: Sequence[str], levels: Mapping[str, str] | None
 ) -> pd.Series[str]:
-    """The label of each row."""
+    """Label of each row."""
     if isinstance(label, LabelRule):
-        if absent := [name for name in label.reads if name not in patients.values.columns]:
-            raise UnusableInputError(
-                f"{patients.source}: no column {' and no '.join(absent)}, which {label.name} reads"
-            )
+        if absent := [name for name in label.columns if name not in patients.values.columns]:
+            raise UnusableInputError(f"{patients.source}: {label.name} needs the missing column {', '.join(absent)}")
         return label.classify(patients.values)
-    own = _own_labels(patients, label, own_words=levels is not None)
+    values = _label_values(patients, label, recoded=levels is not None)
     if levels is None:
-        return own
-    named = own.isin(list(levels))
-    _refuse_mistyped(patients, label, own, levels)
-    reads_like_a_class = own.isin([*classes, *levels.values()])
-    return own.map(dict(levels)).where(named, own.mask(reads_like_a_class, own + " (not named)"))
+        return values
+    _refuse_unknown_levels(patients, label, values, levels)
+    is_class_name = values.isin([*classes, *levels.values()])
+    unmapped = values.mask(is_class_name, values + " (not in levels)")
+    return values.map(dict(levels)).where(values.isin(list(levels)), unmapped)
 
 
-def _refuse_mistyped(patients: PatientTable, label: str, own: pd.Series[str], levels: Mapping[str, str]) -> None:
-    """Stop where no level occurs, or one that does not occur differs from a text that does in its capitals alone."""
-    held = set(own.dropna().unique())
-    folded = {text.casefold() for text in held - set(levels)}
-    absent = [text for text in levels if text not in held]
+def _refuse_unknown_levels(
+    patients: PatientTable, label: str, values: pd.Series[str], levels: Mapping[str, str]
+) -> None:
+    """Stop where the column contains none of the levels, or one differs from a value in capitals only."""
+    found = set(values.dropna().unique())
+    folded = {text.casefold() for text in found - set(levels)}
+    absent = [text for text in levels if text not in found]
     if len(absent) == len(levels) or any(text.casefold() in folded for text in absent):
-        raise UnusableInputError(
-            f"{patients.source}: {label} nowhere holds {', '.join(absent)}; it holds {_some(sorted(held))}"
-        )
+        named = ", ".join(with_suggestion(text, sorted(found)) for text in absent)
+        raise UnusableInputError(f"{patients.source}: column {label} does not contain {named}; {_values_found(values)}")
 
 
-def _what_it_holds(labels: pd.Series[str]) -> str:
-    held = sorted(labels.dropna().unique())
-    return f"it holds {_some(held)}: say with --levels which of them is which class" if held else "it is empty"
+def _without_classes(
+    label: str | LabelRule, classes: Sequence[str], labels: pd.Series[str], levels: Mapping[str, str] | None
+) -> str:
+    """Message for a table without any row of the classes."""
+    name = label if isinstance(label, str) else label.name
+    message = f"no valid row has {name} in {', '.join(classes)}; {_values_found(labels)}"
+    if isinstance(label, str) and levels is None and labels.notna().any():
+        message += "; map them to classes with --levels"
+    return message
 
 
-def _some(texts: Sequence[str]) -> str:
-    return ", ".join(texts[:_NAMED]) + (", ..." if len(texts) > _NAMED else "")
+def _values_found(labels: pd.Series[str]) -> str:
+    """The most frequent values of a column with their counts."""
+    counts = labels.value_counts()
+    named = ", ".join(f"{value} ({n})" for value, n in counts.head(_NAMED_VALUES).items())
+    return f"values found: {named or 'none'}{', ...' if len(counts) > _NAMED_VALUES else ''}"
 
 
-def _own_labels(patients: PatientTable, label: str, own_words: bool) -> pd.Series[str]:
-    """The column as it stands, from the checked values where the dictionary knows it and it has no words of its own."""
-    if label == LABEL and LABEL in patients.values.columns and not own_words:
+def _label_values(patients: PatientTable, label: str, recoded: bool) -> pd.Series[str]:
+    """Values of the label column, already checked if it is the standard column with standard values."""
+    if label == LABEL and LABEL in patients.values.columns and not recoded:
         return patients.values[LABEL]
     if label not in patients.raw.columns:
-        raise UnusableInputError(f"{patients.source}: no column {label}; name the column of the label with --label")
+        named = with_suggestion(label, map(str, patients.raw.columns))
+        raise UnusableInputError(f"{patients.source}: no column {named}; name the label column with --label")
     text: pd.Series[str] = patients.raw[label].astype("str").str.strip()
     return text.where(text != "").reset_index(drop=True)
 
 
 def _features(patients: PatientTable, label: str | LabelRule, without: Sequence[str]) -> list[str]:
-    """Features of the table that do not tell the answer."""
+    """Features of the table that are independent of the label column."""
     found = [name for name in data_dictionary().features if name in patients.values.columns]
     without = [name for given in without for name in _features_from(patients, given)]
-    answers = set(_sources(patients, (label,) if isinstance(label, str) else label.reads))
-    # A column map may read the label, and with other levels a feature, from one column under another name.
-    return [name for name in found if name not in without and answers.isdisjoint(_sources(patients, (name,)))]
+    of_label = _label_columns(patients, label)
+    # A column map may read the label and, with other levels, a feature from the same column.
+    return [name for name in found if name not in without and of_label.isdisjoint(_sources(patients, (name,)))]
 
 
-def _told_beside(patients: PatientTable, label: str | LabelRule) -> list[str]:
-    """Other columns of the table that tell the answer, by arithmetic or by definition."""
-    answers = set(_sources(patients, (label,) if isinstance(label, str) else label.reads))
-    read = {name for name in data_dictionary().features if not answers.isdisjoint(_sources(patients, (name,)))}
-    telling = {name for group in TELL_EACH_OTHER if not read.isdisjoint(group) for name in group} - read
-    return [name for name in patients.values.columns if name in telling]
+def _columns_determined_by(label: str | LabelRule, patients: PatientTable) -> list[str]:
+    """Other columns of the table that determine the label by arithmetic or definition."""
+    of_label = _label_columns(patients, label)
+    used = {name for name in data_dictionary().features if not of_label.isdisjoint(_sources(patients, (name,)))}
+    dependent = {name for group in DEPENDENT_COLUMNS if not used.isdisjoint(group) for name in group} - used
+    return [name for name in patients.values.columns if name in dependent]
+
+
+def _label_columns(patients: PatientTable, label: str | LabelRule) -> set[str]:
+    """Variables and columns from which the label is read."""
+    return set(_sources(patients, (label,) if isinstance(label, str) else label.columns))
 
 
 def _features_from(patients: PatientTable, name: str) -> list[str]:
-    """A feature by its name, or those that were read from a column of that name."""
+    """A feature by its name, or the features that were read from a column of that name."""
     features = data_dictionary().features
     found = [name] if name in features else [f for f in features if name in set(_sources(patients, (f,)))]
     if not found:
-        raise UnusableInputError(f"{name}: no feature of the data dictionary, so it cannot be left out")
+        raise UnusableInputError(
+            f"--without: {with_suggestion(name, features)} is not a feature of the data dictionary"
+        )
     return found
 
 
 def _sources(patients: PatientTable, names: Sequence[str]) -> Iterator[str]:
-    """Names of variables, and of the columns that they were read from."""
+    """Names of variables, and of the columns from which they were read."""
     for name in names:
         yield name
         yield from patients.columns[name].sources if name in patients.columns else ()
 
 
-def _said(
-    label: str | LabelRule, levels: Mapping[str, str] | None, without: Sequence[str], told_beside: Sequence[str]
+def _label_card(
+    label: str | LabelRule, levels: Mapping[str, str] | None, without: Sequence[str], determined: Sequence[str]
 ) -> Iterator[tuple[str, object]]:
-    """What the card says about the labels."""
+    """Entries of the model card that define the label."""
     if isinstance(label, LabelRule):
         yield "label", label.name
-        yield "label_rule", {"reads": list(label.reads), "source": label.source}
+        yield "label_rule", {"columns": list(label.columns), "source": label.source}
     else:
         yield "label", label
     if levels is not None:
         yield "levels", dict(levels)
     if without:
         yield "without", list(without)
-    if told_beside:
-        yield "tell_the_label", list(told_beside)
+    if determined:
+        yield "excluded_features", list(determined)

@@ -1,4 +1,4 @@
-"""Settings of the classifier chosen by the patients at hand, within a budget."""
+"""Random search of the hyperparameters within a budget."""
 
 from __future__ import annotations
 
@@ -23,44 +23,44 @@ SPACE: Mapping[str, Any] = {
     "l2_regularization": loguniform(0.1, 10.0),
     "linear_penalty": loguniform(1.0, 100.0),
 }
-"""What is drawn from. Trees stay shallow enough for exact tables of Shapley values."""
+"""Distributions of the hyperparameters. Trees stay shallow enough for exact Shapley values."""
 
 
-def search(
+def search_settings(
     model: PhenotypeClassifier,
     classes: Sequence[str],
     n_settings: int,
     seed: int,
     tick: Callable[[], object] = lambda: None,
 ) -> GridSearchCV:
-    """Prepare a search among random settings, the model's own first.
+    """Unfitted search of random settings, starting with those of the model.
 
     Parameters
     ----------
     model : PhenotypeClassifier
-        Whose settings are the first to be tried.
+        Model whose settings are tried first.
     classes : sequence of str
         All classes, sorted.
     n_settings : int
-        Settings to try, each on three folds.
+        Number of settings, each with three folds.
     seed : int
-        Seed of settings and folds.
+        Seed of the settings and the folds.
     tick : callable
-        Called after each fit has been judged.
+        Called after each fit.
 
     Returns
     -------
     GridSearchCV
-        To be fitted under scikit-learn's metadata routing, with `sample_weight` and `groups`. The smallest held-out
-        log-loss wins.
+        Fit it under scikit-learn's metadata routing, with `sample_weight` and `groups`. It selects the smallest
+        held-out log-loss.
     """
 
-    def judged(y: Any, probability: Any, sample_weight: Any = None) -> float:
+    def scored_fit(y: Any, probability: Any, sample_weight: Any = None) -> float:
         tick()
         return float(log_loss(y, probability, labels=list(classes), sample_weight=sample_weight))
 
     drawn = ParameterSampler(dict(SPACE), n_settings - 1, random_state=seed) if n_settings > 1 else []
-    scorer = make_scorer(judged, response_method="predict_proba", greater_is_better=False)
+    scorer = make_scorer(scored_fit, response_method="predict_proba", greater_is_better=False)
     with config_context(enable_metadata_routing=True):
         return GridSearchCV(
             model.set_fit_request(sample_weight=True, groups=True),

@@ -1,4 +1,4 @@
-"""TODO face."""
+"""The only subpackage that writes prose about patients: words in ``sentences.toml``, functions that assemble them."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Texts that depend on what holds for a patient: written once for each pattern, not once for each patient."""
+"""Texts for whole tables: written once for each pattern of statements, and joined row by row."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
+_NAMED = 5
+
 
 def text_of_patterns(holds: np.ndarray, text: Callable[[np.ndarray], str]) -> np.ndarray:
-    """Write a text about each row of a table of yes and no.
+    """Text for each row of a boolean table, written once for each distinct row.
 
     Parameters
     ----------
     holds : ndarray of bool of shape (n_patients, n_statements)
-        What holds for each patient.
+        Statements that hold for each patient.
     text : callable
         Takes one row, of shape (n_statements,), and returns its text.
 
     Returns
     -------
     ndarray of str of shape (n_patients,)
-        Rows that agree are asked about once.
+        Text of each row.
 
     Examples
     --------
@@ -37,14 +39,14 @@ def text_of_patterns(holds: np.ndarray, text: Callable[[np.ndarray], str]) -> np
 
 
 def joined(parts: Sequence[np.ndarray], separator: str = "; ") -> np.ndarray:
-    """Join the parts that are not empty, patient by patient.
+    """Parts of each patient that are not empty, joined.
 
     Parameters
     ----------
     parts : sequence of ndarray of str of shape (n_patients,)
-        What may be said of each patient.
+        Texts, empty where a part does not apply.
     separator : str, default="; "
-        What stands between two parts.
+        Text between two parts.
 
     Returns
     -------
@@ -56,30 +58,38 @@ def joined(parts: Sequence[np.ndarray], separator: str = "; ") -> np.ndarray:
     >>> joined([np.array(["a", ""]), np.array(["b", "c"])]).tolist()
     ['a; b', 'c']
     """
-    told, *rest = (np.asarray(part, dtype=object) for part in parts)
+    text, *rest = (np.asarray(part, dtype=object) for part in parts)
     for part in rest:
-        both = np.asarray((told != "") & (part != ""), dtype=bool)
-        told = told + np.where(both, separator, "").astype(object) + part
-    return told
+        both = np.asarray((text != "") & (part != ""), dtype=bool)
+        text = text + np.where(both, separator, "").astype(object) + part
+    return text
 
 
-_NAMED = 5
+def text_where(holds: np.ndarray, text: str) -> np.ndarray:
+    """Text of the patients for whom a statement holds, empty for the others.
+
+    Examples
+    --------
+    >>> text_where(np.array([True, False]), "a").tolist()
+    ['a', '']
+    """
+    return np.where(holds, text, "").astype(object)
 
 
 def first_names(names: Iterable[object], n: int = _NAMED) -> str:
-    """Name the first few of a list and count the rest.
+    """First names of a list, joined by commas, and the number of the others.
 
     Parameters
     ----------
     names : iterable
-        What to name.
+        Names.
     n : int, default=5
-        How many to name.
+        How many to write out.
 
     Returns
     -------
     str
-        Names joined by commas.
+        The list in words.
 
     Examples
     --------
@@ -88,6 +98,6 @@ def first_names(names: Iterable[object], n: int = _NAMED) -> str:
     >>> first_names(["feno_ppb", "age_years"])
     'feno_ppb, age_years'
     """
-    named = [str(name) for name in names]
-    rest = len(named) - n
-    return ", ".join(named[:n]) + (f" and {rest} more" if rest > 0 else "")
+    texts = [str(name) for name in names]
+    rest = len(texts) - n
+    return ", ".join(texts[:n]) + (f" and {rest} more" if rest > 0 else "")

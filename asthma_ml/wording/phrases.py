@@ -1,45 +1,43 @@
-"""The words of ``sentences.toml``, read once."""
+"""Phrases, names and findings as they appear in sentences; the words are in ``sentences.toml``."""
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
+from asthma_ml.variables import Variable, data_dictionary
+
+_UNPRINTED_UNITS = ("", "ratio", "fraction", "score")
+_RECORDED_FACTORS = ("environment", "adherence", "patient_context")
+_QUARTILES = (0.25, 0.75)
+
 
 @cache
-def _book() -> dict[str, Any]:
-    book: dict[str, Any] = tomllib.loads(
-        files("asthma_ml.wording").joinpath("sentences.toml").read_text(encoding="utf-8")
-    )
-    return book
+def _words() -> dict[str, Any]:
+    text = files("asthma_ml.wording").joinpath("sentences.toml").read_text(encoding="utf-8")
+    words: dict[str, Any] = tomllib.loads(text)
+    return words
 
 
-def remark(name: str, **words: str) -> str:
-    """A whole clause by its name, filled in.
-
-    Examples
-    --------
-    >>> remark("explains_the_model")
-    'SHAP explains the model, not the disease.'
-    """
-    return str(_book()["remarks"][name]).format(**words)
-
-
-def framed(name: str, **words: str) -> str:
-    """A part of a sentence by its name, filled in.
+def phrase(name: str, **words: str) -> str:
+    """Phrase with this name, filled in.
 
     Examples
     --------
-    >>> framed("above", share="93 %")
-    'above 93 %'
+    >>> phrase("higher", percent="93 %")
+    'higher than 93 %'
     """
-    return str(_book()["frames"][name]).format(**words)
+    return str(_words()["phrases"][name]).format(**words)
 
 
 def plain_name(name: object) -> str:
-    """Return how a class, a factor or a level of a column is called in a sentence.
+    """Name of a class, a factor or a level in a sentence.
 
     Examples
     --------
@@ -48,45 +46,143 @@ def plain_name(name: object) -> str:
     >>> plain_name("anti_il4r"), plain_name("never")
     ('anti-IL-4R', 'never')
     """
-    return str(_book()["names"].get(str(name), str(name).replace("_", " ")))
+    return str(_words()["names"].get(str(name), str(name).replace("_", " ")))
+
+
+def disease_name(name: object) -> str:
+    """Name of a granulocyte class before the word disease.
+
+    Examples
+    --------
+    >>> disease_name("mixed_granulocytic")
+    'mixed'
+    """
+    return plain_name(name).removesuffix(" granulocytic")
 
 
 def masking_text(name: str) -> str:
-    """What is said of something that hides or feigns Th2 inflammation; empty where nothing is known to.
+    """Clause on something that masks or mimics Th2 inflammation; empty for any other name.
 
     Examples
     --------
     >>> masking_text("current_smoking")
-    'current smoking goes with lower FeNO'
+    'current smoking is associated with lower FeNO'
     """
-    found = _book()["masking"].get(name)
+    found = _words()["masking"].get(name)
     return str(found["text"]) if found else ""
 
 
 def short_name(column: str) -> str:
-    """How a finding is called in a short sentence; the column itself where it is not in the book.
+    """Short name of a finding; the column itself if it has none.
 
     Examples
     --------
     >>> short_name("feno_ppb")
     'FeNO'
     """
-    found = _book()["findings"].get(column)
+    found = _words()["findings"].get(column)
     return str(found["short"]) if found else column
 
 
 def mechanism(column: str) -> str:
-    """By which mechanism a finding speaks; empty where it is not in the book.
+    """Mechanism that a finding is associated with; empty for an unknown column.
 
     Examples
     --------
     >>> mechanism("ct_mucus_score")
-    'mucus plugs go with type-2 activity'
+    'mucus plugs are associated with type-2 activity'
     """
-    found = _book()["findings"].get(column)
+    found = _words()["findings"].get(column)
     return str(found["mechanism"]) if found else ""
 
 
 def sources() -> dict[str, tuple[str, ...]]:
-    """Evidence behind each masking line and each mechanism, by name: rows of the evidence table, or ``assumed``."""
-    return {name: tuple(entry["sources"]) for part in ("masking", "findings") for name, entry in _book()[part].items()}
+    """Evidence for each masking clause and each mechanism, by name: rows of the evidence table, or ``assumed``."""
+    return {name: tuple(entry["sources"]) for part in ("masking", "findings") for name, entry in _words()[part].items()}
+
+
+def listed(words: Sequence[str], last: str = "and") -> str:
+    """Words as a list in a sentence.
+
+    Examples
+    --------
+    >>> listed(["FeNO", "age", "sex"])
+    'FeNO, age and sex'
+    """
+    return f" {last} ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def position_phrase(proportion_below: float) -> str:
+    """Position of a value among those of the training patients; empty if it is not known.
+
+    Parameters
+    ----------
+    proportion_below : float
+        Proportion [0-1] of the training patients with a smaller value; NaN if not known.
+
+    Examples
+    --------
+    >>> position_phrase(0.931), position_phrase(0.06)
+    ('higher than 93 %', 'lower than 94 %')
+    >>> position_phrase(0.5)
+    'in the interquartile range'
+    """
+    if np.isnan(proportion_below):
+        return ""
+    if _QUARTILES[0] <= proportion_below <= _QUARTILES[1]:
+        return phrase("middle")
+    side, part = ("higher", proportion_below) if proportion_below > 0.5 else ("lower", 1 - proportion_below)
+    return phrase(side, percent=f"{min(int(100 * part), 99)} %")
+
+
+def describe_finding(name: str, value: Any, *, short: bool = False) -> str:
+    """Value of a finding with its name and unit.
+
+    Parameters
+    ----------
+    name : str
+        Column, of the data dictionary or not.
+    value : float, str or missing
+        Number or level.
+    short : bool, default=False
+        Use the short name and unit.
+
+    Returns
+    -------
+    str
+        A few words.
+
+    Examples
+    --------
+    >>> describe_finding("blood_eosinophils_cells_ul", 450.0)
+    'blood eosinophils 450 cells/uL'
+    >>> describe_finding("nasal_polyps", 1.0)
+    'nasal polyps, present or past: yes'
+    >>> describe_finding("sputum_eosinophils_pct", float("nan"))
+    'sputum eosinophils not measured'
+    >>> describe_finding("smoking_status", None)
+    'tobacco smoking not recorded'
+    >>> describe_finding("feno_ppb", 62.0, short=True)
+    'FeNO 62 ppb'
+    """
+    variable = data_dictionary().get(name)
+    label = short_name(name) if short else variable.label if variable else name
+    if pd.isna(value):
+        is_recorded = variable is not None and variable.factor in _RECORDED_FACTORS
+        return f"{label} not {'recorded' if is_recorded else 'measured'}"
+    if isinstance(value, str):
+        return f"{label}: {plain_name(value)}"
+    number = float(value)
+    if variable is None:
+        return f"{label} {number:g}"
+    if variable.kind == "flag":
+        return f"{label}: {'yes' if number else 'no'}"
+    if variable.kind == "category" and number in range(len(variable.levels)):
+        return f"{label}: {plain_name(variable.levels[int(number)])}"
+    return f"{label} {number:.6g}{_unit(variable, short)}"
+
+
+def _unit(variable: Variable, short: bool) -> str:
+    if variable.unit in _UNPRINTED_UNITS or (short and variable.kind == "count"):
+        return ""
+    return " " + (variable.unit.partition(" of ")[0] if short else variable.unit)

@@ -1,223 +1,372 @@
-"""How a prediction is told. The words themselves are in ``sentences.toml``, for physicians to review.
+"""The narrator: predictions of patients in sentences, for a table and for one patient.
 
-A sentence says what speaks for a prediction in the eyes of the model. It never says what causes what.
+A sentence says which findings support a prediction of the model. It never claims causation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any, Literal, NamedTuple
 
-import pandas as pd
+import numpy as np
 
-from asthma_ml.variables import TWO_CLASSES, Variable, data_dictionary
-from asthma_ml.wording.phrases import framed, plain_name, remark, short_name
+from asthma_ml.variables import TWO_CLASSES
+from asthma_ml.wording.by_pattern import joined, text_where
+from asthma_ml.wording.numbers import rounded
+from asthma_ml.wording.phrases import (
+    describe_finding,
+    listed,
+    mechanism,
+    phrase,
+    plain_name,
+    position_phrase,
+)
 
-__all__ = [
-    "EXPLAINS_THE_MODEL",
-    "PRIOR_DECIDES",
-    "factor_phrase",
-    "finding",
-    "listed",
-    "patient_sentence",
-    "plain_name",
-    "short_sentence",
-]
-
+Length = Literal["short", "medium", "long"]
 
 TH2_HIGH = TWO_CLASSES[0]
-EXPLAINS_THE_MODEL = remark("explains_the_model")
-PRIOR_DECIDES = remark("prior_decides")
+EXPLAINS_THE_MODEL = phrase("explains_the_model")
 
-_UNITS_LEFT_UNSAID = ("", "ratio", "fraction", "score")
-_RECORDED_FACTORS = ("environment", "adherence", "patient_context")
-
-
-def listed(words: Sequence[str]) -> str:
-    """Join words as a sentence does.
-
-    Examples
-    --------
-    >>> listed(["FeNO", "age", "sex"])
-    'FeNO, age and sex'
-    """
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+_FACTORS_IN_A_TABLE = 3
+_SMALLEST_IN_A_TABLE, _SMALLEST_FACTOR = 0.005, 0.05
 
 
-def finding(name: str, value: Any, *, short: bool = False) -> str:
-    """Say what was measured, with its unit.
+class Finding(NamedTuple):
+    """A feature of one patient with its contribution.
 
-    Parameters
+    Attributes
     ----------
-    name : str
-        Column of the data dictionary, or any other.
+    column : str
+        Name of the feature.
     value : float, str or missing
-        A number, the text of a level, or nothing.
-    short : bool, default=False
-        Call it as clinicians do among themselves.
-
-    Returns
-    -------
-    str
-        A few words.
-
-    Examples
-    --------
-    >>> finding("blood_eosinophils_cells_ul", 450.0)
-    'blood eosinophils 450 cells/uL'
-    >>> finding("nasal_polyps", 1.0)
-    'nasal polyps, present or past: yes'
-    >>> finding("sputum_eosinophils_pct", float("nan"))
-    'sputum eosinophils not measured'
-    >>> finding("smoking_status", None)
-    'tobacco smoking not recorded'
-    >>> finding("feno_ppb", 62.0, short=True)
-    'FeNO 62 ppb'
+        Number or level.
+    contribution : float
+        Contribution to the log-odds of the explained class.
+    proportion_below : float
+        Proportion of the training patients with a smaller value; NaN if not known.
     """
-    variable = data_dictionary().get(name)
-    label = short_name(name) if short else variable.label if variable else name
-    if pd.isna(value):
-        asked_for = variable is not None and variable.factor in _RECORDED_FACTORS
-        return f"{label} not {'recorded' if asked_for else 'measured'}"
-    if isinstance(value, str):
-        return f"{label}: {plain_name(value)}"
-    number = float(value)
-    if variable is None:
-        return f"{label} {number:g}"
-    if variable.kind == "flag":
-        return f"{label}: {'yes' if number else 'no'}"
-    if variable.kind == "category" and number in range(len(variable.levels)):
-        return f"{label}: {plain_name(variable.levels[int(number)])}"
-    return f"{label} {number:.6g}{_unit(variable, short)}"
+
+    column: str
+    value: Any
+    contribution: float
+    proportion_below: float = np.nan
 
 
-def _unit(variable: Variable, short: bool) -> str:
-    if variable.unit in _UNITS_LEFT_UNSAID or (short and variable.kind == "count"):
-        return ""
-    return " " + (variable.unit.partition(" of ")[0] if short else variable.unit)
+@dataclass(frozen=True, eq=False)
+class Account:
+    """Values that the narrator puts into words, one entry a patient.
 
-
-def patient_sentence(
-    predicted: object,
-    probability: float,
-    pushes: Iterable[tuple[str, float]],
-    *,
-    no_call: str = "",
-    asides: Sequence[str] = (),
-    remarks: Iterable[str] = (),
-) -> str:
-    """Tell one prediction in words.
-
-    Parameters
+    Attributes
     ----------
-    predicted : object
+    predicted : ndarray of shape (n_patients,)
         Most probable class.
-    probability : float
+    probability : ndarray of shape (n_patients,)
         Its probability.
-    pushes : iterable of (str, float)
-        Findings in words and how far each moves the log-odds of that class.
-    no_call : str, default=""
-        Why the prediction is not a call; empty where it is.
-    asides : sequence of str, default=()
-        What else to say of each finding, such as how unusual it is; empty where nothing.
-    remarks : iterable of str
-        What else to know, such as `masking_hints`; empty ones are left out.
+    no_call : ndarray of str of shape (n_patients,)
+        Why the model abstains; empty where it makes a call.
+    unmodelled : str
+        Clause on the classes that the model does not name.
+    masking, check_first : ndarray of str of shape (n_patients,)
+        What may mask or mimic Th2 inflammation, and why to check the treatment first; empty where nothing.
+    explained : ndarray of shape (n_patients,)
+        Class whose log-odds the contributions add up to.
+    factors : sequence of str
+        Names of the factors; none if the predictions were not explained.
+    contributions : ndarray of shape (n_patients, n_factors)
+        Contribution of each factor [log-odds of `explained`].
+    prior_decides, unstable : ndarray of bool of shape (n_patients,)
+        Whether the prior decides against the findings, and whether the ranking of the factors is unstable.
+    """
+
+    predicted: np.ndarray
+    probability: np.ndarray
+    no_call: np.ndarray
+    unmodelled: str
+    masking: np.ndarray
+    check_first: np.ndarray
+    explained: np.ndarray
+    factors: Sequence[str]
+    contributions: np.ndarray
+    prior_decides: np.ndarray
+    unstable: np.ndarray
+
+    @cached_property
+    def caveats(self) -> tuple[np.ndarray, ...]:
+        """Caveats of each patient, in the order in which they are printed; empty where one does not apply."""
+        called = self.no_call == ""
+        return (
+            text_where(called & self.prior_decides, phrase("prior_decides")),
+            text_where(called, self.unmodelled),
+            self._close_factors(),
+            self.masking,
+            joined([text_where(self.check_first != "", phrase("check_first", reason="")), self.check_first], ""),
+        )
+
+    @cached_property
+    def towards(self) -> np.ndarray:
+        """Sign of the contributions that support the predicted class of each patient."""
+        return np.where(self.predicted == self.explained, 1.0, -1.0)
+
+    def _close_factors(self) -> np.ndarray:
+        text, names = np.full(len(self.predicted), "", dtype=object), [plain_name(name) for name in self.factors]
+        strongest = _strongest_first(self.contributions[self.unstable])[:, :2]
+        text[self.unstable] = [phrase("close_factors", first=names[a], second=names[b]) for a, b in strongest.tolist()]
+        return text
+
+
+def narrate_table(account: Account, warnings: np.ndarray, errors: np.ndarray, invalid: np.ndarray) -> np.ndarray:
+    """Narrate the prediction of each patient in one sentence.
+
+    Parameters
+    ----------
+    account : Account
+        Of n_patients patients.
+    warnings, errors : ndarray of str of shape (n_patients,)
+        Problems found in each row; empty where there is none.
+    invalid : ndarray of bool of shape (n_patients,)
+        Rows that were not predicted; only their errors are narrated.
+
+    Returns
+    -------
+    ndarray of str of shape (n_patients,)
+        Class, probability and strongest factors, or why there is no call or prediction; then the caveats.
+    """
+    called = account.no_call == ""
+    prior, unmodelled, close, *others = account.caveats
+    opening = phrase("no_call", reason="") + account.no_call
+    opening[called] = _calls_with_factors(account, called)
+    text = joined([opening, prior, unmodelled, np.where(called, close, ""), *others, warnings])
+    text[invalid] = phrase("row_not_predicted", problems="") + errors[invalid]
+    return np.array([f"{_capitalised(each)}." for each in text.tolist()], dtype=object)
+
+
+def narrate_patient(account: Account, i: int, findings: Sequence[Finding], length: Length = "medium") -> str:
+    """Narrate the prediction of one patient.
+
+    Parameters
+    ----------
+    account : Account
+        Of the patient and any others.
+    i : int
+        Row of the patient.
+    findings : sequence of Finding
+        Strongest findings of the patient, the strongest first.
+    length : {"short", "medium", "long"}, default="medium"
+        ``"short"``: one line. ``"medium"``: also contributions, positions among the training patients and caveats.
+        ``"long"``: also the factors and the mechanism of each finding.
 
     Returns
     -------
     str
-        A few plain sentences that end with what they explain.
+        The medium and the long text end with what they explain.
 
     Examples
     --------
-    >>> print(patient_sentence("th2_high", 0.91, [("FeNO 62 ppb", 1.2), ("age 71 years", -0.3)]))
-    The model calls this patient Th2-high with probability 0.91. FeNO 62 ppb (+1.20) speaks for it;
-    age 71 years (-0.30) speaks against it. SHAP explains the model, not the disease.
-    >>> print(patient_sentence("th2_high", 0.59, [], no_call="the probability of 0.59 is too close to even"))
-    No call: the probability of 0.59 is too close to even. The most probable class is Th2-high with probability 0.59.
-    No finding moves it either way. SHAP explains the model, not the disease.
+    >>> none, no = np.array([""], dtype=object), np.array([False])
+    >>> account = Account(
+    ...     predicted=np.array(["neutrophilic_th2_low"]),
+    ...     probability=np.array([0.91]),
+    ...     no_call=none,
+    ...     unmodelled="",
+    ...     masking=none,
+    ...     check_first=none,
+    ...     explained=np.array(["th2_high"]),
+    ...     factors=["immune_profile"],
+    ...     contributions=np.array([[-1.2]]),
+    ...     prior_decides=no,
+    ...     unstable=no,
+    ... )
+    >>> findings = [Finding("feno_ppb", 9.0, -1.2, 0.08), Finding("nasal_polyps", 1.0, 0.3)]
+    >>> print(narrate_patient(account, 0, findings))
+    The model calls this patient neutrophilic Th2-low (probability 0.91). Findings that support this call: fractional
+    exhaled nitric oxide at 50 mL/s 9 ppb (-1.20; lower than 92 % of training patients); findings against it: nasal
+    polyps, present or past: yes (+0.30). Signed numbers are contributions to the log-odds of Th2-high. SHAP explains
+    the model, not the disease.
+    >>> narrate_patient(account, 0, findings, "short")
+    'Neutrophilic Th2-low, probability 0.91; supporting findings: FeNO 9 ppb; opposing findings: nasal polyps: yes.'
     """
-    pushes = list(pushes)
-    told = [
-        (f"{words} ({push:+.2f}{', ' * bool(aside)}{aside})", push)
-        for (words, push), aside in zip(pushes, asides or [""] * len(pushes), strict=True)
+    no_call = str(account.no_call[i])
+    opening = [phrase("no_call", reason=no_call)] if no_call else []
+    if length == "short":
+        return _sentences([*opening, _short(account, i, findings)])
+    name = "most_probable" if no_call else "call"
+    return _sentences(
+        [
+            *opening,
+            phrase(name, **_predicted(account, i)),
+            *_sides(account, i, findings, "this_class" if no_call else "this_call"),
+            *(_factors_and_mechanisms(account, i, findings) if length == "long" else []),
+            *(str(caveat[i]) for caveat in account.caveats),
+            EXPLAINS_THE_MODEL,
+        ]
+    )
+
+
+def what_if_sentence(change: Mapping[str, Any], called: object, predicted: object, probability: float) -> str:
+    """Narrate the prediction for a changed record.
+
+    Parameters
+    ----------
+    change : mapping of str to value
+        Changed columns and their new values.
+    called : str or None
+        Class that would be called; None for no call.
+    predicted : str
+        Most probable class of the changed record.
+    probability : float
+        Its probability.
+
+    Returns
+    -------
+    str
+        Two sentences.
+
+    Examples
+    --------
+    >>> print(what_if_sentence({"ocs_dose_mg_day": 0.0}, "th2_high", "th2_high", 0.81))
+    What-if of the model, not a forecast: if the record read oral steroid dose 0 mg/day and all else were unchanged,
+    the model would call this patient Th2-high (probability 0.81). In a patient the markers would change as well.
+    """
+    words = {"class": plain_name(predicted), "probability": rounded(probability)}
+    outcome = phrase("what_if_call" if called else "what_if_no_call", **words)
+    return phrase("what_if", changed=_changed(change), outcome=outcome)
+
+
+def twins_sentence(change: Mapping[str, Any], called: Mapping[str, int]) -> str:
+    """Narrate the calls of the counterfactual twins of a patient.
+
+    Parameters
+    ----------
+    change : mapping of str to value
+        Changed columns and their new values.
+    called : mapping of str to int
+        Number of twins by called class, ``no call`` included.
+
+    Returns
+    -------
+    str
+        A sentence.
+
+    Examples
+    --------
+    >>> print(twins_sentence({"ocs_dose_mg_day": 0.0}, {"th2_high": 150, "no call": 50}))
+    Counterfactual twins from the causal model, whose markers change as well: with oral steroid dose 0 mg/day, 150
+    would be called Th2-high and 50 would get no call (200 posterior samples of this patient's true state).
+    """
+    answers = [
+        phrase("twins_not_called" if name == "no call" else "twins_called", n=str(n), **{"class": plain_name(name)})
+        for name, n in called.items()
     ]
+    return phrase("twins", changed=_changed(change), called=listed(answers), n=str(sum(called.values())))
+
+
+def _changed(change: Mapping[str, Any]) -> str:
+    return listed([describe_finding(name, value, short=True) for name, value in change.items()])
+
+
+def _predicted(account: Account, i: int) -> dict[str, str]:
+    return {"class": plain_name(account.predicted[i]), "probability": rounded(float(account.probability[i]))}
+
+
+def _calls_with_factors(account: Account, called: np.ndarray) -> list[str]:
+    """Class, probability and strongest factors of each call."""
+    names = [plain_name(name) for name in account.factors]
+    values = account.contributions[called]
+    rows = zip(
+        account.predicted[called].tolist(),
+        account.probability[called].tolist(),
+        account.explained[called].tolist(),
+        account.towards[called].tolist(),
+        values.tolist(),
+        _strongest_first(values)[:, :_FACTORS_IN_A_TABLE].tolist(),
+        strict=True,
+    )
+    texts = []
+    for predicted, probability, explained, towards, row, order in rows:
+        shown = [(f"{names[k]} ({row[k]:+.2f})", row[k]) for k in order if abs(row[k]) >= _SMALLEST_IN_A_TABLE]
+        call = phrase("short_call", **{"class": plain_name(predicted), "probability": rounded(probability)})
+        texts.append(
+            "; ".join([call, *_plain_sides(shown, towards, "factors"), *([_scale(explained)] if shown else [])])
+        )
+    return texts
+
+
+def _plain_sides(shown: Iterable[tuple[str, float]], towards: float, kind: str) -> list[str]:
+    """Findings or factors that support the prediction, and those against it."""
+    supporting, opposing = _split(shown, towards)
+    sides = [phrase(f"supporting_{kind}", findings=listed(supporting))] if supporting else []
+    return [*sides, phrase(f"opposing_{kind}", findings=listed(opposing))] if opposing else sides
+
+
+def _short(account: Account, i: int, findings: Sequence[Finding]) -> str:
+    shown = [(describe_finding(each.column, each.value, short=True), each.contribution) for each in findings]
+    name = "short_most_probable" if account.no_call[i] else "short_call"
+    return (
+        "; ".join([phrase(name, **_predicted(account, i)), *_plain_sides(shown, account.towards[i], "findings")]) + "."
+    )
+
+
+def _sides(account: Account, i: int, findings: Sequence[Finding], this: str) -> list[str]:
+    """Findings that support the prediction and those against it, and the scale of their contributions."""
+    towards = float(account.towards[i])
+    in_order = sorted(findings, key=lambda each: each.contribution * towards < 0)
+    positions = [position_phrase(each.proportion_below) for each in in_order]
+    first = next((k for k, position in enumerate(positions) if position), None)
+    shown = [
+        (_with_contribution(each, position + phrase("of_training_patients") * (k == first)), each.contribution)
+        for k, (each, position) in enumerate(zip(in_order, positions, strict=True))
+    ]
+    supporting, opposing = _split(shown, towards)
+    if not supporting and not opposing:
+        return [phrase("no_findings")]
+    again = phrase("this_again" if supporting else this)
     sides = [
-        _side([words for words, push in told if push > 0], "speaks_for"),
-        _side([words for words, push in told if push < 0], "speaks_against"),
+        phrase("supports", this=phrase(this), findings=listed(supporting)) if supporting else "",
+        phrase("opposes", this=again, findings=listed(opposing)) if opposing else "",
     ]
-    name = {"class": plain_name(predicted), "probability": f"{probability:.2f}"}
-    called = [framed("no_call", why=no_call), framed("most_probable", **name)]
-    parts = [
-        *(called if no_call else [framed("call", **name)]),
-        "; ".join(filter(None, sides)) or framed("nothing"),
-        *remarks,
-        EXPLAINS_THE_MODEL,
+    return ["; ".join(filter(None, sides)), _scale(account.explained[i])]
+
+
+def _with_contribution(finding: Finding, position: str) -> str:
+    words = describe_finding(finding.column, finding.value)
+    return f"{words} ({finding.contribution:+.2f}{'; ' * bool(position)}{position})"
+
+
+@cache
+def _scale(explained: object) -> str:
+    return phrase("scale", **{"class": plain_name(explained)})
+
+
+def _factors_and_mechanisms(account: Account, i: int, findings: Sequence[Finding]) -> list[str]:
+    values = account.contributions[i]
+    order = [k for k in _strongest_first(values[None])[0].tolist() if abs(values[k]) >= _SMALLEST_FACTOR]
+    factors = listed([f"{plain_name(account.factors[k])} ({values[k]:+.2f})" for k in order])
+    mechanisms = [
+        phrase("mechanism", finding=describe_finding(each.column, each.value, short=True), mechanism=found)
+        for each in findings
+        if (found := mechanism(each.column))
     ]
+    return [phrase("by_factor", factors=factors) if factors else "", *mechanisms]
+
+
+def _split(shown: Iterable[tuple[str, float]], towards: float) -> tuple[list[str], list[str]]:
+    """Words with a contribution towards the predicted class, and words with one away from it."""
+    supporting: list[str] = []
+    opposing: list[str] = []
+    for words, value in shown:
+        if value:
+            (supporting if value * towards > 0 else opposing).append(words)
+    return supporting, opposing
+
+
+def _strongest_first(values: np.ndarray) -> np.ndarray:
+    return np.argsort(-np.abs(values), axis=1, kind="stable")
+
+
+def _sentences(parts: Iterable[str]) -> str:
     return ". ".join(_capitalised(part) for part in parts if part)
-
-
-def short_sentence(
-    predicted: object, probability: float, pushes: Iterable[tuple[str, float]], *, no_call: str = ""
-) -> str:
-    """Tell one prediction in a line.
-
-    Parameters
-    ----------
-    predicted, probability, pushes, no_call
-        As for `patient_sentence`.
-
-    Returns
-    -------
-    str
-        Class, probability and the findings for and against it.
-
-    Examples
-    --------
-    >>> short_sentence("th2_high", 0.91, [("FeNO 62 ppb", 1.2), ("age 71 years", -0.3)])
-    'Th2-high with probability 0.91, for it FeNO 62 ppb, against it age 71 years.'
-    """
-    told = [framed("short", **{"class": plain_name(predicted), "probability": f"{probability:.2f}"})]
-    pushes = list(pushes)
-    for side, sign in (("short_for", 1), ("short_against", -1)):
-        named = [words for words, push in pushes if push * sign > 0]
-        told += [framed(side, findings=listed(named))] if named else []
-    parts = [framed("no_call", why=no_call) if no_call else "", ", ".join(told)]
-    return ". ".join(_capitalised(part) for part in parts if part) + "."
-
-
-def factor_phrase(predicted: object, probability: float, pushes: Iterable[tuple[str, float]]) -> str:
-    """Tell one prediction in a clause, by documented factors.
-
-    Parameters
-    ----------
-    predicted : object
-        Predicted class.
-    probability : float
-        Its probability.
-    pushes : iterable of (str, float)
-        Factors and how far each moves the log-odds of the predicted class.
-
-    Returns
-    -------
-    str
-        A clause without a full stop.
-
-    Examples
-    --------
-    >>> factor_phrase("th2_high", 0.91, [("immune_profile", 1.2), ("patient_context", -0.3)])
-    'Th2-high with probability 0.91, for it immune profile (+1.20), against it patient context (-0.30)'
-    """
-    told = [f"{plain_name(predicted)} with probability {probability:.2f}"]
-    pushes = list(pushes)
-    for side, sign in (("for it", 1), ("against it", -1)):
-        named = [f"{plain_name(factor)} ({push:+.2f})" for factor, push in pushes if push * sign > 0]
-        told += [f"{side} {listed(named)}"] if named else []
-    return ", ".join(told)
-
-
-def _side(findings: list[str], frame: str) -> str:
-    return framed(frame, findings=listed(findings), s="s" * (len(findings) == 1)) if findings else ""
 
 
 def _capitalised(text: str) -> str:

@@ -1,7 +1,7 @@
-"""Pictures of the causal graph: the mechanisms with the arrows between them, and every variable.
+"""Figures of the causal graph: the mechanisms with the arrows between them, and all variables.
 
-Drawn without a graph library: a variable stands in the lane of its mechanism, at the column that
-the longest path to it gives.
+The layout needs no graph library: each mechanism has a lane, and the column of a variable is the length of
+the longest path to it.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from itertools import cycle
 from statistics import mean
 from typing import TYPE_CHECKING, TypeAlias
 
-from mechanism_book import generations, mechanisms_in_causal_order, plain
-
-from asthma_ml.cohort.engine.causal_model import CausalModel
+from asthma_ml.cohort import CausalModel
+from asthma_ml.cohort.engine.structural_equations import StructuralEquation
 from asthma_ml.variables import data_dictionary
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ PALETTE = (
     "#D9C2A5",
     "#B5D8CC",
 )
-"""The light scheme of Paul Tol and three more; names in boxes and lanes repeat what colours say."""
+"""Paul Tol's light scheme and three more; names in boxes and lanes repeat the information in colours."""
 DARK = "#333333"
 
 Place: TypeAlias = tuple[float, float]
@@ -46,11 +45,51 @@ _MECHANISM_BOX = (0.46, 0.34)
 """Width and height, in columns and rows."""
 _ROWS_OF_MECHANISMS = 4
 _LONGEST_LINE = 14
-_FEWEST_COUNTED = 3
+_LEAST_LABELLED = 3
+"""Number of arrows between two mechanisms from which it is written on the arrow."""
+
+
+def generations(model: CausalModel) -> dict[str, int]:
+    """Length of the longest path to each variable."""
+    found: dict[str, int] = {}
+    for name in model.order:
+        found[name] = 1 + max((found[parent] for parent in model.equations[name].parents), default=-1)
+    return found
+
+
+def mechanisms_in_causal_order(model: CausalModel) -> dict[str, list[StructuralEquation]]:
+    """Equations of each mechanism in the order of its file; mechanisms in causal order.
+
+    Examples
+    --------
+    >>> from asthma_ml.cohort import severe_asthma_model
+    >>> chapters = list(mechanisms_in_causal_order(severe_asthma_model()))
+    >>> chapters.index("genetics") < chapters.index("type2_inflammation") < chapters.index("outcomes")
+    True
+    """
+    found: dict[str, list[StructuralEquation]] = {}
+    for equation in model.equations.values():
+        found.setdefault(equation.mechanism, []).append(equation)
+    depth = generations(model)
+    # Enrolment and measurement come last, although many tests depend on chance alone.
+    order = sorted(
+        found,
+        key=lambda name: (
+            ".mechanisms." not in found[name][0].function.__module__,
+            mean(depth[equation.name] for equation in found[name]),
+            name,
+        ),
+    )
+    return {name: sorted(found[name], key=lambda equation: equation.function.__code__.co_firstlineno) for name in order}
+
+
+def heading(mechanism: str) -> str:
+    """Heading of a mechanism."""
+    return mechanism.replace("_", " ").replace("type2", "type-2").capitalize()
 
 
 def mechanism_graph_figure(model: CausalModel) -> Figure:
-    """Draw the mechanisms, and how many arrows lead from one to another.
+    """Draw the mechanisms and the number of arrows between each two.
 
     Parameters
     ----------
@@ -60,7 +99,7 @@ def mechanism_graph_figure(model: CausalModel) -> Figure:
     Returns
     -------
     Figure
-        Causes to the left of effects; the thicker an arrow, the more arrows between variables.
+        Causes to the left of effects; the width of an arrow grows with the number of arrows between variables.
     """
     from matplotlib.figure import Figure
 
@@ -71,20 +110,20 @@ def mechanism_graph_figure(model: CausalModel) -> Figure:
     places = {name: _mechanism_place(number) for number, name in enumerate(chapters)}
     for name, equations in chapters.items():
         observed = sum(equation.name in data_dictionary() for equation in equations)
-        label = f"{plain(name).replace(' ', chr(10))}\n{len(equations)} ({observed} observed)"
+        label = f"{heading(name).replace(' ', chr(10))}\n{len(equations)} ({observed} observed)"
         _box(axes, places[name], _MECHANISM_BOX, label, colours[name], observed=True, size=10.5)
     for (cause, effect), count in sorted(_arrows_between(model).items(), key=lambda item: -item[1]):
         _counted_arrow(axes, places[cause], places[effect], _darker(colours[cause]), count)
     columns = 1 + max(x for x, _ in places.values())
     axes.set(xlim=(-0.35, columns - 0.5), ylim=(_ROWS_OF_MECHANISMS - 0.3, -0.3))
     axes.set_axis_off()
-    title = "Mechanisms: variables in each, and how many arrows lead from one to another"
-    axes.set_title(f"{title} (numbers from {_FEWEST_COUNTED} up)", loc="left", fontsize=13)
+    title = "Mechanisms: number of variables, and of arrows between each two"
+    axes.set_title(f"{title} (from {_LEAST_LABELLED})", loc="left", fontsize=13)
     return figure
 
 
 def causal_graph_figure(model: CausalModel) -> Figure:
-    """Draw every variable in the lane of its mechanism, and every arrow.
+    """Draw all variables in the lanes of their mechanisms, and all arrows.
 
     Parameters
     ----------
@@ -94,7 +133,7 @@ def causal_graph_figure(model: CausalModel) -> Figure:
     Returns
     -------
     Figure
-        Causes to the left of effects. Filled with a solid outline: observed; white and dashed: latent.
+        Causes to the left of effects. Observed variables are filled with a solid outline, latent ones white and dashed.
     """
     from matplotlib.figure import Figure
 
@@ -105,7 +144,7 @@ def causal_graph_figure(model: CausalModel) -> Figure:
     axes = figure.add_subplot()
     for name, (top, bottom) in lanes.items():
         axes.axhspan(top - 0.52, bottom + 0.52, color=colours[name], alpha=0.15, linewidth=0)
-        axes.text(-0.55, (top + bottom) / 2, plain(name), ha="right", va="center", fontsize=13, weight="bold")
+        axes.text(-0.55, (top + bottom) / 2, heading(name), ha="right", va="center", fontsize=13, weight="bold")
     for cause, effect in model.graph():
         corners = _flow(places[cause], places[effect], _VARIABLE_BOX)
         _draw(axes, corners, _darker(colours[model.equations[cause].mechanism]), 0.9)
@@ -115,12 +154,12 @@ def causal_graph_figure(model: CausalModel) -> Figure:
     axes.set(xlim=(-2.0, columns - 0.5), ylim=(rows - 0.4, -0.6))
     axes.set_axis_off()
     title = f"{len(places)} variables and {len(model.graph())} arrows, causes to the left of effects."
-    axes.set_title(f"{title} Filled: observed by the clinic. White and dashed: latent.", loc="left", fontsize=16)
+    axes.set_title(f"{title} Filled: observed in the clinic. White and dashed: latent.", loc="left", fontsize=16)
     return figure
 
 
 def _mechanism_place(number: int) -> Place:
-    """Column by column, every other one half a row lower, so that fewer arrows pass behind a box."""
+    """Place by column; every other column is half a row lower, so that fewer arrows pass behind a box."""
     column, row = divmod(number, _ROWS_OF_MECHANISMS)
     return float(column), row + 0.45 * (column % 2)
 
@@ -131,7 +170,7 @@ def _arrows_between(model: CausalModel) -> Counter[tuple[str, str]]:
 
 
 def _swimming_lanes(model: CausalModel) -> tuple[dict[str, Place], dict[str, Place]]:
-    """Place (column, row) of each variable, and the first and last row of each mechanism's lane."""
+    """Place (column, row) of each variable; first and last row of each mechanism's lane."""
     depth = _late_roots(model, generations(model))
     places: dict[str, Place] = {}
     lanes: dict[str, Place] = {}
@@ -148,13 +187,13 @@ def _swimming_lanes(model: CausalModel) -> tuple[dict[str, Place], dict[str, Pla
 
 
 def _height(parents: tuple[str, ...], places: Mapping[str, Place]) -> float:
-    """Mean row of the causes that already have a place: effects below their causes cross less."""
+    """Mean row of the causes that already have a place; the order reduces crossings."""
     known = [places[parent][1] for parent in parents if parent in places]
     return mean(known) if known else 0.0
 
 
 def _late_roots(model: CausalModel, depth: Mapping[str, int]) -> dict[str, int]:
-    """Columns, with variables without causes just before their first effect, so that arrows are short."""
+    """Columns, with root variables just before their first effect, so that arrows are short."""
     first_effect: dict[str, int] = {}
     for cause, effect in model.graph():
         first_effect[cause] = min(depth[effect], first_effect.get(cause, depth[effect]))
@@ -173,7 +212,7 @@ def _darker(colour: str) -> tuple[float, ...]:
 
 
 def _broken(name: str) -> str:
-    """A long name in two lines, broken at the underscore nearest to its middle."""
+    """Break a long name at the underscore nearest to its middle."""
     breaks = [place for place, sign in enumerate(name) if sign == "_"]
     if len(name) <= _LONGEST_LINE or not breaks:
         return name
@@ -201,7 +240,7 @@ def _box(axes: Axes, place: Place, extent: Place, label: str, colour: str, *, ob
 
 
 def _flow(start: Place, end: Place, extent: Place) -> Corners:
-    """Bezier corners from the near side of one box to the near side of another, level at both ends."""
+    """Bezier points from the near side of one box to the near side of another, horizontal at both ends."""
     (x, y), (to_x, to_y), (width, height) = start, end, extent
     if x == to_x:
         down = height / 2 if to_y > y else -height / 2
@@ -216,9 +255,9 @@ def _flow(start: Place, end: Place, extent: Place) -> Corners:
 def _counted_arrow(axes: Axes, start: Place, end: Place, colour: tuple[float, ...], count: int) -> None:
     corners = _flow(start, end, _MECHANISM_BOX)
     _draw(axes, corners, colour, 0.6 + 0.55 * count)
-    if count < _FEWEST_COUNTED:
+    if count < _LEAST_LABELLED:
         return
-    # A third of the way along, where arrows into one box have not met yet.
+    # A third of the way along, where arrows into the same box are still apart.
     weights = (0.343, 0.441, 0.189, 0.027)
     x, y = (sum(w * corner[axis] for w, corner in zip(weights, corners, strict=True)) for axis in (0, 1))
     patch = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": colour}

@@ -1,4 +1,4 @@
-"""The classifier is a scikit-learn classifier that keeps a few promises of its own."""
+"""The classifier meets scikit-learn's estimator contract and its own specification."""
 
 from __future__ import annotations
 
@@ -22,10 +22,9 @@ from asthma_ml.prediction.shift import detect_shift, shift_statistics
 from tests.synthetic_patients import fitted_classifier, synthetic_patients
 
 
-# The second has small leaves, so that it grows trees on the tiny tables of the checks. Tables of two classes and of
-# more are among them; the estimator of two classes and that of four is the same.
+# The second has small leaves, so that it grows trees on the small tables of the checks.
 @parametrize_with_checks([PhenotypeClassifier(), PhenotypeClassifier(n_trees=5, min_samples_leaf=1, n_folds=2)])
-def test_scikit_learn_finds_nothing_to_object_to(estimator, check):
+def test_scikit_learn_estimator_checks(estimator, check):
     check(estimator)
 
 
@@ -36,19 +35,19 @@ class TestPatientsAndWeights:
     def fit(self, *args, **kwargs):
         return sklearn.clone(self.model).fit(*args, **kwargs).predict_proba(self.X)
 
-    @pytest.mark.parametrize("copies", [1, 4], ids=["few copies", "many copies"])
-    def test_weighting_a_patient_is_repeating_the_patient(self, copies):
-        weight = np.random.default_rng(0).integers(0, 2 + copies, len(self.X))
+    @pytest.mark.parametrize("duplicates", [1, 4], ids=["few duplicates", "many duplicates"])
+    def test_weighting_a_patient_equals_repeating_the_patient(self, duplicates):
+        weight = np.random.default_rng(0).integers(0, 2 + duplicates, len(self.X))
         repeated = self.X.index.repeat(weight)
         np.testing.assert_array_equal(
             self.fit(self.X, self.y, sample_weight=weight), self.fit(self.X.loc[repeated], self.y[repeated])
         )
 
-    def test_weights_matter(self):
+    def test_weights_change_the_probabilities(self):
         weight = np.where(self.y == "th2_high", 3.0, 1.0)
         assert self.fit(self.X, self.y, sample_weight=weight)[:, 1].mean() > self.fit(self.X, self.y)[:, 1].mean() + 0.1
 
-    def test_the_order_of_the_file_makes_no_difference_to_the_last_bit(self):
+    def test_the_order_of_the_rows_does_not_matter(self):
         shuffled = np.random.default_rng(0).permutation(len(self.X))
         np.testing.assert_array_equal(
             self.fit(self.X.iloc[shuffled], self.y[shuffled]), self.fit(self.X, self.y), strict=True
@@ -56,30 +55,30 @@ class TestPatientsAndWeights:
 
 
 class TestColumns:
-    def test_permuted_columns_are_refused_and_encode_puts_them_right(self):
+    def test_permuted_columns_are_refused_and_encode_orders_them(self):
         model, (X, _) = fitted_classifier(), synthetic_patients()
         permuted = X[X.columns[::-1]].assign(site="A")
         with pytest.raises(ValueError, match="feature names"):
             model.predict(permuted[X.columns[::-1]])
         np.testing.assert_array_equal(model.predict_proba(model.encode(permuted)), model.predict_proba(X))
 
-    def test_where_a_column_stands_in_the_training_table_deals_no_other_folds(self):
-        """Without trees, who ask the first of two columns that tell as much."""
+    def test_folds_do_not_depend_on_the_order_of_the_columns(self):
+        """Without trees, which split on the first of two equally informative columns."""
         X, y = synthetic_patients(150)
         X = X.assign(zinc=X["feno_ppb"].to_numpy()[::-1], copper=X["age_years"].to_numpy()[::-1])
         model, there = (PhenotypeClassifier(min_samples_leaf=150).fit(table, y) for table in (X, X[X.columns[::-1]]))
         np.testing.assert_allclose(model.calibration_slope_, there.calibration_slope_, rtol=1e-6)
         np.testing.assert_allclose(model.predict_proba(X), there.predict_proba(X[X.columns[::-1]]), atol=1e-6)
 
-    def test_a_test_that_was_not_done_is_no_obstacle(self):
+    def test_patients_without_any_measurement_are_predicted(self):
         model, (X, _) = fitted_classifier(), synthetic_patients()
         nothing = model.encode(pd.DataFrame(index=range(3)))
         p = model.predict_proba(nothing)
         assert np.all((p > 0.05) & (p < 0.95))
         assert len(model.predict(X.iloc[:0])) == 0
 
-    def test_a_column_that_nobody_has_a_value_in_changes_nothing(self):
-        """A blank column of a spreadsheet, or a rare test that nobody in a fold had."""
+    def test_columns_without_values_change_nothing(self):
+        """An empty column of a spreadsheet, or a rare test that is missing in a whole fold."""
         X, y = synthetic_patients(150)
         model = PhenotypeClassifier(n_trees=5)
         blank = {"sputum_eosinophils_pct": np.nan, "serum_periostin_ng_ml": np.where(np.arange(150) == 7, 60.0, np.nan)}
@@ -93,30 +92,30 @@ class TestColumns:
         trees = [m.trees_.decision_function(m.encode(with_blanks).to_numpy()) for m in (fitted, without)]
         np.testing.assert_allclose(*trees, atol=1e-12)
 
-    def test_a_whole_table_is_refused_with_the_columns_that_are_no_features_and_the_way_out(self):
+    def test_columns_that_are_no_features_are_refused_with_advice(self):
         model, (X, y) = fitted_classifier(), synthetic_patients()
         table = X.assign(patient_id="007", true_drive=1.0, phenotype=y)
-        for ask in (model.predict_proba, model.predict, model.assess):
+        for predict in (model.predict_proba, model.predict, model.predict_with_uncertainty):
             with pytest.raises(
                 UnusableInputError,
-                match=r"^patient_id, true_drive, phenotype: not .* model\.encode\(table\), .*drop them",
+                match=r"^patient_id, true_drive, phenotype: not .* model\.encode\(table\), .*drop the column",
             ):
-                ask(table)
+                predict(table)
         np.testing.assert_array_equal(model.predict_proba(model.encode(table)), model.predict_proba(X))
-        with pytest.raises(UnusableInputError, match=r"^feno_ppb: text in a column of numbers"):
+        with pytest.raises(UnusableInputError, match=r"^feno_ppb: text in a numeric column"):
             model.predict(X.assign(feno_ppb="high"))
 
-    def test_a_model_without_names_says_so(self):
+    def test_encode_needs_a_model_with_column_names(self):
         X, y = np.random.default_rng(0).normal(size=(60, 2)), np.arange(60) % 2
-        with pytest.raises(UnusableInputError, match="no column names"):
+        with pytest.raises(UnusableInputError, match="without column names"):
             PhenotypeClassifier(n_trees=2).fit(X, y).encode(pd.DataFrame({"feno_ppb": [1.0]}))
 
-    def test_the_label_is_no_feature(self):
+    def test_labels_are_refused_as_features(self):
         X, y = synthetic_patients()
         with pytest.raises(UnusableInputError, match="phenotype, true_drive: identifiers, labels"):
             PhenotypeClassifier().fit(X.assign(phenotype=y, true_drive=1.0), y)
 
-    def test_text_labels_in_any_container_come_back_as_they_went_in(self):
+    def test_text_labels_in_any_container_are_returned_unchanged(self):
         X, y = synthetic_patients(120)
         for labels in (y, y.astype(object), pd.Series(y, dtype="str"), pd.Categorical(y)):
             predicted = PhenotypeClassifier(n_trees=3).fit(X, labels).predict(X)
@@ -125,18 +124,18 @@ class TestColumns:
 
 class TestGroups:
     def test_visits_of_a_patient_are_held_out_together(self):
-        """Three noisy visits of each patient: held-out margins of patients seen before look too sure."""
+        """Three noisy visits of each patient; without groups, held-out margins are overconfident."""
         rng = np.random.default_rng(0)
         once = rng.normal(size=(60, 8))
         y = rng.integers(0, 2, 60).repeat(3)
         X, groups = once.repeat(3, axis=0) + rng.normal(scale=1e-3, size=(180, 8)), np.arange(60).repeat(3)
         model = PhenotypeClassifier(n_trees=30, min_samples_leaf=3)
         alone, together = (sklearn.clone(model).fit(X, y, groups=by) for by in (None, groups))
-        # The label is a coin: whoever is scored as nearly certain was seen through another visit.
+        # The label is random, so a confident held-out prediction comes from another visit of the same patient.
         assert np.median(np.concatenate(alone.conformal_scores_)) < 0.2
         assert np.median(np.concatenate(together.conformal_scores_)) > 0.4
 
-    def test_neither_their_names_nor_the_order_of_the_file_matter(self):
+    def test_names_and_order_of_the_groups_do_not_matter(self):
         X, y = synthetic_patients(200)
         groups, order = np.arange(200) // 4, np.random.default_rng(0).permutation(200)
         model = PhenotypeClassifier(n_trees=5)
@@ -144,19 +143,19 @@ class TestGroups:
         again = sklearn.clone(model).fit(X.iloc[order], y[order], groups=np.array([f"site {g}" for g in groups[order]]))
         np.testing.assert_array_equal(again.predict_proba(X), first.predict_proba(X))
 
-    def test_equal_rows_of_different_sites_do_not_join_the_sites(self):
-        """Of one coarse column, patients of every site have equal rows."""
+    def test_equal_rows_of_different_sites_stay_in_their_sites(self):
+        """With one coarse column, patients of all sites have equal rows."""
         rng = np.random.default_rng(0)
         feno = pd.DataFrame({"feno_ppb": rng.integers(5, 60, 300).astype(float)})
         y = np.where(feno["feno_ppb"] + rng.normal(0, 15, 300) > 30, "th2_high", "neutrophilic_th2_low")
         model = PhenotypeClassifier(n_trees=5).fit(feno, y, groups=rng.integers(0, 8, 300))
         assert model.is_calibrated_
 
-    def test_one_group_leaves_nobody_to_calibrate_on(self):
+    def test_a_single_group_leaves_the_model_uncalibrated(self):
         X, y = synthetic_patients(100)
         assert not PhenotypeClassifier(n_trees=2).fit(X, y, groups=np.zeros(100)).is_calibrated_
 
-    def test_importances_add_to_one_and_follow_the_markers(self):
+    def test_importances_sum_to_one_and_rank_the_markers_first(self):
         importances = pd.Series(fitted_classifier().feature_importances_, index=fitted_classifier().feature_names_in_)
         assert importances.sum() == pytest.approx(1.0)
         assert importances.idxmax() in {"blood_eosinophils_cells_ul", "sputum_neutrophils_pct"}
@@ -174,7 +173,7 @@ class TestDirections:
             ("sputum_neutrophils_pct", np.arange(0.0, 100.0), -1),
         ],
     )
-    def test_more_of_a_marker_never_speaks_against_what_it_marks(self, column, values, sign):
+    def test_effects_of_markers_are_monotonic(self, column, values, sign):
         model = fitted_classifier()
         for _, patient in self.X.head(20).iterrows():
             patients = pd.DataFrame([patient] * len(values), columns=self.X.columns)
@@ -183,7 +182,7 @@ class TestDirections:
             assert np.all(steps >= 0)
             assert np.any(steps > 0)
 
-    def test_they_can_be_left_out_and_need_the_two_classes_of_the_mission(self):
+    def test_directions_are_optional_and_need_the_default_task(self):
         X, y = synthetic_patients()
         assert fitted_classifier().trees_.monotonic_cst[X.columns.get_loc("feno_ppb")] == 1
         assert fitted_classifier(4).trees_.monotonic_cst is None
@@ -192,7 +191,7 @@ class TestDirections:
 
 
 class TestRecalibration:
-    """In another hospital three in four patients of one class are referred elsewhere."""
+    """In another hospital, three in four patients of one class are absent."""
 
     model = PhenotypeClassifier(n_trees=20).fit(*synthetic_patients(600, seed=1))
 
@@ -202,7 +201,7 @@ class TestRecalibration:
         stay = (y == "th2_high") | (np.arange(n) % 4 == 0)
         return X[stay], y[stay]
 
-    def test_a_hundred_patients_put_the_probabilities_right_and_change_no_order(self):
+    def test_recalibration_with_100_patients_corrects_probabilities_and_keeps_ranks(self):
         X, y = self.hospital(5000, seed=3)
         own = copy.deepcopy(self.model).recalibrate(*self.hospital(160, seed=2))
         before, after = self.model.decision_function(X), own.decision_function(X)
@@ -214,7 +213,7 @@ class TestRecalibration:
         for k, name in enumerate(own.classes_):
             assert sets[y == name, k].mean() == pytest.approx(0.9, abs=0.1)
 
-    def test_the_hospital_is_from_then_on_what_patients_are_compared_with(self):
+    def test_recalibration_replaces_the_reference_of_the_shift_test(self):
         X, y = synthetic_patients(600, seed=90)
         X = X.assign(feno_ppb=np.round(X["feno_ppb"] * 1.6))
         own = copy.deepcopy(self.model)
@@ -222,13 +221,13 @@ class TestRecalibration:
         own.recalibrate(X, y)
         assert not detect_shift(own, shift_statistics(own, own.encode(X)))
 
-    def test_its_own_patients_change_little_and_explanations_still_add_up(self):
+    def test_recalibration_with_training_like_patients_changes_little(self):
         own = copy.deepcopy(self.model).recalibrate(*synthetic_patients(3000, seed=4))
         X, _ = synthetic_patients(200, seed=5)
         assert np.abs(own.predict_proba(X) - self.model.predict_proba(X)).max() < 0.12
         explain(own, X)
 
-    def test_it_needs_both_classes_and_no_other(self):
+    def test_recalibration_needs_exactly_the_classes_of_the_model(self):
         X, y = synthetic_patients(100)
         for labels in (np.full(100, "th2_high"), np.where(np.arange(100) < 10, "mixed_granulocytic", y)):
             with pytest.raises(UnusableInputError, match="recalibration needs 5 patients or more of each"):
@@ -236,95 +235,95 @@ class TestRecalibration:
 
 
 class TestLearningRate:
-    def test_more_is_learned_from_more_patients_unless_a_rate_is_given(self):
+    def test_the_default_learning_rate_increases_with_the_number_of_patients(self):
         X, y = synthetic_patients(300)
-        usual = [
+        rates = [
             PhenotypeClassifier(n_trees=1).fit(X, y, sample_weight=np.full(300, w)).trees_.learning_rate
             for w in (1, 60, 1000)
         ]
-        np.testing.assert_allclose(usual, [0.06, 0.06 * 9 ** (1 / 3), 0.06 * 50 ** (1 / 3)])
+        np.testing.assert_allclose(rates, [0.06, 0.06 * 9 ** (1 / 3), 0.06 * 50 ** (1 / 3)])
         assert PhenotypeClassifier(n_trees=1, learning_rate=0.1).fit(X, y).trees_.learning_rate == 0.1
 
 
-class TestCompanion:
+class TestAuxiliary:
     X, y = synthetic_patients(800, n_classes=4)
     two = np.isin(y, ["th2_high", "neutrophilic_th2_low"])
 
-    def test_it_recognises_patients_of_classes_that_the_classifier_does_not_name(self):
+    def test_unmodelled_diagnoses_are_detected(self):
         alone = PhenotypeClassifier(n_trees=20).fit(self.X[self.two], self.y[self.two])
         fresh, y = synthetic_patients(2000, seed=1, n_classes=4)
         assert set(alone.predict_unmodelled(fresh)) == {None}
         before = alone.predict_proba(fresh)
-        foreign = alone.fit_auxiliary(self.X, self.y).predict_unmodelled(fresh)
+        predicted = alone.fit_auxiliary(self.X, self.y).predict_unmodelled(fresh)
         np.testing.assert_array_equal(alone.predict_proba(fresh), before)
-        assert set(foreign) == {None, "mixed_granulocytic", "paucigranulocytic"}
-        recognised = foreign != None  # noqa: E711
+        assert set(predicted) == {None, "mixed_granulocytic", "paucigranulocytic"}
+        detected = predicted != None  # noqa: E711
         two = np.isin(y, alone.classes_)
-        assert recognised[~two].mean() > 0.6
-        assert recognised[two].mean() < 0.45
+        assert detected[~two].mean() > 0.6
+        assert detected[two].mean() < 0.45
         assert alone.unmodelled_classes == ("mixed_granulocytic", "paucigranulocytic")
-        np.testing.assert_array_equal(recognised, alone.predict_unmodelled_proba(fresh) >= alone.unmodelled_threshold_)
+        np.testing.assert_array_equal(detected, alone.predict_unmodelled_proba(fresh) >= alone.unmodelled_threshold_)
 
-    def test_as_many_are_recognised_where_other_classes_are_rare(self):
-        """The threshold goes by the patients of other classes alone, so their share makes no difference to it."""
+    def test_sensitivity_does_not_depend_on_prevalence(self):
+        """The threshold depends on the patients with unmodelled classes only."""
         rare = self.two | (np.arange(800) % 4 == 0)
         alone = PhenotypeClassifier(n_trees=20).fit(self.X[self.two], self.y[self.two])
         alone.fit_auxiliary(self.X[rare], self.y[rare])
         fresh, y = synthetic_patients(2000, seed=1, n_classes=4)
-        recognised = alone.predict_unmodelled_proba(fresh) >= alone.unmodelled_threshold_
-        assert recognised[~np.isin(y, alone.classes_)].mean() == pytest.approx(0.6, abs=0.1)
+        detected = alone.predict_unmodelled_proba(fresh) >= alone.unmodelled_threshold_
+        assert detected[~np.isin(y, alone.classes_)].mean() == pytest.approx(0.6, abs=0.1)
 
-    def test_it_holds_groups_out_together_and_weighs_patients_as_the_classifier_does(self):
+    def test_the_auxiliary_classifier_uses_groups_and_weights(self):
         groups, weight = np.arange(800) // 4, np.where(self.X["sex"] == "male", 3.0, 1.0)
         model = PhenotypeClassifier(n_trees=5).fit(self.X[self.two], self.y[self.two])
-        companion = copy.deepcopy(model).fit_auxiliary(self.X, self.y, weight, groups).auxiliary_
+        auxiliary = copy.deepcopy(model).fit_auxiliary(self.X, self.y, weight, groups).auxiliary_
         alone = sklearn.clone(model).fit(self.X, self.y, weight, groups)
-        np.testing.assert_array_equal(companion.calibration_slope_, alone.calibration_slope_)
-        np.testing.assert_array_equal(companion.linear_.coefficients_, alone.linear_.coefficients_)
+        np.testing.assert_array_equal(auxiliary.calibration_slope_, alone.calibration_slope_)
+        np.testing.assert_array_equal(auxiliary.linear_.coefficients, alone.linear_.coefficients)
         without = copy.deepcopy(model).fit_auxiliary(self.X, self.y).auxiliary_
-        assert not np.array_equal(companion.calibration_slope_, without.calibration_slope_)
+        assert not np.array_equal(auxiliary.calibration_slope_, without.calibration_slope_)
 
-    def test_fitting_again_forgets_it(self):
+    def test_refitting_removes_the_auxiliary_classifier(self):
         model = PhenotypeClassifier(n_trees=2).fit(self.X[self.two], self.y[self.two]).fit_auxiliary(self.X, self.y)
         assert model.fit(self.X[self.two], self.y[self.two]).auxiliary_ is None
 
-    def test_it_needs_other_classes_and_all_of_the_classifier(self):
+    def test_the_auxiliary_classifier_needs_all_classes_and_others(self):
         model = PhenotypeClassifier(n_trees=2).fit(self.X[self.two], self.y[self.two])
         for rows in (self.two, self.y != "th2_high"):
-            with pytest.raises(UnusableInputError, match="a companion needs"):
+            with pytest.raises(UnusableInputError, match="an auxiliary classifier needs"):
                 model.fit_auxiliary(self.X[rows], self.y[rows])
 
 
-class TestLinearPart:
-    def test_a_small_cohort_is_learned_better_with_it_than_by_trees_alone(self):
+class TestLinearModel:
+    def test_the_linear_model_improves_on_trees_in_small_cohorts(self):
         fresh, y = synthetic_patients(5000, seed=2)
         for seed in (3, 4, 5):
             model = PhenotypeClassifier().fit(*synthetic_patients(150, seed=seed))
             slope, intercept = fit_calibration_of_trees(model, fresh, y)
             margins = model.trees_.decision_function(model.encode(fresh).to_numpy())
-            trees_at_their_best = np.logaddexp(0, np.where(y == "th2_high", -1, 1) * (slope * margins + intercept))
+            of_trees = np.logaddexp(0, np.where(y == "th2_high", -1, 1) * (slope * margins + intercept))
             own = np.logaddexp(0, np.where(y == "th2_high", -1, 1) * model.decision_function(fresh))
-            assert own.mean() < trees_at_their_best.mean()
+            assert own.mean() < of_trees.mean()
 
 
 def fit_calibration_of_trees(model, X, y):
-    """The calibration that flatters the trees most: fitted on the very patients they are measured on."""
+    """The most favourable calibration of the trees, fitted on the test patients."""
     margins = model.trees_.decision_function(model.encode(X).to_numpy())[None, :, None]
     best = fit_calibration(margins, (y == "th2_high").astype(int), np.ones(len(y)))
     return best.slope[0], best.intercept[0]
 
 
-class TestTrust:
+class TestUncertainty:
     @pytest.mark.parametrize("n_classes", [2, 4])
-    def test_sets_hold_the_class_of_nine_in_ten_fresh_patients_of_every_class(self, n_classes):
+    def test_coverage_is_nominal_in_every_class(self, n_classes):
         model = PhenotypeClassifier(n_trees=40).fit(*synthetic_patients(2000, seed=1, n_classes=n_classes))
         X, y = synthetic_patients(5000, seed=2, n_classes=n_classes)
         sets = model.predict_set(X)
         for k, name in enumerate(model.classes_):
             assert sets[y == name, k].mean() == pytest.approx(0.9, abs=0.04)
 
-    def test_sets_hold_the_class_of_nine_in_ten_of_whom_the_weights_stand_for(self):
-        """One patient in seven of a survey stands for six times as many, whose FeNO says little."""
+    def test_weighted_coverage_is_nominal(self):
+        """One patient in seven has a large weight and an uninformative FeNO."""
 
         def survey(n, seed):
             rng = np.random.default_rng(seed)
@@ -335,25 +334,25 @@ class TestTrust:
         X, y, hard = survey(3000, seed=1)
         model = PhenotypeClassifier(n_trees=20).fit(X, y, sample_weight=np.where(hard, 6.0, 0.2))
         X, y, hard = survey(20_000, seed=2)
-        held = model.predict_set(X)[np.arange(len(y)), (y == model.classes_[1]).astype(int)]
-        assert np.average(held, weights=np.where(hard, 6.0, 0.2)) == pytest.approx(0.9, abs=0.04)
+        in_set = model.predict_set(X)[np.arange(len(y)), (y == model.classes_[1]).astype(int)]
+        assert np.average(in_set, weights=np.where(hard, 6.0, 0.2)) == pytest.approx(0.9, abs=0.04)
 
-    def test_of_fresh_patients_given_70_percent_70_percent_are(self):
+    def test_probabilities_are_calibrated(self):
         model = PhenotypeClassifier(n_trees=40).fit(*synthetic_patients(2000, seed=1))
         X, y = synthetic_patients(20_000, seed=2)
         p = model.predict_proba(X)[:, 1]
         group = np.floor(p * 10).astype(int)
-        said, true = (np.bincount(group, weights=w) / len(X) for w in (p, y == "th2_high"))
-        assert np.abs(said - true).sum() < 0.03
+        predicted, observed = (np.bincount(group, weights=w) / len(X) for w in (p, y == "th2_high"))
+        assert np.abs(predicted - observed).sum() < 0.03
 
     @pytest.mark.parametrize("n_classes", [2, 4])
-    def test_intervals_hold_the_probability(self, n_classes):
+    def test_intervals_contain_the_probability(self, n_classes):
         model, (X, _) = fitted_classifier(n_classes), synthetic_patients(seed=9, n_classes=n_classes)
         p, (low, high) = model.predict_proba(X), model.predict_interval(X)
         assert np.all((low <= p) & (p <= high))
         assert np.mean(high - low) < 0.2
 
-    def test_a_class_smaller_than_the_folds_leaves_everything_uncalibrated(self):
+    def test_a_class_smaller_than_the_folds_leaves_the_model_uncalibrated(self):
         X, y = synthetic_patients(200)
         y = np.where(np.arange(200) < 4, "th2_high", "neutrophilic_th2_low")
         model = PhenotypeClassifier(n_trees=5).fit(X, y)
@@ -363,20 +362,20 @@ class TestTrust:
         assert np.isnan(model.predict_interval(X)).all()
         assert np.isfinite(model.predict_proba(X)).all()
 
-    def test_a_class_too_small_for_the_confidence_is_never_ruled_out(self):
+    def test_a_class_too_small_for_a_threshold_is_in_every_set(self):
         X, y = synthetic_patients(200)
         y = np.where(np.arange(200) < 8, "th2_high", "neutrophilic_th2_low")
         model = PhenotypeClassifier(n_trees=5).fit(X, y)
         assert model.uncalibrated_classes == ("th2_high",)
         assert model.predict_set(X)[:, 1].all()
 
-    def test_a_patient_alone_is_the_patient_among_others_to_the_last_bit(self):
+    def test_probabilities_do_not_depend_on_other_patients(self):
         for n_classes in (2, 4):
             model, (X, _) = fitted_classifier(n_classes), synthetic_patients(n_classes=n_classes)
             alone = [model.predict_proba(X.iloc[[i]])[0] for i in range(10)]
             np.testing.assert_array_equal(alone, model.predict_proba(X)[:10])
 
-    def test_it_remembers_what_it_learned_from(self):
+    def test_training_data_are_summarised(self):
         model, (X, y) = fitted_classifier(), synthetic_patients()
         assert model.n_patients_ == model.n_distinct_patients_ == len(X)
         assert dict(zip(model.classes_, model.class_counts_, strict=True)) == dict(
@@ -396,25 +395,25 @@ class TestTrust:
         ({"class_weight": {"th2_high": 0.0, "neutrophilic_th2_low": 1.0}}, "every class needs a weight above 0"),
     ],
 )
-def test_parameters_out_of_their_range_are_refused_together(parameters, message):
+def test_invalid_parameters_are_refused_together(parameters, message):
     with pytest.raises(UnusableInputError, match=message):
         PhenotypeClassifier(**parameters).fit(*synthetic_patients(60))
 
 
 @pytest.mark.parametrize("n_classes", [2, 4])
-def test_weights_travel_through_pipelines_and_searches(n_classes):
+def test_weights_are_routed_through_pipelines_and_searches(n_classes):
     X, y = np.random.default_rng(0).normal(size=(80, 2)), np.arange(80) % n_classes
     with sklearn.config_context(enable_metadata_routing=True):
         model = PhenotypeClassifier(n_trees=2, n_folds=2)
         model.set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
         search = GridSearchCV(make_pipeline(model), {"phenotypeclassifier__max_depth": [1, 2]}, cv=2)
         weight = np.where(y == 0, 8.0, 1.0)
-        weighed, not_weighed = (search.fit(X, y, sample_weight=w).predict_proba(X)[:, 0] for w in (weight, weight**0))
-    assert weighed.mean() > not_weighed.mean() + 0.1
+        weighted, unweighted = (search.fit(X, y, sample_weight=w).predict_proba(X)[:, 0] for w in (weight, weight**0))
+    assert weighted.mean() > unweighted.mean() + 0.1
 
 
-def test_groups_travel_to_the_folds_of_a_search_and_to_those_of_the_classifier():
-    """Three noisy visits of each patient whose label is a coin: whoever is split looks predictable."""
+def test_groups_are_routed_to_the_search_and_the_classifier():
+    """Three noisy visits of each patient with a random label; split patients would look predictable."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(40, 6)).repeat(3, axis=0) + rng.normal(scale=1e-3, size=(120, 6))
     y, visits = rng.integers(0, 2, 40).repeat(3), np.arange(40).repeat(3)
@@ -426,7 +425,7 @@ def test_groups_travel_to_the_folds_of_a_search_and_to_those_of_the_classifier()
     assert np.median(np.concatenate(search.best_estimator_.conformal_scores_)) > 0.4
 
 
-def test_a_balanced_class_weight_is_weighting_the_patients_so():
+def test_balanced_class_weights_equal_patient_weights():
     X, y = synthetic_patients(200)
     rare = (y == "th2_high") | (np.arange(200) % 4 == 0)
     X, y = X[rare], y[rare]
@@ -440,7 +439,7 @@ def test_a_balanced_class_weight_is_weighting_the_patients_so():
 
 
 @pytest.mark.parametrize("n_classes", [2, 4])
-def test_it_is_fitted_and_asked_in_other_processes(n_classes):
+def test_fitting_and_predicting_in_other_processes(n_classes):
     X, y = synthetic_patients(120, n_classes=n_classes)
     model = PhenotypeClassifier(n_trees=3)
     here = sklearn.clone(model).fit(X, y)
@@ -450,7 +449,7 @@ def test_it_is_fitted_and_asked_in_other_processes(n_classes):
 
 
 @pytest.mark.parametrize("n_classes", [2, 4])
-def test_column_names_reach_it_through_a_pipeline_that_keeps_tables(n_classes):
+def test_column_names_are_kept_in_a_pipeline_of_tables(n_classes):
     X, y = synthetic_patients(120, n_classes=n_classes)
     numbers = X.select_dtypes("number")
     scaled = make_pipeline(FunctionTransformer(np.round), PhenotypeClassifier(n_trees=3)).set_output(transform="pandas")

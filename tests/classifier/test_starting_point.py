@@ -1,4 +1,4 @@
-"""A small cohort starts from what a model of other patients knows, and goes its own way where that does not hold."""
+"""A model of other patients as a starting point for a small cohort."""
 
 from __future__ import annotations
 
@@ -7,17 +7,15 @@ import pandas as pd
 import pytest
 import sklearn
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
-from tests.classifier.compiled.fitted_trees import margin_contributions
 
 from asthma_ml.classifier import PhenotypeClassifier, compile_model
-from asthma_ml.classifier.linear.shrinkage import regression_towards
 from asthma_ml.classifier.starting_point import starting_point
-from asthma_ml.classifier.trees import sum_of_trees
+from asthma_ml.classifier.trees import margins_of_trees, sum_of_trees
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.explanation import explain
 from asthma_ml.model_files.files import load_model, save_model
+from tests.classifier.compiled.fitted_trees import margin_contributions
 from tests.synthetic_patients import fitted_classifier, synthetic_patients
 
 OTHERS = PhenotypeClassifier(n_trees=40).fit(*synthetic_patients(1500, seed=50))
@@ -25,7 +23,7 @@ LACKING = ["fev1_pct_predicted", "adrb2_rs1042713"]
 
 
 def hospital(n: int, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
-    """No spirometry and no genotypes, another FeNO analyser, a column of its own, and half of one class elsewhere."""
+    """Patients without spirometry and genotypes, with another FeNO analyser, a new column and half of one class."""
     X, y = synthetic_patients(n, seed=seed)
     X = X.assign(feno_ppb=np.round(X["feno_ppb"] * 1.4), pm25_ug_m3=np.random.default_rng(seed).normal(12, 3, n))
     stays = (y == "th2_high") | (np.arange(n) % 2 == 0)
@@ -36,8 +34,8 @@ def from_others(**settings: object) -> PhenotypeClassifier:
     return PhenotypeClassifier(n_trees=20, start_from=FrozenEstimator(OTHERS), **settings)
 
 
-def test_forty_patients_who_start_from_others_teach_more_than_sixty_alone() -> None:
-    """On average: now and then forty patients mislead the choice."""
+def test_40_patients_with_a_starting_point_give_a_better_model_than_60_without() -> None:
+    """On average over cohorts, as single small cohorts may mislead the selection."""
     fresh, truth = hospital(3000, seed=60)
     contenders = (54, from_others()), (54, PhenotypeClassifier(n_trees=20)), (80, PhenotypeClassifier(n_trees=20))
     losses = [
@@ -49,7 +47,7 @@ def test_forty_patients_who_start_from_others_teach_more_than_sixty_alone() -> N
     assert started < of_more
 
 
-def test_where_the_opposite_holds_nothing_of_it_is_used() -> None:
+def test_a_contradicting_starting_point_is_not_used() -> None:
     X, y = hospital(300, seed=4)
     opposite = np.where(y == "th2_high", "neutrophilic_th2_low", "th2_high")
     started, alone = from_others(directions=None), PhenotypeClassifier(n_trees=20, directions=None)
@@ -58,27 +56,27 @@ def test_where_the_opposite_holds_nothing_of_it_is_used() -> None:
     np.testing.assert_array_equal(started.predict_proba(X), alone.fit(X, opposite).predict_proba(X))
 
 
-def test_a_column_that_the_cohort_lacks_counts_as_a_test_that_was_not_done() -> None:
+def test_a_column_that_the_cohort_lacks_is_treated_as_missing() -> None:
     X, _ = synthetic_patients(200, seed=5)
     names = [name for name in X.columns[::-1] if name not in LACKING]
-    start = starting_point(OTHERS, names)
+    start = starting_point(OTHERS, np.array(names), OTHERS.classes_)
     encoded = OTHERS.encode(X.drop(columns=LACKING))
-    margins = start.linear.margins(encoded[names].to_numpy()) + start.tree_margins(encoded[names].to_numpy())
-    as_it_was = OTHERS.decision_function(encoded) - OTHERS.calibration_intercept_
-    np.testing.assert_allclose(margins[:, 0], as_it_was, atol=1e-10)
+    margins = start.linear.margins(encoded[names].to_numpy()) + margins_of_trees(start.trees, encoded[names].to_numpy())
+    expected = OTHERS.decision_function(encoded) - OTHERS.calibration_intercept_
+    np.testing.assert_allclose(margins[:, 0], expected, atol=1e-10)
 
 
-@pytest.mark.parametrize("players", ["features", "factors"])
-def test_explanations_stay_exact(players: str) -> None:
+@pytest.mark.parametrize("level", ["features", "factors"])
+def test_contributions_sum_to_the_log_odds_with_a_starting_point(level: str) -> None:
     model = from_others().fit(*hospital(80, seed=6))
     assert model.start_penalty_ is not None
     X, _ = hospital(100, seed=7)
-    explanation = explain(model, X, players=players)
+    explanation = explain(model, X, level=level)
     total = explanation.base + explanation.factors.sum(axis=1)
     np.testing.assert_allclose(total, model.decision_function(X), atol=1e-9)
 
 
-def test_the_shapley_values_of_a_sum_of_trees_are_the_sum_of_their_shapley_values() -> None:
+def test_shapley_values_of_a_sum_of_trees_are_the_sum_of_shapley_values() -> None:
     one, other, X = (
         fitted_classifier().trees_,
         OTHERS.trees_,
@@ -90,7 +88,7 @@ def test_the_shapley_values_of_a_sum_of_trees_are_the_sum_of_their_shapley_value
     np.testing.assert_allclose(base, 0.3 * base_of_one + 1.7 * base_of_other, atol=1e-12)
 
 
-def test_four_classes_and_patients_of_no_class_start_from_others_as_well() -> None:
+def test_four_classes_and_the_auxiliary_classifier_use_a_starting_point() -> None:
     X, y = synthetic_patients(160, seed=8, n_classes=4)
     fresh, truth = synthetic_patients(2000, seed=9, n_classes=4)
     start = FrozenEstimator(fitted_classifier(4))
@@ -103,7 +101,7 @@ def test_four_classes_and_patients_of_no_class_start_from_others_as_well() -> No
     assert own.auxiliary_.start_from.estimator is known.auxiliary_
 
 
-def test_three_patients_of_a_class_are_too_few_to_depart_from_it() -> None:
+def test_three_patients_of_a_class_leave_the_starting_point_unchanged() -> None:
     X, y = hospital(400, seed=10)
     few = np.r_[np.flatnonzero(y == "th2_high")[:3], np.flatnonzero(y != "th2_high")[:20]]
     model = from_others().fit(X.iloc[few], y[few])
@@ -114,7 +112,7 @@ def test_three_patients_of_a_class_are_too_few_to_depart_from_it() -> None:
     assert np.corrcoef(margins, theirs)[0, 1] > 0.97
 
 
-def test_weighting_a_patient_is_still_repeating_the_patient_in_any_order() -> None:
+def test_weighting_a_patient_equals_repeating_the_patient_with_a_starting_point() -> None:
     X, y = hospital(120, seed=11)
     weight = np.random.default_rng(0).integers(1, 3, len(y))
     rows = np.random.default_rng(1).permutation(np.repeat(np.arange(len(y)), weight))
@@ -123,7 +121,7 @@ def test_weighting_a_patient_is_still_repeating_the_patient_in_any_order() -> No
     np.testing.assert_array_equal(weighted.predict_proba(X), repeated.predict_proba(X))
 
 
-def test_values_that_only_the_others_had_are_in_range() -> None:
+def test_the_training_range_includes_that_of_the_starting_point() -> None:
     X, y = hospital(60, seed=12)
     model = from_others().fit(X, y)
     age = X.columns.get_loc("age_years")
@@ -132,7 +130,7 @@ def test_values_that_only_the_others_had_are_in_range() -> None:
     assert model.feature_range_[:, pm25].tolist() == np.float32([X["pm25_ug_m3"].min(), X["pm25_ug_m3"].max()]).tolist()
 
 
-def test_a_model_that_keeps_its_start_can_be_saved(tmp_path) -> None:
+def test_a_model_with_a_starting_point_can_be_saved(tmp_path) -> None:
     model = from_others().fit(*hospital(60, seed=13))
     save_model(model, tmp_path / "model.aml")
     X, _ = hospital(50, seed=14)
@@ -142,17 +140,17 @@ def test_a_model_that_keeps_its_start_can_be_saved(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("rearranged", [reversed, sorted, lambda names: [names[-1], *names[:-1]]])
-def test_the_columns_may_come_in_any_order(rearranged, tmp_path) -> None:
-    """Columns that the others do not know may come first, or amid those they know."""
+def test_the_order_of_the_columns_does_not_matter(rearranged, tmp_path) -> None:
+    """Columns that the starting model lacks may come before or between the others."""
     X, y = hospital(60, seed=18)
     fresh, _ = hospital(100, seed=19)
     names = list(rearranged(list(X.columns)))
-    usual, other = from_others().fit(X, y), from_others().fit(X[names], y)
-    assert other.start_penalty_ == usual.start_penalty_ is not None
-    assert np.all(np.diff(other.linear_.scores_.source_) >= 0)
-    found, expected = (model.linear_.contributions(model.encode(fresh).to_numpy()) for model in (other, usual))
-    np.testing.assert_allclose(found, expected[:, X.columns.get_indexer(names)], atol=1e-9)
-    np.testing.assert_allclose(other.linear_.base_, usual.linear_.base_, atol=1e-9)
+    expected, other = from_others().fit(X, y), from_others().fit(X[names], y)
+    assert other.start_penalty_ == expected.start_penalty_ is not None
+    assert np.all(np.diff(other.linear_.scores.source) >= 0)
+    found, wanted = (model.linear_.contributions(model.encode(fresh).to_numpy()) for model in (other, expected))
+    np.testing.assert_allclose(found, wanted[:, X.columns.get_indexer(names)], atol=1e-9)
+    np.testing.assert_allclose(other.linear_.base, expected.linear_.base, atol=1e-9)
     save_model(other, tmp_path / "model.aml")
     for same in (load_model(tmp_path / "model.aml"), compile_model(other)):
         np.testing.assert_array_equal(same.predict_proba(fresh[names]), other.predict_proba(fresh[names]))
@@ -161,41 +159,23 @@ def test_the_columns_may_come_in_any_order(rearranged, tmp_path) -> None:
 @pytest.mark.parametrize(
     ("start", "message"),
     [
-        (FrozenEstimator(PhenotypeClassifier()), "is not fitted; give FrozenEstimator"),
-        (FrozenEstimator(fitted_classifier(4)), "the patients are neutrophilic_th2_low, th2_high"),
+        (FrozenEstimator(PhenotypeClassifier()), "not fitted; give FrozenEstimator"),
+        (FrozenEstimator(fitted_classifier(4)), "the classes of the patients are neutrophilic_th2_low, th2_high"),
     ],
 )
-def test_what_cannot_be_started_from_is_refused(start: FrozenEstimator, message: str) -> None:
+def test_invalid_starting_points_are_refused(start: FrozenEstimator, message: str) -> None:
     with pytest.raises(UnusableInputError, match=message):
         PhenotypeClassifier(start_from=start).fit(*hospital(60, seed=15))
 
 
-def test_without_names_in_common_there_is_no_start() -> None:
+def test_a_starting_point_needs_common_columns() -> None:
     X, y = hospital(60, seed=16)
     for table in (PhenotypeClassifier(n_trees=2).fit(X, y).encode(X).to_numpy(), X[["pm25_ug_m3"]]):
         with pytest.raises(UnusableInputError, match="needs column names"):
             from_others().fit(table, y)
 
 
-def test_drawn_towards_zero_it_is_the_regression_of_scikit_learn() -> None:
-    X, y = synthetic_patients(200, seed=17, n_classes=4)
-    z = X[["age_years", "fev1_pct_predicted", "blood_eosinophils_cells_ul"]].to_numpy()
-    z, (_, codes) = (z - z.mean(axis=0)) / z.std(axis=0), np.unique(y, return_inverse=True)
-    nothing = np.zeros((len(z), 4))
-    coefficients, _, base = regression_towards(z, nothing, codes, np.ones(len(z)), np.zeros((3, 4)), penalty=5.0)
-    theirs = LogisticRegression(C=1 / 5.0, tol=1e-8).fit(z, codes)
-    np.testing.assert_allclose(coefficients.T, theirs.coef_, atol=1e-3)
-    np.testing.assert_allclose(base - base.mean(), theirs.intercept_ - theirs.intercept_.mean(), atol=1e-3)
-
-
-def test_what_is_known_is_never_turned_upside_down() -> None:
-    z, y = np.random.default_rng(0).normal(size=(200, 1)), np.arange(200) % 2
-    against = np.where(y == 1, -2.0, 2.0)[:, None]
-    _, share, _ = regression_towards(z, against, y, np.ones(200), np.zeros((1, 1)), penalty=0.1)
-    assert share == 0.0
-
-
-def test_trees_that_count_for_nothing_are_left_out_unless_all_do() -> None:
+def test_trees_of_weight_zero_are_omitted_unless_all_are() -> None:
     one, other, X = (
         fitted_classifier().trees_,
         OTHERS.trees_,

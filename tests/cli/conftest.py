@@ -1,4 +1,4 @@
-"""A small clinic, trained once: what the tests of the commands work on."""
+"""A small cohort with a model, shared by the tests of the commands."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from asthma_ml.cli import commands
 
 @pytest.fixture
 def run() -> Callable[..., Result]:
-    """Run a command as a user would and return exit code, output and messages."""
+    """Run a command and return its exit code, output and messages."""
 
     def run(*arguments: object, text: str | None = None) -> Result:
         return CliRunner().invoke(commands, [str(argument) for argument in arguments], input=text)
@@ -23,7 +23,7 @@ def run() -> Callable[..., Result]:
 
 @pytest.fixture(scope="session")
 def clinic(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with cohort.csv, truth.csv and model.aml, made by the commands themselves."""
+    """A folder with cohort.csv, truth.csv and model.aml, written by the commands."""
     folder = tmp_path_factory.mktemp("clinic")
     runner = CliRunner()
     for call in (

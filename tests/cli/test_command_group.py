@@ -1,4 +1,4 @@
-"""Every command ends with the exit code and the one line that the documentation promises."""
+"""Exit codes, one-line errors, help and suggestions of all commands."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAMES = sorted(commands.commands)
 
 
 def failing(error: BaseException) -> AsthmaCommands:
-    """A command group whose only command fails."""
+    """Command group whose only command fails."""
 
     @click.command("fail")
     @with_verbosity
@@ -50,23 +50,24 @@ def test_each_error_has_its_exit_code_and_one_line(error: BaseException, code: i
     assert "Traceback" not in result.output
 
 
-def test_an_unexpected_error_says_how_to_see_more() -> None:
+def test_unexpected_error_mentions_debug() -> None:
     assert "--debug" in CliRunner().invoke(failing(RuntimeError("a bug")), ["fail"]).stderr
 
 
-def test_debug_shows_where_an_error_comes_from() -> None:
+def test_debug_shows_the_traceback() -> None:
     error = RuntimeError("a bug")
     assert CliRunner().invoke(failing(error), ["fail", "--debug"]).exception is error
 
 
+@pytest.mark.parametrize("option", ["-h", "--help"])
 @pytest.mark.parametrize("name", NAMES)
-def test_help_has_examples(name: str, run: Callable[..., Result]) -> None:
-    result = run(name, "--help")
+def test_help_has_examples(name: str, option: str, run: Callable[..., Result]) -> None:
+    result = run(name, option)
     assert result.exit_code == 0
     assert f"  asthma-ml {name}" in result.stdout.split("Examples:")[1]
 
 
-def test_no_command_shows_the_help(run: Callable[..., Result]) -> None:
+def test_help_without_a_command(run: Callable[..., Result]) -> None:
     result = run()
     assert result.exit_code == 2
     assert "predict" in result.stderr
@@ -77,14 +78,21 @@ def test_no_command_shows_the_help(run: Callable[..., Result]) -> None:
     [
         (["predict", "absent.csv"], "absent.csv"),
         (["predict"], "FILE"),
-        (["prdict", "patients.csv"], "prdict"),
+        (["prdict", "patients.csv"], "prdict (did you mean predict?)"),
+        (["generate", "--patient", "3"], "--patients"),
+        (["generate", "--preset", "severe_clini"], "severe_clini (did you mean severe_clinic?)"),
+        (["generate", "--do", "inhaled_adherenc=1"], "inhaled_adherenc (did you mean inhaled_adherence?)"),
+        (["generate", "--do", "smoking_status=neve"], "did you mean never?"),
+        (["generate", "--where", "feno_pp > 3"], "feno_pp (did you mean feno_ppb?)"),
+        (["fidelity", "--preset", "sputum_studi"], "did you mean sputum_study?"),
+        (["sensitivity", "--only", "feno_pbb.*"], "did you mean feno_ppb.*?"),
         (["generate", "--patients", "0"], "--patients"),
-        (["generate", "-o", "absent/cohort.csv"], "make it first"),
+        (["generate", "-o", "absent/cohort.csv"], "create it first"),
         (["generate", "-o", "cohort.xlsx"], ".csv, .tsv, .gz or .parquet"),
         (["generate", "--do", "adherence"], "VAR=VALUE"),
     ],
 )
-def test_usage_errors_are_one_clear_line(
+def test_usage_error_is_one_line_with_the_name_or_a_suggestion(
     arguments: list[str], expected: str, run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -95,13 +103,13 @@ def test_usage_errors_are_one_clear_line(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_command_line_loads_no_heavy_library() -> None:
+def test_command_line_loads_no_heavy_library() -> None:
     heavy = "{'sklearn', 'shap', 'matplotlib'} & set(sys.modules)"
     call = [sys.executable, "-c", f"import sys, asthma_ml.cli; sys.exit(bool({heavy}))"]
     assert subprocess.run(call, check=False).returncode == 0
 
 
-def test_a_reader_that_stops_early_is_no_error() -> None:
+def test_closed_pipe_is_not_an_error() -> None:
     reading_end, writing_end = os.pipe()
     os.close(reading_end)
     call = [sys.executable, "-m", "asthma_ml", "variables", "--json"]

@@ -1,4 +1,4 @@
-"""``demo`` does the main job, start to end."""
+"""``demo`` runs the complete workflow."""
 
 from __future__ import annotations
 
@@ -10,31 +10,33 @@ import pytest
 from click.testing import Result
 
 
-def test_the_main_job_leaves_model_predictions_and_figure(tmp_path: Path, run: Callable[..., Result]) -> None:
+def test_demo_writes_model_predictions_and_figures(tmp_path: Path, run: Callable[..., Result]) -> None:
     out = tmp_path / "out"
-    result = run("demo", "-o", out, "--patients", 150, "--seed", 1)
+    result = run("demo", "-o", out, "--patients", 150, "--test-patients", 200, "--seed", 1)
     assert result.exit_code == 0, result.stderr
     names = {path.name for path in out.iterdir()}
     assert {"cohort.csv", "truth.csv", "model.aml", "predictions.csv", "factors.png", "first_patient.png"} <= names
     predictions = pd.read_csv(out / "predictions.csv")
     assert predictions["aml_status"].notna().all()
-    for step in ("1. Cohort", "2. Model", "3. The same model", "4. Predictions"):
+    for step in ("1. Cohort", "2. Model", "3. Evaluation on 200 new patients", "4. Predictions"):
         assert step in result.stdout
+    assert "among patients of the two classes" in result.stdout
+    assert "P(unmodelled diagnosis)" in result.stdout
 
 
-def test_what_fails_halfway_leaves_nothing(
+def test_failed_demo_leaves_no_files(
     tmp_path: Path, run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device", "predictions.csv")
 
     monkeypatch.setattr("asthma_ml.cli.demo.predict_and_explain", full)
-    result = run("demo", "-o", tmp_path / "new" / "out", "--patients", 150)
+    result = run("demo", "-o", tmp_path / "new" / "out", "--patients", 150, "--test-patients", 200)
     assert result.exit_code == 2
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_patients_are_not_overwritten(tmp_path: Path, run: Callable[..., Result]) -> None:
+def test_patients_file_is_never_overwritten(tmp_path: Path, run: Callable[..., Result]) -> None:
     (tmp_path / "cohort.csv").write_text("patient_id,feno_ppb\n007,45\n", encoding="utf-8")
     result = run("demo", "-o", tmp_path, "--patients", 150, "--patients-file", tmp_path / "cohort.csv")
     assert result.exit_code == 2

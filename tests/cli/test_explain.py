@@ -1,4 +1,4 @@
-"""``explain`` tells a patient's reasons as a sentence, and draws them on request."""
+"""``explain`` prints sentences, and writes figures and tables on request."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from click.testing import Result
 
 @pytest.fixture
 def few(clinic: Path, tmp_path: Path) -> Path:
-    """Three patients; an identifier with a slash must not become a folder."""
+    """Three patients, one with a slash in the identifier, which must not become a folder."""
     cohort = pd.read_csv(clinic / "cohort.csv", dtype=str).head(3)
     cohort["patient_id"] = ["A/1", "A_1", "B2"]
     cohort.to_csv(tmp_path / "patients.csv", index=False)
     return tmp_path / "patients.csv"
 
 
-def test_without_output_a_patient_gets_a_sentence(few: Path, clinic: Path, run: Callable[..., Result]) -> None:
+def test_one_patient_gets_one_line(few: Path, clinic: Path, run: Callable[..., Result]) -> None:
     result = run("explain", few, "--patient", "B2", "--model", clinic / "model.aml")
     assert result.exit_code == 0, result.stderr
     assert result.stdout.startswith("B2: ")
@@ -29,7 +29,7 @@ def test_without_output_a_patient_gets_a_sentence(few: Path, clinic: Path, run: 
 
 
 @pytest.mark.parametrize(("suffix", "signature"), [(".png", b"\x89PNG"), (".svg", b"<?xml")])
-def test_a_figure_is_drawn_the_same_each_time(
+def test_figures_are_reproducible(
     suffix: str, signature: bytes, few: Path, clinic: Path, tmp_path: Path, run: Callable[..., Result]
 ) -> None:
     drawn = []
@@ -41,16 +41,16 @@ def test_a_figure_is_drawn_the_same_each_time(
     assert drawn[0] == drawn[1]
 
 
-def test_a_sentence_has_three_lengths(few: Path, clinic: Path, run: Callable[..., Result]) -> None:
-    told = [
+def test_sentence_has_three_lengths(few: Path, clinic: Path, run: Callable[..., Result]) -> None:
+    texts = [
         run("explain", few, "--patient", "B2", "--model", clinic / "model.aml", "--length", length).stdout
         for length in ("short", "medium", "long")
     ]
-    assert [len(text) for text in told] == sorted(len(text) for text in told)
-    assert "By factor: " in told[2]
+    assert [len(text) for text in texts] == sorted(len(text) for text in texts)
+    assert "Contributions by factor: " in texts[2]
 
 
-def test_all_patients_get_a_folder_with_a_figure_each(
+def test_all_patients_get_a_folder_with_figures(
     few: Path, clinic: Path, tmp_path: Path, run: Callable[..., Result]
 ) -> None:
     folder = tmp_path / "explanations"
@@ -63,22 +63,42 @@ def test_all_patients_get_a_folder_with_a_figure_each(
     assert len((folder / "sentences.txt").read_text(encoding="utf-8").splitlines()) == 3
 
 
+def test_several_patients_get_a_figure_and_a_sentence_each(
+    few: Path, clinic: Path, tmp_path: Path, run: Callable[..., Result]
+) -> None:
+    folder = tmp_path / "explanations"
+    asked = ["--patient", "B2", "--patient", "A/1", "--patient", "B2"]
+    result = run("explain", few, *asked, "--model", clinic / "model.aml", "-o", folder)
+    assert result.exit_code == 0, result.stderr
+    assert [line.split(": ")[0] for line in result.stdout.splitlines()] == ["B2", "A/1"]
+    assert {path.name for path in folder.iterdir()} == {"A_1.png", "B2.png", "sentences.txt"}
+
+
+def test_shipped_is_the_name_of_a_model(few: Path, run: Callable[..., Result]) -> None:
+    named, default = (run("explain", few, "--patient", "B2", *options) for options in (["--model", "shipped"], []))
+    assert named.exit_code == 0, named.stderr
+    assert named.stdout == default.stdout
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (["--patient", "nobody"], "nobody"),
+        (["--patient", "b2"], "no row with patient_id b2 (did you mean B2?); identifiers must match"),
+        (["--patient", "nobody", "--patient", "b2"], "no row with patient_id nobody, b2 (did you mean B2?)"),
         ([], "--all"),
         (["--patient", "B2", "--all"], "--all"),
         (["--line", "2", "--all"], "--all"),
-        (["--line", "9"], "no row begins on line 9; name one of lines 2, 3, 4"),
-        (["--patient", "B2", "--line", "2"], "no row of patient_id B2 begins on line 2; name one of line 4"),
-        (["--all", "-o", "all.png"], "folder"),
+        (["--line", "9"], "no row starts on line 9; rows start on lines 2, 3, 4"),
+        (["--patient", "B2", "--line", "2"], "no row of patient_id B2 starts on line 2; rows start on line 4"),
+        (["--all", "-o", "all.png"], "name a folder"),
+        (["--patient", "B2", "--patient", "A_1", "-o", "both.png"], "name a folder"),
+        (["--patient", "B2", "--patient", "A_1", "--line", "2"], "--line selects one row"),
         (["--patient", "B2", "-o", "absent/B2.png"], "make it first"),
         (["--patient", "B2", "-o", "B2.pdf"], "name a .png or .svg file"),
         (["--all", "-o", "all.pdf"], "name a .png or .svg file"),
     ],
 )
-def test_what_cannot_be_done_is_refused_in_one_line(
+def test_impossible_requests_are_refused_in_one_line(
     options: list[str],
     expected: str,
     few: Path,
@@ -104,56 +124,50 @@ def visits(clinic: Path, tmp_path: Path) -> Path:
     return tmp_path / "visits.csv"
 
 
-def test_the_visits_of_a_patient_are_told_by_their_lines(
-    visits: Path, clinic: Path, run: Callable[..., Result]
-) -> None:
+def test_visits_of_a_patient_are_selected_by_line(visits: Path, clinic: Path, run: Callable[..., Result]) -> None:
     asked = ["explain", visits, "--model", clinic / "model.aml"]
     refused = run(*asked, "--patient", "007")
     assert refused.exit_code == 2
-    assert "2 rows of patient_id 007, on lines 2, 5; pick one with --line N" in refused.stderr
+    assert "2 rows of patient_id 007, on lines 2, 5; select one with --line N" in refused.stderr
     first, second = (run(*asked, "--patient", "007", "--line", line).stdout for line in (2, 5))
-    assert first.startswith("007: ")
+    assert first.startswith("007 (line 2): ")
     assert first != second == run(*asked, "--line", 5).stdout
 
 
-def test_a_row_is_picked_by_its_line_where_there_are_no_identifiers(
-    few: Path, clinic: Path, run: Callable[..., Result]
-) -> None:
+def test_row_is_selected_by_line_without_identifiers(few: Path, clinic: Path, run: Callable[..., Result]) -> None:
     table = pd.read_csv(few, dtype=str).drop(columns="patient_id")
     table.to_csv(few, index=False)
     asked = ["explain", few, "--model", clinic / "model.aml"]
     assert run(*asked, "--line", 3).stdout.startswith("3: ")
-    assert "pick a row with --line N" in run(*asked, "--patient", "B2").stderr
+    assert "select a row with --line N" in run(*asked, "--patient", "B2").stderr
 
 
-def test_figures_and_sentences_of_several_visits_carry_their_lines(
+def test_figures_and_sentences_of_several_visits_have_their_lines(
     visits: Path, clinic: Path, tmp_path: Path, run: Callable[..., Result]
 ) -> None:
     folder = tmp_path / "explanations"
     result = run("explain", visits, "--all", "--model", clinic / "model.aml", "-o", folder)
     assert result.exit_code == 0, result.stderr
-    # The identifier 007-5 is what the visit of 007 on line 5 would be called.
+    # The identifier 007-5 equals the file name of the visit of 007 on line 5.
     figures = {path.stem for path in folder.glob("*.png")}
     assert figures == {"007-2", "008", "007-5", "007-5-6"}
-    told = (folder / "sentences.txt").read_text(encoding="utf-8").splitlines()
-    assert [line.split(": ")[0] for line in told] == ["007 (line 2)", "008", "007 (line 5)", "007-5"]
+    sentences = (folder / "sentences.txt").read_text(encoding="utf-8").splitlines()
+    assert [line.split(": ")[0] for line in sentences] == ["007 (line 2)", "008", "007 (line 5)", "007-5"]
     assert "P001-86.png is the row of P001 on line 86" in " ".join(run("explain", "--help").stdout.split())
 
 
-def test_it_withholds_the_calls_that_predict_withholds(
-    clinic: Path, tmp_path: Path, run: Callable[..., Result]
-) -> None:
+def test_calls_agree_with_predict(clinic: Path, tmp_path: Path, run: Callable[..., Result]) -> None:
     predictions = tmp_path / "predictions.csv"
     assert run("predict", clinic / "cohort.csv", "--model", clinic / "model.aml", "-o", predictions).exit_code == 0
     table = pd.read_csv(predictions, dtype=str)
-    told = run("explain", clinic / "cohort.csv", "--all", "--model", clinic / "model.aml").stdout.splitlines()
-    sentences = dict(line.split(": ", 1) for line in told)
+    printed = run("explain", clinic / "cohort.csv", "--all", "--model", clinic / "model.aml").stdout.splitlines()
+    sentences = dict(line.split(": ", 1) for line in printed)
     assert {"ok", "abstained"} <= set(table["aml_status"])
     for row in table[table["aml_status"] != "invalid"].to_dict("records"):
         assert sentences[row["patient_id"]].startswith("No call: ") == (row["aml_status"] != "ok")
 
 
-def test_a_table_without_any_feature_is_refused_as_by_predict(
+def test_table_without_features_is_refused_as_by_predict(
     clinic: Path, tmp_path: Path, run: Callable[..., Result]
 ) -> None:
     (tmp_path / "ids.csv").write_text("patient_id,fenno\n007,45\n", encoding="utf-8")
@@ -165,44 +179,44 @@ def test_a_table_without_any_feature_is_refused_as_by_predict(
     assert len(messages) == 1
 
 
-def test_values_and_interactions_become_tables_that_add_up(
+def test_tables_of_values_and_interactions_add_up(
     few: Path, clinic: Path, tmp_path: Path, run: Callable[..., Result]
 ) -> None:
     values, interactions = tmp_path / "values.csv", tmp_path / "interactions.csv"
-    asked = ["--players", "factors", "--values", values, "--interactions", interactions]
+    asked = ["--level", "factors", "--values", values, "--interactions", interactions]
     for background in ([], ["--background", "stored"], ["--background", clinic / "cohort.csv"]):
         result = run("explain", few, "--all", "--model", clinic / "model.aml", *asked, *background)
         assert result.exit_code == 0, result.stderr
-        told, shared = pd.read_csv(values), pd.read_csv(interactions)
-        assert told["patient_id"].tolist() == shared["patient_id"].tolist() == ["A/1", "A_1", "B2"]
-        for contributions in (told.filter(like="factor_"), told.filter(like="shap_"), shared.iloc[:, 3:]):
-            np.testing.assert_allclose(told["base"] + contributions.sum(axis=1), told["log_odds"], atol=1e-6)
-        assert shared.shape[1] == 3 + 6 + 15
-        of_adherence = shared.filter(like="adherence")
-        share = np.where(of_adherence.columns == "adherence", 1.0, 0.5)
-        halves = of_adherence.to_numpy() @ share
-        np.testing.assert_allclose(halves, told["factor_adherence"], atol=1e-9)
+        contributions, pairs = pd.read_csv(values), pd.read_csv(interactions)
+        assert contributions["patient_id"].tolist() == pairs["patient_id"].tolist() == ["A/1", "A_1", "B2"]
+        for parts in (contributions.filter(like="factor_"), contributions.filter(like="shap_"), pairs.iloc[:, 3:]):
+            np.testing.assert_allclose(contributions["base"] + parts.sum(axis=1), contributions["log_odds"], atol=1e-6)
+        assert pairs.shape[1] == 3 + 6 + 15
+        of_adherence = pairs.filter(like="adherence")
+        weight = np.where(of_adherence.columns == "adherence", 1.0, 0.5)
+        halves = of_adherence.to_numpy() @ weight
+        np.testing.assert_allclose(halves, contributions["factor_adherence"], atol=1e-9)
 
 
-def test_a_table_of_values_never_replaces_what_is_read(few: Path, clinic: Path, run: Callable[..., Result]) -> None:
+def test_output_tables_never_overwrite_an_input(few: Path, clinic: Path, run: Callable[..., Result]) -> None:
     asked = ["explain", few, "--all", "--model", clinic / "model.aml", "--values"]
     for options, message in (
         ([few], "would overwrite the input"),
         (["-"], "name a file"),
-        (["a.png"], "should end in"),
-        (["a.csv", "--interactions", "a.csv"], "name a file each"),
+        (["a.png"], "must end in"),
+        (["a.csv", "--interactions", "a.csv"], "name two files"),
     ):
         result = run(*asked, *options)
         assert result.exit_code == 2
         assert message in result.stderr
 
 
-def test_what_would_change_a_call_is_asked_of_the_model_and_of_the_twins(
-    few: Path, clinic: Path, run: Callable[..., Result]
-) -> None:
+def test_what_if_names_a_change_and_the_calls_of_the_twins(few: Path, clinic: Path, run: Callable[..., Result]) -> None:
     result = run("explain", few, "--all", "--model", clinic / "model.aml", "--length", "short", "--what-if")
     assert result.exit_code == 0, result.stderr
-    told = result.stdout.strip().splitlines()
-    assert all("As a what-if of the model, no forecast: " in line for line in told)
-    for line in told:
-        assert ("no plausible change" in line) != ("In the causal model" in line or "No twins: " in line)
+    lines = result.stdout.strip().splitlines()
+    assert all("What-if of the model, not a forecast: " in line for line in lines)
+    for line in lines:
+        assert ("no plausible change" in line) != (
+            "Counterfactual twins from" in line or "No counterfactual twins: " in line
+        )

@@ -6,24 +6,40 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from click.testing import Result
 
 
-def test_the_card_says_what_the_model_is_for_and_learned_from(clinic: Path, run: Callable[..., Result]) -> None:
-    card = json.loads(run("inspect", clinic / "model.aml", "--json").stdout)
-    assert "not a medical device" in json.dumps(card)
+def test_card_is_readable_and_short(clinic: Path, run: Callable[..., Result]) -> None:
     text = run("inspect", clinic / "model.aml").stdout
-    assert "classes" in text
-    assert "n_patients" in text
+    assert len(text.splitlines()) <= 28
+    for part in ("not a medical device", "Classes", "5-fold cross-validation", "Features", "scikit-learn", "Limits"):
+        assert part in text
+    assert "AUC" in next(line for line in text.splitlines() if " to " in line)
 
 
-def test_without_a_name_the_shipped_model_is_shown(run: Callable[..., Result]) -> None:
-    result = run("inspect")
+@pytest.mark.parametrize("as_file", [False, True])
+def test_complete_card_is_json(clinic: Path, tmp_path: Path, run: Callable[..., Result], as_file: bool) -> None:
+    given = ("-o", tmp_path / "card.json") if as_file else ("--json",)
+    result = run("inspect", clinic / "model.aml", *given)
+    text = (tmp_path / "card.json").read_text(encoding="utf-8") if as_file else result.stdout
+    assert json.loads(text) == json.loads((clinic / "model.card.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", [[], ["shipped"]])
+def test_shipped_model_is_the_default(name: list[str], run: Callable[..., Result]) -> None:
+    result = run("inspect", *name)
     assert result.exit_code == 0, result.stderr
-    assert "th2_high" in result.stdout
+    assert result.stdout.startswith("th2_vs_neutrophilic.aml\n")
 
 
-def test_the_model_is_not_overwritten_by_its_card(clinic: Path, run: Callable[..., Result]) -> None:
+def test_absent_model_is_refused(run: Callable[..., Result]) -> None:
+    result = run("inspect", "absent.aml")
+    assert result.exit_code == 2
+    assert "absent.aml" in result.stderr
+
+
+def test_card_never_overwrites_the_model(clinic: Path, run: Callable[..., Result]) -> None:
     before = (clinic / "model.aml").read_bytes()
     assert run("inspect", clinic / "model.aml", "-o", clinic / "model.aml").exit_code == 2
     assert (clinic / "model.aml").read_bytes() == before

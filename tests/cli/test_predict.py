@@ -1,4 +1,4 @@
-"""``predict`` appends the model's answer and leaves a hospital's own columns alone."""
+"""``predict`` adds predictions and keeps the input columns unchanged."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def hospital(clinic: Path, tmp_path: Path) -> Path:
     return tmp_path / "patients.csv"
 
 
-def test_input_columns_pass_through_untouched(hospital: Path, clinic: Path, run: Callable[..., Result]) -> None:
+def test_input_columns_are_kept_unchanged(hospital: Path, clinic: Path, run: Callable[..., Result]) -> None:
     result = run("predict", hospital, "--model", clinic / "model.aml")
     assert result.exit_code == 0, result.stderr
     given = pd.read_csv(hospital, dtype=str, keep_default_na=False)
@@ -44,26 +44,26 @@ def test_factors_and_base_add_up_to_the_log_odds(
     np.testing.assert_allclose(total, np.log(p / (1 - p)), atol=1e-6)
 
 
-def test_a_pipe_gives_the_same_table(hospital: Path, clinic: Path, run: Callable[..., Result]) -> None:
+def test_standard_input_gives_the_same_table(hospital: Path, clinic: Path, run: Callable[..., Result]) -> None:
     by_name = run("predict", hospital, "--model", clinic / "model.aml").stdout
     piped = run("predict", "-", "--model", clinic / "model.aml", text=hospital.read_text(encoding="utf-8")).stdout
     assert piped == by_name
 
 
-def test_how_the_file_was_read_is_said(clinic: Path, tmp_path: Path, run: Callable[..., Result]) -> None:
+def test_warnings_about_the_file_are_printed(clinic: Path, tmp_path: Path, run: Callable[..., Result]) -> None:
     export = tmp_path / "export.csv"
     export.write_text("Ward 3\npatient_id;FeNO;fev1_fvc_ratjo;note\n1;38,5;0,7;Müller\n", encoding="latin-1")
     result = run("predict", export, "--model", clinic / "model.aml", "-o", tmp_path / "out.csv")
     assert result.exit_code == 0, result.stderr
     assert [line for line in result.stderr.splitlines() if line.startswith("warning: ")] == [
-        "warning: not UTF-8 from line 3 on; read as Latin-1, so check letters with accents",
-        "warning: what stands before the header on line 2 is not part of the table",
+        "warning: not UTF-8 from line 3 on; read as Latin-1; check the accented letters",
+        "warning: the lines before the header on line 2 are not read",
         "warning: feno_ppb: read `FeNO` as feno_ppb",
-        "warning: fev1_fvc_ratio: not read: is `fev1_fvc_ratjo` meant? A column map could say so",
+        "warning: fev1_fvc_ratio: not read; did you mean fev1_fvc_ratio by `fev1_fvc_ratjo`? Map it in a column map",
     ]
 
 
-def test_strict_refuses_rows_and_writes_nothing(
+def test_strict_refuses_invalid_rows_and_writes_nothing(
     hospital: Path, clinic: Path, tmp_path: Path, run: Callable[..., Result]
 ) -> None:
     table = pd.read_csv(hospital, dtype=str)
@@ -80,32 +80,30 @@ def test_strict_refuses_rows_and_writes_nothing(
     assert pd.read_csv(out)["aml_status"].tolist().count("invalid") == 1
 
 
-def test_a_file_that_is_no_model_has_its_own_exit_code(
-    hospital: Path, tmp_path: Path, run: Callable[..., Result]
-) -> None:
+def test_a_damaged_model_file_has_its_own_exit_code(hospital: Path, tmp_path: Path, run: Callable[..., Result]) -> None:
     (tmp_path / "broken.aml").write_bytes(b"not a model")
     result = run("predict", hospital, "--model", tmp_path / "broken.aml")
     assert result.exit_code == 4
     assert len(result.stderr.strip().splitlines()) == 1
 
 
-def test_quiet_leaves_messages_out(hospital: Path, clinic: Path, run: Callable[..., Result]) -> None:
+def test_quiet_prints_no_messages(hospital: Path, clinic: Path, run: Callable[..., Result]) -> None:
     assert "not a medical device" in run("predict", hospital, "--model", clinic / "model.aml").stderr
     assert run("predict", hospital, "--model", clinic / "model.aml", "--quiet").stderr == ""
 
 
-def test_features_that_the_table_lacks_are_counted_and_the_weightiest_named(
+def test_missing_features_are_counted_and_the_most_important_named(
     hospital: Path, clinic: Path, tmp_path: Path, run: Callable[..., Result]
 ) -> None:
     pd.read_csv(hospital, dtype=str)[["patient_id", "age_years", "sex"]].to_csv(tmp_path / "thin.csv", index=False)
     result = run("predict", tmp_path / "thin.csv", "--model", clinic / "model.aml", "-o", tmp_path / "out.csv")
     assert result.exit_code == 0, result.stderr
-    said = next(line for line in result.stderr.splitlines() if line.startswith("not in the table"))
-    assert re.search(r"\d+ features that the model uses: (\w+, ){4}\w+ and \d+ more", said)
+    message = next(line for line in result.stderr.splitlines() if line.startswith("not in the table"))
+    assert re.search(r"\d+ features of the model, treated as missing: (\w+, ){4}\w+ and \d+ more", message)
     assert "not in the table" not in run("predict", clinic / "cohort.csv", "--model", clinic / "model.aml").stderr
 
 
-def test_repeated_patients_are_warned_of(
+def test_repeated_identifiers_give_a_warning(
     hospital: Path, clinic: Path, tmp_path: Path, run: Callable[..., Result]
 ) -> None:
     table = pd.read_csv(hospital, dtype=str)
@@ -115,10 +113,10 @@ def test_repeated_patients_are_warned_of(
 
 
 @pytest.mark.parametrize("target", ["patients.csv", "model.csv", "map.csv"])
-def test_no_input_is_ever_overwritten(
+def test_no_input_is_overwritten(
     target: str, hospital: Path, clinic: Path, tmp_path: Path, run: Callable[..., Result]
 ) -> None:
-    """Neither the table, nor the model, nor the column map, nor any of them under another name."""
+    """The table, the model and the column map, also through a hard link."""
     (tmp_path / "model.csv").hardlink_to(clinic / "model.aml")
     (tmp_path / "map.csv").write_text("", encoding="utf-8")
     before = (tmp_path / target).read_bytes()

@@ -1,4 +1,4 @@
-"""``sensitivity`` says which assumptions carry the headline figures."""
+"""``sensitivity`` varies the coefficients of the causal model."""
 
 import csv
 import io
@@ -14,12 +14,12 @@ def test_writes_table_plot_and_report(run, tmp_path):
     rows = list(csv.DictReader(io.StringIO(result.stdout)))
     assert tuple(rows[0]) == COLUMNS
     assert {row["headline"] for row in rows} == set(HEADLINES)
-    assert "numbers varied; the strongest moves:" in result.stderr
+    assert "coefficients varied; the largest changes of an AUC" in result.stderr
     assert plot.read_bytes().startswith(b"<?xml")
     assert "asthma-ml sensitivity --preset severe_clinic --patients 500 --seed 1 --all" in report.read_text("utf-8")
 
 
-def test_a_pattern_that_fits_nothing_is_one_line(run):
+def test_pattern_without_match_is_refused_in_one_line(run):
     result = run("sensitivity", "--only", "moon")
     assert result.exit_code == 2
-    assert result.stderr == "asthma-ml: no number of grade assumed is called moon\n"
+    assert result.stderr == "asthma-ml: no coefficient of grade assumed matches moon\n"

@@ -1,4 +1,4 @@
-"""``validate`` says all that is wrong with a table at once, and keeps patient values to itself."""
+"""``validate`` lists all problems of a table and shows no values of patients."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ TABLE = "patient_id,feno_ppb,sex,blood_eos\n007,45,female,300\n008,912,female,12
 
 @pytest.fixture
 def faulty(tmp_path: Path) -> Path:
-    """Three patients: one FeNO is impossible, one sex is no level."""
+    """Three patients: one FeNO is impossible, one sex is not a level."""
     path = tmp_path / "patients.csv"
     path.write_text(TABLE, encoding="utf-8")
     return path
 
 
-def test_all_problems_come_at_once_with_their_lines(faulty: Path, run: Callable[..., Result]) -> None:
+def test_all_problems_are_listed_with_their_lines(faulty: Path, run: Callable[..., Result]) -> None:
     result = run("validate", faulty)
     assert result.exit_code == 0
     assert "3 patients" in result.stdout
@@ -55,7 +55,7 @@ def test_a_clean_table_passes_strict(tmp_path: Path, run: Callable[..., Result])
     assert run("validate", tmp_path / "patients.csv", "--strict").exit_code == 0
 
 
-def test_the_table_may_come_through_a_pipe(run: Callable[..., Result]) -> None:
+def test_the_table_can_come_from_standard_input(run: Callable[..., Result]) -> None:
     assert "3 patients" in run("validate", "-", text=TABLE).stdout
 
 
@@ -73,10 +73,10 @@ def test_a_table_without_any_feature_is_reported_and_refused(tmp_path: Path, run
     result = run("validate", tmp_path / "ids.csv")
     assert result.exit_code == 2
     assert "1 patients" in result.stdout
-    assert "fenno (do you mean feno" in result.stderr
+    assert "fenno (did you mean feno" in result.stderr
 
 
-def test_absent_columns_are_counted_not_listed(faulty: Path, run: Callable[..., Result]) -> None:
+def test_missing_columns_are_counted_and_few_are_named(faulty: Path, run: Callable[..., Result]) -> None:
     absent = next(line for line in run("validate", faulty).stdout.splitlines() if line.startswith("not in the table"))
     assert absent.count(",") == 4
     assert absent.endswith(" more")
@@ -91,18 +91,18 @@ def test_no_input_is_overwritten(target: str, faulty: Path, run: Callable[..., R
     assert (faulty.parent / target).read_bytes() == before
 
 
-def test_how_the_file_was_read_is_echoed(tmp_path: Path, run: Callable[..., Result]) -> None:
+def test_encoding_delimiter_and_header_line_are_printed(tmp_path: Path, run: Callable[..., Result]) -> None:
     path = tmp_path / "clinic.csv"
     path.write_bytes("Station Müller\npatient_id;FeNO\n007;38,5\n".encode("cp1252"))
     assert (
-        "read as Windows-1252 text, semicolon between cells, header on line 2, decimal comma"
+        "read as Windows-1252 text, semicolon-delimited, header on line 2, decimal comma"
         in run("validate", path).stdout
     )
     found = json.loads(run("validate", path, "--json").stdout)
     assert found["columns_read"]["feno_ppb"] == {"from": ["FeNO"], "unit": "ppb"}
 
 
-def test_refused_rows_are_copied_with_their_line_and_what_is_wrong(
+def test_refused_rows_are_copied_with_their_line_and_errors(
     faulty: Path, tmp_path: Path, run: Callable[..., Result]
 ) -> None:
     assert run("validate", faulty, "--refused", tmp_path / "refused.csv").exit_code == 0
@@ -128,18 +128,18 @@ def test_rows_that_do_not_fit_the_header_are_invalid_rows(tmp_path: Path, run: C
     ]
     assert refused.read_text(encoding="utf-8").splitlines()[1:] == [
         "3,row with 2 cells where the header has 3 (row_length),008,912,",
-        "4,row with 4 cells where the header has 3; quote text that holds the delimiter (row_length),"
+        "4,row with 4 cells where the header has 3; quote text that contains the delimiter (row_length),"
         '009,20,"cough,cold"',
     ]
 
 
-def test_refused_rows_of_a_clean_table_are_none(tmp_path: Path, run: Callable[..., Result]) -> None:
+def test_a_clean_table_has_no_refused_rows(tmp_path: Path, run: Callable[..., Result]) -> None:
     (tmp_path / "patients.csv").write_text("patient_id,feno_ppb\n007,45\n", encoding="utf-8")
     assert run("validate", tmp_path / "patients.csv", "--refused", tmp_path / "refused.csv").exit_code == 0
     assert (tmp_path / "refused.csv").read_text(encoding="utf-8") == "aml_line,aml_errors,patient_id,feno_ppb\n"
 
 
-def test_a_drafted_map_makes_a_refused_table_readable(tmp_path: Path, run: Callable[..., Result]) -> None:
+def test_a_draft_map_makes_a_refused_table_readable(tmp_path: Path, run: Callable[..., Result]) -> None:
     (tmp_path / "export.csv").write_text("patient_id,EOS,FEV1/FVC\n007,0.3,66\n008,0.1,71\n", encoding="utf-8")
     refused = run("validate", tmp_path / "export.csv")
     assert refused.exit_code == 2

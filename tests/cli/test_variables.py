@@ -19,7 +19,7 @@ def test_the_list_names_every_variable_with_its_limits(run: Callable[..., Result
     assert next(line for line in lines if line.startswith("feno_ppb")).endswith("0 to 400 ppb")
 
 
-def test_json_and_csv_say_the_same(run: Callable[..., Result], tmp_path: Path) -> None:
+def test_json_and_csv_agree(run: Callable[..., Result], tmp_path: Path) -> None:
     records = json.loads(run("variables", "--json").stdout)["variables"]
     assert run("variables", "--csv", "-o", tmp_path / "variables.csv").exit_code == 0
     rows = list(csv.DictReader(io.StringIO((tmp_path / "variables.csv").read_text(encoding="utf-8"))))
@@ -27,8 +27,8 @@ def test_json_and_csv_say_the_same(run: Callable[..., Result], tmp_path: Path) -
     assert [record.get("unit", "") for record in records] == [row["unit"] for row in rows]
 
 
-def test_a_spreadsheet_reads_every_cell(run: Callable[..., Result]) -> None:
-    """Limits are numbers in columns of their own and lists are joined by a bar; nothing is written as Python."""
+def test_csv_cells_are_numbers_or_texts(run: Callable[..., Result]) -> None:
+    """Each limit has its own column and lists are joined by a bar; no cell is Python syntax."""
     rows = {row["name"]: row for row in csv.DictReader(io.StringIO(run("variables", "--csv").stdout))}
     feno, smoking = rows["feno_ppb"], rows["smoking_status"]
     assert [float(feno[name]) for name in ("lower", "upper", "usual_lower", "usual_upper")] == [0, 400, 5, 200]

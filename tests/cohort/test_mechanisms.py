@@ -1,4 +1,4 @@
-"""What a clinician would check in the mechanisms: worked patients, signs, sources."""
+"""Clinical checks of the mechanisms: worked patients, directions of effects, sources."""
 
 import numpy as np
 import pandas as pd
@@ -36,7 +36,7 @@ def every_coefficient():
             yield f"{equation.name}.{name}", number
 
 
-def test_every_source_is_a_row_of_the_evidence_table():
+def test_sources_are_rows_of_the_evidence_table():
     known = set(evidence_table().index)
     unknown = {
         address: number.source
@@ -46,38 +46,38 @@ def test_every_source_is_a_row_of_the_evidence_table():
     assert unknown == {}
 
 
-def test_numbers_without_a_source_are_labelled_assumed():
+def test_coefficients_without_a_source_are_assumed():
     assert all(number.source or number.evidence == ASSUMED for _, number in every_coefficient())
 
 
-def test_measured_numbers_are_those_of_their_source():
+def test_measured_coefficients_equal_their_source():
     table = evidence_table()
     for address, number in every_coefficient():
         if number.evidence == "measured":
             published = table.loc[number.source, "value"]
-            assert table.loc[number.source, "verified"] == "source", f"{address}: recalled, so not measured"
+            assert table.loc[number.source, "verified"] == "source", f"{address}: recalled sources cannot be measured"
             assert number in (pytest.approx(published), pytest.approx(published / 100)), address
 
 
-def test_every_equation_says_what_it_is():
+def test_all_equations_have_a_title():
     assert [name for name, equation in severe_asthma_model().equations.items() if not equation.title] == []
 
 
-def test_oral_steroid_of_12_mg_takes_away_22_per_cent_of_eosinophils():
+def test_oral_steroid_of_12_mg_lowers_eosinophils_by_22_per_cent():
     """Emax 44 %, half-maximal at 12 mg/day (IMM067, IMM068)."""
     suppression = corticosteroid_response.oral_steroid_suppression(np.array([0.0, 12.0, 1e9]))
     assert suppression == pytest.approx([0.0, 0.22, 0.44])
 
 
-def test_half_the_doses_with_poor_technique_deliver_little_more_than_a_quarter():
+def test_half_adherence_with_poor_technique_delivers_about_a_quarter():
     delivered = corticosteroid_response.delivered_ics_ug_day(
         np.array([2000.0]), np.array([0.5]), one(("correct", "acceptable", "poor"), "poor")
     )
     assert delivered == pytest.approx([2000 * 0.5 * 0.55])
 
 
-def test_steroid_masks_feno_and_has_nothing_to_mask_without_il13():
-    """An untreated patient of 3.6 times the median IL-13 activity, with and without 70 % suppression."""
+def test_steroid_masks_feno_only_with_il13_activity():
+    """IL-13 activity of 3.6 times the median, with and without 70 % suppression."""
     on_steroid = type2_inflammation.il13_activity_on_steroid
     untreated, treated = (on_steroid(np.array([3.6]), np.array([s]), np.array([0.0])) for s in (0, 0.7))
     who = (one(SMOKING, "never"), one(("female", "male"), "female"), np.array([29.0]), np.array([0.56]))
@@ -86,7 +86,7 @@ def test_steroid_masks_feno_and_has_nothing_to_mask_without_il13():
     assert feno[2] < 10
 
 
-def test_anti_il5_empties_the_blood_of_eosinophils():
+def test_anti_il5_depletes_blood_eosinophils():
     count = type2_inflammation.expected_blood_eosinophils
     before, after = (
         count(np.array([400.0]), np.array([0.0]), np.array([0.0]), one(BIOLOGICS, drug))
@@ -96,17 +96,17 @@ def test_anti_il5_empties_the_blood_of_eosinophils():
     assert after == pytest.approx([60.0])
 
 
-def test_smoke_takes_four_fifths_of_the_steroid_gain():
+def test_smoking_removes_four_fifths_of_the_steroid_response():
     """47 mL against 237 mL on prednisolone (ENV009, ENV010)."""
     assert environment.smoke_steroid_blunting(one(SMOKING, "current")) == pytest.approx([1 - 47 / 237], abs=0.01)
 
 
-def test_the_four_classes_are_the_four_answers_to_two_questions():
+def test_two_drives_define_four_classes():
     phenotype = resistance.true_phenotype(np.array([1.0, -3.0, 1.0, -3.0]), np.array([-2.0, 2.0, 2.0, -2.0]))
     assert list(phenotype) == ["th2_high", "neutrophilic_th2_low", "mixed_granulocytic", "paucigranulocytic"]
 
 
-def test_resistance_is_apparent_where_the_steroid_did_not_arrive():
+def test_resistance_is_apparent_without_a_delivered_dose():
     """Poor intake, good intake, well controlled, nothing prescribed, prednisolone not taken."""
     acq = np.array([3.0, 3.0, 0.5, 3.0, 3.0])
     attacks = np.array([0.0, 3.0, 0.0, 0.0, 0.0])
@@ -116,7 +116,7 @@ def test_resistance_is_apparent_where_the_steroid_did_not_arrive():
     assert list(found) == ["apparent", "resistant", "controlled", "apparent", "apparent"]
 
 
-def test_adherence_mended_today_leaves_prescription_and_label(population):
+def test_full_adherence_keeps_prescription_and_label(population):
     model, noise = severe_asthma_model(), Noise(seed=3, block=0)
     mended = model.twin(population, noise, {"inhaled_adherence": 1.0, "inhaler_technique": "correct"})
     for fixed in ("ics_dose_ug_day", "ocs_dose_mg_day", "biologic", "true_phenotype", "phenotype"):
@@ -124,8 +124,8 @@ def test_adherence_mended_today_leaves_prescription_and_label(population):
     assert mended["acq6_score"].mean() < population["acq6_score"].mean()
 
 
-def test_labels_flicker_from_visit_to_visit(population):
-    """On one and the same treatment some people cross the cut of 2 % in three visits (HET022-HET024)."""
+def test_sputum_class_varies_between_visits(population):
+    """On constant treatment some people cross the threshold of 2 % in three visits (HET022-HET024)."""
     visits = [population[f"sputum_eosinophils_{visit}"] >= 2 for visit in ("pct", "visit_2", "visit_3")]
     above = np.sum(visits, axis=0)
     assert 0.05 < np.mean((above > 0) & (above < 3)) < 0.40
@@ -133,14 +133,14 @@ def test_labels_flicker_from_visit_to_visit(population):
     assert 0.6 < np.corrcoef(first, second)[0, 1] < 0.95
 
 
-def test_a_bad_year_is_followed_by_a_better_one(population):
+def test_exacerbations_regress_to_the_mean(population):
     bad = population["exacerbations_12m"] >= 4
     assert population["exacerbations_next_12m"][bad].mean() < 0.7 * population["exacerbations_12m"][bad].mean()
     assert population["exacerbations_next_12m"][bad].mean() > 1.5 * population["exacerbations_next_12m"].mean()
 
 
-def test_anti_il5_prevents_more_attacks_the_more_eosinophils_there_are():
-    """Untreated counts of 150, 300 and 1,000: few, a third, three quarters (BIO012-BIO016)."""
+def test_anti_il5_prevents_more_exacerbations_with_more_eosinophils():
+    """Untreated counts of 150, 300 and 1,000 cells/uL (BIO012-BIO016)."""
     drug = levels_from_codes(np.array([2, 2, 2, 0]), BIOLOGICS)
     prevented = biologics.attacks_prevented_by_biologic(
         drug, np.array([150.0, 300.0, 1000.0, 300.0]), np.ones(4), np.zeros(4)
@@ -148,21 +148,21 @@ def test_anti_il5_prevents_more_attacks_the_more_eosinophils_there_are():
     assert prevented == pytest.approx([0.12, 0.30, 0.75, 0.0], abs=0.02)
 
 
-def test_no_gene_explains_more_than_two_per_cent_of_steroid_sensitivity(population):
+def test_each_gene_explains_under_two_per_cent_of_steroid_sensitivity(population):
     response = population["steroid_sensitivity"]
     explained = {gene: np.corrcoef(population[gene], response)[0, 1] ** 2 for gene in GENES}
     assert max(explained.values()) < 0.02
     assert sum(explained.values()) < 0.07
 
 
-def test_hardy_weinberg_holds_within_an_ancestry(population):
+def test_hardy_weinberg_equilibrium_within_an_ancestry(population):
     european = population["ancestry"] == "european"
     alleles = population["glcci1_rs37973"][european]
     p = alleles.mean() / 2
     assert np.mean(alleles == 1) == pytest.approx(2 * p * (1 - p), abs=0.015)
 
 
-def test_hsd3b1_acts_under_oral_steroid_only(population):
+def test_hsd3b1_has_an_effect_under_oral_steroid_only(population):
     model, noise = severe_asthma_model(), Noise(seed=3, block=0)
     two, none = (model.twin(population, noise, {"hsd3b1_rs1047303": n}) for n in (2, 0))
     change = two["fev1_post_bd_pct_predicted"] - none["fev1_post_bd_pct_predicted"]
@@ -171,13 +171,13 @@ def test_hsd3b1_acts_under_oral_steroid_only(population):
     assert change[on_steroid].mean() < -0.5
 
 
-def test_air_pollution_is_too_weak_to_use(population):
+def test_air_pollution_has_a_weak_effect(population):
     for pollutant in ("pm25_ug_m3", "no2_ug_m3"):
         assert abs(np.corrcoef(population[pollutant], population["neutrophilic_drive"])[0, 1]) < 0.06
 
 
-def test_poor_adherence_looks_th2_high(population):
-    """The same people on the same prescription, taking all doses or few of them."""
+def test_poor_adherence_raises_type2_markers(population):
+    """The same people on the same prescription, with high and low adherence."""
     model, noise = severe_asthma_model(), Noise(seed=3, block=0)
     prescription = {"ics_dose_ug_day": 2000.0, "ocs_dose_mg_day": 0.0, "biologic": "none"}
     well, badly = (model.twin(population, noise, prescription | {"inhaled_adherence": share}) for share in (1.0, 0.1))
@@ -194,22 +194,22 @@ def test_oral_steroid_lowers_eosinophils_and_raises_neutrophils(population):
     assert list(on["true_phenotype"]) == list(off["true_phenotype"])
 
 
-def test_remodeling_does_not_melt_away_under_steroid(population):
+def test_steroid_does_not_reverse_remodeling(population):
     model, noise = severe_asthma_model(), Noise(seed=3, block=0)
     treated = model.twin(population, noise, {"delivered_ics_ug_day": 4000.0, "ocs_dose_mg_day": 40.0})
     assert np.array_equal(treated["airway_remodeling"], population["airway_remodeling"])
     assert treated["mucus_plugging"].mean() < population["mucus_plugging"].mean()
 
 
-def test_lung_function_agrees_with_itself(population):
+def test_lung_function_values_are_consistent(population):
     before, after = population["fev1_pct_predicted"], population["fev1_post_bd_pct_predicted"]
     assert population["bronchodilator_reversibility_pct"] == pytest.approx(100 * (after / before - 1))
     assert np.all(population["age_at_onset_years"] <= population["age_years"])
     assert np.all(population["sputum_eosinophils_pct"] + population["sputum_neutrophils_pct"] <= 100)
 
 
-def test_selection_makes_unrelated_things_go_together(population):
-    """Among people with asthma remodeling and IL-17 are nearly unrelated; among the enrolled less so."""
+def test_selection_induces_an_association(population):
+    """Exacerbation proneness and remodeling are almost independent before selection, associated after it."""
     table = pd.DataFrame({name: population[name] for name in ("exacerbation_proneness", "airway_remodeling")})
     enrolled = table[population["enrolled"] == 1]
     assert abs(table.corr().iloc[0, 1]) < 0.03

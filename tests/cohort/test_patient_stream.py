@@ -1,4 +1,4 @@
-"""A stream of patients: the same whatever the threads and the blocks at once; conditions; vain searches."""
+"""Stream of patients: independent of threads and blocks at once; conditions; searches without result."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ def text_of(n_patients, preset="severe_clinic", **how):
 
 
 @pytest.mark.parametrize("preset", ["severe_clinic", "population_asthma"])
-def test_law_3_same_bytes_for_any_number_of_blocks_at_once(preset, monkeypatch):
+def test_stream_does_not_depend_on_the_number_of_blocks_at_once(preset, monkeypatch):
     n_patients = 20_000 if not PRESETS[preset].selects else 2_500
     usual = text_of(n_patients, preset)
     monkeypatch.setattr(patient_stream, "MOST_BLOCKS_AT_ONCE", 1)
     assert text_of(n_patients, preset) == usual
 
 
-def test_a_condition_does_not_depend_on_jobs_or_blocks_at_once(monkeypatch):
+def test_condition_does_not_depend_on_jobs_or_blocks_at_once(monkeypatch):
     usual = text_of(150, where=RARE)
     assert text_of(150, where=RARE, jobs=3) == usual
     monkeypatch.setattr(patient_stream, "MOST_BLOCKS_AT_ONCE", 2)
     assert text_of(150, where=RARE) == usual
 
 
-def test_a_condition_keeps_just_those_of_the_cohort_who_meet_it():
+def test_condition_keeps_the_patients_who_meet_it():
     everybody = generate_cohort(1_500, seed=5)
     wanted = generate_cohort(60, seed=5, where=RARE)
     meets = (everybody.observed["phenotype"] == "neutrophilic_th2_low") & (
@@ -45,13 +45,13 @@ def test_a_condition_keeps_just_those_of_the_cohort_who_meet_it():
     assert wanted.truth["patient_id"].tolist() == expected["patient_id"].tolist()
 
 
-def test_a_small_conditional_cohort_is_the_beginning_of_a_large_one():
+def test_small_conditional_cohort_is_the_beginning_of_a_large_one():
     small, large = (generate_cohort(n, seed=5, where=RARE) for n in (20, 70))
     pd.testing.assert_frame_equal(small.observed, large.observed.head(20))
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_the_acceptance_rate_is_accepted_over_examined(jobs):
+def test_acceptance_rate_is_accepted_over_examined(jobs):
     where = "true_type2_drive > 1"
     cohort = generate_cohort(40, seed=5, where=where, jobs=jobs)
     examined = cohort.schema["patients_examined"]
@@ -62,22 +62,22 @@ def test_the_acceptance_rate_is_accepted_over_examined(jobs):
     assert cohort.schema["where"] == where
 
 
-def test_without_a_condition_all_who_enrol_are_accepted():
+def test_all_enrolled_are_accepted_without_a_condition():
     schema = generate_cohort(40, seed=5).schema
     assert (schema["where"], schema["acceptance_rate"], schema["patients_examined"]) == (None, 1.0, 40)
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_vain_search_ends(jobs, monkeypatch):
+def test_search_without_result_stops(jobs, monkeypatch):
     monkeypatch.setattr(patient_stream, "PATIENCE", 3)
-    with pytest.raises(UnusableInputError, match=r"nobody of [\d,]+ in severe_clinic meets .* none in 49,152 people"):
+    with pytest.raises(UnusableInputError, match=r"none of [\d,]+ patients .* first 49,152 people searched"):
         generate_cohort(10, where="age_years > 110", jobs=jobs)
     nobody = PRESETS["severe_clinic"].derive("nobody", "", {"enrolled.least_attacks": 5000.0})
-    with pytest.raises(UnusableInputError, match="nobody enrols in nobody"):
+    with pytest.raises(UnusableInputError, match="preset nobody: none of the first 49,152 people enrols"):
         generate_cohort(10, preset=nobody, jobs=jobs)
 
 
-def test_a_stream_that_is_left_early_leaves_no_threads():
+def test_closed_stream_leaves_no_threads():
     before = threading.active_count()
     tables = iter(PatientStream(100_000, 5, PRESETS["severe_clinic"], jobs=2))
     next(tables)
@@ -86,12 +86,12 @@ def test_a_stream_that_is_left_early_leaves_no_threads():
     assert threading.active_count() == before
 
 
-def test_a_stream_can_be_read_twice():
+def test_stream_can_be_read_twice():
     stream = PatientStream(30, 5, PRESETS["severe_clinic"], where=RARE)
     once, again = (pd.concat([observed for observed, _ in stream]) for _ in range(2))
     pd.testing.assert_frame_equal(once, again)
 
 
 @pytest.mark.parametrize("where", [None, "age_years > 50", "true_type2_drive > 0"])
-def test_observed_patients_do_not_depend_on_whether_the_truth_is_wanted(where):
+def test_observed_table_does_not_depend_on_whether_the_truth_is_computed(where):
     assert text_of(40, where=where, with_truth=False)[0] == text_of(40, where=where)[0]

@@ -1,4 +1,4 @@
-"""Tables that are filled a part at a time, and categories that become text."""
+"""Tables assembled from parts, and conversion of categories to text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from asthma_ml.cohort.table_columns import GrowingTable
-from asthma_ml.files.table_files import with_text
+from asthma_ml.files import categories_to_text
 
 PARTS = [
     pd.DataFrame(
@@ -26,16 +26,16 @@ PARTS = [
 ]
 
 
-def test_a_table_of_parts_is_the_parts_one_after_the_other():
+def test_table_is_the_concatenation_of_its_parts():
     table = GrowingTable(3)
     for part in PARTS:
         table.append(part)
-    expected = pd.concat([with_text(part) for part in PARTS], ignore_index=True)
+    expected = pd.concat([categories_to_text(part) for part in PARTS], ignore_index=True)
     pd.testing.assert_frame_equal(table.frame(), expected)
 
 
-def test_categories_become_text_and_gaps_stay():
-    text = with_text(PARTS[0])["sex"]
+def test_categories_become_text_and_missing_values_stay():
+    text = categories_to_text(PARTS[0])["sex"]
     assert text.dtype == "str"
     assert text[0] == "male"
     assert pd.isna(text[1])

@@ -1,4 +1,4 @@
-"""The same patients under several treatments at once."""
+"""Simulated trials: potential outcomes of the same patients in several arms."""
 
 import pandas as pd
 import pytest
@@ -9,20 +9,20 @@ from asthma_ml.cohort.trials import trial_arms
 from asthma_ml.errors import UnusableInputError
 
 
-def test_a_trial_of_nothing_differs_by_exactly_nothing():
+def test_arms_without_intervention_are_equal():
     arms = trial_arms({"usual": {}, "also usual": {}}, n_patients=500)
     pd.testing.assert_frame_equal(arms["usual"], arms["also usual"])
 
 
-def test_a_trial_of_what_patients_do_anyway_differs_by_exactly_nothing():
-    """Never-smokers who are made never-smokers."""
+def test_intervention_that_changes_nothing_has_no_effect():
+    """Smoking status `never` is set in never-smokers."""
     arms = trial_arms({"usual": {}, "never": {"smoking_status": "never"}}, n_patients=500)
     never = arms["usual"]["smoking_status"] == "never"
     pd.testing.assert_frame_equal(arms["usual"][never], arms["never"][never])
 
 
 @pytest.mark.parametrize("preset", sorted(PRESETS))
-def test_a_trial_enrols_the_first_patients_of_the_cohort(preset):
+def test_trial_enrols_the_first_patients_of_the_cohort(preset):
     arms = trial_arms({"usual": {}}, n_patients=300, seed=4, preset=preset)
     cohort = generate_cohort(n_patients=300, seed=4, preset=preset).observed
     assert arms["usual"]["patient_id"].tolist() == cohort["patient_id"].tolist()
@@ -30,14 +30,14 @@ def test_a_trial_enrols_the_first_patients_of_the_cohort(preset):
     assert arms["usual"]["biologic"].tolist() == cohort["biologic"].tolist()
 
 
-def test_nothing_is_missing_and_categories_are_text():
+def test_values_are_complete_and_categories_are_text():
     table = trial_arms({"usual": {}}, n_patients=200)["usual"]
     assert not table.isna().any().any()
     assert set(table["sex"]) == {"female", "male"}
     assert {"il5_drive", "treatment_step", "exacerbations_next_12m"} <= set(table.columns)
 
 
-def test_the_baseline_holds_in_every_arm():
+def test_baseline_applies_to_all_arms():
     arms = trial_arms(
         {"off": {}, "on": {"feno_ppb": 10.0}}, n_patients=200, baseline={"ics_dose_ug_day": 0.0, "biologic": "none"}
     )
@@ -47,7 +47,7 @@ def test_the_baseline_holds_in_every_arm():
     assert (arms["on"]["feno_ppb"] == 10).all()
 
 
-def test_an_arm_moves_what_it_causes_and_nothing_else():
+def test_arm_changes_descendants_only():
     arms = trial_arms({"usual": {}, "prednisolone": {"oral_steroid_taken_mg_day": 40.0}}, n_patients=500)
     before, after = arms["usual"], arms["prednisolone"]
     assert (after["blood_eosinophils_cells_ul"] <= before["blood_eosinophils_cells_ul"] + 1e-9).all()
@@ -55,17 +55,17 @@ def test_an_arm_moves_what_it_causes_and_nothing_else():
         assert after[untouched].equals(before[untouched]), untouched
 
 
-def test_a_biologic_prevents_attacks_by_doing_so_and_not_by_chance():
-    """With shared noise no patient has more attacks on the drug than on placebo."""
+def test_biologic_prevents_exacerbations_in_each_patient():
+    """With shared noise no patient has more exacerbations on the biologic than on placebo."""
     arms = trial_arms(
         {"placebo": {"biologic": "none"}, "drug": {"biologic": "anti_il5"}}, n_patients=500, preset="trial_eligible"
     )
-    attacks = {name: table["exacerbations_next_12m"] for name, table in arms.items()}
-    assert (attacks["drug"] <= attacks["placebo"]).all()
-    assert attacks["drug"].mean() < attacks["placebo"].mean()
+    exacerbations = {name: table["exacerbations_next_12m"] for name, table in arms.items()}
+    assert (exacerbations["drug"] <= exacerbations["placebo"]).all()
+    assert exacerbations["drug"].mean() < exacerbations["placebo"].mean()
 
 
-def test_a_trial_needs_arms_and_patients():
+def test_trial_without_arms_or_patients_is_refused():
     with pytest.raises(UnusableInputError, match="at least one arm"):
         trial_arms({}, n_patients=10)
     with pytest.raises(UnusableInputError, match="too small"):

@@ -1,4 +1,4 @@
-"""Worked patients: is the inhaled steroid taken?"""
+"""Worked patients of the adherence gate."""
 
 from __future__ import annotations
 
@@ -9,17 +9,25 @@ import pytest
 from asthma_ml.decisions.adherence import GATES, adherence_gate
 
 PATIENTS = {
-    "takes it and inhales well": ({"adherence": 0.92, "technique": "correct"}, "clear", "speaks for"),
-    "just enough doses": ({"adherence": 0.80, "technique": "acceptable"}, "clear", "speaks for"),
-    "too few doses": ({"adherence": 0.79, "technique": "correct"}, "check_first", "fewer than 80%"),
+    "good adherence and technique": ({"adherence": 0.92, "technique": "correct"}, "clear", "treatment is taken"),
+    "adherence at the threshold": ({"adherence": 0.80, "technique": "acceptable"}, "clear", "treatment is taken"),
+    "low adherence": ({"adherence": 0.79, "technique": "correct"}, "check_first", "below 80 %"),
     "poor technique": ({"adherence": 0.95, "technique": "poor"}, "check_first", "technique is poor"),
-    "FeNO falls once observed": ({"adherence": 0.95, "technique": "correct", "fall": 53.0}, "check_first", "FeNO fell"),
-    "FeNO stays when observed": ({"fall": 21.0, "feno": 60.0}, "clear", "speaks for"),
-    "FeNO too low for the test": ({"fall": 60.0, "feno": 20.0}, "unknown", "no record of doses"),
-    "technique never watched": ({"adherence": 0.95}, "unknown", "technique not observed"),
-    "nothing on record": ({}, "unknown", "no record of doses taken, inhaler technique not observed"),
-    "never taught": ({"adherence": 0.5, "technique": "poor", "education": 0.0}, "check_first", "no structured asthma"),
-    "never taught, all well": ({"adherence": 0.9, "technique": "correct", "education": 0.0}, "clear", "speaks for"),
+    "FeNO falls under observation": (
+        {"adherence": 0.95, "technique": "correct", "fall": 53.0},
+        "check_first",
+        "FeNO fell",
+    ),
+    "FeNO unchanged under observation": ({"fall": 21.0, "feno": 60.0}, "clear", "treatment is taken"),
+    "FeNO too low for the test": ({"fall": 60.0, "feno": 20.0}, "unknown", "adherence is not recorded"),
+    "technique not recorded": ({"adherence": 0.95}, "unknown", "technique is not recorded"),
+    "nothing recorded": ({}, "unknown", "adherence is not recorded, inhaler technique is not recorded"),
+    "no education": ({"adherence": 0.5, "technique": "poor", "education": 0.0}, "check_first", "no structured asthma"),
+    "no education, otherwise good": (
+        {"adherence": 0.9, "technique": "correct", "education": 0.0},
+        "clear",
+        "treatment is taken",
+    ),
 }
 COLUMNS = {
     "adherence": "ics_adherence_fraction",
@@ -33,12 +41,12 @@ COLUMNS = {
 @pytest.mark.parametrize(("record", "gate", "reason"), PATIENTS.values(), ids=PATIENTS)
 def test_worked_patient(record, gate, reason):
     patient = pd.DataFrame({column: [record.get(name, np.nan)] for name, column in COLUMNS.items()})
-    judged = adherence_gate(patient).iloc[0]
-    assert judged["gate"] == gate
-    assert reason in judged["reason"]
+    result = adherence_gate(patient).iloc[0]
+    assert result["gate"] == gate
+    assert reason in result["reason"]
 
 
-def test_all_patients_together_are_judged_as_one_by_one():
+def test_a_table_gives_the_gates_of_its_single_rows():
     together = pd.DataFrame(
         [{column: record.get(name, np.nan) for name, column in COLUMNS.items()} for record, *_ in PATIENTS.values()]
     )
@@ -46,7 +54,7 @@ def test_all_patients_together_are_judged_as_one_by_one():
 
 
 def test_columns_may_be_missing_and_the_index_is_kept():
-    judged = adherence_gate(pd.DataFrame({"age_years": [40.0, 60.0]}, index=["a", "b"]))
-    assert judged.index.tolist() == ["a", "b"]
-    assert set(judged["gate"]) == {"unknown"} < set(GATES)
+    result = adherence_gate(pd.DataFrame({"age_years": [40.0, 60.0]}, index=["a", "b"]))
+    assert result.index.tolist() == ["a", "b"]
+    assert set(result["gate"]) == {"unknown"} < set(GATES)
     assert adherence_gate(pd.DataFrame({"age_years": []})).empty

@@ -1,4 +1,4 @@
-"""A prediction is told as a call only where it may be relied on."""
+"""When a prediction is a call, and why the model abstains from the others."""
 
 from __future__ import annotations
 
@@ -13,24 +13,26 @@ from tests.synthetic_patients import fitted_classifier, synthetic_patients
 
 
 @pytest.fixture(scope="module")
-def easy_going():
-    """A model that is content with little confidence, so that hardly a set holds both classes."""
+def low_confidence_model():
+    """A model with a confidence of 60 %, of which few prediction sets contain both classes."""
     return PhenotypeClassifier(n_trees=20, confidence=0.6).fit(*synthetic_patients(600))
 
 
-def test_a_set_of_one_class_is_no_call_while_the_probability_is_close_to_even(easy_going):
+def test_set_of_one_class_is_no_call_if_the_probability_is_low(low_confidence_model):
     X, _ = synthetic_patients(2000, seed=7)
-    calls = decide_calls(easy_going, easy_going.encode(X))
+    calls = decide_calls(low_confidence_model, low_confidence_model.encode(X))
     single = (calls.in_set.sum(axis=1) == 1) & (calls.out_of_range == "")
     close = single & (calls.probability.max(axis=1) < MINIMUM_PROBABILITY)
     assert close.sum() > 20
     assert set(calls.status[close]) == {"abstained"}
     i = np.flatnonzero(close)[0]
-    assert calls.abstained[i] == f"the probability of {calls.probability[i].max():.2f} is too close to even"
+    assert calls.abstained[i] == (
+        f"the highest class probability, {calls.probability[i].max():.2f}, is below the threshold of 0.67"
+    )
     assert calls.probability[calls.status == "ok"].max(axis=1).min() >= MINIMUM_PROBABILITY
 
 
-def test_calls_are_right_twice_as_often_as_wrong():
+def test_calls_are_right_at_least_twice_as_often_as_wrong():
     model = fitted_classifier()
     X, y = synthetic_patients(3000, seed=6)
     calls = decide_calls(model, model.encode(X))
@@ -38,8 +40,8 @@ def test_calls_are_right_twice_as_often_as_wrong():
         assert np.mean(y[calls.called == name] == name) > MINIMUM_PROBABILITY
 
 
-def test_the_called_class_is_always_the_one_in_the_set():
-    """A rare class may be left alone in the set of a patient of whom the common one is more probable."""
+def test_called_class_is_always_the_one_in_the_set():
+    """The set may contain a rare class alone although the common one is more probable."""
     X, y = synthetic_patients(900)
     keep = (y == "th2_high") | (np.arange(900) % 20 == 0)
     model = PhenotypeClassifier(n_trees=20, confidence=0.5).fit(X[keep], y[keep])
@@ -54,8 +56,8 @@ def test_no_patients_give_no_calls():
 
 
 @pytest.fixture(scope="module")
-def doubtful():
-    """A model with a companion, and patients of all four classes whom it has not seen."""
+def abstaining():
+    """A model with an auxiliary classifier, and new patients of all four classes."""
     X, y = synthetic_patients(900, n_classes=4)
     two = np.isin(y, TWO_CLASSES)
     model = PhenotypeClassifier(n_trees=20).fit(X[two], y[two]).fit_auxiliary(X, y)
@@ -63,8 +65,8 @@ def doubtful():
     return model, fresh, labels
 
 
-def test_every_doubt_is_met_and_told(doubtful):
-    model, patients, _ = doubtful
+def test_every_reason_for_abstention_occurs(abstaining):
+    model, patients, _ = abstaining
     patients = patients.copy()
     markers = [name for name in model.feature_names_in_ if model.encode(patients[:1])[name].dtype == "float32"]
     patients.loc[patients.index[:100], markers] = np.nan
@@ -72,52 +74,51 @@ def test_every_doubt_is_met_and_told(doubtful):
     calls = decide_calls(model, model.encode(patients))
     assert set(calls.abstention_reason) == {"", *ABSTENTION_REASONS} - {"uncalibrated"}
     assert ((calls.abstention_reason == "") == (calls.status == "ok")).all()
-    assert set(calls.abstention_reason[:100]) == {"too little information"}
+    assert set(calls.abstention_reason[:100]) == {"insufficient data"}
     assert set(calls.abstention_reason[100:200]) == {"outside the training range"}
 
 
-def test_a_patient_of_a_disease_that_the_model_does_not_name_is_told_so(doubtful):
-    model, patients, labels = doubtful
+def test_unmodelled_diagnosis_is_a_reason_for_abstention(abstaining):
+    model, patients, labels = abstaining
     calls = decide_calls(model, model.encode(patients))
-    recognised = calls.p_unmodelled >= model.unmodelled_threshold_
-    assert (calls.status[recognised] != "ok").all()
-    said = "mixed or paucigranulocytic disease, which this model does not name, has a probability of "
-    said += f"{calls.p_unmodelled[recognised][0]:.2f}"
-    assert said in calls.abstained[recognised][0]
-    assert np.mean(calls.abstention_reason[~np.isin(labels, TWO_CLASSES)] == "no class plausible") > 0.4
+    probable = calls.p_unmodelled >= model.unmodelled_threshold_
+    assert (calls.status[probable] != "ok").all()
+    expected = "an unmodelled diagnosis (mixed or paucigranulocytic) has probability "
+    assert f"{expected}{calls.p_unmodelled[probable][0]:.2f}" in calls.abstained[probable][0]
+    assert np.mean(calls.abstention_reason[~np.isin(labels, TWO_CLASSES)] == "unmodelled diagnosis") > 0.4
 
 
-def test_too_few_patients_give_no_calls_but_the_word_uncalibrated():
+def test_too_few_training_patients_of_a_class_give_no_calls():
     X, y = synthetic_patients(60)
     few = (y == "th2_high") | (np.cumsum(y != "th2_high") <= 6)
     model = PhenotypeClassifier(n_trees=5).fit(X[few], y[few])
     calls = decide_calls(model, model.encode(X[few]))
     assert set(calls.abstention_reason) == {"uncalibrated"}
     assert set(calls.status) == {"abstained"}
-    assert "too few neutrophilic Th2-low patients to calibrate a prediction set" in calls.no_call[0]
+    assert "too few neutrophilic Th2-low training patients to calibrate the prediction set" in calls.no_call[0]
 
 
-def test_the_gaps_are_blamed_where_most_of_what_counts_was_not_measured():
-    """FeNO alone leaves most patients open; with everything measured the same patients are between two classes."""
+def test_ambiguity_is_put_down_to_missing_data_if_most_importance_is_missing():
+    """With FeNO alone most patients have insufficient data; with all tests they have an ambiguous class."""
     model = fitted_classifier()
     X, _ = synthetic_patients(300, seed=9)
     measured = X["feno_ppb"].notna().to_numpy()
     alone = decide_calls(model, model.encode(X[["feno_ppb"]]))
-    blamed = alone.abstained[measured & (alone.abstention_reason == "too little information")]
-    assert "several classes plausible" not in alone.abstention_reason
-    assert len(blamed) > 20
-    assert all(reason.startswith("less than half of what the model goes by was measured; ") for reason in blamed)
-    assert "too little information" not in decide_calls(model, model.encode(X[measured])).abstention_reason
+    reasons = alone.abstained[measured & (alone.abstention_reason == "insufficient data")]
+    assert "ambiguous class" not in alone.abstention_reason
+    assert len(reasons) > 20
+    assert all(reason.startswith("the measured features carry less than half of the feature") for reason in reasons)
+    assert "insufficient data" not in decide_calls(model, model.encode(X[measured])).abstention_reason
 
 
 @pytest.mark.parametrize(
-    ("classes", "said"),
+    ("classes", "clause"),
     [
-        (TWO_CLASSES, "mixed and paucigranulocytic disease cannot be named"),
-        (FOUR_CLASSES[:3], "paucigranulocytic disease cannot be named"),
+        (TWO_CLASSES, "not modelled: mixed and paucigranulocytic disease"),
+        (FOUR_CLASSES[:3], "not modelled: paucigranulocytic disease"),
         (FOUR_CLASSES, ""),
         (("a", "b"), ""),
     ],
 )
-def test_a_model_says_which_disease_it_cannot_name(classes, said):
-    assert unmodelled_classes_clause(classes) == said
+def test_clause_names_the_unmodelled_classes(classes, clause):
+    assert unmodelled_classes_clause(classes) == clause

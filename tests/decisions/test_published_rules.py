@@ -1,4 +1,4 @@
-"""Published rules on patients whose answer can be checked by hand."""
+"""Published rules on patients whose class can be checked by hand."""
 
 import pandas as pd
 import pytest
@@ -32,7 +32,7 @@ def test_isar_gradient(change, grade):
     assert isar_grade(pd.DataFrame([PLAIN | change])).tolist() == [grade]
 
 
-def test_without_blood_eosinophils_there_is_no_isar_grade_but_without_feno_there_is():
+def test_isar_grade_needs_blood_eosinophils_but_not_feno():
     patients = pd.DataFrame([PLAIN, PLAIN]).astype({"blood_eosinophils_max_cells_ul": float, "feno_ppb": float})
     patients.loc[0, "blood_eosinophils_max_cells_ul"] = None
     patients.loc[1, "feno_ppb"] = None
@@ -48,7 +48,7 @@ def test_sarp_tree(before, best, onset, group):
     assert sarp_group(pd.DataFrame([patient])).tolist() == [group]
 
 
-def test_seven_of_ten_are_type_2_high():
+def test_upper_seventy_percent_are_type_2_high():
     genes = [float(i) for i in range(10)]
     table = pd.DataFrame({"sputum_il4_log2": genes, "sputum_il5_log2": genes, "sputum_il13_log2": genes})
     assert sputum_type2_high(table).tolist() == [0.0] * 3 + [1.0] * 7

@@ -1,11 +1,11 @@
-"""The document is what the code says, number by number."""
+"""docs/mechanisms.md agrees with the code, coefficient by coefficient."""
 
 import re
 from pathlib import Path
 
 import pytest
-from graph_figures import causal_graph_figure, mechanism_graph_figure
-from mechanism_book import generations, mechanism_book, mechanisms_in_causal_order
+from graph_figures import causal_graph_figure, generations, mechanism_graph_figure, mechanisms_in_causal_order
+from mechanism_book import mechanism_book
 
 from asthma_ml.cohort import PRESETS, CausalModel, Coefficient, severe_asthma_model, structural_equation
 from asthma_ml.cohort.engine.distributions import Normal
@@ -29,27 +29,26 @@ def section(book, name):
     return re.search(rf"^### {name}\n(.*?)(?=^##)", book, re.DOTALL | re.MULTILINE).group(1)
 
 
-def test_the_committed_document_is_what_the_code_says(book):
+def test_committed_page_is_up_to_date(book):
     assert COMMITTED.read_text(encoding="utf-8") == book, "the mechanisms changed: run `make docs`"
 
 
-def test_every_variable_has_its_section_and_every_link_a_place(book, model):
+def test_all_variables_have_a_section_and_all_links_a_target(book, model):
     headings = re.findall(r"^### (\w+)$", book, re.MULTILINE)
     assert sorted(headings) == sorted(model.order)
-    places = {re.sub(r" ", "-", title.lower()) for title in re.findall(r"^##+ (.+)$", book, re.MULTILINE)}
-    places |= set(re.findall(r'<a id="(\w+)">', book))
-    assert set(re.findall(r"\]\(#([\w-]+)\)", book)) <= places
+    targets = {re.sub(r" ", "-", title.lower()) for title in re.findall(r"^##+ (.+)$", book, re.MULTILINE)}
+    targets |= set(re.findall(r'<a id="(\w+)">', book))
+    assert set(re.findall(r"\]\(#([\w-]+)\)", book)) <= targets
 
 
-def test_every_number_stands_in_a_table_with_its_grade(book, model):
+def test_all_coefficients_are_listed_with_their_grade(book, model):
     for name, equation in model.equations.items():
         rows = re.findall(r"^\| `(\w+)` \| (\S+) \| .*? \| (\w+) \|", section(book, name), re.MULTILINE)
         expected = [(key, f"{number:g}", number.evidence) for key, number in equation.coefficients.items()]
         assert rows == expected, name
 
 
-def test_feno_reads_as_in_its_file(book):
-    """One equation as a reader sees it: what it is, what causes it, how it is calculated, on whose word."""
+def test_section_shows_title_parents_and_source_code(book):
     equation = severe_asthma_model().equations["feno_ppb"]
     text = section(book, "feno_ppb")
     assert equation.title in text
@@ -61,7 +60,7 @@ def test_feno_reads_as_in_its_file(book):
     assert "return " in text
 
 
-def test_sources_are_resolved_to_citations(book, model):
+def test_sources_have_citations(book, model):
     cited = {s for e in model.equations.values() for n in e.coefficients.values() for s in n.source.split(",") if s}
     table = evidence_table()
     for source in cited:
@@ -71,20 +70,20 @@ def test_sources_are_resolved_to_citations(book, model):
     assert f"https://doi.org/{table.loc['IMM067', 'doi_or_pmid']}" in book
 
 
-def test_overrides_of_presets_stand_beside_the_number(book):
+def test_overrides_of_presets_are_listed_with_the_coefficient(book):
     preset, (address, value) = next((p, item) for p in PRESETS.values() for item in p.overrides.items())
     name, _, key = address.partition(".")
     row = next(line for line in section(book, name).splitlines() if line.startswith(f"| `{key}` "))
     assert f"{preset.name} {value:g}" in row
 
 
-def test_the_count_of_grades_is_that_of_the_model(book, model):
+def test_grades_are_counted(book, model):
     numbers = [number for equation in model.equations.values() for number in equation.coefficients.values()]
     counts = [sum(number.evidence == grade for number in numbers) for grade in GRADES]
     assert f"| All | {counts[0]} | {counts[1]} | {counts[2]} | {len(numbers)} |" in book
 
 
-def test_causes_are_explained_before_effects(model):
+def test_causes_come_before_effects(model):
     depth = generations(model)
     assert all(depth[cause] < depth[effect] for cause, effect in model.graph())
     chapters = list(mechanisms_in_causal_order(model))
@@ -108,20 +107,20 @@ def feno_ppb(dose):
 SLOPE = -0.5
 
 
-def test_a_small_model_makes_a_small_book():
+def test_page_of_a_small_model():
     book = mechanism_book(CausalModel([feno_ppb, dose]))
     assert "fall = SLOPE * dose\nreturn Normal(fall, 1.0)" in section(book, "feno_ppb")
     assert "SLOPE = -0.5" in book
     assert "- Latent\n- Causes: none\n- Effects: [feno_ppb](#feno_ppb)" in section(book, "dose")
 
 
-def written_in(figure):
+def texts_of(figure):
     return [text.get_text() for axes in figure.axes for text in axes.texts]
 
 
-def test_the_large_graph_shows_every_variable_apart(model):
+def test_causal_graph_shows_all_variables_without_overlap(model):
     figure = causal_graph_figure(model)
-    labels = [text.replace("\n", "") for text in written_in(figure)]
+    labels = [text.replace("\n", "") for text in texts_of(figure)]
     assert set(model.order) <= set(labels)
     boxes = [patch for patch in figure.axes[0].patches if hasattr(patch, "get_boxstyle")]
     assert len({(box.get_x(), box.get_y()) for box in boxes}) == len(model.order)
@@ -129,9 +128,9 @@ def test_the_large_graph_shows_every_variable_apart(model):
     assert filled == sum(name in data_dictionary() for name in model.order)
 
 
-def test_the_overview_counts_variables_and_arrows(model):
+def test_overview_counts_variables_and_arrows(model):
     chapters = mechanisms_in_causal_order(model)
-    labels = written_in(mechanism_graph_figure(model))
+    labels = texts_of(mechanism_graph_figure(model))
     boxes = [label for label in labels if "observed" in label]
     assert len(boxes) == len(chapters)
     assert sum(int(re.search(r"(\d+) \(", label).group(1)) for label in boxes) == len(model.order)

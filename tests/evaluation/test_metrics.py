@@ -1,4 +1,6 @@
-"""Metrics of a model on patients it has not seen."""
+"""Metrics of a model on held-out patients."""
+
+from collections import Counter
 
 import numpy as np
 import pandas as pd
@@ -25,7 +27,7 @@ def others():
     return generate_cohort(4_000, seed=2).training_data()
 
 
-def test_a_model_is_measured_with_its_uncertainty(model, others):
+def test_metrics_have_intervals(model, others):
     metrics = evaluate_model(model, *others)
     assert sum(metrics["class_counts"].values()) == metrics["n_patients"] == len(others[1])
     for name in ("auc", "log_loss", "brier", "accuracy", "calibration_slope", "calibration_intercept"):
@@ -34,7 +36,7 @@ def test_a_model_is_measured_with_its_uncertainty(model, others):
     assert 0.8 < metrics["calibration_slope"]["value"] < 1.25
 
 
-def test_shuffled_labels_are_worth_a_coin(model, others):
+def test_shuffled_labels_give_chance_performance(model, others):
     X, y = others
     shuffled = np.random.default_rng(0).permutation(y.to_numpy())
     metrics = evaluate_model(model, X, shuffled)
@@ -49,20 +51,24 @@ def test_the_order_of_patients_and_columns_does_not_matter(model, others):
     assert shuffled["auc"]["value"] == pytest.approx(evaluate_model(model, X, y)["auc"]["value"], abs=1e-12)
 
 
-def test_prediction_sets_hold_the_truth_as_often_as_promised(model, others):
-    decisions = evaluate_model(model, *others)["decisions"]
-    assert decisions["coverage"] == pytest.approx(0.90, abs=0.03)
-    assert decisions["accuracy_when_decided"] > 0.8
+def test_empirical_coverage_is_nominal(model, others):
+    metrics = evaluate_model(model, *others)
+    sets = metrics["prediction_sets"]
+    assert sets["nominal_coverage"] == 0.90
+    assert sets["coverage"]["value"] == pytest.approx(0.90, abs=0.03)
+    assert sets["coverage"]["lower"] < sets["coverage"]["value"] < sets["coverage"]["upper"]
+    assert sets["single_class_accuracy"]["value"] > 0.8
+    assert metrics["classified"]["accuracy"]["value"] > metrics["accuracy"]["value"]
 
 
-def test_four_classes_are_measured_as_well():
+def test_a_four_class_model_has_metrics():
     cohort = generate_cohort(1_500, seed=1)
     model = PhenotypeClassifier(n_trees=30).fit(*cohort.training_data(FOUR_CLASSES))
     metrics = evaluate_model(model, *generate_cohort(1_000, seed=2).training_data(FOUR_CLASSES))
     assert 0.7 < metrics["auc"]["value"] < 0.95
 
 
-def test_a_model_of_other_classes_is_judged_without_the_rules_for_th2_high():
+def test_a_model_of_other_classes_has_no_reference_rules():
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"feno_ppb": rng.lognormal(3.3, 0.8, 400)})
     y = np.where(X["feno_ppb"] * rng.lognormal(0, 0.5, 400) > 28, "responder", "none")
@@ -71,23 +77,23 @@ def test_a_model_of_other_classes_is_judged_without_the_rules_for_th2_high():
     assert [row["subgroup"] for row in metrics["subgroups"]] == ["all"]
 
 
-def test_labels_that_the_model_does_not_know_are_refused(model):
+def test_labels_that_are_not_classes_of_the_model_are_refused(model):
     X, y = generate_cohort(200, seed=3).training_data(FOUR_CLASSES)
-    with pytest.raises(UnusableInputError, match="mixed_granulocytic, paucigranulocytic; it knows"):
+    with pytest.raises(UnusableInputError, match="mixed_granulocytic, paucigranulocytic; its classes are"):
         evaluate_model(model, X, y)
 
 
-def test_one_class_alone_cannot_be_told_apart(model, others):
+def test_a_single_class_is_refused(model, others):
     X, y = others
     with pytest.raises(UnusableInputError, match="10 of each class are needed, found 0 neutrophilic_th2_low"):
         evaluate_model(model, X[y == "th2_high"], y[y == "th2_high"])
 
 
-def test_three_patients_are_no_measurement(model, others):
-    """Two of one class and one of the other, told apart by chance, would read as an AUC of 1.000 (1.000 to 1.000)."""
+def test_three_patients_are_refused(model, others):
+    """Two of one class and one of the other would often have an AUC of 1.000 (1.000 to 1.000)."""
     X, y = others
     three = [*np.flatnonzero(y == "th2_high")[:2], *np.flatnonzero(y != "th2_high")[:1]]
-    with pytest.raises(UnusableInputError, match=r"too few patients to measure on: .* found 1 .*, 2 th2_high"):
+    with pytest.raises(UnusableInputError, match=r"too few patients for an evaluation: .* found 1 .*, 2 th2_high"):
         evaluate_model(model, X.iloc[three], y.iloc[three])
 
 
@@ -102,53 +108,93 @@ def metrics(model, clinic):
 
 
 class TestWholeClinic:
-    def test_every_patient_of_no_class_is_counted_by_label(self, metrics, clinic):
+    def test_other_diagnoses_are_counted(self, metrics, clinic):
         others = clinic["phenotype"].value_counts().drop(list(TWO_CLASSES))
-        assert {name: found["n"] for name, found in metrics["other_labels"].items()} == others.to_dict()
-        assert metrics["left_out"]["another label"] == others.sum()
+        rows = {row["diagnosis"]: row for row in metrics["all_diagnoses"]["abstention_by_diagnosis"]}
+        assert {name: rows[name]["n"] for name in others.index} == others.to_dict()
+        assert sum(metrics["excluded"].values()) == rows["all other diagnoses"]["n"] == others.sum()
+        assert metrics["all_diagnoses"]["n"] == metrics["modelled_classes"]["n_patients"] + others.sum()
 
-    def test_a_call_is_worth_less_among_all_than_among_the_two_classes(self, metrics, model, clinic):
+    def test_a_patient_is_classified_if_the_predicted_status_is_ok(self, metrics, model, clinic):
+        ok = predict_table(model, clinic)["aml_status"] == "ok"
+        own = clinic["phenotype"].isin(TWO_CLASSES)
+        assert metrics["all_diagnoses"]["classified"]["proportion"]["value"] == pytest.approx(ok.mean())
+        assert metrics["modelled_classes"]["classified"]["proportion"]["value"] == pytest.approx(ok[own].mean())
+        rows = {row["diagnosis"]: row for row in metrics["all_diagnoses"]["abstention_by_diagnosis"]}
+        assert rows["all modelled classes"]["abstained"]["value"] == pytest.approx(1 - ok[own].mean())
+        assert rows["all other diagnoses"]["abstained"]["value"] == pytest.approx(1 - ok[~own].mean())
+
+    def test_predictive_values_are_lower_with_other_diagnoses(self, metrics, model, clinic):
         table = predict_table(model, clinic)
-        assert metrics["called"]["share"]["value"] == pytest.approx((table["aml_status"] == "ok").mean())
         for name in TWO_CLASSES:
-            so_called = table[table["aml_phenotype"] == name]
-            right = (so_called["phenotype"] == name).mean()
-            among_two = (so_called.loc[so_called["phenotype"].isin(TWO_CLASSES), "phenotype"] == name).mean()
-            value = metrics["called"]["predictive_value"][name]
-            assert value["value"] == pytest.approx(right)
+            called = table[table["aml_phenotype"] == name]
+            ppv = (called["phenotype"] == name).mean()
+            value = metrics["all_diagnoses"]["predictive_values"][name]
+            assert value["value"] == pytest.approx(ppv)
             assert value["lower"] < value["value"] < value["upper"]
-            assert right < among_two
+            assert ppv < (called.loc[called["phenotype"].isin(TWO_CLASSES), "phenotype"] == name).mean()
 
     def test_a_table_without_any_feature_is_refused_like_a_prediction(self, model):
         with pytest.raises(UnusableInputError, match="no column is one of the"):
             evaluate_patients(model, read_patients(pd.DataFrame({"patient_id": ["1"], "phenotype": ["th2_high"]})))
 
-    def test_subgroups_and_sites_are_judged_on_the_classes_of_the_model(self, metrics, clinic):
-        two = clinic[clinic["phenotype"].isin(TWO_CLASSES)]
+    def test_subgroups_and_sites_are_of_modelled_classes(self, metrics, clinic):
+        two, metrics = clinic[clinic["phenotype"].isin(TWO_CLASSES)], metrics["modelled_classes"]
         rows = {(row["characteristic"], row["subgroup"]): row for row in metrics["subgroups"]}
         assert rows["all", "all"]["n"] == len(two)
         assert rows["site", "site_1"]["n"] == (two["site"] == "site_1").sum()
         assert rows["oral steroids", "maintenance"]["n"] == (two["ocs_dose_mg_day"] > 0).sum()
-        assert rows["all", "all"]["coverage"]["all"]["value"] == pytest.approx(metrics["decisions"]["coverage"])
-        assert rows["all", "all"]["slope"]["value"] == pytest.approx(metrics["calibration_slope"]["value"], abs=1e-3)
+        coverage, slope = rows["all", "all"]["coverage"]["all"], rows["all", "all"]["calibration"]["slope"]
+        assert coverage["value"] == pytest.approx(metrics["prediction_sets"]["coverage"]["value"])
+        assert slope["value"] == pytest.approx(metrics["calibration_slope"]["value"], abs=1e-3)
 
-    def test_patients_of_no_class_are_left_undecided_more_often_than_clear_cut_ones(self, metrics):
-        rows = {row["kind"]: row for row in metrics["kinds"]}
-        clear_cut, others = rows["all of the model's classes"], rows["all of other labels"]
-        assert others["undecided"]["value"] > clear_cut["undecided"]["value"]
-        assert others["n"] == sum(rows[name]["n"] for name in ("mixed_granulocytic", "paucigranulocytic"))
+    def test_the_model_abstains_more_often_in_other_diagnoses(self, metrics):
+        rows = {row["diagnosis"]: row for row in metrics["all_diagnoses"]["abstention_by_diagnosis"]}
+        assert rows["all other diagnoses"]["abstained"]["value"] > rows["all modelled classes"]["abstained"]["value"]
 
-    def test_without_a_companion_nobody_is_recognised_as_of_another_class(self, metrics):
-        assert {row["recognised"]["value"] for row in metrics["kinds"]} == {0.0}
+    def test_without_an_auxiliary_classifier_no_patient_is_predicted_unmodelled(self, metrics):
+        rows = metrics["all_diagnoses"]["abstention_by_diagnosis"]
+        assert {row["predicted_unmodelled"]["value"] for row in rows} == {0.0}
+        assert "unmodelled_diagnosis_detection" not in metrics["all_diagnoses"]
 
-    def test_accuracy_rises_as_fewer_are_called(self, metrics):
-        for curve in metrics["risk_coverage"].values():
+    def test_accuracy_rises_as_the_call_rate_falls(self, metrics):
+        own, everyone = (metrics[name]["risk_coverage"] for name in ("modelled_classes", "all_diagnoses"))
+        for curve in (own, everyone):
             assert curve["accuracy"]["value"][2] > curve["accuracy"]["value"][-1] + 0.05
-        own, everybody = (metrics["risk_coverage"][name] for name in ("classes_of_the_model", "all_labelled"))
-        assert own["accuracy"]["value"][-1] == pytest.approx(metrics["accuracy"]["value"])
-        assert everybody["n"] > own["n"]
+        assert own["accuracy"]["value"][-1] == pytest.approx(metrics["modelled_classes"]["accuracy"]["value"])
+        assert everyone["n"] > own["n"]
 
-    def test_the_model_stands_beside_the_rules(self, metrics):
-        rules = {row["rule"]: row for row in metrics["reference_rules"]["rules"]}
+    def test_the_model_is_compared_with_the_rules(self, metrics):
+        rules = {row["rule"]: row for row in metrics["modelled_classes"]["reference_rules"]["rules"]}
         assert rules["blood_eosinophils_300"]["auc_difference"]["lower"] > 0
         assert 0.35 < rules["sarp_tree"]["auc"]["value"] < 0.65
+
+
+def test_a_table_is_encoded_and_predicted_once(clinic, monkeypatch):
+    X, y = generate_cohort(600, seed=1).training_data(FOUR_CLASSES)
+    two = y.isin(TWO_CLASSES)
+    model = PhenotypeClassifier(n_trees=10).fit(X[two], y[two]).fit_auxiliary(X, y)
+    counts = Counter()
+    for name in (
+        "encode",
+        "decision_function",
+        "predict_with_uncertainty",
+        "predict_proba",
+        "predict_unmodelled_proba",
+    ):
+        monkeypatch.setattr(PhenotypeClassifier, name, counted(getattr(PhenotypeClassifier, name), model, counts))
+    metrics = evaluate_patients(model, read_patients(clinic))
+    assert metrics["all_diagnoses"]["unmodelled_diagnosis_detection"]["auc"] > 0.5
+    assert counts["encode"] == 1
+    assert counts["predict_with_uncertainty"] + counts["predict_proba"] == 1
+    assert counts["predict_unmodelled_proba"] == 1
+
+
+def counted(method, model, counts):
+    """The method, which counts its calls on the model itself."""
+
+    def wrapper(self, *arguments, **keywords):
+        counts[method.__name__] += self is model
+        return method(self, *arguments, **keywords)
+
+    return wrapper

@@ -1,4 +1,4 @@
-"""Interventional explanations: patients of a background stand in for what is not known, each as a whole."""
+"""Interventional Shapley values against a background of patients."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.synthetic_patients import fitted_classifier, synthetic_patients
 
 
 def factor_columns(columns):
-    """Which columns each factor has."""
+    """Columns of each factor."""
     factor_of = data_dictionary().factor_of
     return [np.flatnonzero([factor_of(name) == factor for name in columns]) for factor in FACTORS]
 
@@ -28,17 +28,17 @@ def factor_columns(columns):
 def worth_of_factors(model, patient, background):
     """Log-odds by known factors: trees on mixed patients, linear part on mixed scores, given the patient's tests."""
     of_factor = factor_columns(model.feature_names_in_)
-    linear = model.linear_.as_arrays()
-    measured = ~np.isnan(linear.scores(patient[None]))
+    linear = model.linear_
+    measured = ~np.isnan(linear.scores.transform(patient[None]))
     slopes = linear.measured_coefficients(measured)[0, :, 0]
-    own = np.nan_to_num(linear.scores(patient[None])[0] - linear.mean)
-    others = model.linear_.completed(background)
+    own = np.nan_to_num(linear.scores.transform(patient[None])[0] - linear.joint.mean)
+    others = linear.imputed_scores(background)
 
     def worth(known):
         columns = np.concatenate([np.empty(0, dtype=int), *(of_factor[factor] for factor in known)]).astype(int)
         mixed = background.copy()
         mixed[:, columns] = patient[columns]
-        scores = np.where(np.isin(linear.source, columns), own, others)
+        scores = np.where(np.isin(linear.scores.source, columns), own, others)
         of_parts = [linear.base[0] + (scores @ slopes).mean(), model.trees_.decision_function(mixed).mean()]
         return model.calibration_slope_ @ of_parts + model.calibration_intercept_[0]
 
@@ -48,7 +48,7 @@ def worth_of_factors(model, patient, background):
 def test_factors_are_shapley_values_by_definition():
     model, (X, _) = fitted_classifier(), synthetic_patients(40, seed=7)
     background, encoded = X.head(25), model.encode(X).to_numpy()
-    explanation = explain(model, X, players="factors", background=background)
+    explanation = explain(model, X, level="factors", background=background)
     for i in (30, 33, 39):
         worth = worth_of_factors(model, encoded[i], encoded[:25])
         assert explanation.base[i] == pytest.approx(worth(()), abs=1e-10)
@@ -62,7 +62,7 @@ def test_factors_are_shapley_values_by_definition():
 
 
 class FactorMasker:
-    """A masker of shap that knows six groups of columns: hidden ones are those of background patients."""
+    """Masker of shap with six groups of columns; hidden ones take the values of background patients."""
 
     def __init__(self, background, groups):
         self.background, self.groups = background, groups
@@ -92,7 +92,7 @@ def exact_explainer(monkeypatch):
 
 
 @pytest.mark.parametrize("n_classes", [2, 4])
-def test_where_every_test_was_done_the_exact_explainer_of_shap_finds_the_same_factors(n_classes, exact_explainer):
+def test_exact_explainer_of_shap_finds_the_same_factors_for_complete_records(n_classes, exact_explainer):
     """On calibrated margins of the whole model, with the factors as groups of a masker."""
     model = fitted_classifier(n_classes)
     X = synthetic_patients(300, seed=8)[0].dropna().reset_index(drop=True)
@@ -108,12 +108,12 @@ def test_where_every_test_was_done_the_exact_explainer_of_shap_finds_the_same_fa
 
 @settings(max_examples=6, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([2, 4]), st.integers(1, 60), st.sampled_from([0.0, 0.3, 1.0]))
-def test_they_add_up_whatever_the_model_the_background_and_the_gaps(seed, n_classes, n_background, gaps):
+def test_contributions_add_up_for_any_model_background_and_missing_values(seed, n_classes, n_background, missing):
     X, y = synthetic_patients(150, seed, n_classes)
     model = PhenotypeClassifier(n_trees=4, min_samples_leaf=5).fit(X, y)
-    patients = X.mask(np.random.default_rng(seed).random(X.shape) < gaps)
-    for players in ("features", "factors"):
-        explanation = explain(model, patients, players=players, background=X.tail(n_background))
+    patients = X.mask(np.random.default_rng(seed).random(X.shape) < missing)
+    for level in ("features", "factors"):
+        explanation = explain(model, patients, level=level, background=X.tail(n_background))
         for values in (explanation.features, explanation.factors):
             total = explanation.base + values.sum(axis=1)
             np.testing.assert_allclose(total, explanation.log_odds, atol=ADDITIVITY_TOLERANCE)
@@ -121,18 +121,18 @@ def test_they_add_up_whatever_the_model_the_background_and_the_gaps(seed, n_clas
         assert interactions.shape == (150, 6, 6)
 
 
-def test_patients_of_the_background_are_explained_by_nothing_on_average():
-    """Where every test was done, so that those who stand in have the tests of those who are explained."""
+def test_mean_contribution_over_the_background_is_zero():
+    """Complete records only, so that background and explained patients have the same tests."""
     X = synthetic_patients(400, seed=3)[0].dropna()
     explanation = explain(fitted_classifier(), X, background=X)
     np.testing.assert_allclose(explanation.features.mean(), 0, atol=1e-10)
     np.testing.assert_allclose(explanation.base, explanation.log_odds.mean(), atol=1e-10)
 
 
-def test_a_stored_background_is_that_table_of_patients_and_comes_back_from_the_file(tmp_path):
+def test_stored_background_equals_its_table_and_survives_the_file(tmp_path):
     X, _ = synthetic_patients(200, seed=2)
     aml.save_model(fitted_classifier(), tmp_path / "model.aml", background=X)
-    loaded = aml.load_compiled(tmp_path / "model.aml")
+    loaded = aml.load_model(tmp_path / "model.aml", compiled=True)
     assert loaded.background.n_patients == aml.read_card(tmp_path / "model.aml")["background"]["n_patients"] == 200
     stored, given_again = (explain(loaded, X.head(20), background=each) for each in ("stored", X))
     np.testing.assert_array_equal(stored.features, given_again.features)
@@ -141,7 +141,7 @@ def test_a_stored_background_is_that_table_of_patients_and_comes_back_from_the_f
     assert (path_dependent.features - stored.features).abs().to_numpy().max() > 1e-3
 
 
-def test_a_background_that_there_is_not_is_refused():
+def test_missing_or_invalid_background_is_refused():
     X, _ = synthetic_patients(10)
     for model in (fitted_classifier(), aml.compile_model(fitted_classifier())):
         with pytest.raises(
@@ -152,5 +152,5 @@ def test_a_background_that_there_is_not_is_refused():
         np.testing.assert_array_equal(stored.features, explain(model, X, background=X).features)
     with pytest.raises(UnusableInputError, match="background='everybody': allowed are a table"):
         explain(fitted_classifier(), X, background="everybody")
-    with pytest.raises(UnusableInputError, match="a background needs one patient or more"):
+    with pytest.raises(UnusableInputError, match="a background needs at least one patient"):
         explain(fitted_classifier(), X, background=X.iloc[:0])

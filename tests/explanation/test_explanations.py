@@ -1,4 +1,4 @@
-"""Explanations add up, by feature and by factor, to the log-odds of the probability that is reported."""
+"""Contributions of features and factors add up to the log-odds of the reported probability."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from asthma_ml.explanation import ADDITIVITY_TOLERANCE, explain
 from asthma_ml.patients import read_patients
 from asthma_ml.prediction import predict_table
 from asthma_ml.variables import FACTORS
+from asthma_ml.wording import rounded
 from tests.synthetic_patients import fitted_classifier, synthetic_patients
 
 
@@ -29,7 +30,7 @@ def explained(request):
     return PhenotypeClassifier(n_trees=20).fit(X[among_three], y[among_three]), X
 
 
-def test_they_add_up_to_the_log_odds_of_the_reported_probability(explained):
+def test_contributions_add_up_to_the_log_odds_of_the_reported_probability(explained):
     model, X = explained
     explanation = explain(model, X)
     place = np.searchsorted(model.classes_, explanation.explained_class)
@@ -47,8 +48,8 @@ def test_a_factor_is_the_signed_sum_of_its_features(explained):
     np.testing.assert_allclose(explanation.factors["adherence"], of_adherence, atol=1e-12)
 
 
-def test_factors_as_players_add_up_too_and_leave_the_features_alone(explained):
-    by_feature, by_factor = explain(*explained), explain(*explained, players="factors")
+def test_level_of_factors_adds_up_and_keeps_the_features(explained):
+    by_feature, by_factor = explain(*explained), explain(*explained, level="factors")
     assert tuple(by_factor.factors.columns) == FACTORS
     np.testing.assert_allclose(by_factor.base + by_factor.factors.sum(axis=1), by_factor.log_odds, atol=1e-9)
     pd.testing.assert_frame_equal(by_factor.features, by_feature.features)
@@ -56,20 +57,20 @@ def test_factors_as_players_add_up_too_and_leave_the_features_alone(explained):
     assert 1e-3 < apart < 1
 
 
-def test_factors_as_players_are_their_sums_where_nothing_interacts():
+def test_levels_agree_without_interactions():
     X, y = synthetic_patients(300)
     model = PhenotypeClassifier(n_trees=20, max_depth=1).fit(X, y)
-    by_feature, by_factor = explain(model, X), explain(model, X, players="factors")
+    by_feature, by_factor = explain(model, X), explain(model, X, level="factors")
     np.testing.assert_allclose(by_factor.factors, by_feature.factors, atol=1e-12)
 
 
-def test_players_that_there_are_not_are_refused():
+def test_unknown_level_is_refused():
     X, _ = synthetic_patients(10)
-    with pytest.raises(UnusableInputError, match="players='genes': allowed are features, factors"):
-        explain(fitted_classifier(), X, players="genes")
+    with pytest.raises(UnusableInputError, match="level='genes': allowed are features, factors"):
+        explain(fitted_classifier(), X, level="genes")
 
 
-def test_two_classes_explain_th2_high_and_more_explain_the_prediction():
+def test_two_classes_explain_th2_high_and_more_explain_the_predicted_class():
     X, _ = synthetic_patients()
     assert set(explain(fitted_classifier(), X).explained_class) == {"th2_high"}
     among_four = explain(fitted_classifier(4), X)
@@ -83,22 +84,14 @@ def test_two_other_classes_explain_the_second():
     assert set(explain(model, X).explained_class) == {"b"}
 
 
-def test_what_speaks_for_th2_high_speaks_against_its_rival():
-    X, _ = synthetic_patients()
-    explanation = explain(fitted_classifier(), X)
-    called = explanation.predicted_class == "th2_high"
-    pd.testing.assert_frame_equal(explanation.pushes()[called], explanation.factors[called])
-    pd.testing.assert_frame_equal(explanation.pushes()[~called], -explanation.factors[~called])
-
-
-def test_eosinophils_move_predictions_and_noise_hardly_does():
+def test_markers_contribute_more_than_noise():
     X, _ = synthetic_patients(seed=5)
     sizes = explain(fitted_classifier(), X).features.abs().mean()
     assert sizes.idxmax() in {"blood_eosinophils_cells_ul", "feno_ppb", "sputum_neutrophils_pct"}
     assert sizes["adrb2_rs1042713"] < 0.1 * sizes.max()
 
 
-def test_columns_may_be_permuted_missing_or_strange_to_the_model():
+def test_columns_may_be_permuted_missing_or_additional():
     X, _ = synthetic_patients()
     whole = explain(fitted_classifier(), X)
     permuted = explain(fitted_classifier(), X[X.columns[::-1]].assign(site="A"))
@@ -108,13 +101,13 @@ def test_columns_may_be_permuted_missing_or_strange_to_the_model():
     pd.testing.assert_frame_equal(without.features, blanked.features)
 
 
-def test_a_patient_table_is_explained_by_its_values():
+def test_patient_table_is_explained_by_its_values():
     X, _ = synthetic_patients(20)
     table = read_patients(X)
     pd.testing.assert_frame_equal(explain(fitted_classifier(), table).factors, explain(fitted_classifier(), X).factors)
 
 
-def test_what_is_no_table_or_has_no_feature_is_refused():
+def test_input_without_named_features_is_refused():
     X, _ = synthetic_patients(20)
     with pytest.raises(UnusableInputError, match="ndarray: explanations need named columns"):
         explain(fitted_classifier(), X.to_numpy())
@@ -122,19 +115,21 @@ def test_what_is_no_table_or_has_no_feature_is_refused():
         explain(fitted_classifier(), pd.DataFrame({"patient_id": ["1"]}))
 
 
-def test_a_class_that_is_called_for_being_common_is_marked():
+def test_call_that_rests_on_the_prior_is_marked():
     X, y = synthetic_patients(600)
     keep = (y == "th2_high") | (np.arange(600) % 4 == 0)
     explanation = explain(PhenotypeClassifier(n_trees=20, confidence=0.6).fit(X[keep], y[keep]), X)
-    leans = explanation.prior_decides()
-    assert 0 < leans.sum() < len(X)
-    assert set(explanation.predicted_class[leans]) == {"th2_high"}
-    assert (explanation.factors.sum(axis=1)[leans] < 0).all()
-    called = np.flatnonzero(leans & (explanation.calls.status == "ok"))
-    assert "The call leans on how common the class is among the training patients" in explanation.sentence(called[0])
+    prior = explanation.prior_decides()
+    assert 0 < prior.sum() < len(X)
+    assert set(explanation.predicted_class[prior]) == {"th2_high"}
+    assert (explanation.factors.sum(axis=1)[prior] < 0).all()
+    called = np.flatnonzero(prior & (explanation.calls.status == "ok"))
+    assert "This call rests on the prior, the class frequency among training patients" in explanation.sentence(
+        called[0]
+    )
 
 
-def test_the_index_is_kept_and_nobody_is_explained_by_nothing():
+def test_index_is_kept_and_empty_tables_are_explained():
     X, _ = synthetic_patients(5)
     assert explain(fitted_classifier(), X.set_axis(list("abcde"))).factors.index.tolist() == list("abcde")
     for n_classes in (2, 4):
@@ -143,25 +138,26 @@ def test_the_index_is_kept_and_nobody_is_explained_by_nothing():
         assert tuple(empty.factors.columns) == FACTORS
 
 
-def test_a_model_without_calibration_adds_up_too():
+def test_contributions_of_an_uncalibrated_model_add_up():
     X, _ = synthetic_patients(200)
     y = np.where(np.arange(200) < 4, "th2_high", "neutrophilic_th2_low")
     explain(PhenotypeClassifier(n_trees=5).fit(X, y), X)
 
 
-def test_the_program_stops_where_contributions_do_not_add_up(monkeypatch):
+def test_contributions_that_do_not_add_up_raise_an_error(monkeypatch):
     def a_little_off(branches, frequency):
         return correct(branches, frequency) + 1e-4
 
     correct = compiled_classifier.expected_margins
     monkeypatch.setattr(compiled_classifier, "expected_margins", a_little_off)
     with pytest.raises(
-        AsthmaMLError, match=r"do not add up: off by .* the explanation does not fit this version of scikit-learn"
+        AsthmaMLError,
+        match=r"base plus contributions differ from the log-odds by .* does not fit this version of scikit",
     ):
         explain(fitted_classifier(), synthetic_patients(10)[0])
 
 
-def test_a_column_the_dictionary_does_not_know_counts_as_context():
+def test_unknown_columns_belong_to_patient_context():
     X, y = synthetic_patients(200)
     X = X[["feno_ppb"]].assign(home_made_index=np.arange(200) * (y == "th2_high"))
     explanation = explain(PhenotypeClassifier(n_trees=5).fit(X, y), X)
@@ -170,7 +166,7 @@ def test_a_column_the_dictionary_does_not_know_counts_as_context():
 
 
 class TestSentence:
-    def test_it_names_class_probability_findings_with_units_and_what_could_mask_them(self):
+    def test_it_contains_class_probability_findings_and_masking(self):
         X, _ = synthetic_patients()
         patient = X.iloc[[0]].assign(
             blood_eosinophils_cells_ul=640.0, feno_ppb=85.0, ics_adherence_fraction=0.4, biologic="anti_il5"
@@ -178,15 +174,15 @@ class TestSentence:
         explanation = explain(fitted_classifier(), patient)
         sentence = explanation.sentence(0)
         assert sentence.startswith(
-            f"The model calls this patient Th2-high with probability {explanation.probability[0]:.2f}. "
+            f"The model calls this patient Th2-high (probability {rounded(explanation.probability[0])}). "
         )
         assert "lood eosinophils 640 cells/uL (+" in sentence
-        assert "Poor adherence goes with higher FeNO and more eosinophils" in sentence
-        assert "anti-IL-5 treatment goes with fewer eosinophils" in sentence
-        assert "Mixed and paucigranulocytic disease cannot be named." in sentence
+        assert "Poor adherence is associated with higher FeNO and more eosinophils" in sentence
+        assert "anti-IL-5 treatment is associated with fewer eosinophils" in sentence
+        assert "Not modelled: mixed and paucigranulocytic disease." in sentence
         assert sentence.endswith("SHAP explains the model, not the disease.")
 
-    def test_it_never_contradicts_the_table_of_predictions(self):
+    def test_it_agrees_with_the_table_of_predictions(self):
         X, _ = synthetic_patients(200, seed=8)
         X.loc[0, "age_years"], X.loc[1, "age_years"] = 109.0, 200.0
         table, explanation = predict_table(fitted_classifier(), X), explain(fitted_classifier(), read_patients(X))
@@ -196,18 +192,17 @@ class TestSentence:
             assert ("The model calls this patient" in sentence) == (status == "ok")
             if status in ("abstained", "out_of_range"):
                 assert sentence.startswith(reasons.split(";")[0].removesuffix("."))
-        assert explanation.sentence(1).startswith("No call: a value breaks a hard limit. ")
+        assert explanation.sentence(1).startswith("No call: a value is outside its hard limits. ")
 
-    def test_a_push_is_told_towards_the_class_that_is_predicted(self):
+    def test_contributions_have_the_sign_of_the_explained_class(self):
         X, _ = synthetic_patients()
         explanation = explain(fitted_classifier(), X)
         for i in np.flatnonzero(explanation.predicted_class == "neutrophilic_th2_low")[:5]:
             name = explanation.strongest_features(i, n=1).index[0]
-            told_for = f"({-explanation.features.iloc[i][name]:+.2f}"
-            assert told_for in explanation.sentence(i)
+            assert f"({explanation.features.iloc[i][name]:+.2f}" in explanation.sentence(i)
 
     @pytest.mark.parametrize("n_classes", [2, 4])
-    def test_it_never_claims_a_cause(self, n_classes):
+    def test_it_never_claims_causation(self, n_classes):
         X, _ = synthetic_patients(30, n_classes=n_classes)
         explanation = explain(fitted_classifier(n_classes), X)
         for i in range(len(X)):
@@ -255,7 +250,7 @@ class TestShapPlots:
         plt.close("all")
 
 
-def test_importing_explanations_loads_neither_shap_nor_matplotlib():
+def test_import_loads_neither_shap_nor_matplotlib():
     code = "import sys, asthma_ml.explanation; print({'shap', 'matplotlib'} & set(sys.modules))"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert printed.stdout.strip() == "set()"

@@ -1,4 +1,4 @@
-"""Shapley values of the trees, checked against shap and against their definition: every order of becoming known."""
+"""Shapley values of the trees, checked against shap and against their definition over all orders."""
 
 from __future__ import annotations
 
@@ -10,6 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.ensemble import HistGradientBoostingClassifier
+
+from asthma_ml.classifier.compiled.pattern_lookup import look_up
+from asthma_ml.classifier.compiled.pattern_tables import (
+    branches_of,
+    contributions_to_margins,
+    interaction_contributions,
+)
+from asthma_ml.explanation.tree_shap import _shap, contributions_by_shap
 from tests.classifier.compiled.fitted_trees import (
     N_FEATURES,
     fitted_trees,
@@ -19,10 +27,6 @@ from tests.classifier.compiled.fitted_trees import (
     numbers,
 )
 
-from asthma_ml.classifier.compiled.pattern_lookup import look_up
-from asthma_ml.classifier.compiled.pattern_tables import branches_of, interaction_credits, margin_credits
-from asthma_ml.explanation.tree_shap import _shap, contributions_by_shap
-
 EACH_ALONE = np.arange(N_FEATURES)
 PAIRED = np.array([1, 0, 1, 0])
 TRIO = np.array([1, 0, 2, 0])
@@ -30,7 +34,7 @@ PATIENTS = np.vstack([numbers(1, 4), np.full(N_FEATURES, np.nan), np.zeros(N_FEA
 
 
 def worth_to_trained_trees(trees, row, known, k):
-    """Margin when some features are known and each tree's own patients stand in for the others."""
+    """Expected margin with some features known and the others distributed as in the training patients of the tree."""
 
     def below(nodes: np.ndarray, i: int) -> float:
         node = nodes[i]
@@ -48,7 +52,7 @@ def worth_to_trained_trees(trees, row, known, k):
 
 
 def worth_against(background):
-    """Mean margin of background patients who are given what is known of a patient."""
+    """Mean margin of background patients with the known features of one patient."""
 
     def worth(trees, row, known, k):
         mixed = background.copy()
@@ -77,7 +81,7 @@ def shapley_by_definition(worth, trees, row, k, group):
 @pytest.mark.parametrize("n_classes", [2, 4])
 @pytest.mark.parametrize("group", [EACH_ALONE, PAIRED], ids=["features", "factors"])
 @pytest.mark.parametrize("interventional", [False, True], ids=["path-dependent", "interventional"])
-def test_they_are_shapley_values_by_definition(n_classes, group, interventional):
+def test_values_are_shapley_values_by_definition(n_classes, group, interventional):
     trees, X = fitted_trees(n_classes=n_classes)
     background = X[:30] if interventional else None
     worth = worth_against(X[:30]) if interventional else worth_to_trained_trees
@@ -113,7 +117,7 @@ def test_interactions_are_the_shapley_interaction_index_by_definition(n_classes,
     worth = worth_against(X[:30]) if interventional else worth_to_trained_trees
     branches, n_players = branches_of(trees), group.max() + 1
     frequency = frequencies(branches, X[:30] if interventional else None)
-    found = look_up(branches, [interaction_credits(branches, frequency, group, n_players)], PATIENTS).of_kind(0)
+    found = look_up(branches, [interaction_contributions(branches, frequency, group, n_players)], PATIENTS).of_kind(0)
     for pair, (i, j) in enumerate(combinations(range(n_players), 2)):
         for k, patient in ((k, patient) for k in range(len(found)) for patient in range(len(PATIENTS))):
             expected = interaction_by_definition(worth, trees, PATIENTS[patient], k, group, i, j)
@@ -124,26 +128,26 @@ def test_interactions_are_the_shapley_interaction_index_by_definition(n_classes,
 def test_shap_finds_the_same_interactions():
     trees, X = fitted_trees(seed=3)
     branches = branches_of(trees)
-    credits_of_pairs = interaction_credits(branches, frequencies(branches), EACH_ALONE, N_FEATURES)
+    credits_of_pairs = interaction_contributions(branches, frequencies(branches), EACH_ALONE, N_FEATURES)
     ours = look_up(branches, [credits_of_pairs], X[:60]).of_kind(0)[0] / 2
     theirs = _shap().TreeExplainer(trees).shap_interaction_values(X[:60])
     np.testing.assert_allclose(ours.T, theirs[:, *np.triu_indices(N_FEATURES, 1)], atol=1e-6)
 
 
-def test_the_margins_come_out_of_the_same_pass_to_the_last_bit():
+def test_margins_of_the_same_pass_are_equal_to_the_last_bit():
     for n_classes in (2, 4):
         trees, X = fitted_trees(n_classes=n_classes)
         branches = branches_of(trees)
         np.testing.assert_array_equal(
-            look_up(branches, [margin_credits(branches)], X).of_kind(0)[:, 0].T, margins(trees, X)
+            look_up(branches, [contributions_to_margins(branches)], X).of_kind(0)[:, 0].T, margins(trees, X)
         )
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 3), st.sampled_from([2, 3, 4]), st.sampled_from([0.0, 0.2, 0.7]))
-def test_shap_finds_the_same(seed, max_depth, n_classes, gaps):
-    trees, X = fitted_trees(seed, n_classes, max_depth, gaps)
-    patients = np.vstack([X, numbers(seed + 7, 50, gaps=0.5)])
+def test_shap_finds_the_same_values(seed, max_depth, n_classes, missing):
+    trees, X = fitted_trees(seed, n_classes, max_depth, missing)
+    patients = np.vstack([X, numbers(seed + 7, 50, missing=0.5)])
     (ours, base), (theirs, their_base) = margin_contributions(trees, patients), contributions_by_shap(trees, patients)
     np.testing.assert_allclose(ours, theirs, atol=1e-6)
     np.testing.assert_allclose(base, their_base, atol=1e-6)
@@ -151,20 +155,20 @@ def test_shap_finds_the_same(seed, max_depth, n_classes, gaps):
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 10_000), st.booleans(), st.sampled_from([EACH_ALONE, PAIRED]))
-def test_they_add_up_to_the_margins(seed, interventional, group):
+def test_values_add_up_to_the_margins(seed, interventional, group):
     trees, X = fitted_trees(seed)
     contributions, base = margin_contributions(trees, X, groups=group, background=X if interventional else None)
     np.testing.assert_allclose(base + contributions.sum(axis=1), margins(trees, X), atol=1e-12)
 
 
-def test_against_all_training_patients_the_base_is_their_mean_margin():
+def test_base_is_the_mean_margin_of_the_background():
     trees, X = fitted_trees(n_classes=4)
     contributions, base = margin_contributions(trees, X, background=X)
     np.testing.assert_allclose(base, margins(trees, X).mean(axis=0), atol=1e-12)
     np.testing.assert_allclose(contributions.mean(axis=0).sum(axis=0), 0, atol=1e-12)
 
 
-def test_a_patient_can_be_exactly_on_a_threshold_of_64_bit():
+def test_value_equal_to_a_64_bit_threshold():
     threshold = 0.1 + 0.2  # between two numbers of 32 bit
     X = np.repeat([[threshold], [np.nextafter(threshold, 1)]], 50, axis=0)
     trees = HistGradientBoostingClassifier(max_iter=1, min_samples_leaf=5).fit(X, np.arange(100) >= 50)
@@ -174,7 +178,7 @@ def test_a_patient_can_be_exactly_on_a_threshold_of_64_bit():
     assert contributions[0, 0, 0] == -contributions[-1, 0, 0] != 0
 
 
-def test_a_split_between_measured_and_missing_is_followed():
+def test_split_between_measured_and_missing_is_followed():
     X = np.where(np.arange(100) < 50, 1.0, np.nan)[:, None]
     trees = HistGradientBoostingClassifier(max_iter=1, min_samples_leaf=5).fit(X, np.arange(100) < 50)
     assert np.isinf(trees._predictors[0][0].nodes["num_threshold"][0])
@@ -182,7 +186,7 @@ def test_a_split_between_measured_and_missing_is_followed():
     assert contributions[0] == contributions[1] == -contributions[2] > 0
 
 
-def test_trees_that_never_split_explain_nothing():
+def test_trees_without_splits_have_no_contributions():
     X = np.random.default_rng(0).normal(size=(30, 2)).astype(np.float32)
     trees = HistGradientBoostingClassifier(max_iter=3, categorical_features=None).fit(X, np.arange(30) % 3 > 0)
     contributions, base = margin_contributions(trees, X)

@@ -1,4 +1,4 @@
-"""The smallest plausible change that changes the call, said as what it is."""
+"""Smallest plausible change of a record that changes the call."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def found(model, patients):
     return {i: smallest_change(model, patients.iloc[[i]], most_columns=2) for i in range(25)}
 
 
-def test_the_change_really_changes_the_call(model, patients, found):
+def test_found_change_changes_the_call(model, patients, found):
     changed = {i: what for i, what in found.items() if what is not None}
     assert changed
     for i, what in changed.items():
@@ -41,13 +41,13 @@ def test_the_change_really_changes_the_call(model, patients, found):
         assert decide_calls(model, model.encode(altered)).probability.max() == pytest.approx(what.probability)
 
 
-def test_a_single_column_is_tried_before_two(model, patients, found):
+def test_single_columns_are_tried_before_pairs(model, patients, found):
     for i, what in found.items():
         if what is not None and len(what.change) == 2:
             assert smallest_change(model, patients.iloc[[i]], most_columns=1) is None
 
 
-def test_categories_and_whole_numbers_are_asked_like_text_and_decimals(model, patients, found):
+def test_categories_and_integers_give_the_result_of_text_and_decimals(model, patients, found):
     texts = [name for name, column in patients.items() if column.dtype == "str"]
     for i in range(10):
         whole = {"ics_dose_ug_day": "int64", "age_years": "int64"}
@@ -55,7 +55,7 @@ def test_categories_and_whole_numbers_are_asked_like_text_and_decimals(model, pa
         assert smallest_change(model, patient, most_columns=2) == found[i]
 
 
-def test_only_what_can_be_changed_is_and_conduct_never_for_the_worse(patients, found):
+def test_only_changeable_columns_change_and_behaviour_only_improves(patients, found):
     for i, what in found.items():
         for name, value in (what.change if what else {}).items():
             now = patients.iloc[i][name]
@@ -68,20 +68,20 @@ def test_only_what_can_be_changed_is_and_conduct_never_for_the_worse(patients, f
                 assert (now, value) == ("current", "former")
 
 
-def test_a_model_that_reads_nothing_changeable_cannot_be_moved(patients):
+def test_model_without_changeable_features_has_no_change(patients):
     X, y = generate_cohort(500, seed=1).training_data()
     fixed = PhenotypeClassifier(n_trees=5).fit(X[["feno_ppb", "age_years"]], y)
     assert smallest_change(fixed, patients.iloc[[0]]) is None
 
 
-def test_it_says_what_it_is(found):
+def test_sentence_says_that_it_is_a_what_if_of_the_model(found):
     what = next(what for what in found.values() if what is not None)
     sentence = what.sentence()
-    assert sentence.startswith("As a what-if of the model, no forecast: ")
-    assert sentence.endswith("In a patient the markers would move as well.")
+    assert sentence.startswith("What-if of the model, not a forecast: ")
+    assert sentence.endswith("In a patient the markers would change as well.")
 
 
-def test_all_that_can_be_changed_is_a_feature_and_within_its_limits():
+def test_plausible_values_are_of_features_and_within_their_limits():
     dictionary = data_dictionary()
     for name, values in {**BETTER, **PRESCRIBED}.items():
         variable = dictionary[name]

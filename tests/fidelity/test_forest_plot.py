@@ -1,4 +1,4 @@
-"""The forest plot says by shape what it says by colour."""
+"""Markers of the forest plot differ by shape as well as colour."""
 
 import math
 
@@ -25,20 +25,20 @@ def marks(figure, panel):
     return [(line.get_marker(), line.get_color()) for line in figure.axes[panel].lines if line.get_marker() != "None"]
 
 
-def test_hits_are_dots_misses_are_crosses_and_the_far_ones_arrows():
+def test_markers_are_dots_within_crosses_outside_and_arrows_far_outside():
     figure = forest_figure(ROWS)
     assert marks(figure, 0) == [("o", INSIDE), ("x", OUTSIDE)]
     figure_of_immune = forest_figure(ROWS.assign(generated=[60.0, 52.0, 1.99, math.nan]))
     assert marks(figure_of_immune, 1) == [(">", OUTSIDE)]
 
 
-def test_each_mechanism_has_a_panel_with_the_numbers_in_words():
+def test_each_mechanism_has_a_panel_with_its_numbers():
     figure = forest_figure(ROWS)
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["cohort: 1 of 2 within", "immune: 0 of 1 within"]
     assert "52  [49 to 51]" in [text.get_text() for text in figure.axes[0].texts]
 
 
-def test_pages_hold_one_mechanism_each_and_not_too_many_rows():
+def test_each_page_has_one_mechanism_and_fits_on_a4():
     many = pd.concat([ROWS.iloc[[0]]] * 120, ignore_index=True)
     pages = forest_pages(pd.concat([many, ROWS.iloc[[2]]]))
     assert [len(page.axes) for page in pages] == [1, 1, 1, 1]
@@ -55,5 +55,5 @@ def test_pages_hold_one_mechanism_each_and_not_too_many_rows():
         ((-math.inf, 0), 1, math.inf),
     ],
 )
-def test_the_tolerance_reaches_from_minus_one_to_one(bounds, generated, place):
+def test_scale_maps_the_tolerance_to_minus_one_and_one(bounds, generated, place):
     assert standardised(*bounds, generated) == place

@@ -1,9 +1,8 @@
-"""Generated beside real patients, on small tables made up here."""
+"""Comparison of generated with real patients, on small generated tables."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import roc_auc_score
 
 from asthma_ml.cohort import generate_cohort
 from asthma_ml.errors import UnusableInputError
@@ -11,7 +10,6 @@ from asthma_ml.fidelity.real_patients import (
     COLUMNS,
     MARKERS,
     compare_with_real,
-    weighted_area,
     weighted_quantile,
     weighted_rank_correlation,
 )
@@ -33,22 +31,22 @@ def figures(table, figure):
     return table[table["figure"] == figure].set_index(["column", "detail"])
 
 
-def test_a_table_of_the_preset_itself_meets_every_goal(comparison):
+def test_table_of_the_same_preset_meets_every_target(comparison):
     judged = comparison[comparison["within"].notna()]
     assert tuple(comparison) == COLUMNS
     assert len(judged) == 3 * len(MARKERS) + len(MARKERS) * (len(MARKERS) - 1) // 2 + 1
-    # Total IgE spreads over two orders of magnitude: 1,500 people do not pin its quartiles to 15 %.
+    # Total IgE spans two orders of magnitude: 1,500 patients do not estimate its quartiles within 15 %.
     assert judged.loc[judged["column"] != "total_ige_ku_l", "within"].all()
     assert figures(comparison, "auc").loc[("all columns", "real or generated"), "generated"] < 0.58
 
 
-def test_intervals_hold_the_real_figure(comparison):
+def test_intervals_contain_the_real_value(comparison):
     seen = comparison[comparison["figure"] != "auc"]
     assert (seen["lower"] <= seen["real"]).all()
     assert (seen["real"] <= seen["upper"]).all()
 
 
-def test_a_table_whose_feno_is_doubled_and_unrelated_is_found_out(twins):
+def test_doubled_and_shuffled_feno_is_detected(twins):
     stranger = twins.assign(feno_ppb=2 * twins["feno_ppb"].sample(frac=1, random_state=0).to_numpy())
     table = compare_with_real(read_patients(stranger), n_patients=3_000)
     assert not figures(table, "quartile").loc["feno_ppb", "within"].any()
@@ -59,15 +57,15 @@ def test_a_table_whose_feno_is_doubled_and_unrelated_is_found_out(twins):
     assert areas.drop("all columns").idxmax() == "feno_ppb"
 
 
-def test_values_below_detection_are_written_down_as_the_cohort_writes_them(twins, comparison):
-    """A survey that stores 3.5 ppb for "below 5" is not told apart by it."""
+def test_detection_limits_apply_to_real_values(twins, comparison):
+    """A survey that stores 3.5 ppb for "below 5" cannot be identified by it."""
     coded = twins.assign(feno_ppb=twins["feno_ppb"].mask(twins["feno_ppb"] <= 5, 3.5))
     table = compare_with_real(read_patients(coded), n_patients=3_000)
     pd.testing.assert_frame_equal(table, comparison)
 
 
-def test_weights_stand_for_repeated_patients(twins):
-    """Women of weight 3 count as three women, whatever the unit of the weights."""
+def test_weight_3_equals_three_copies_of_a_patient(twins):
+    """Only the ratios of weights matter."""
     weighted = twins.assign(w=np.where(twins["sex"] == "female", 30_000.0, 10_000.0))
     table = compare_with_real(read_patients(weighted), weights="w", n_patients=1_000)
     women = twins[twins["sex"] == "female"]
@@ -76,36 +74,36 @@ def test_weights_stand_for_repeated_patients(twins):
     assert found == pytest.approx(repeated.quantile([0.25, 0.5, 0.75]).to_numpy(), abs=0.06)
 
 
-def test_patients_without_weight_are_left_out(twins):
+def test_patients_without_a_weight_are_excluded(twins):
     weighted = twins.assign(w=np.where(twins.index < 500, "1", ""))
     table = compare_with_real(read_patients(weighted), weights="w", n_patients=1_000)
     assert figures(table, "quartile").loc[("age_years", "50%"), "n_real"] == 500
 
 
-def test_a_column_that_was_hardly_measured_is_left_out(twins):
+def test_column_with_few_values_is_excluded(twins):
     table = compare_with_real(read_patients(twins.assign(total_ige_ku_l=np.nan)), n_patients=1_000)
     assert "total_ige_ku_l" not in set(table["column"]) | set(table["detail"])
 
 
 @pytest.mark.parametrize(
     ("weights", "message"),
-    [("nobody", "no column 'nobody'"), ("bad", r"numbers of 0 or more \(lines 2, 4\)"), ("few", "10 patients with")],
+    [("nobody", "no column nobody"), ("bad", r"numbers of 0 or more \(lines 2, 4\)"), ("few", "10 patients have")],
 )
-def test_refuses_weights_that_are_none(twins, weights, message):
+def test_unusable_weights_are_refused(twins, weights, message):
     table = twins.assign(bad="1", few=np.where(twins.index < 10, 1.0, 0.0))
     table.loc[[0, 2], "bad"] = ["-1", "heavy"]
     with pytest.raises(UnusableInputError, match=message):
         compare_with_real(read_patients(table), weights=weights, n_patients=1_000)
 
 
-def test_refuses_a_table_in_which_nobody_has_all_columns(twins):
+def test_table_without_complete_cases_is_refused(twins):
     half = twins.assign(feno_ppb=twins["feno_ppb"].where(twins.index < 750))
     half["fev1_pct_predicted"] = half["fev1_pct_predicted"].where(half.index >= 750)
     with pytest.raises(UnusableInputError, match="0 real patients have all of"):
         compare_with_real(read_patients(half), n_patients=1_000)
 
 
-def test_quantiles_and_ranks_agree_with_pandas_where_all_weights_are_one():
+def test_unweighted_quantiles_and_ranks_agree_with_pandas():
     rng = np.random.default_rng(4)
     a = rng.normal(size=400).round(1)
     b = (a + rng.normal(size=400)).round(1)
@@ -113,11 +111,3 @@ def test_quantiles_and_ranks_agree_with_pandas_where_all_weights_are_one():
     assert weighted_quantile(a, ones, 0.3).item() == pytest.approx(np.quantile(a, 0.3), abs=0.05)
     expected = pd.Series(a).corr(pd.Series(b), method="spearman")
     assert weighted_rank_correlation(a, b, ones) == pytest.approx(expected, abs=1e-12)
-
-
-def test_the_area_under_the_curve_is_that_of_scikit_learn():
-    rng = np.random.default_rng(5)
-    positive, weights = rng.integers(0, 2, 300).astype(float), rng.exponential(size=300)
-    score = (positive + rng.normal(size=300)).round(1)
-    expected = roc_auc_score(positive, score, sample_weight=weights)
-    assert weighted_area(positive, score, weights) == pytest.approx(expected, abs=1e-12)

@@ -1,4 +1,4 @@
-"""Which assumptions the headline figures rest on."""
+"""Sensitivity of the headline AUCs to the coefficients."""
 
 import numpy as np
 import pandas as pd
@@ -11,8 +11,8 @@ from asthma_ml.fidelity.sensitivity_analysis import (
     HEADLINES,
     SIX_VARIABLES,
     _varied,
+    analyse_sensitivity,
     area,
-    sensitivity,
     sensitivity_report,
 )
 from asthma_ml.fidelity.tornado_plot import tornado_figure
@@ -22,14 +22,14 @@ VARIED = ["il13_drive.shared", "feno_ppb.within_person", "respiratory_infections
 
 @pytest.fixture(scope="module")
 def table():
-    return sensitivity(n_patients=1_000, seed=4, only=VARIED, evidence=("measured", "derived", "assumed"))
+    return analyse_sensitivity(n_patients=1_000, seed=4, only=VARIED, evidence=("measured", "derived", "assumed"))
 
 
 def cell(table, coefficient, headline):
     return table.set_index(["coefficient", "headline"]).loc[(coefficient, headline)]
 
 
-def test_one_row_for_each_number_and_headline(table):
+def test_one_row_per_coefficient_and_headline(table):
     assert tuple(table) == COLUMNS
     assert set(table["coefficient"]) == set(VARIED)
     assert len(table) == len(VARIED) * len(HEADLINES)
@@ -37,22 +37,22 @@ def test_one_row_for_each_number_and_headline(table):
     assert table.groupby("headline")["base"].nunique().eq(1).all()
 
 
-def test_feno_that_scatters_more_between_days_tells_less(table):
+def test_larger_within_person_variation_of_feno_lowers_its_auc(table):
     row = cell(table, "feno_ppb.within_person", "FeNO")
     assert row["low"] > row["base"] > row["high"]
     assert row["swing"] == pytest.approx(max(row["low"] - row["base"], row["base"] - row["high"]))
 
 
-def test_what_a_headline_never_sees_does_not_move_it_at_all(table):
-    """Common random numbers: day-to-day scatter of FeNO leaves IgE bit by bit as it was."""
+def test_headline_without_the_coefficient_is_bit_identical(table):
+    """Common random numbers: the day-to-day variation of FeNO leaves IgE unchanged."""
     for headline in ("total IgE", "blood eosinophils"):
         row = cell(table, "feno_ppb.within_person", headline)
         assert row["low"] == row["base"] == row["high"]
 
 
-def test_starts_from_the_number_of_the_preset():
+def test_variation_starts_from_the_value_of_the_preset():
     preset = PRESETS["severe_clinic"].derive("ours", "steadier FeNO", {"feno_ppb.within_person": 0.1})
-    found = sensitivity(preset, 500, only=["feno_ppb.within_person"], evidence=("assumed", "derived"))
+    found = analyse_sensitivity(preset, 500, only=["feno_ppb.within_person"], evidence=("assumed", "derived"))
     assert found[["low_value", "value", "high_value"]].drop_duplicates().to_numpy().tolist() == [
         pytest.approx([0.05, 0.1, 0.15])
     ]
@@ -69,16 +69,24 @@ def test_starts_from_the_number_of_the_preset():
         ("", 2.0, (1.0, 2.0, 3.0)),
     ],
 )
-def test_shares_stay_below_one(unit, value, expected):
+def test_proportions_stay_at_or_below_one(unit, value, expected):
     assert _varied(Coefficient(value, unit), value) == pytest.approx(expected)
 
 
-def test_refuses_a_pattern_that_fits_nothing():
-    with pytest.raises(UnusableInputError, match=r"no number of grade assumed is called moon\.\*"):
-        sensitivity(only=["moon.*"])
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("moon.*", r"no coefficient of grade assumed matches moon\.\*$"),
+        ("feno_pbb.*", r"feno_pbb\.\* \(did you mean feno_ppb\.\*\?\)"),
+        ("feno_ppb.within_persons", r"\(did you mean feno_ppb\.within_person\?\)"),
+    ],
+)
+def test_pattern_without_match_is_refused_with_a_suggestion(pattern, message):
+    with pytest.raises(UnusableInputError, match=message):
+        analyse_sensitivity(only=[pattern])
 
 
-def test_areas_of_a_clinic_made_up_by_hand():
+def test_auc_of_a_hand_made_table():
     rng = np.random.default_rng(3)
     sputum = rng.choice([0.5, 8.0], 400)
     clinic = pd.DataFrame(dict.fromkeys(SIX_VARIABLES, 1.0) | {"sputum_eosinophils_pct": sputum}, index=range(400))
@@ -93,13 +101,13 @@ def test_areas_of_a_clinic_made_up_by_hand():
     assert area(clinic, HEADLINES["FeNO"]) == 1.0
 
 
-def test_the_phenotype_is_told_without_sputum_and_only_among_the_two_classes():
+def test_phenotype_headline_excludes_sputum_and_other_classes():
     headline = HEADLINES["phenotype without sputum"]
     assert not [name for name in headline.columns if "sputum" in name]
     assert headline.among == ("th2_high", "neutrophilic_th2_low")
 
 
-def test_the_tornado_shows_the_strongest_first(table):
+def test_tornado_plot_shows_the_largest_swing_first(table):
     figure = tornado_figure(table, top=2)
     first, *others = figure.axes
     labels = [label.get_text() for label in first.get_yticklabels()]
@@ -109,7 +117,7 @@ def test_the_tornado_shows_the_strongest_first(table):
     assert first.yaxis_inverted()
 
 
-def test_the_report_names_the_command_and_the_strongest(table):
+def test_report_contains_the_command_and_the_largest_swing(table):
     text = sensitivity_report(table, "asthma-ml sensitivity --patients 1000", top=1)
     assert "    asthma-ml sensitivity --patients 1000\n" in text
     assert f"`{table['coefficient'].iloc[0]}`" in text

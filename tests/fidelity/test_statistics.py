@@ -1,4 +1,4 @@
-"""The statistics of the literature, on tables small enough to check by hand."""
+"""Statistics of the published figures, checked by hand on small tables."""
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from asthma_ml.fidelity.statistics import (
     odds,
     odds_ratio,
     odds_ratio_per,
+    percentage,
     rank_correlation,
     rate_ratio_per,
     ratio_of_groups,
@@ -22,7 +23,6 @@ from asthma_ml.fidelity.statistics import (
     reduction,
     relative_mean,
     sensitivity,
-    share,
     slope,
     variance_explained,
 )
@@ -36,11 +36,11 @@ EIGHT = pd.DataFrame(
 )
 
 
-def test_a_share_counts_only_patients_who_were_measured():
-    assert share(EIGHT, "feno_ppb >= 50") == pytest.approx(100 * 3 / 7)
+def test_percentage_excludes_missing_values():
+    assert percentage(EIGHT, "feno_ppb >= 50") == pytest.approx(100 * 3 / 7)
 
 
-def test_where_restricts_the_patients():
+def test_where_selects_patients():
     assert compute(EIGHT, {"median": "feno_ppb", "where": "sex == 'female'"}) == 25
 
 
@@ -60,8 +60,8 @@ def test_the_auc_of_several_columns_is_cross_validated():
     assert auc(noise, ["a", "b"], "y > 0") == pytest.approx(0.5, abs=0.08)
 
 
-def test_a_recipe_asks_for_exactly_one_statistic():
-    with pytest.raises(UnusableInputError, match="one statistic"):
+def test_recipe_needs_exactly_one_statistic():
+    with pytest.raises(UnusableInputError, match="exactly one statistic"):
         compute(EIGHT, {"mean": "eos", "median": "eos"})
 
 
@@ -73,11 +73,11 @@ def test_a_slope_is_in_the_units_of_its_columns():
     assert slope(FOUR, "x / 10", "y") == pytest.approx(20)
 
 
-def test_a_rate_that_doubles_with_every_step_has_the_rate_ratio_2():
+def test_rate_ratio_of_a_doubling_count_is_2():
     assert rate_ratio_per(FOUR, "x", "z") == pytest.approx(2, abs=1e-3)
 
 
-def test_a_confounder_that_is_adjusted_for_leaves_the_effect():
+def test_adjustment_removes_confounding():
     rng = np.random.default_rng(1)
     confounder = rng.standard_normal(20_000)
     exposure = confounder + rng.standard_normal(20_000)
@@ -88,20 +88,20 @@ def test_a_confounder_that_is_adjusted_for_leaves_the_effect():
     assert rate_ratio_per(table, "e", "count") > np.exp(0.45)
 
 
-def test_an_odds_ratio_per_allele():
+def test_odds_ratio_per_allele():
     """Odds 1/3, 1 and 3 with 0, 1 and 2 alleles: three times as high with each."""
     table = pd.DataFrame({"alleles": np.repeat([0, 1, 2], 4), "ill": [1, 0, 0, 0, 1, 1, 0, 0, 1, 1, 1, 0]})
     assert odds_ratio_per(table, "alleles", "ill == 1") == pytest.approx(3, abs=0.01)
 
 
-def test_groups_against_each_other_and_against_all():
+def test_differences_and_ratios_between_groups():
     """x is 2 and 3 where z is above 2, 0 and 1 elsewhere; 1.5 in all."""
     assert difference(FOUR, "x", "z > 2") == 2
     assert ratio_of_groups(FOUR, "x", "z > 2") == 5
     assert relative_mean(FOUR, "x", "z > 2") == pytest.approx(2.5 / 1.5)
 
 
-def test_arms_against_each_other():
+def test_differences_and_ratios_between_columns():
     """Means 1.5 and 4; medians 1.5 and 4."""
     assert ratio_of_means(FOUR, ["x", "y"]) == pytest.approx(0.375)
     assert reduction(FOUR, ["x", "y"]) == pytest.approx(62.5)
@@ -109,20 +109,20 @@ def test_arms_against_each_other():
 
 
 def test_the_sensitivity_at_a_specificity():
-    """Controls 1, 2, 3, 4 and cases 3, 5, 6, 7: at a cut above 4 nobody healthy and 3 of 4 cases are found."""
+    """Controls 1, 2, 3, 4 and cases 3, 5, 6, 7: a threshold above 4 finds no control and 3 of 4 cases."""
     table = pd.DataFrame({"marker": [1, 2, 3, 4, 3.5, 5, 6, 7], "ill": [0, 0, 0, 0, 1, 1, 1, 1]})
     assert sensitivity(table, "marker", "ill == 1", specificity=1.0) == 0.75
 
 
-def test_correlations_and_what_they_explain():
+def test_correlations_and_variance_explained():
     assert correlation(FOUR, ["x", "y"]) == pytest.approx(1)
     assert rank_correlation(FOUR, ["x", "log(z)"]) == pytest.approx(1)
     assert variance_explained(FOUR, ["x", "z"]) == pytest.approx(100 * np.corrcoef(FOUR["x"], FOUR["z"])[0, 1] ** 2)
 
 
-def test_odds_of_three_to_one():
+def test_odds_by_hand():
     assert odds(FOUR, "x > 0") == pytest.approx(3)
 
 
-def test_functions_are_no_columns():
+def test_function_names_are_not_columns():
     assert columns_of("log10(x) + y > 2") == ["x", "y"]

@@ -1,4 +1,4 @@
-"""Tables out: whole or not at all, and what is read back is what was written."""
+"""Table files are written atomically and read back unchanged."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TABLE = pd.DataFrame({"patient_id": ["007", None], "feno_ppb": [0.1 + 0.2, np.na
         (".tsv", "patient_id\tfeno_ppb\tn\n007\t0.30000000000000004\t1\n\t\t2\n"),
     ],
 )
-def test_text_is_utf_8_with_line_feeds_and_exact_numbers(tmp_path: Path, suffix: str, expected: str) -> None:
+def test_csv_is_utf_8_with_line_feeds_and_exact_numbers(tmp_path: Path, suffix: str, expected: str) -> None:
     path = tmp_path / f"table{suffix}"
     write_table(TABLE, path)
     assert path.read_bytes() == expected.encode()
@@ -36,7 +36,7 @@ def test_parquet_keeps_types(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "table.parquet"), TABLE)
 
 
-def test_equal_tables_give_equal_packed_bytes(tmp_path: Path) -> None:
+def test_equal_tables_give_equal_compressed_bytes(tmp_path: Path) -> None:
     write_table(TABLE, tmp_path / "one.csv.gz")
     write_table(TABLE, tmp_path / "two.csv.gz")
     no_time = bytes(4)
@@ -45,7 +45,9 @@ def test_equal_tables_give_equal_packed_bytes(tmp_path: Path) -> None:
     assert read_source(tmp_path / "one.csv.gz")[0].frame["patient_id"].tolist() == ["007", ""]
 
 
-def test_standard_output(capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_table_is_written_to_standard_output(
+    capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
     with open(1, "w", encoding="ascii", closefd=False) as stdout:
         monkeypatch.setattr("sys.stdout", stdout)
         write_table(pd.DataFrame({"name": ["Müller"]}), "-")
@@ -60,14 +62,14 @@ TABLES = st.lists(TEXT, min_size=1, max_size=4, unique=True).flatmap(
 )
 
 
-def test_a_name_with_another_delimiter_does_not_mislead_a_reader(tmp_path: Path) -> None:
+def test_column_name_with_another_delimiter_is_quoted(tmp_path: Path) -> None:
     write_table(pd.DataFrame({"a;b;c": ["1"], "d": ["2"]}), tmp_path / "table.csv")
     assert list(read_source(tmp_path / "table.csv")[0].frame) == ["a;b;c", "d"]
 
 
 @settings(deadline=None, max_examples=300)
 @given(TABLES)
-def test_any_text_reads_back_as_it_was_written(
+def test_any_text_is_read_back_unchanged(
     tmp_path_factory: pytest.TempPathFactory, table: tuple[list[str], list[list[str]]]
 ) -> None:
     names, rows = table
@@ -80,9 +82,7 @@ def test_any_text_reads_back_as_it_was_written(
 
 @settings(deadline=None)
 @given(st.lists(st.floats(allow_nan=False), min_size=1))
-def test_any_number_reads_back_as_the_same_number(
-    tmp_path_factory: pytest.TempPathFactory, numbers: list[float]
-) -> None:
+def test_any_number_is_read_back_unchanged(tmp_path_factory: pytest.TempPathFactory, numbers: list[float]) -> None:
     path = tmp_path_factory.getbasetemp() / "numbers.csv"
     write_table(pd.DataFrame({"number": numbers}), path)
     assert [float(cell) for cell in read_source(path)[0].frame["number"]] == numbers
@@ -95,13 +95,13 @@ def test_many_rows_are_written_in_order(tmp_path: Path) -> None:
 
 
 class Unwritable:
-    """A cell that fails once it is written."""
+    """A cell that raises an error when it is written."""
 
     def __str__(self) -> str:
         raise RuntimeError("broken")
 
 
-def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+def test_failure_keeps_the_previous_file_and_leaves_no_other(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     write_text("old", path)
     with pytest.raises(RuntimeError):
@@ -112,7 +112,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["table.csv"]
 
 
-def test_a_replaced_file_keeps_its_permissions_and_its_link(tmp_path: Path) -> None:
+def test_replaced_file_keeps_its_permissions_and_its_symbolic_link(tmp_path: Path) -> None:
     path, link = tmp_path / "table.csv", tmp_path / "link.csv"
     write_bytes(b"old", path)
     path.chmod(0o640)
@@ -123,13 +123,13 @@ def test_a_replaced_file_keeps_its_permissions_and_its_link(tmp_path: Path) -> N
     assert path.stat().st_mode & 0o777 == 0o640
 
 
-def test_devices_are_written_to_and_not_replaced() -> None:
+def test_devices_are_not_replaced() -> None:
     write_table(TABLE, os.devnull)
     assert Path(os.devnull).is_char_device()
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("none/table.csv", "there is no folder"),
         ("folder.csv", "this is a folder"),
@@ -137,15 +137,15 @@ def test_devices_are_written_to_and_not_replaced() -> None:
         ("table.parquet.gz", r"written as \.csv"),
     ],
 )
-def test_unusable_targets_are_refused_in_one_line(tmp_path: Path, name: str, said: str) -> None:
+def test_unusable_targets_are_refused_in_one_line(tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / "folder.csv").mkdir()
-    with pytest.raises(UnusableInputError, match=said) as refusal:
+    with pytest.raises(UnusableInputError, match=message) as refusal:
         write_table(TABLE, tmp_path / name)
     assert "\n" not in str(refusal.value)
     assert [file.name for file in tmp_path.iterdir()] == ["folder.csv"]
 
 
-def test_a_table_that_does_not_fit_parquet_is_refused(tmp_path: Path) -> None:
+def test_mixed_types_are_refused_for_parquet(tmp_path: Path) -> None:
     with pytest.raises(UnusableInputError, match="does not fit Parquet"):
         write_table(pd.DataFrame({"cell": [1, "one"]}), tmp_path / "table.parquet")
     assert list(tmp_path.iterdir()) == []

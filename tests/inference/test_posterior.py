@@ -1,4 +1,4 @@
-"""On small causal models the posterior is known exactly, and importance sampling must find it."""
+"""Importance sampling agrees with the exact posterior of small causal models."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from asthma_ml.cohort.engine.distributions import Bernoulli, LogNormal, Normal, 
 from asthma_ml.cohort.engine.noise import Noise
 from asthma_ml.cohort.engine.structural_equations import structural_equation
 from asthma_ml.inference.plan import SamplingPlan
-from asthma_ml.inference.posterior import posterior
+from asthma_ml.inference.posterior import sample_posterior
 from asthma_ml.inference.readings import known, rounded
 
 CLASSES = ("low", "high")
@@ -70,7 +70,7 @@ def simulated(model, n=3_000):
 
 
 def probability_of_high(model, evidence, target="endotype", **how):
-    found = posterior(model, evidence, target, simulated(model), **{"n_particles": 2_000, "seed": 1, **how})
+    found = sample_posterior(model, evidence, target, simulated(model), **{"n_particles": 2_000, "seed": 1, **how})
     return found.probabilities(found.levels)[:, 1], found.standard_errors(found.levels)[:, 1], found.effective_size
 
 
@@ -79,14 +79,14 @@ def gaussian_truth(readings):
     load = np.array([[1, 0, 0, 0, 0], [1.2, 1.5, 0.7, 0, 0], [1.3, 1, 0, 1, 0], [1, 0, 0, 0, 0.9]])
     covariance = load @ np.diag([1, 0.25, 1, 1, 1]) @ load.T
     mean = np.array([0.2, 0.24, 0.26, 0.2])
-    seen = [k for k, x in enumerate(readings, start=1) if not np.isnan(x)]
-    gain = covariance[0, seen] @ np.linalg.inv(covariance[np.ix_(seen, seen)]) if seen else np.zeros(0)
-    deviation = np.array([readings[k - 1] for k in seen]) - mean[seen]
-    centre, variance = mean[0] + gain @ deviation, covariance[0, 0] - gain @ covariance[seen, 0]
+    observed = [k for k, x in enumerate(readings, start=1) if not np.isnan(x)]
+    gain = covariance[0, observed] @ np.linalg.inv(covariance[np.ix_(observed, observed)]) if observed else np.zeros(0)
+    deviation = np.array([readings[k - 1] for k in observed]) - mean[observed]
+    centre, variance = mean[0] + gain @ deviation, covariance[0, 0] - gain @ covariance[observed, 0]
     return norm.sf((0.4 - centre) / np.sqrt(variance))
 
 
-def test_linear_gaussian_patients_with_gaps_agree_with_the_closed_form():
+def test_linear_gaussian_posterior_with_missing_values_is_exact():
     rng = np.random.default_rng(3)
     truth = LINEAR.simulate(Noise(2, 0, size=24))
     table = np.column_stack([truth[name] for name in ("blood", "breath", "sputum")]).round(2)
@@ -103,15 +103,15 @@ def test_linear_gaussian_patients_with_gaps_agree_with_the_closed_form():
     assert np.mean(((found - exact)[open_cases] / error[open_cases]) ** 2) < 2
 
 
-def test_label_noise_is_part_of_the_answer():
+def test_posterior_of_the_label_includes_label_noise():
     evidence = {"sputum": rounded(np.array([0.5, 3.0]), STEP)}
     high, _, _ = probability_of_high(LINEAR, evidence)
     labelled, _, _ = probability_of_high(LINEAR, evidence, target="label")
     assert labelled == pytest.approx(0.05 + 0.85 * high, abs=0.02)
 
 
-def test_a_test_not_done_speaks_where_the_gap_depends_on_the_value():
-    """Sputum is measured where it is high, so a gap speaks for a low drive."""
+def test_informative_missingness_is_evidence():
+    """Sputum is measured more often where it is high, so a missing value is evidence of a low drive."""
     evidence = {"sputum": rounded(np.array([np.nan]), STEP), "measured": known(np.array([0.0]))}
     found, error, _ = probability_of_high(LINEAR, evidence)
 
@@ -142,8 +142,8 @@ def raised(earlier):
     return levels_from_codes((earlier >= 12).astype(int), CLASSES)
 
 
-def test_a_calculated_column_clamps_what_it_is_calculated_from():
-    """Highest 14, today 9: the earlier count was 14. Highest 14, today 14: it was lower, how much is open."""
+def test_a_calculated_variable_clamps_its_inputs():
+    """Highest 14, today 9: the earlier count was 14. Highest 14, today 14: the earlier count was at most 14."""
     model = CausalModel([earlier, today, highest, raised])
     evidence = {"today": rounded(np.array([9.0, 14.0]), 1.0), "highest": rounded(np.array([14.0, 14.0]), 1.0)}
     plan = SamplingPlan(model, evidence, "raised")
@@ -181,21 +181,21 @@ def takes_it(taken):
     return levels_from_codes((taken >= 0).astype(int), CLASSES)
 
 
-def test_a_mixture_that_no_gaussian_fits_is_found_all_the_same():
+def test_a_bimodal_posterior_is_exact():
     model = CausalModel([careless, taken, response, takes_it])
-    assert SamplingPlan(model, {"response": rounded(np.zeros(1), STEP)}, "takes_it").supposed == ("careless",)
+    assert SamplingPlan(model, {"response": rounded(np.zeros(1), STEP)}, "takes_it").hidden_flags == ("careless",)
     found, error, effective = probability_of_high(model, {"response": rounded(np.array([-0.2, 0.3]), STEP)}, "takes_it")
     for k, read in enumerate((-0.2, 0.3)):
-        share = np.zeros(2)
+        mass = np.zeros(2)
         for weight, mean in ((0.4, -1.5), (0.6, 1.5)):
             joint = multivariate_normal([mean, mean], [[0.25, 0.25], [0.25, 0.89]])
             parts = [integrate.quad(lambda t: joint.pdf([t, read]), a, b)[0] for a, b in ((-6, 0), (0, 6))]  # noqa: B023
-            share += weight * np.array(parts)
-        assert found[k] == pytest.approx(share[1] / share.sum(), abs=4 * error[k])
+            mass += weight * np.array(parts)
+        assert found[k] == pytest.approx(mass[1] / mass.sum(), abs=4 * error[k])
     assert effective.min() > 500
 
 
-def test_more_particles_make_a_smaller_error_and_the_error_tells_the_truth():
+def test_standard_error_falls_with_particles_and_is_correct():
     evidence = {"sputum": rounded(np.full(60, 0.6), STEP)}
     exact = gaussian_truth([np.nan, np.nan, 0.6])
     errors = []
@@ -206,7 +206,7 @@ def test_more_particles_make_a_smaller_error_and_the_error_tells_the_truth():
     assert errors[1] == pytest.approx(errors[0] / 4, rel=0.2)
 
 
-def test_the_impossible_has_no_probability():
+def test_impossible_evidence_has_no_probability():
     model = CausalModel([earlier, today, highest, raised])
     evidence = {"today": rounded(np.array([20.0]), 1.0), "highest": rounded(np.array([14.0]), 1.0)}
     found, _, effective = probability_of_high(model, evidence, target="raised", n_particles=100)
@@ -214,7 +214,7 @@ def test_the_impossible_has_no_probability():
     assert effective[0] == 0
 
 
-def test_what_causes_nothing_seen_is_left_out():
+def test_variables_without_observed_descendants_are_left_out():
     plan = SamplingPlan(LINEAR, {"sputum": rounded(np.zeros(3), STEP)}, "endotype")
     assert set(plan.order) == {"drive", "sputum", "endotype"}
     assert pd.Series(plan.free).tolist() == ["drive", "sputum"]

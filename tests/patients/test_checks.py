@@ -1,4 +1,4 @@
-"""Worked patients whose numbers contradict each other, and others whose numbers only look odd."""
+"""Checks of contradictory and impossible values."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ def broken(**patient: object) -> list[tuple[str, str, str]]:
     return [(finding.column, finding.rule, finding.severity) for finding in found]
 
 
-def test_asthma_cannot_begin_in_the_future() -> None:
+def test_onset_after_the_present_age_is_an_error() -> None:
     assert broken(age_years=40.0, age_at_onset_years=41.0) == [("age_at_onset_years", "onset_after_age", "error")]
     assert broken(age_years=40.0, age_at_onset_years=40.0) == []
 
 
-def test_sputum_cells_add_up_to_at_most_100_with_rounding() -> None:
+def test_sputum_percentages_above_100_are_an_error() -> None:
     assert broken(sputum_eosinophils_pct=60.0, sputum_neutrophils_pct=41.5) == [
         ("sputum_eosinophils_pct", "sputum_total", "error")
     ]
     assert broken(sputum_eosinophils_pct=60.0, sputum_neutrophils_pct=41.0) == []
 
 
-def test_the_highest_count_on_record_is_not_below_the_latest() -> None:
+def test_a_highest_count_below_the_latest_is_a_warning() -> None:
     assert broken(blood_eosinophils_cells_ul=500.0, blood_eosinophils_max_cells_ul=490.0) == [
         ("blood_eosinophils_max_cells_ul", "highest_below_latest", "warning")
     ]
@@ -34,11 +34,11 @@ def test_the_highest_count_on_record_is_not_below_the_latest() -> None:
 
 
 @pytest.mark.parametrize(("status", "n_broken"), [("current", 1), ("former", 0), ("never", 0), (np.nan, 0)])
-def test_a_current_smoker_has_smoked(status: object, n_broken: int) -> None:
+def test_a_current_smoker_without_pack_years_is_a_warning(status: object, n_broken: int) -> None:
     assert len(broken(smoking_status=status, pack_years=0.0)) == n_broken
 
 
-def test_a_bronchodilator_does_not_narrow_the_airway() -> None:
+def test_a_fall_after_a_bronchodilator_is_a_warning() -> None:
     assert broken(fev1_pct_predicted=80.0, fev1_post_bd_pct_predicted=71.0) == [
         ("fev1_post_bd_pct_predicted", "falls_after_bronchodilator", "warning")
     ]
@@ -48,7 +48,7 @@ def test_a_bronchodilator_does_not_narrow_the_airway() -> None:
     ]
 
 
-def test_reversibility_agrees_with_the_two_measurements() -> None:
+def test_reversibility_that_contradicts_the_two_values_is_a_warning() -> None:
     """From 50 to 60 % predicted is a gain of 20 %."""
     spirometry = {"fev1_pct_predicted": 50.0, "fev1_post_bd_pct_predicted": 60.0}
     assert broken(**spirometry, bronchodilator_reversibility_pct=12.0) == []
@@ -57,7 +57,7 @@ def test_reversibility_agrees_with_the_two_measurements() -> None:
     ]
 
 
-def test_nothing_is_broken_where_a_value_is_missing() -> None:
+def test_missing_values_violate_no_rule() -> None:
     assert broken(age_years=np.nan, age_at_onset_years=41.0) == []
     assert broken(sputum_eosinophils_pct=60.0) == []
     assert check_limits(pd.DataFrame({"feno_ppb": [np.nan]})) == []

@@ -1,4 +1,4 @@
-"""A column map says what a table's columns are, and everything it says wrongly is reported at once."""
+"""Column maps: names, units, levels and codes of other tables, and all faults of a map in one message."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_worked_survey(tmp_path: Path) -> None:
     assert patients.invalid.tolist() == [False, False, False, False, True]
 
 
-def test_a_map_may_speak_of_one_column_only(tmp_path: Path) -> None:
+def test_a_map_of_one_column_leaves_the_others_matched_by_name(tmp_path: Path) -> None:
     column_map = read_map(tmp_path, '[columns.blood_eosinophils_cells_ul]\nunit = "10^9/L"')
     table = pd.DataFrame({"patient_id": ["1"], "EOS": ["0.3"], "FeNO ppb": ["40"]})
     values = read_patients(table, column_map).values
@@ -74,7 +74,7 @@ def test_ignored_columns_are_not_read(tmp_path: Path) -> None:
     assert patients.problems == []
 
 
-def test_all_faults_of_a_map_are_said_at_once(tmp_path: Path) -> None:
+def test_all_faults_of_a_map_are_in_one_message(tmp_path: Path) -> None:
     with pytest.raises(UnusableInputError) as refusal:
         read_map(
             tmp_path,
@@ -101,19 +101,19 @@ def test_all_faults_of_a_map_are_said_at_once(tmp_path: Path) -> None:
             """,
         )
     message = str(refusal.value)
-    for said in (
-        "key `misssing` is not known; allowed: missing, ignore, decimal, columns",
+    for expected in (
+        "key `misssing` is not known; did you mean missing? allowed: missing, ignore, decimal, columns",
         "[columns.feno] is not known; did you mean feno_ppb?",
-        "[columns.bmi_kg_m2] key `form` is not known; allowed: from,",
+        "[columns.bmi_kg_m2] key `form` is not known; did you mean from? allowed: from,",
         "unit `furlongs` is not known; allowed: cells/uL, 10^9/L",
         "[columns.sex] several source columns need `levels`",
-        'level `curent` is not known; allowed: never, former, current, "" for missing',
-        "`true_age` holds a simulated truth",
-        "[columns.patient_id] is kept verbatim",
+        'level `curent` is not known; did you mean current? allowed: never, former, current, "" for missing',
+        "`true_age` is a column of the simulated truth",
+        "[columns.patient_id] is kept unchanged",
         '[columns.atopy] level `2` is not known; allowed: 0, 1, no, yes, false, true, "" for missing',
         '[columns.pack_years] level `inf` is not known; allowed: a number without quotes, "" for missing',
     ):
-        assert said in message
+        assert expected in message
     assert "\n" not in message
 
 
@@ -121,7 +121,7 @@ def test_all_faults_of_a_map_are_said_at_once(tmp_path: Path) -> None:
     ("yes", "no"),
     [("1", "0"), ('"1"', '"0"'), ("1.0", '"0.0"'), ('"Yes"', '"n"'), ('"true"', '"false"'), ("true", "false")],
 )
-def test_a_flag_may_be_named_as_its_cells_are_written(tmp_path: Path, yes: str, no: str) -> None:
+def test_flag_levels_accept_every_spelling_of_yes_and_no(tmp_path: Path, yes: str, no: str) -> None:
     levels = f'levels = {{ ja = {yes}, nein = {no}, unbekannt = "" }}'
     column_map = read_map(tmp_path, f"[columns.nasal_polyps]\n{levels}")
     patients = read_patients(pd.DataFrame({"nasal_polyps": ["ja", "nein", "unbekannt", "yes"]}), column_map)
@@ -131,7 +131,7 @@ def test_a_flag_may_be_named_as_its_cells_are_written(tmp_path: Path, yes: str, 
     assert not patients.problems
 
 
-def test_a_quoted_number_is_told_what_is_allowed(tmp_path: Path) -> None:
+def test_a_quoted_number_is_refused_with_the_allowed_levels(tmp_path: Path) -> None:
     with pytest.raises(UnusableInputError, match="level `5` is not known; allowed: a number without quotes, "):
         read_map(tmp_path, '[columns.pack_years]\nlevels = { wenig = "5" }')
 
@@ -149,14 +149,16 @@ def test_a_missing_map_is_refused(tmp_path: Path) -> None:
         ColumnMap.from_toml(tmp_path / "none.toml")
 
 
-def test_columns_that_the_table_lacks_are_said_at_once(tmp_path: Path) -> None:
+def test_all_columns_that_the_table_lacks_are_in_one_message(tmp_path: Path) -> None:
     column_map = read_map(tmp_path, MAP.replace('"seqn"', '"seqm"').replace('"ics"', '"inhaled"'))
-    with pytest.raises(UnusableInputError, match=r"`seqm` is not in table in memory \(closest: `seqn`\).*`inhaled`"):
+    with pytest.raises(
+        UnusableInputError, match=r"`seqm` is not in table in memory \(did you mean `seqn`\?\).*`inhaled`"
+    ):
         read_patients(SURVEY, column_map)
     with pytest.raises(UnusableInputError, match=r"\[columns.pack_years\] has no `from`"):
         read_patients(SURVEY, read_map(tmp_path, MAP + "[columns.pack_years]"))
 
 
-def test_codes_have_one_spelling() -> None:
+def test_codes_have_a_canonical_spelling() -> None:
     assert canonical(" 1.0|-9.00|Yes ") == canonical("1|-9|yes")
     assert canonical("1_0") == "1_0"

@@ -1,4 +1,4 @@
-"""Conversions that take another column of the row, against cases worked by hand from the published figures."""
+"""Conversions that need other columns of the row, against worked cases from published figures."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_eosinophils_as_percent_of_leukocytes() -> None:
     ]
 
 
-def test_litres_of_fev1_by_the_race_neutral_gli_equations() -> None:
+def test_litres_of_fev1_are_converted_by_the_gli_equations() -> None:
     """A man of 40 years and 175 cm.
 
     Bowerman 2023, table of coefficients: ln M = -11.399108 + 2.462664 ln(height) - 0.011394 ln(age) + Mspline, with
@@ -86,13 +86,13 @@ def test_litres_without_age_or_sex_in_the_table_are_refused_with_the_reason() ->
         read(LITRES, litres=["3.0"], cm=["175"])
 
 
-def test_without_the_library_litres_are_refused_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_library_litres_are_refused_with_instructions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyspiro", None)
     with pytest.raises(UnusableInputError, match=r"pip install asthma-ml\[gli\]"):
         read(LITRES, litres=["3.0"], cm=["175"], age_years=["40"], sex=["male"])
 
 
-def test_a_column_named_in_litres_is_not_taken_for_percent() -> None:
+def test_a_column_named_in_litres_is_not_read_as_percent() -> None:
     patients = read_patients(pd.DataFrame({"patient_id": ["1"], "FEV1_pp (L)": ["2.1"]}))
     assert "fev1_pct_predicted" not in patients.values
     assert "`with` height" in str(patients.problems[0])
@@ -112,7 +112,7 @@ def test_a_column_named_in_litres_is_not_taken_for_percent() -> None:
         ("Triamcinolone acetonide", 2000, 1000),
     ],
 )
-def test_inhaled_steroids_stand_side_by_side_as_in_gina(drug: str, dose: float, equivalent: float) -> None:
+def test_inhaled_steroid_doses_convert_as_in_gina(drug: str, dose: float, equivalent: float) -> None:
     factor = dose_factor(drug, data_dictionary()["ics_dose_ug_day"])
     assert factor is not None
     assert dose * factor == pytest.approx(equivalent)
@@ -133,13 +133,13 @@ def test_inhaled_steroids_stand_side_by_side_as_in_gina(drug: str, dose: float, 
         ("cortisone", 25),
     ],
 )
-def test_oral_steroids_are_as_much_as_5_mg_prednisolone(drug: str, dose: float) -> None:
+def test_oral_steroid_doses_convert_to_5_mg_prednisolone(drug: str, dose: float) -> None:
     factor = dose_factor(drug, data_dictionary()["ocs_dose_mg_day"])
     assert factor is not None
     assert dose * factor == pytest.approx(5.0)
 
 
-def test_doses_of_named_drugs() -> None:
+def test_doses_are_converted_by_the_drug_of_the_row() -> None:
     patients = read(
         DOSES,
         ics=["800", "184", "0", "400", "500", ""],
@@ -157,12 +157,14 @@ def test_doses_of_named_drugs() -> None:
     assert patients.values["ocs_dose_mg_day"].tolist()[4] == 5.0
 
 
-def test_a_dose_beside_a_drug_that_no_map_names_is_pointed_at() -> None:
+def test_a_drug_column_that_no_map_names_gives_a_warning() -> None:
     patients = read_patients(pd.DataFrame({"ics_dose": ["500"], "ICS drug": ["Fluticasone propionate"]}))
-    assert "taken as it stands; convert it `with` drug `ICS drug`?" in " ".join(map(str, patients.problems))
+    assert "not converted; is `ICS drug` the drug? Then add it to `with` in a column map" in " ".join(
+        map(str, patients.problems)
+    )
 
 
-def test_the_column_map_names_what_a_conversion_takes() -> None:
+def test_faults_of_companion_columns_are_in_one_message() -> None:
     with pytest.raises(UnusableInputError) as refusal:
         ColumnMap.from_mapping(
             {
@@ -175,17 +177,17 @@ def test_the_column_map_names_what_a_conversion_takes() -> None:
                 }
             }
         )
-    for said in (
+    for expected in (
         '[columns.fev1_pct_predicted] unit `L` needs `with = { height = "COLUMN" }`',
-        '[columns.blood_eosinophils_cells_ul] `with` leukocytes goes with `unit = "%"`',
+        '[columns.blood_eosinophils_cells_ul] `with` leukocytes needs `unit = "%"`',
         "[columns.feno_ppb] `with` `drug` is not known; allowed: nothing",
-        "[columns.ics_dose_ug_day] unit `ug/day budesonide` already says",
+        "[columns.ics_dose_ug_day] unit `ug/day budesonide` already states",
         "[columns.ocs_dose_mg_day] `with` must be a table",
     ):
-        assert said in str(refusal.value)
+        assert expected in str(refusal.value)
 
 
-def test_a_companion_that_the_table_lacks_is_named() -> None:
+def test_a_missing_companion_column_is_named() -> None:
     columns = {"blood_eosinophils_cells_ul": {"from": "eos_pct", "unit": "%", "with": {"leukocytes": "wbcs"}}}
-    with pytest.raises(UnusableInputError, match=r"`with` `wbcs` is not in .* \(closest: `wbc`\)"):
+    with pytest.raises(UnusableInputError, match=r"`with` `wbcs` is not in .* \(did you mean `wbc`\?\)"):
         read(columns, eos_pct=["4"], wbc=["6.5"])

@@ -1,4 +1,4 @@
-"""Files as they come: many faults at once, foreign ways to write the same table, and files that are none."""
+"""Files with many problems, unusual encodings and formats, and files without a table."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from asthma_ml.errors import AsthmaMLError, UnusableInputError
 from asthma_ml.files import write_table
 from asthma_ml.patients import ColumnMap, read_patients, summarise_problems
+from asthma_ml.patients.patient_file import PatientFile
 from asthma_ml.patients.sources import read_source
-from asthma_ml.patients.streaming import PatientFile
 from asthma_ml.variables import data_dictionary
 
 ROOT = Path(__file__).parents[2]
@@ -58,7 +58,7 @@ def read_bytes(data: bytes, tmp_path: Path, columns: ColumnMap | None = None) ->
     return [(problem.line, problem.column, problem.rule) for problem in read_patients(path, columns).problems]
 
 
-def test_a_dozen_and_more_faults_come_at_once_with_their_lines_and_columns(tmp_path: Path) -> None:
+def test_all_problems_are_reported_with_their_lines_and_columns(tmp_path: Path) -> None:
     found = read_bytes(FAULTY.encode(), tmp_path)
     assert set(found) == {
         (None, "", "preamble"),
@@ -88,8 +88,8 @@ def test_a_dozen_and_more_faults_come_at_once_with_their_lines_and_columns(tmp_p
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
-def test_a_dirty_file_reads_the_same_part_by_part(newline: str, tmp_path: Path) -> None:
-    """Lines before the header, units, decimal commas and repeated identifiers across parts; packed by zstd."""
+def test_a_file_with_many_problems_reads_the_same_in_parts(newline: str, tmp_path: Path) -> None:
+    """Lines before the header, units, decimal commas and repeated identifiers across parts; compressed by zstd."""
     data = FAULTY.replace("\n", newline).encode()
     path = tmp_path / "clinic.csv.zst"
     path.write_bytes(bytes(pa.Codec("zstd").compress(data, asbytes=True)))
@@ -98,11 +98,11 @@ def test_a_dirty_file_reads_the_same_part_by_part(newline: str, tmp_path: Path) 
         parts = [patients.layout.read(part)[1] for part in patients.parts()]
     pd.testing.assert_frame_equal(pd.concat([part.values for part in parts], ignore_index=True), whole.values)
     assert [line for part in parts for line in part.lines.tolist()] == whole.lines.tolist()
-    said = [problem for part in parts for problem in part.problems]
-    assert sorted(map(str, said)) == sorted(str(problem) for problem in whole.problems if problem.line is not None)
+    found = [problem for part in parts for problem in part.problems]
+    assert sorted(map(str, found)) == sorted(str(problem) for problem in whole.problems if problem.line is not None)
 
 
-def test_no_message_holds_a_value_of_the_table(tmp_path: Path) -> None:
+def test_no_message_contains_a_value_of_the_table(tmp_path: Path) -> None:
     path = tmp_path / "clinic.csv"
     path.write_text(FAULTY, encoding="utf-8")
     summary = summarise_problems(read_patients(path).problems)
@@ -110,8 +110,8 @@ def test_no_message_holds_a_value_of_the_table(tmp_path: Path) -> None:
         assert value not in summary
 
 
-def foreign(plain: pd.DataFrame) -> bytes:
-    """The same patients with a mark, semicolons, decimal commas, CRLF, other columns' order, names and units."""
+def in_another_dialect(plain: pd.DataFrame) -> bytes:
+    """The same patients with a byte order mark, semicolons, decimal commas, CRLF, other names, units and order."""
     table = plain[plain.columns[::-1]].copy()
 
     def scaled(factor: float) -> Callable[[str], str]:
@@ -144,13 +144,13 @@ MAP = {
 }
 
 
-def test_a_foreign_file_gives_byte_identical_predictions(tmp_path: Path) -> None:
+def test_predictions_do_not_depend_on_encoding_and_delimiter(tmp_path: Path) -> None:
     from asthma_ml.model_files.files import load_model
     from asthma_ml.model_files.shipped import shipped_model_path
     from asthma_ml.prediction import predict_table
 
-    plain, path = read_source(COHORT)[0].frame, tmp_path / "foreign.csv"
-    path.write_bytes(foreign(plain))
+    plain, path = read_source(COHORT)[0].frame, tmp_path / "export.csv"
+    path.write_bytes(in_another_dialect(plain))
     model, column_map = load_model(shipped_model_path()), ColumnMap.from_mapping(MAP)
     written = []
     for source, columns in ((COHORT, None), (path, column_map)):
@@ -163,7 +163,7 @@ def test_a_foreign_file_gives_byte_identical_predictions(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("convert", [pd.DataFrame, pa.Table.from_pandas, pl.from_pandas])
-def test_frames_of_pandas_arrow_and_polars_read_alike(convert: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+def test_frames_of_pandas_arrow_and_polars_read_the_same(convert: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
     plain = read_patients(COHORT)
     pd.testing.assert_frame_equal(read_patients(convert(plain.raw)).values, plain.values)
     typed = plain.values.drop(columns=["patient_id", "site"])
@@ -179,13 +179,13 @@ def test_frames_of_pandas_arrow_and_polars_read_alike(convert: Callable[[pd.Data
     ],
     ids=["plain", "gzip", "zstd"],
 )
-def test_packed_files_are_told_by_content(pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
+def test_compressed_files_are_recognised_by_content(pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
     path = tmp_path / "patients"
     path.write_bytes(pack(COHORT.read_bytes()))
     pd.testing.assert_frame_equal(read_patients(path).values, read_patients(COHORT).values)
 
 
-def test_a_zstd_file_cut_short_is_refused(tmp_path: Path) -> None:
+def test_a_truncated_zstd_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "patients.csv.zst"
     path.write_bytes(bytes(pa.Codec("zstd").compress(COHORT.read_bytes(), asbytes=True))[:-20])
     with pytest.raises(UnusableInputError, match="damaged zstd"):
@@ -193,7 +193,7 @@ def test_a_zstd_file_cut_short_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".csv.gz", ".parquet"])
-def test_what_is_written_is_read_back_identically(suffix: str, tmp_path: Path) -> None:
+def test_written_tables_are_read_back_identically(suffix: str, tmp_path: Path) -> None:
     once = read_patients(COHORT)
     write_table(once.values, tmp_path / f"once{suffix}")
     twice = read_patients(tmp_path / f"once{suffix}")
@@ -202,8 +202,8 @@ def test_what_is_written_is_read_back_identically(suffix: str, tmp_path: Path) -
     assert (tmp_path / f"twice{suffix}").read_bytes() == (tmp_path / f"once{suffix}").read_bytes()
 
 
-def test_formulas_pass_through_untouched_and_are_said(tmp_path: Path) -> None:
-    """Neutralising would change the hospital's own cells; what we write ourselves never begins like a formula."""
+def test_formulas_are_kept_unchanged_with_a_warning(tmp_path: Path) -> None:
+    """Input cells are never changed; text in the added columns never begins like a formula."""
     cells = ["=1+1", "@SUM(A1)", "+cmd|x", "-2+cmd(1)", "-", "+ve", "-5", "ordinary"]
     table = pd.DataFrame({"feno_ppb": ["20"] * 8, "note": cells}, dtype="str")
     patients = read_patients(table)
@@ -234,7 +234,7 @@ def test_wide_narrow_and_empty_tables_are_read(data: bytes, n_patients: int, n_c
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "expected"),
     [
         (b"feno_ppb,feno_ppb\n1,2\n", "repeated: `feno_ppb`"),
         (b"feno_ppb," + b"x," * 9_999 + b"x\n", "repeated: `x`"),
@@ -246,12 +246,12 @@ def test_wide_narrow_and_empty_tables_are_read(data: bytes, n_patients: int, n_c
     ],
     ids=["twice", "wide and twice", "NUL", "50 MB of header", "50 MB of cell", "a million columns", "half a character"],
 )
-def test_files_that_are_no_table_are_refused_in_one_line(data: bytes, said: str, tmp_path: Path) -> None:
+def test_files_without_a_table_are_refused_in_one_line(data: bytes, expected: str, tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     path.write_bytes(data)
     with pytest.raises(UnusableInputError) as refusal:
         read_patients(path)
-    assert said in str(refusal.value)
+    assert expected in str(refusal.value)
     assert str(refusal.value).startswith(str(path))
     assert "\n" not in str(refusal.value)
     assert len(str(refusal.value)) < 1000
@@ -260,7 +260,7 @@ def test_files_that_are_no_table_are_refused_in_one_line(data: bytes, said: str,
 @pytest.mark.parametrize(
     "number", ["1e400", "-1e400", "9" * 5000, "inf", "-Infinity", "nan", "1e308", "1e-400", "0x10"]
 )
-def test_huge_and_odd_numbers_never_reach_a_model(number: str) -> None:
+def test_infinite_and_huge_numbers_are_never_values(number: str) -> None:
     patients = read_patients(pd.DataFrame({"feno_ppb": [number, "20"], "ics_dose_ug_day": [number, "400"]}))
     assert (patients.values.max() <= 5000).all()
     assert patients.invalid.tolist() == [number not in ("nan", "1e-400"), False]
@@ -268,7 +268,7 @@ def test_huge_and_odd_numbers_never_reach_a_model(number: str) -> None:
 
 @settings(deadline=None, max_examples=80)
 @given(st.data())
-def test_a_file_cut_or_damaged_anywhere_is_read_or_refused(
+def test_a_truncated_or_damaged_file_is_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "damaged.csv"

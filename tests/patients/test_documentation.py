@@ -1,4 +1,4 @@
-"""The page for the hospital's data person: its examples run, its map loads, its tables agree with the dictionary."""
+"""docs/patients.md: its examples run, its column map loads, its tables agree with the data dictionary."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_the_map_loads() -> None:
     assert len(ColumnMap.from_mapping(tomllib.loads(block)).columns) == 5
 
 
-def test_links_lead_somewhere() -> None:
+def test_linked_files_exist() -> None:
     for target in re.findall(r"\]\((\.\./[^)]+)\)", TEXT):
         assert (PAGE.parent / target).exists()
 
@@ -39,14 +39,14 @@ def test_links_lead_somewhere() -> None:
 @pytest.mark.parametrize(
     ("drug", "dose"), re.findall(r"^\| ([a-z ,]+?) \| (\d+) \| [\d.]+ \|$", TEXT, re.MULTILINE), ids=lambda cell: cell
 )
-def test_doses_of_the_page_are_those_of_the_dictionary(drug: str, dose: str) -> None:
+def test_documented_doses_equal_those_of_the_dictionary(drug: str, dose: str) -> None:
     name = "extrafine beclometasone" if "extrafine" in drug else drug
     factor = dose_factor(name, data_dictionary()["ics_dose_ug_day"])
     assert factor is not None
     assert float(dose) * factor == pytest.approx(1000)
 
 
-def test_every_rule_that_the_code_knows_is_on_the_page() -> None:
+def test_every_rule_is_documented() -> None:
     """Rules are the second word of a finding, a reading or a relation in the code."""
     known = set(re.findall(r"`([a-z_0-9]+)`", TEXT))
     for path in (ROOT / "asthma_ml" / "patients").glob("*.py"):
@@ -58,7 +58,7 @@ def test_every_rule_that_the_code_knows_is_on_the_page() -> None:
                 assert words[0].value in known, f"{path.name}: {words[0].value}"
 
 
-def test_misfits_go_out_as_the_page_says(tmp_path: Path) -> None:
+def test_misfits_are_written_as_documented(tmp_path: Path) -> None:
     rows = re.findall(r"^\| `(00[789][^|]*)` \| `([^|]*)` \|", TEXT, re.MULTILINE)
     assert len(rows) == 3
     given, back = tmp_path / "given.csv", tmp_path / "back.csv"

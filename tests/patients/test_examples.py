@@ -1,4 +1,4 @@
-"""The maps among the examples do what their comments say."""
+"""The example column maps read their tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_every_example_is_a_column_map(path: Path) -> None:
     assert ColumnMap.from_toml(path).columns
 
 
-def test_an_export_of_an_omop_database() -> None:
+def test_the_omop_export_is_read_completely() -> None:
     """Three lines of title, concept ids, LOINC codes, thousands per microlitre, doses by drug, FEV1 in litres."""
     patients = read_patients(EXAMPLES / "omop_export.csv", EXAMPLES / "omop.toml")
     values = patients.values

@@ -1,4 +1,4 @@
-"""A drafted column map says what can be told from a table, loads as it stands, and keeps values to itself."""
+"""Draft column maps load unchanged, read their table and show no values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from asthma_ml.patients import ColumnMap, draft_map, read_patients
 ROOT = Path(__file__).parents[2]
 
 
-def test_a_draft_loads_and_reads_the_table_that_it_was_made_from() -> None:
+def test_a_draft_map_reads_its_table() -> None:
     table = pd.DataFrame(
         {
             "NR": ["007", "008", "009"],
@@ -45,7 +45,7 @@ def test_unknown_levels_are_listed_only_on_request() -> None:
     assert levels == {"femme": "", "divers": ""}
 
 
-def test_the_export_of_a_german_hospital_needs_no_name_and_no_unit_by_hand() -> None:
+def test_a_german_export_needs_no_manual_names_or_units() -> None:
     table = pd.DataFrame(
         {
             "Patientennummer": ["007", "008"],
@@ -80,7 +80,7 @@ def test_the_export_of_a_german_hospital_needs_no_name_and_no_unit_by_hand() -> 
     assert not patients.problems
 
 
-def test_counts_as_percent_come_with_their_leukocytes() -> None:
+def test_percentages_of_leukocytes_name_the_leukocyte_column() -> None:
     table = pd.DataFrame({"eos": ["3.1", "6.3", "2"], "WBC": ["6", "7", "8"], "FEV1_pp (L)": ["2", "3", "1"]})
     drafted = tomllib.loads(draft_map(table))["columns"]
     assert drafted["blood_eosinophils_cells_ul"] == {"from": "eos", "unit": "%", "with": {"leukocytes": "WBC"}}
@@ -89,16 +89,16 @@ def test_counts_as_percent_come_with_their_leukocytes() -> None:
 
 
 @pytest.mark.parametrize("table", [pd.DataFrame({"zzz": ["1"]}), pd.DataFrame({"true_phenotype": ["x"]})])
-def test_a_table_of_strange_names_gives_an_empty_map(table: pd.DataFrame) -> None:
+def test_a_table_without_known_names_gives_an_empty_map(table: pd.DataFrame) -> None:
     assert tomllib.loads(draft_map(table)) == {}
 
 
 @pytest.mark.parametrize("path", ["examples/omop_export.csv", "data/synthetic/example_patients.csv"])
-def test_drafts_of_shipped_tables_load(path: str) -> None:
+def test_draft_maps_of_shipped_tables_load(path: str) -> None:
     ColumnMap.from_mapping(tomllib.loads(draft_map(ROOT / path)))
 
 
-def test_a_leukocyte_count_is_not_taken_for_eosinophils() -> None:
+def test_a_leukocyte_count_is_not_suggested_as_eosinophils() -> None:
     draft = draft_map(pd.DataFrame({"patient_id": ["1"], "WBC": ["7"], "IgE ng/mL": ["240"]}))
     assert "WBC" not in draft
     assert 'from = "IgE ng/mL"\nunit = "ng/mL"' in draft

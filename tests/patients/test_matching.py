@@ -1,4 +1,4 @@
-"""Columns are found by name, alias, LOINC code and unit in the name; what is nearly a name is pointed at."""
+"""Columns are matched by name, alias, LOINC code and unit; misspelt names give suggestions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients import ColumnMap, read_patients
-from asthma_ml.patients.matching import plain_name, variable_called
+from asthma_ml.patients.matching import plain_name, variable_of_name
 from asthma_ml.variables import data_dictionary
 
 
@@ -22,7 +22,7 @@ def test_every_name_alias_and_loinc_code_is_found() -> None:
     for name, variable in data_dictionary().items():
         loinc = [variable.loinc] if variable.loinc else []
         for spelling in (name, name.upper(), name.replace("_", " "), *variable.aliases, *loinc):
-            assert variable_called(spelling) == name
+            assert variable_of_name(spelling) == name
 
 
 @pytest.mark.parametrize(
@@ -54,76 +54,77 @@ def test_a_header_may_state_the_unit_or_a_code(header: str, name: str, cell: str
     assert [problem.rule for problem in patients.problems] == ["alias"]
 
 
-def test_the_unit_in_a_name_counts_though_a_map_names_the_column() -> None:
+def test_the_unit_in_a_name_applies_to_mapped_columns() -> None:
     column_map = ColumnMap.from_mapping({"columns": {"total_ige_ku_l": {"from": "Allergy lab (ng/mL)"}}})
     patients = read_patients(pd.DataFrame({"Allergy lab (ng/mL)": ["240"]}), column_map)
     assert patients.values["total_ige_ku_l"].tolist() == [100.0]
 
 
-def test_the_unit_that_a_map_states_counts_more_than_the_one_in_the_name() -> None:
+def test_the_unit_of_the_map_takes_precedence_over_the_name() -> None:
     column_map = ColumnMap.from_mapping({"columns": {"total_ige_ku_l": {"from": "IgE (ng/mL)", "unit": "kU/L"}}})
     patients = read_patients(pd.DataFrame({"IgE (ng/mL)": ["240"]}), column_map)
     assert patients.values["total_ige_ku_l"].tolist() == [240.0]
 
 
-def test_a_mapped_column_in_percent_by_its_name_asks_for_the_leukocytes() -> None:
+def test_a_mapped_column_named_in_percent_needs_leukocytes() -> None:
     column_map = ColumnMap.from_mapping({"columns": {"blood_eosinophils_cells_ul": {"from": "Differential (%)"}}})
-    with pytest.raises(UnusableInputError, match=r'in % by its name: add `with` leukocytes = "COLUMN"'):
+    with pytest.raises(UnusableInputError, match=r'has the unit % in its name: add `with` leukocytes = "COLUMN"'):
         read_patients(pd.DataFrame({"Differential (%)": ["3"]}), column_map)
 
 
-def test_a_last_word_that_is_no_unit_keeps_its_column_from_being_read() -> None:
+def test_a_last_word_that_is_not_a_unit_prevents_the_match() -> None:
     table = {"patient_id": ["1"], "IgE peanut": ["25"], "EOS previous": ["300"], "FeNO last visit": ["25"]}
     patients = read_patients(pd.DataFrame(table))
     assert list(patients.values) == ["patient_id"]
 
 
-def test_a_name_of_a_hundred_thousand_spaces_is_no_reason_to_wait() -> None:
+def test_very_long_names_are_matched_quickly() -> None:
     began = process_time()
-    assert variable_called("age" + " " * 100_000 + "(x") is None
+    assert variable_of_name("age" + " " * 100_000 + "(x") is None
     assert process_time() - began < 1
 
 
-def test_the_norm_of_fev1_is_not_taken_for_a_percentage_of_it() -> None:
-    assert variable_called("FEV1 Soll") is None  # litres that are predicted, not what was blown
+def test_the_reference_value_of_fev1_is_not_read_as_percent() -> None:
+    assert variable_of_name("FEV1 Soll") is None  # litres that are predicted, not what was blown
 
 
-def test_a_unit_that_the_variable_does_not_have_is_not_guessed_at() -> None:
+def test_an_unknown_unit_in_a_name_is_not_guessed() -> None:
     patients = read_patients(pd.DataFrame({"patient_id": ["1"], "FeNO (mg)": ["25"]}))
     assert list(patients.values) == ["patient_id"]
-    assert "names no unit of it" in str(patients.problems[0])
+    assert "the unit in `FeNO (mg)` is not known" in str(patients.problems[0])
 
 
 @pytest.mark.parametrize("name", ["FEV1", "FEV1 (L)"])
-def test_litres_of_fev1_are_pointed_at_and_not_read(name: str) -> None:
+def test_litres_of_fev1_give_a_warning_and_are_not_read(name: str) -> None:
     patients = read_patients(pd.DataFrame({"patient_id": ["1"], name: ["2.1"]}))
-    assert str(patients.problems[0]) == f"fev1_pct_predicted: not read: is `{name}` meant? A column map could say so"
+    assert (
+        str(patients.problems[0])
+        == f"fev1_pct_predicted: not read; did you mean fev1_pct_predicted by `{name}`? Map it in a column map"
+    )
 
 
-def test_the_label_is_never_offered_as_a_feature() -> None:
+def test_the_label_is_never_suggested_as_a_feature() -> None:
     columns = {"sex": {"from": "phenotype", "levels": {"th2_high": "female"}}}
-    with pytest.raises(
-        UnusableInputError, match=r"\[columns.sex\] `phenotype` holds the label, which is never a feature"
-    ):
+    with pytest.raises(UnusableInputError, match=r"\[columns.sex\] `phenotype` is the label, which is never a feature"):
         read_patients(
             pd.DataFrame({"age": ["50"], "phenotype": ["th2_high"]}), ColumnMap.from_mapping({"columns": columns})
         )
 
 
-def test_a_name_with_a_slip_is_pointed_at_and_not_read() -> None:
+def test_a_misspelt_name_gives_a_suggestion_and_is_not_read() -> None:
     patients = read_patients(pd.DataFrame({"patient_id": ["1"], "feno_pbb": ["25"], "colour": ["red"]}))
     assert list(patients.values) == ["patient_id"]
     assert [str(problem) for problem in patients.problems] == [
-        "feno_ppb: not read: is `feno_pbb` meant? A column map could say so"
+        "feno_ppb: not read; did you mean feno_ppb by `feno_pbb`? Map it in a column map"
     ]
 
 
-def test_a_table_of_strange_names_is_refused_with_guesses() -> None:
-    with pytest.raises(UnusableInputError, match="`fen0_ppb`, closest: feno_ppb"):
+def test_a_table_without_known_names_is_refused_with_suggestions() -> None:
+    with pytest.raises(UnusableInputError, match=r"`fen0_ppb` \(did you mean feno_ppb\?\)"):
         read_patients(pd.DataFrame({"fen0_ppb": ["25"], "zzz": ["1"]}))
 
 
-def test_other_columns_pass_through_untouched() -> None:
+def test_unknown_columns_are_kept_unchanged() -> None:
     table = pd.DataFrame({"zzz": [" 1 "], "feno_ppb": ["25"], "note": ["=1+1"], "": ["x"]}, dtype="str")
     patients = read_patients(table)
     pd.testing.assert_frame_equal(patients.raw, table)

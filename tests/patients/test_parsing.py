@@ -1,4 +1,4 @@
-"""Cells as laboratories and spreadsheets write them: thousands, decimals, limits, codes for missing."""
+"""Cells: separators of thousands, decimal signs, censored values, codes for missing."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from asthma_ml.variables import data_dictionary
         ("1234", True, 1234.0),
     ],
 )
-def test_thousands_are_read_where_they_leave_no_doubt(text: str, decimal_comma: bool, value: float) -> None:
+def test_unambiguous_thousands_are_read(text: str, decimal_comma: bool, value: float) -> None:
     assert read_number(text, decimal_comma).value == value
 
 
 @pytest.mark.parametrize(("text", "decimal_comma"), [("1,234", False), ("1.234", True), ("-12,345", False)])
-def test_thousands_or_decimals_is_not_guessed_at(text: str, decimal_comma: bool) -> None:
+def test_ambiguous_thousands_are_refused(text: str, decimal_comma: bool) -> None:
     reading = read_number(text, decimal_comma)
     assert (reading.value, reading.rule) == (None, "thousands")
 
@@ -53,17 +53,19 @@ def test_thousands_or_decimals_is_not_guessed_at(text: str, decimal_comma: bool)
         ("1,23,4", False, None),
     ],
 )
-def test_a_stated_decimal_sign_settles_it(text: str, decimal_comma: bool, value: float | None) -> None:
+def test_a_stated_decimal_sign_resolves_ambiguous_thousands(
+    text: str, decimal_comma: bool, value: float | None
+) -> None:
     assert read_number(text, decimal_comma, decimal_stated=True).value == value
 
 
 @pytest.mark.parametrize("text", ["1,23,4", "12,34.5", "1 23", "1'2", "1 2345", "01,234.5", "1.2.3", "1,2,3"])
-def test_groups_that_are_none_are_no_number(text: str) -> None:
+def test_wrong_groups_of_digits_are_not_a_number(text: str) -> None:
     assert read_number(text).value is None
 
 
 @given(st.floats(-1e6, 1e6))
-def test_numbers_with_thousands_read_as_themselves(number: float) -> None:
+def test_numbers_with_thousands_keep_their_value(number: float) -> None:
     american = f"{number:,.2f}"
     european = american.translate(str.maketrans(",.", ".,"))
     expected = float(f"{number:.2f}")
@@ -71,12 +73,12 @@ def test_numbers_with_thousands_read_as_themselves(number: float) -> None:
     assert read_number(european, decimal_comma=True, decimal_stated=True).value == expected
 
 
-def test_numbers_of_a_typed_column_carry_a_point_whatever_is_stated() -> None:
+def test_typed_columns_have_a_decimal_point() -> None:
     patients = read_patients(pd.DataFrame({"feno_ppb": [1.234, 12.5]}), ColumnMap(decimal=","))
     assert patients.values["feno_ppb"].tolist() == [1.234, 12.5]
 
 
-def test_codes_for_missing_are_said_and_never_taken_for_a_measurement_unseen() -> None:
+def test_likely_codes_for_missing_give_a_problem() -> None:
     table = pd.DataFrame({"patient_id": ["-9", "2"], "feno_ppb": ["-9", "999"], "total_ige_ku_l": ["999", "-9"]})
     patients = read_patients(table)
     assert [(problem.line, problem.column, problem.severity) for problem in patients.problems] == [
@@ -107,6 +109,6 @@ def test_codes_and_drug_names_are_known(name: str, text: str, level: str) -> Non
     assert read_level(text, data_dictionary()[name]).value == level
 
 
-def test_every_code_stands_for_a_level() -> None:
+def test_every_code_maps_to_a_level() -> None:
     for variable in data_dictionary().values():
         assert set(variable.codes.values()) <= set(variable.levels)

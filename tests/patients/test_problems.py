@@ -1,4 +1,4 @@
-"""Problems as people and programs read them: no patient's value unless it is asked for."""
+"""Problems as text and as records, without values of patients unless requested."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PROBLEMS = [
 ]
 
 
-def test_errors_come_first_and_lines_are_not_listed_for_ever() -> None:
+def test_errors_come_first_and_few_lines_are_listed() -> None:
     assert summarise_problems(PROBLEMS, max_lines=3).splitlines() == [
         "feno_ppb: 13 values outside 0-400 ppb (lines 2, 3, 4 and 10 more)",
         "feno_ppb: read `NO` as feno_ppb",
@@ -22,17 +22,17 @@ def test_errors_come_first_and_lines_are_not_listed_for_ever() -> None:
     assert summarise_problems([]) == ""
 
 
-def test_a_row_as_a_whole_is_no_value() -> None:
+def test_a_problem_of_a_row_has_no_value() -> None:
     problem = Problem(3, "row", "row_length", "error", "with 1 cell where the header has 2")
     assert str(problem) == "line 3: row with 1 cell where the header has 2"
     assert summarise_problems([problem, problem]) == "2 rows with 1 cell where the header has 2 (lines 3, 3)"
 
 
-def test_values_are_shown_only_when_asked_for() -> None:
+def test_values_are_shown_only_on_request() -> None:
     assert "920" not in json.dumps(problems_as_records(PROBLEMS)) + summarise_problems(PROBLEMS)
     assert problems_as_records(PROBLEMS, show_values=True)[1]["value"] == "920"
 
 
-def test_names_from_files_cannot_steer_a_terminal() -> None:
+def test_control_characters_in_names_are_replaced() -> None:
     assert shown("\x1b[2Jage\n") == "`?[2Jage?`"
     assert len(shown("x" * 1000)) == 62

@@ -1,4 +1,4 @@
-"""Files as hospitals send them: every way to write the same cells reads as the same cells."""
+"""Encodings, delimiters, quotation and line breaks of text files."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def parse(text: str) -> TextTable:
         b"\n" + PLAIN.encode(),
     ],
 )
-def test_every_way_to_write_a_table_gives_the_same_cells(data: bytes) -> None:
+def test_text_formats_give_the_same_cells(data: bytes) -> None:
     table = parse_text_table(data, "clinic.csv")
     assert list(table.frame.columns) == ["patient_id", "biologic", "note"]
     assert table.frame.to_numpy().tolist() == CELLS
 
 
-def test_latin_1_is_said_with_its_line() -> None:
+def test_latin_1_gives_a_warning_with_its_line() -> None:
     (finding,) = parse_text_table(PLAIN.encode("cp1252"), "clinic.csv").findings
     assert (finding.severity, finding.rule) == ("warning", "encoding")
     assert "line 2" in finding.message
@@ -58,17 +58,17 @@ def test_lines_are_counted_through_quoted_line_breaks_and_blank_lines() -> None:
     assert table.frame["note"].tolist() == ["two\nlines", 'a "quoted" word, and a comma', ""]
 
 
-def test_delimiter_comes_from_the_header_alone() -> None:
+def test_the_header_determines_the_delimiter() -> None:
     assert find_delimiter('id;"FeNO, ppb";eos\n1;2,5;3,5\n') == ";"
     assert find_delimiter("age\n50\n") == ","
 
 
-def test_decimal_comma_belongs_to_the_semicolon() -> None:
+def test_a_semicolon_implies_a_decimal_comma() -> None:
     assert parse("a;b\n1;2\n").decimal_comma
     assert not parse("a\tb\n1\t2\n").decimal_comma
 
 
-def test_header_alone_is_a_table_of_no_patients() -> None:
+def test_a_header_alone_is_a_table_of_no_patients() -> None:
     table = parse("patient_id,feno_ppb\n")
     assert table.frame.shape == (0, 2)
     assert table.lines.tolist() == []
@@ -87,7 +87,7 @@ def test_header_alone_is_a_table_of_no_patients() -> None:
         ('"1"2,"3,4",5', ['"1"2', '"3', '4",5'], "quotation"),
     ],
 )
-def test_a_row_that_does_not_fit_the_header_is_kept_whole(line: str, cells: list[str], rule: str) -> None:
+def test_a_row_that_does_not_fit_the_header_is_kept(line: str, cells: list[str], rule: str) -> None:
     table = parse(f"a,b,c\n{line}\n5,6,7\n")
     assert table.frame.to_numpy().tolist() == [cells, ["5", "6", "7"]]
     assert {row: misfit.rule for row, misfit in table.misfits.items()} == {0: rule}
@@ -100,7 +100,7 @@ def test_a_row_that_does_not_fit_the_header_is_kept_whole(line: str, cells: list
     delimiter=st.sampled_from(",;\t|"),
 )
 def test_nothing_of_any_row_is_lost(rows: list[list[str]], delimiter: str) -> None:
-    """The cells of a row that is too long stand in its last cell as a file would hold them."""
+    """Surplus cells are joined in the last cell as in the file."""
     written = io.StringIO()
     csv.writer(written, delimiter=delimiter).writerows([["a", "b", "c"], *rows])
     table = parse(written.getvalue())
@@ -114,7 +114,7 @@ def test_nothing_of_any_row_is_lost(rows: list[list[str]], delimiter: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "expected"),
     [
         (b"", "the file is empty"),
         (b"\n\n", "the file is empty"),
@@ -122,23 +122,23 @@ def test_nothing_of_any_row_is_lost(rows: list[list[str]], delimiter: str) -> No
         (b"a,b,a\n1,2,3\n", "line 1: column names must be unique; repeated: `a`"),
         (b"a,b\n1,\0\n", "line 2: a NUL byte"),
         (b'a,b\n1,2\n3,"4\n5,6\n', "line 3: a quotation mark is opened and never closed"),
-        (b'a,"b"c\n1,2\n', "line 1: a header with text behind a closing quotation mark"),
-        (b'a,b\n1,"2\n3"4\n', "line 2: a row of several lines with text behind a closing quotation mark"),
+        (b'a,"b"c\n1,2\n', "line 1: header with text after a closing quotation mark"),
+        (b'a,b\n1,"2\n3"4\n', "line 2: a row of several lines with text after a closing quotation mark"),
         (b'a,b\n1,"' + b"x" * 200_000, "line 2: a cell has more than 131072 characters"),
         (b"\x89\x01\x02\xff" * 9, "neither UTF-8 nor Latin-1"),
         (codecs.BOM_UTF16_LE + b"a", "damaged UTF-16"),
     ],
 )
-def test_what_is_no_table_is_refused_in_one_line_that_names_the_place(data: bytes, said: str) -> None:
+def test_files_without_a_table_are_refused_with_the_line(data: bytes, expected: str) -> None:
     with pytest.raises(UnusableInputError) as refusal:
         parse_text_table(data, "clinic.csv")
     assert str(refusal.value).startswith("clinic.csv")
-    assert said in str(refusal.value)
+    assert expected in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "expected"),
     [
         (None, "no such file"),
         (b"PK\x03\x04rest", "Excel workbook"),
@@ -146,11 +146,11 @@ def test_what_is_no_table_is_refused_in_one_line_that_names_the_place(data: byte
         (b"PAR1 and nothing else", "damaged Parquet"),
     ],
 )
-def test_unusable_files_are_named(tmp_path: Path, content: bytes | None, said: str) -> None:
+def test_unusable_files_are_named(tmp_path: Path, content: bytes | None, expected: str) -> None:
     path = tmp_path / "patients.csv"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(UnusableInputError, match=said) as refusal:
+    with pytest.raises(UnusableInputError, match=expected) as refusal:
         read_source(path)
     assert str(refusal.value).startswith(str(path))
 
@@ -160,7 +160,7 @@ def test_a_folder_is_not_a_table(tmp_path: Path) -> None:
         read_source(tmp_path)
 
 
-def test_gzip_is_told_by_content(tmp_path: Path) -> None:
+def test_gzip_is_recognised_by_content(tmp_path: Path) -> None:
     path = tmp_path / "patients.csv"
     path.write_bytes(gzip.compress(PLAIN.encode()))
     assert read_source(path)[0].frame.to_numpy().tolist() == CELLS

@@ -1,4 +1,4 @@
-"""Units: spellings, factors against published figures, and columns or single values given in another unit."""
+"""Units: spellings, conversion factors against published figures, and values in another unit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients import ColumnMap, MappedColumn, read_patients
-from asthma_ml.patients.units import UnitEvidence, convert, find_unit, fits_other_unit, known_units, way_out
+from asthma_ml.patients.units import UnitEvidence, convert, find_unit, fits_other_unit, known_units, unit_message
 from asthma_ml.variables import data_dictionary
 
 
@@ -71,7 +71,7 @@ def suspected(name: str, *values: float) -> tuple[str, ...]:
         ("total_ige_ku_l", (2.0, 5.0), ()),
     ],
 )
-def test_a_column_in_another_unit_is_noticed(name: str, values: tuple[float, ...], units: tuple[str, ...]) -> None:
+def test_a_column_in_another_unit_is_detected(name: str, values: tuple[float, ...], units: tuple[str, ...]) -> None:
     assert suspected(name, *values) == units
 
 
@@ -82,14 +82,18 @@ def test_evidence_of_parts_adds_up_to_that_of_the_whole(values: list[float], cut
     whole.add(np.array(values, dtype=float))
     parts.add(np.array(values[:cut], dtype=float))
     parts.add(np.array(values[cut:], dtype=float))
-    assert (whole.n_positive, whole.n_fitting, way_out(whole)) == (parts.n_positive, parts.n_fitting, way_out(parts))
+    assert (whole.n_positive, whole.n_fitting, unit_message(whole)) == (
+        parts.n_positive,
+        parts.n_fitting,
+        unit_message(parts),
+    )
 
 
-def test_the_way_out_names_the_columns_a_conversion_takes() -> None:
+def test_the_message_names_the_columns_a_conversion_takes() -> None:
     litres = UnitEvidence(data_dictionary()["fev1_pct_predicted"])
     litres.add(np.array([1.7, 2.4, 3.1]))
-    assert 'state `unit = "L"` and `with = { height = "COLUMN" }`' in way_out(litres)
-    assert "multiply" not in way_out(litres)
+    assert 'state `unit = "L"` and `with = { height = "COLUMN" }`' in unit_message(litres)
+    assert "multiply" not in unit_message(litres)
 
 
 def test_single_values_of_another_unit_are_named_by_line() -> None:
@@ -106,24 +110,24 @@ def test_single_values_of_another_unit_are_named_by_line() -> None:
         (4, "fev1_fvc_ratio", "unit"),
         (5, "fev1_pct_predicted", "unit"),
     ]
-    assert "fit for 10^9/L and not for cells/uL" in patients.problems[0].message
+    assert "plausible in 10^9/L but not in cells/uL" in patients.problems[0].message
     assert patients.invalid.tolist() == [False, True, True, True]
     assert patients.values.isna().sum().sum() == 3
 
 
-def test_a_stated_unit_is_taken_at_its_word() -> None:
+def test_a_stated_unit_is_not_checked() -> None:
     stated = ColumnMap({"blood_eosinophils_cells_ul": MappedColumn("blood_eosinophils_cells_ul", unit="cells/uL")})
     patients = read_patients(pd.DataFrame({"blood_eosinophils_cells_ul": ["3", "1", "2"]}), stated)
     assert patients.values["blood_eosinophils_cells_ul"].tolist() == [3.0, 1.0, 2.0]
     assert not patients.problems
 
 
-def test_a_whole_table_names_all_its_columns_in_other_units_at_once() -> None:
+def test_all_columns_in_other_units_are_in_one_message() -> None:
     table = pd.DataFrame({"eos": ["0.3", "0.2"], "fev1_fvc": ["66", "70"], "fev1_pct": ["2.1", "1.9"]})
     with pytest.raises(UnusableInputError) as refusal:
         read_patients(table)
-    for said in ("blood_eosinophils_cells_ul: values look like 10^9/L", "fev1_fvc_ratio: ", "fev1_pct_predicted: "):
-        assert said in str(refusal.value)
+    for expected in ("blood_eosinophils_cells_ul: values look like 10^9/L", "fev1_fvc_ratio: ", "fev1_pct_predicted: "):
+        assert expected in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
 

@@ -1,4 +1,4 @@
-"""A file of any size is predicted as a table in memory is, whatever happens on the way."""
+"""Predictions of a file equal those of the same table in memory, in parts, in several processes or resumed."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 
 import hypothesis.strategies as st
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -25,7 +26,7 @@ from asthma_ml.classifier import PhenotypeClassifier
 from asthma_ml.errors import AsthmaMLError, RowsRefusedError, UnusableInputError
 from asthma_ml.files import part_files, write_table
 from asthma_ml.model_files.files import save_model
-from asthma_ml.patients import plain_files, read_patients, whole_tables
+from asthma_ml.patients import patient_file, read_patients, sources
 from asthma_ml.prediction import predict_file, predict_table
 from tests.synthetic_patients import fitted_classifier, synthetic_patients
 
@@ -65,7 +66,7 @@ def in_memory(source, output, explain="factors", model=None) -> bytes:
 class TestSameBytes:
     @pytest.mark.parametrize("chunk_rows", [1, 7, 230, 1000])
     @pytest.mark.parametrize("n_classes", [2, 4])
-    def test_whatever_the_size_of_the_parts(self, tmp_path, chunk_rows, n_classes):
+    def test_output_does_not_depend_on_the_chunk_size(self, tmp_path, chunk_rows, n_classes):
         model = fitted_classifier(n_classes)
         write_table(clinic(), tmp_path / "clinic.csv")
         expected = in_memory(tmp_path / "clinic.csv", tmp_path / "expected.csv", "features", model)
@@ -78,7 +79,7 @@ class TestSameBytes:
         assert predicted.statuses == pd.read_csv(tmp_path / "out.csv")["aml_status"].value_counts().to_dict()
         assert sorted(file.name for file in tmp_path.iterdir()) == ["clinic.csv", "expected.csv", "out.csv"]
 
-    def test_whatever_the_number_of_jobs(self, tmp_path):
+    def test_output_does_not_depend_on_the_number_of_jobs(self, tmp_path):
         write_table(clinic(), tmp_path / "clinic.csv")
         expected = in_memory(tmp_path / "clinic.csv", tmp_path / "expected.csv", "none")
         predict_file(
@@ -93,7 +94,7 @@ class TestSameBytes:
 
     @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".csv.gz", ".parquet"])
     @pytest.mark.parametrize("given", [".csv", ".tsv.gz", ".parquet"])
-    def test_whatever_the_format(self, tmp_path, given, suffix):
+    def test_output_does_not_depend_on_the_input_format(self, tmp_path, given, suffix):
         write_table(clinic(), tmp_path / f"clinic{given}")
         expected = in_memory(tmp_path / f"clinic{given}", tmp_path / f"expected{suffix}", "none")
         predict_file(
@@ -102,7 +103,7 @@ class TestSameBytes:
         assert (tmp_path / f"out{suffix}").read_bytes() == expected
 
     @pytest.mark.parametrize(
-        "spelled",
+        "encode",
         [
             lambda text: text.encode(),
             lambda text: codecs.BOM_UTF8 + text.encode(),
@@ -117,15 +118,31 @@ class TestSameBytes:
         ],
     )
     @pytest.mark.parametrize("chunk_rows", [1, 2, 100])
-    def test_however_the_file_is_written(self, tmp_path, spelled, chunk_rows):
+    def test_output_does_not_depend_on_the_text_encoding(self, tmp_path, encode, chunk_rows):
         """Line breaks in cells, blank lines, encodings, invalid rows, misfits, repeated and empty identifiers."""
-        (tmp_path / "hard.csv").write_bytes(spelled(HEADER + HARD_ROWS))
+        (tmp_path / "hard.csv").write_bytes(encode(HEADER + HARD_ROWS))
         expected = in_memory(tmp_path / "hard.csv", tmp_path / "expected.csv", "none", small_model())
         predict_file(small_model(), tmp_path / "hard.csv", tmp_path / "out.csv", explain="none", chunk_rows=chunk_rows)
         assert (tmp_path / "out.csv").read_bytes() == expected
 
-    def test_a_column_of_integers_with_gaps_in_one_part_only(self, tmp_path):
-        """What pandas makes of a Parquet column depends on all its rows."""
+    @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+    def test_the_probability_of_an_unmodelled_diagnosis_is_written(self, tmp_path, suffix):
+        """With an auxiliary classifier it is empty in invalid rows only; without one it is empty in all rows."""
+        write_table(clinic(), tmp_path / "clinic.csv")
+        X, y = synthetic_patients(300, n_classes=4)
+        named = np.isin(y, ["th2_high", "neutrophilic_th2_low"])
+        model = PhenotypeClassifier(n_trees=2).fit(X[named], y[named])
+        read = pd.read_parquet if suffix == ".parquet" else pd.read_csv
+        for auxiliary, n_filled in ((False, 0), (True, 228)):
+            fitted = model.fit_auxiliary(X, y) if auxiliary else model
+            expected = in_memory(tmp_path / "clinic.csv", tmp_path / f"expected{suffix}", "none", fitted)
+            out = tmp_path / f"out{suffix}"
+            predict_file(fitted, tmp_path / "clinic.csv", out, explain="none", chunk_rows=50)
+            assert out.read_bytes() == expected
+            assert read(out)["aml_p_unmodelled"].notna().sum() == n_filled
+
+    def test_integer_columns_with_missing_values_in_one_part_only(self, tmp_path):
+        """The pandas type of a Parquet column depends on all its rows."""
         table = clinic(60)
         table["visits"] = pd.array([1, None, *range(58)], dtype="Int64")
         table["smoker"] = pd.array([True, None, *[False] * 58], dtype="boolean")
@@ -166,7 +183,9 @@ CELL = st.sampled_from(["", "NA", "50", "199", "<5", "a\nb", 'say "x"', "a,b", "
     quote=st.sampled_from(['"', ""]),
     noise=st.binary(max_size=3),
 )
-def test_any_file_is_predicted_or_refused_as_in_memory(tmp_path_factory, rows, chunk_rows, delimiter, quote, noise):
+def test_any_file_is_predicted_or_refused_like_the_table_in_memory(
+    tmp_path_factory, rows, chunk_rows, delimiter, quote, noise
+):
     folder = tmp_path_factory.getbasetemp()
     names = ["patient_id", "age_years", "blood_eosinophils_cells_ul", "note"]
     text = "\n".join(
@@ -200,7 +219,7 @@ class TestRefusals:
             "patient_id,site\n1,2\n",
         ],
     )
-    def test_a_file_is_refused_in_the_words_of_a_table_and_leaves_nothing(self, tmp_path, text):
+    def test_a_file_is_refused_with_the_same_message_as_a_table_and_leaves_no_output(self, tmp_path, text):
         (tmp_path / "clinic.csv").write_text(text, encoding="utf-8")
         with pytest.raises(UnusableInputError) as expected:
             predict_table(fitted_classifier(), read_patients(tmp_path / "clinic.csv"))
@@ -209,49 +228,47 @@ class TestRefusals:
         assert str(refusal.value) == str(expected.value)
         assert [file.name for file in tmp_path.iterdir()] == ["clinic.csv"]
 
-    def test_the_unit_of_a_column_is_judged_by_all_its_rows(self, tmp_path):
-        """In parts of four rows the last part alone would be taken for another unit."""
+    def test_the_unit_of_a_column_is_inferred_from_all_its_rows(self, tmp_path):
+        """The last part of four rows alone would look like another unit."""
         eosinophils = [300.0, 150.0, 90.0, 400.0, 250.0, 80.0, 120.0, 0.3, 0.2, 0.4]
         write_table(pd.DataFrame({"blood_eosinophils_cells_ul": eosinophils}), tmp_path / "clinic.csv")
         predict_file(small_model(), tmp_path / "clinic.csv", tmp_path / "out.csv", explain="none", chunk_rows=4)
         assert len(pd.read_csv(tmp_path / "out.csv")) == 10
 
-    def test_strict_counts_all_rows_first(self, tmp_path):
+    def test_strict_counts_all_invalid_rows_before_predicting(self, tmp_path):
         write_table(clinic(), tmp_path / "clinic.csv")
         with pytest.raises(RowsRefusedError) as refusal:
             predict_file(fitted_classifier(), tmp_path / "clinic.csv", tmp_path / "out.csv", strict=True, chunk_rows=20)
-        assert "2 of 230 rows cannot be used: feno_ppb: 2 values outside 0-400 ppb (lines 7, 52)" in str(refusal.value)
+        assert "2 of 230 rows are invalid: feno_ppb: 2 values outside 0-400 ppb (lines 7, 52)" in str(refusal.value)
         assert not (tmp_path / "out.csv").exists()
 
     def test_strict_counts_rows_that_do_not_fit_the_header(self, tmp_path):
         (tmp_path / "clinic.csv").write_text("patient_id,feno_ppb\n1,2\n3\n4,5,6\n7\n8,900\n", encoding="utf-8")
         with pytest.raises(RowsRefusedError) as refusal:
             predict_file(small_model(), tmp_path / "clinic.csv", tmp_path / "out.csv", strict=True, chunk_rows=2)
-        assert "4 of 5 rows cannot be used: 2 rows with 1 cell where the header has 2 (lines 3, 5)" in str(
-            refusal.value
-        )
+        assert "4 of 5 rows are invalid: 2 rows with 1 cell where the header has 2 (lines 3, 5)" in str(refusal.value)
 
     @pytest.mark.parametrize(
-        ("how", "said"),
+        ("how", "message"),
         [
-            ({"explain": "lime"}, "allowed are factors, features, none"),
+            ({"explain": "lime"}, "allowed are none, factors, features"),
             ({"chunk_rows": 0}, "chunk_rows=0"),
             ({"jobs": 0}, "jobs=0"),
-            ({"resume": True, "output": "-"}, "only what goes to a file can be resumed"),
+            ({"resume": True, "output": "-"}, "--resume needs an output file"),
             ({"output": "out.xlsx"}, r"written as \.csv"),
             ({"source": "none.csv"}, "no such file"),
             ({"output": "none/out.csv"}, "there is no folder"),
         ],
     )
-    def test_what_cannot_be_done_is_said_first(self, tmp_path, monkeypatch, how, said):
+    def test_impossible_options_are_refused_before_any_work(self, tmp_path, monkeypatch, how, message):
         monkeypatch.chdir(tmp_path)
         write_table(clinic(60), "clinic.csv")
         given = {"source": "clinic.csv", "output": "out.csv"} | how
-        with pytest.raises(UnusableInputError, match=said):
+        with pytest.raises(UnusableInputError, match=message):
             predict_file(fitted_classifier(), **given)
         assert [file.name for file in tmp_path.iterdir()] == ["clinic.csv"]
 
-    def test_a_file_that_changes_while_it_is_read(self, tmp_path, monkeypatch):
+    def test_a_file_that_changes_while_it_is_read_is_refused(self, tmp_path, monkeypatch):
         source = tmp_path / "clinic.csv"
         write_table(clinic(), source)
         append = part_files.PartFile.append
@@ -268,11 +285,11 @@ class TestRefusals:
 
 
 class Cut(BaseException):
-    """Something that ends a run."""
+    """Ends a run from inside."""
 
 
 def cut_short(monkeypatch, after: int, error: BaseException):
-    """Let writing fail after some blocks, the failing one half written."""
+    """Make writing fail after some blocks, with half of the next one written."""
     written, write_all = [], part_files.write_all
 
     def fail(file, block):
@@ -292,7 +309,7 @@ class TestResuming:
     @pytest.mark.parametrize(
         ("suffix", "explain"), [(".csv", "factors"), (".csv.gz", "none"), (".parquet", "none"), (".parquet", "factors")]
     )
-    def test_goes_on_after_the_last_whole_block_and_gives_the_same_bytes(self, tmp_path, suffix, explain):
+    def test_resume_continues_after_the_last_complete_block_with_the_same_bytes(self, tmp_path, suffix, explain):
         write_table(clinic(), tmp_path / "clinic.csv")
         out = tmp_path / f"out{suffix}"
         expected = in_memory(tmp_path / "clinic.csv", tmp_path / f"expected{suffix}", explain)
@@ -316,34 +333,34 @@ class TestResuming:
         assert (predicted.n_patients, predicted.n_resumed, predicted.statuses["invalid"]) == (232, 120, 5)
         assert out.read_bytes() == expected
 
-    def test_a_full_disk_keeps_what_is_whole_and_says_so(self, tmp_path, monkeypatch):
+    def test_a_full_disk_keeps_the_complete_blocks_and_names_resume(self, tmp_path, monkeypatch):
         write_table(clinic(), tmp_path / "clinic.csv")
         cut_short(monkeypatch, 3, NO_SPACE)
         with pytest.raises(UnusableInputError) as refusal:
             self.predict(tmp_path, tmp_path / "out.csv", chunk_rows=30)
         assert str(refusal.value) == (
-            f"{tmp_path / 'out.csv'}: cannot be written (No space left on device); 90 rows are kept beside it, "
-            "go on with --resume"
+            f"{tmp_path / 'out.csv'}: cannot be written (No space left on device); 90 rows are kept, "
+            "continue with --resume"
         )
         assert not (tmp_path / "out.csv").exists()
         monkeypatch.undo()
         assert self.predict(tmp_path, tmp_path / "out.csv", resume=True).n_resumed == 90
 
-    def test_a_full_disk_at_once_leaves_nothing(self, tmp_path, monkeypatch):
+    def test_a_full_disk_at_the_first_block_leaves_nothing(self, tmp_path, monkeypatch):
         write_table(clinic(), tmp_path / "clinic.csv")
         cut_short(monkeypatch, 0, NO_SPACE)
         with pytest.raises(UnusableInputError, match=r"out.csv: cannot be written \(No space left on device\)$"):
             self.predict(tmp_path, tmp_path / "out.csv")
         assert [file.name for file in tmp_path.iterdir()] == ["clinic.csv"]
 
-    def test_no_room_for_a_temporary_file_leaves_nothing(self, tmp_path, monkeypatch):
-        """Unpacking and identifiers need room beside the output."""
+    def test_a_full_disk_for_temporary_files_leaves_nothing(self, tmp_path, monkeypatch):
+        """Decompression and identifiers need temporary files beside the output."""
         write_table(clinic(), tmp_path / "clinic.csv")
 
         def fail(file, block):
             raise NO_SPACE
 
-        for module in (plain_files, whole_tables):
+        for module in (sources, patient_file):
             with monkeypatch.context() as patch:
                 patch.setattr(module, "write_all", fail)
                 (tmp_path / "clinic.csv.gz").write_bytes(gzip.compress((tmp_path / "clinic.csv").read_bytes()))
@@ -352,7 +369,7 @@ class TestResuming:
         assert sorted(file.name for file in tmp_path.iterdir()) == ["clinic.csv", "clinic.csv.gz"]
 
     @pytest.mark.parametrize("full", ["/dev/full"])
-    def test_a_device_that_is_full(self, tmp_path, full):
+    def test_a_full_device_is_reported(self, tmp_path, full):
         if not Path(full).exists():
             pytest.skip("no such device here")
         write_table(clinic(), tmp_path / "clinic.csv")
@@ -360,14 +377,14 @@ class TestResuming:
             self.predict(tmp_path, full)
 
     @pytest.mark.parametrize(
-        ("change", "said"),
+        ("change", "difference"),
         [
             ({"explain": "factors"}, "another --explain"),
             ({"model": 4}, "another model"),
             ({"touch": True}, "another input"),
         ],
     )
-    def test_what_was_made_from_something_else_is_refused(self, tmp_path, change, said):
+    def test_resume_refuses_another_input_model_or_option(self, tmp_path, change, difference):
         write_table(clinic(), tmp_path / "clinic.csv")
         self.cut_after(2, tmp_path, tmp_path / "out.csv", chunk_rows=30)
         if change.pop("touch", False):
@@ -375,27 +392,27 @@ class TestResuming:
             table.loc[0, "age_years"] += 1
             write_table(table, tmp_path / "clinic.csv")
         model = fitted_classifier(change.pop("model", 2))
-        with pytest.raises(UnusableInputError, match=f"begun with {said}; leave --resume out to begin anew"):
+        with pytest.raises(UnusableInputError, match=f"made with {difference}; run without --resume to start again"):
             self.predict(tmp_path, tmp_path / "out.csv", resume=True, model=model, **change)
         assert self.predict(tmp_path, tmp_path / "out.csv", model=model, **change).n_resumed == 0
         assert not list(tmp_path.glob("*.part*"))
 
-    def test_damaged_leftovers_are_refused(self, tmp_path):
+    def test_resume_refuses_damaged_part_files(self, tmp_path):
         write_table(clinic(), tmp_path / "clinic.csv")
         self.cut_after(2, tmp_path, tmp_path / "out.csv", chunk_rows=30)
         part, journal = tmp_path / "out.csv.part", tmp_path / "out.csv.part.json"
         os.truncate(part, json.loads(journal.read_text())["bytes"] - 1)
-        with pytest.raises(UnusableInputError, match="shorter than its journal says"):
+        with pytest.raises(UnusableInputError, match="shorter than its journal states"):
             self.predict(tmp_path, tmp_path / "out.csv", resume=True)
         journal.write_text("{")
-        with pytest.raises(UnusableInputError, match="damaged, so nothing to resume"):
+        with pytest.raises(UnusableInputError, match="the journal is damaged"):
             self.predict(tmp_path, tmp_path / "out.csv", resume=True)
 
-    def test_nothing_to_resume_is_a_run_from_the_beginning(self, tmp_path):
+    def test_resume_without_an_interrupted_run_starts_from_the_first_row(self, tmp_path):
         write_table(clinic(), tmp_path / "clinic.csv")
         assert self.predict(tmp_path, tmp_path / "out.csv", resume=True).n_resumed == 0
 
-    def test_two_runs_do_not_write_the_same_file(self, tmp_path):
+    def test_two_runs_cannot_write_the_same_file(self, tmp_path):
         pytest.importorskip("fcntl")
         write_table(clinic(), tmp_path / "clinic.csv")
         with part_files.PartFile(tmp_path / "out.csv", {}) as other:
@@ -414,7 +431,7 @@ class TestResuming:
 
 
 class TestProcesses:
-    """The command in a process of its own, ended from outside."""
+    """The command in a process of its own, killed or interrupted from outside."""
 
     @pytest.fixture
     def call(self, tmp_path):
@@ -432,7 +449,7 @@ class TestProcesses:
             time.sleep(0.002)
         return process
 
-    def test_killed_twice(self, tmp_path, call):
+    def test_a_run_that_is_killed_twice_can_be_resumed(self, tmp_path, call):
         out = tmp_path / "out.csv"
         expected = in_memory(tmp_path / "clinic.csv", tmp_path / "expected.csv", "none", small_model())
         rows = []
@@ -451,13 +468,13 @@ class TestProcesses:
         assert not list(tmp_path.glob("*.part*"))
 
     @pytest.mark.skipif(os.name == "nt", reason="signals are another matter there")
-    def test_interrupted(self, tmp_path, call):
+    def test_an_interrupted_run_names_resume(self, tmp_path, call):
         out = tmp_path / "out.csv"
         process = self.started(call, out)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate()
+        _, stderr = process.communicate()
         assert process.returncode == 130
-        assert said.splitlines()[-1] == "interrupted"
-        assert "rows are kept beside it, go on with --resume" in said
-        assert "Traceback" not in said
+        assert stderr.splitlines()[-1] == "interrupted"
+        assert "rows are kept, continue with --resume" in stderr
+        assert "Traceback" not in stderr
         assert not out.exists()

@@ -1,8 +1,9 @@
-"""The table of predictions, patient by worked patient."""
+"""Columns, numbers, statuses and reasons of the table of predictions."""
 
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -53,25 +54,26 @@ def predicted(explain="factors", model=None, **changes) -> pd.Series:
     return predict_table(model or fitted_classifier(), pd.DataFrame([record]), explain).iloc[0]
 
 
-def test_a_call_whose_first_two_factors_count_nearly_alike_says_so():
+def test_calls_with_two_nearly_equal_factors_have_a_remark():
     patients = clinic(400)
     table = predict_table(fitted_classifier(), patients)
-    said = table["aml_reasons"].str.contains("the first two factors count nearly alike")
+    remark = table["aml_reasons"].str.contains("they contribute nearly equally")
     expected = explain(fitted_classifier(), patients).unstable() & (table["aml_status"] == "ok")
-    assert said.tolist() == expected.tolist()
-    assert 0 < said.sum() < (table["aml_status"] == "ok").sum()
-    assert not predict_table(fitted_classifier(), patients, "none")["aml_reasons"].str.contains("nearly alike").any()
+    assert remark.tolist() == expected.tolist()
+    assert 0 < remark.sum() < (table["aml_status"] == "ok").sum()
+    assert not predict_table(fitted_classifier(), patients, "none")["aml_reasons"].str.contains("nearly equally").any()
 
 
 class TestColumns:
     @pytest.mark.parametrize("n_classes", [2, 4])
-    def test_names_and_order_are_the_contract(self, n_classes):
+    def test_names_and_order_of_the_added_columns(self, n_classes):
         model, patients = fitted_classifier(n_classes), clinic()
         expected = [
             *patients.columns,
             "aml_status",
             "aml_phenotype",
             *(f"aml_p_{name}" for name in model.classes_),
+            "aml_p_unmodelled",
             "aml_p_low",
             "aml_p_high",
             "aml_prediction_set",
@@ -86,8 +88,8 @@ class TestColumns:
         assert predict_table(model, patients, "features").columns.tolist() == expected + of_features
         assert predict_table(model, patients, "none").columns.tolist() == expected[: expected.index("aml_base")]
 
-    def test_the_page_has_a_line_for_each_of_them(self):
-        section = PAGE.read_text(encoding="utf-8").split("## What `predict` appends")[1].split("\n## ")[0]
+    def test_the_documentation_has_one_line_for_each_column(self):
+        section = PAGE.read_text(encoding="utf-8").split("## Columns that `predict` adds")[1].split("\n## ")[0]
         named = re.findall(r"`(aml_\w+)`", " ".join(re.findall(r"^\| (`aml_.*?) \|", section, re.MULTILINE)))
         model = fitted_classifier()
         several = {
@@ -99,7 +101,7 @@ class TestColumns:
         table = predict_table(model, clinic(5), "features")
         assert [name for name in table if name.startswith("aml_")] == expected
 
-    def test_what_was_given_comes_back_untouched_in_its_order(self, tmp_path):
+    def test_input_columns_are_kept_unchanged_in_their_order(self, tmp_path):
         file = tmp_path / "clinic.csv"
         file.write_text("note,patient_id,FeNO,eos,true_drive\nx y,007,<5,1200,0.9\n,008,42,90,\n", encoding="utf-8")
         table = predict_table(fitted_classifier(), read_patients(file))
@@ -116,13 +118,13 @@ class TestColumns:
         ],
         ids=["numbers", "named", "several levels"],
     )
-    def test_rows_of_a_data_frame_keep_their_labels(self, labels):
+    def test_rows_of_a_data_frame_keep_their_index(self, labels):
         patients = clinic(3)
         labelled = predict_table(fitted_classifier(), patients.set_axis(labels))
         expected = predict_table(fitted_classifier(), patients)
         pd.testing.assert_frame_equal(labelled, expected.set_axis(labels))
 
-    def test_identifiers_in_the_index_are_read_and_stay_there(self):
+    def test_identifiers_in_the_index_are_read_and_kept(self):
         patients = clinic(3).set_index("patient_id")
         labelled = predict_table(fitted_classifier(), patients)
         pd.testing.assert_index_equal(labelled.index, patients.index)
@@ -130,7 +132,7 @@ class TestColumns:
         named_twice = patients.assign(patient_id=patients.index)
         assert "patient_id" in predict_table(fitted_classifier(), named_twice)
 
-    def test_the_truth_is_never_used(self):
+    def test_the_simulated_truth_is_not_used(self):
         patients = clinic()
         with_truth = patients.assign(true_phenotype="th2_high", true_drive=1.0)
         ours = [name for name in predict_table(fitted_classifier(), patients) if name.startswith("aml_")]
@@ -139,7 +141,7 @@ class TestColumns:
         )
 
     @pytest.mark.parametrize("n_classes", [2, 4])
-    def test_no_patients_give_an_empty_table_of_the_same_columns_and_kinds(self, n_classes):
+    def test_an_empty_table_has_the_same_columns_and_types(self, n_classes):
         model = fitted_classifier(n_classes)
         some, none = (predict_table(model, patients, "features") for patients in (clinic(), clinic().iloc[:0]))
         assert len(none) == 0
@@ -157,7 +159,7 @@ class TestNumbers:
             np.testing.assert_allclose(total, logit(p), atol=ADDITIVITY_TOLERANCE)
         assert np.all((table["aml_p_low"] <= p) & (p <= table["aml_p_high"]))
 
-    def test_probabilities_are_those_of_the_model_whatever_the_order_of_columns(self):
+    def test_probabilities_do_not_depend_on_the_order_of_columns(self):
         patients = clinic()
         p = fitted_classifier().predict_proba(patients.drop(columns="patient_id"))
         for table in (patients, patients[patients.columns[::-1]]):
@@ -166,10 +168,38 @@ class TestNumbers:
 
     @settings(max_examples=15, deadline=None)
     @given(st.lists(st.integers(0, 59), min_size=1, max_size=60, unique=True))
-    def test_a_patient_is_judged_alone(self, rows):
+    def test_a_prediction_does_not_depend_on_the_other_rows(self, rows):
         whole = predict_table(fitted_classifier(), clinic())
         some = predict_table(fitted_classifier(), clinic().iloc[rows].reset_index(drop=True))
         pd.testing.assert_frame_equal(some, whole.iloc[rows].reset_index(drop=True))
+
+
+@cache
+def model_with_auxiliary() -> PhenotypeClassifier:
+    X, y = synthetic_patients(800, n_classes=4)
+    named = np.isin(y, CLASSES)
+    return PhenotypeClassifier(n_trees=2).fit(X[named], y[named]).fit_auxiliary(X, y)
+
+
+class TestUnmodelledProbability:
+    def test_it_is_the_probability_of_the_auxiliary_classifier(self):
+        model, patients = model_with_auxiliary(), clinic()
+        p = predict_table(model, patients, "none")["aml_p_unmodelled"]
+        np.testing.assert_array_equal(p, model.predict_unmodelled_proba(patients.drop(columns="patient_id")))
+        assert 0 < p.min() < p.max() < 1
+
+    def test_it_is_missing_without_an_auxiliary_classifier(self):
+        assert predict_table(fitted_classifier(), clinic(5))["aml_p_unmodelled"].isna().all()
+
+    def test_it_is_missing_where_the_row_is_invalid(self):
+        patients = clinic(5)
+        patients.loc[3, "age_years"] = -4.0
+        missing = predict_table(model_with_auxiliary(), patients, "none")["aml_p_unmodelled"].isna()
+        assert missing.tolist() == [False, False, False, True, False]
+
+    def test_class_probabilities_are_conditional_on_the_named_classes(self):
+        table = predict_table(model_with_auxiliary(), clinic(), "none")
+        np.testing.assert_allclose(table[[f"aml_p_{name}" for name in CLASSES]].sum(axis=1), 1.0)
 
 
 class TestStatus:
@@ -178,9 +208,11 @@ class TestStatus:
         assert row["aml_status"] == "ok"
         assert row["aml_phenotype"] == row["aml_prediction_set"] == "th2_high"
         assert row["aml_adherence_gate"] == "clear"
-        assert re.fullmatch(r"Th2-high with probability 0\.\d\d, for it immune profile .*\.", row["aml_reasons"])
+        assert re.fullmatch(
+            r"Th2-high, probability 0\.\d\d; supporting factors: immune profile .*\.", row["aml_reasons"]
+        )
 
-    def test_a_doubtful_case_is_not(self):
+    def test_a_case_with_two_plausible_classes_is_not_called(self):
         table = predict_table(fitted_classifier(), clinic())
         doubtful = table[table["aml_prediction_set"] == "|".join(CLASSES)]
         assert len(doubtful) > 0
@@ -188,48 +220,48 @@ class TestStatus:
         assert doubtful["aml_phenotype"].isna().all()
         assert (
             doubtful["aml_reasons"]
-            .str.startswith("No call: neutrophilic Th2-low and Th2-high cannot be told apart at 90% confidence")
+            .str.startswith("No call: the prediction set at 90 % confidence contains neutrophilic Th2-low and Th2-high")
             .all()
         )
         assert doubtful["aml_p_th2_high"].notna().all()
 
-    def test_without_any_marker_of_inflammation_there_is_no_call(self):
+    def test_without_a_marker_of_inflammation_there_is_no_call(self):
         unmeasured = dict.fromkeys(["blood_eosinophils_cells_ul", "feno_ppb", "sputum_neutrophils_pct"])
         row = predicted(**unmeasured)
         assert row["aml_status"] == "abstained"
-        assert "no marker of inflammation measured" in row["aml_reasons"]
+        assert "no inflammatory marker measured" in row["aml_reasons"]
 
-    def test_a_value_beyond_every_training_patient_withholds_the_call_but_not_the_numbers(self):
+    def test_a_value_outside_the_training_range_prevents_the_call_but_not_the_numbers(self):
         row = predicted(age_years=97.0, feno_ppb=399.0)
         assert row["aml_status"] == "out_of_range"
         assert pd.isna(row["aml_phenotype"])
         assert row["aml_p_th2_high"] > 0.5
         assert np.isfinite(row["aml_factor_immune_profile"])
-        assert row["aml_reasons"].startswith("No call: age_years, feno_ppb outside the range of the training patients")
+        assert row["aml_reasons"].startswith("No call: age_years, feno_ppb outside the training range")
 
-    def test_an_impossible_value_empties_the_row_and_names_column_and_rule(self):
+    def test_an_impossible_value_invalidates_the_row_and_names_column_and_rule(self):
         row = predicted(feno_ppb=900.0, ics_adherence_fraction=0.3)
         assert row["aml_status"] == "invalid"
         assert row["aml_adherence_gate"] == "unknown"
         assert row["aml_reasons"] == "Row not predicted: feno_ppb outside 0-400 ppb (limits)."
-        told = ["aml_status", "aml_adherence_gate", "aml_reasons"]
-        assert row.filter(like="aml_").drop(told).isna().all()
+        kept = ["aml_status", "aml_adherence_gate", "aml_reasons"]
+        assert row.filter(like="aml_").drop(kept).isna().all()
         assert row["feno_ppb"] == 900.0
 
-    def test_one_bad_row_leaves_the_others_alone(self):
+    def test_an_invalid_row_does_not_change_the_other_rows(self):
         patients = clinic()
         spoiled = patients.copy()
         spoiled.loc[3, "age_years"] = -4.0
         before, after = (predict_table(fitted_classifier(), table) for table in (patients, spoiled))
         pd.testing.assert_frame_equal(before.drop(index=3), after.drop(index=3))
 
-    def test_too_few_patients_of_a_class_for_a_set_are_named(self):
+    def test_a_class_with_too_few_patients_to_calibrate_is_named(self):
         X, y = synthetic_patients(200)
         y = np.where(np.arange(200) < 8, "th2_high", "neutrophilic_th2_low")
         row = predicted(model=PhenotypeClassifier(n_trees=5).fit(X, y))
         assert row["aml_status"] == "abstained"
         assert row["aml_prediction_set"] == "uncalibrated"
-        assert "too few Th2-high patients to calibrate a prediction set" in row["aml_reasons"]
+        assert "too few Th2-high training patients to calibrate the prediction set" in row["aml_reasons"]
 
     def test_every_row_has_a_status_a_gate_and_one_sentence(self):
         table = predict_table(fitted_classifier(4), clinic(200))
@@ -240,73 +272,78 @@ class TestStatus:
 
 
 class TestReasons:
-    def test_steroids_that_mask_and_doses_not_taken_are_said(self):
+    def test_masking_steroids_and_low_adherence_are_reasons(self):
         masked = {"feno_ppb": 12.0, "blood_eosinophils_cells_ul": 140.0, "ocs_dose_mg_day": 10.0}
         reasons = predicted(ics_adherence_fraction=0.4, **masked)["aml_reasons"]
-        assert "a maintenance oral steroid goes with fewer eosinophils and lower FeNO" in reasons
-        assert "check the treatment first: fewer than 80% of the prescribed doses" in reasons
+        assert "a maintenance oral steroid is associated with fewer eosinophils and lower FeNO" in reasons
+        assert (
+            "check adherence and inhaler technique first: recorded adherence is below 80 % of the prescribed doses"
+            in reasons
+        )
 
-    def test_what_the_reader_warned_of_is_said(self):
+    def test_warnings_about_the_row_are_reasons(self):
         reasons = predicted(smoking_status="current", pack_years=0.0)["aml_reasons"]
-        assert "pack_years of no pack-years for a current smoker (smoker_without_pack_years)" in reasons
+        assert "pack_years 0 for a current smoker (smoker_without_pack_years)" in reasons
 
-    def test_a_push_has_the_sign_of_the_called_class(self):
+    def test_contributions_keep_the_sign_of_their_columns(self):
         row = predicted(blood_eosinophils_cells_ul=40.0, feno_ppb=8.0, sputum_neutrophils_pct=90.0)
         assert row["aml_phenotype"] == "neutrophilic_th2_low"
         assert row["aml_factor_immune_profile"] < 0
-        assert f"for it immune profile ({-row['aml_factor_immune_profile']:+.2f})" in row["aml_reasons"]
+        assert f"supporting factors: immune profile ({row['aml_factor_immune_profile']:+.2f})" in row["aml_reasons"]
 
-    def test_without_explanation_there_is_still_a_sentence(self):
+    def test_reasons_are_given_without_an_explanation(self):
         assert re.fullmatch(
-            r"Th2-high with probability 0\.\d\d; mixed and paucigranulocytic disease cannot be named\.",
+            r"Th2-high, probability 0\.\d\d; not modelled: mixed and paucigranulocytic disease\.",
             predicted("none")["aml_reasons"],
         )
 
-    def test_hints_are_not_for_everybody(self):
-        """Two thirds of the clinic are on a high inhaled dose; a remark about everybody tells nothing."""
+    def test_masking_hints_are_given_to_few_patients(self):
+        """All patients have a high inhaled dose; a hint for all of them would be useless."""
         table = predict_table(fitted_classifier(), clinic(300).assign(ics_dose_ug_day=2000.0))
-        hinted = table["aml_reasons"].str.contains("inhaled steroid dose goes with")
+        hinted = table["aml_reasons"].str.contains("inhaled steroid dose is associated with")
         assert 0 < hinted.mean() < 0.5
         assert not hinted[table["aml_phenotype"] == "th2_high"].any()
 
-    def test_a_call_that_leans_on_the_training_patients_says_so(self):
+    def test_a_call_decided_by_the_prior_has_a_remark(self):
         X, y = synthetic_patients(600)
         keep = (y == "th2_high") | (np.arange(600) % 4 == 0)
         model = PhenotypeClassifier(n_trees=20, confidence=0.6).fit(X[keep], y[keep])
         table = predict_table(model, clinic(200))
         ok = table["aml_status"] == "ok"
         against = table.filter(like="aml_factor_").sum(axis=1) < 0
-        leans = table["aml_reasons"].str.contains("leans on how common the class is")
-        assert (ok & leans).any()
-        pd.testing.assert_series_equal(leans, ok & against & (table["aml_phenotype"] == "th2_high"), check_names=False)
+        by_prior = table["aml_reasons"].str.contains("this call rests on the prior")
+        assert (ok & by_prior).any()
+        pd.testing.assert_series_equal(
+            by_prior, ok & against & (table["aml_phenotype"] == "th2_high"), check_names=False
+        )
 
-    def test_models_of_four_classes_consider_all(self):
-        assert not predict_table(fitted_classifier(4), clinic())["aml_reasons"].str.contains("cannot be named").any()
+    def test_models_of_four_classes_name_all_classes(self):
+        assert not predict_table(fitted_classifier(4), clinic())["aml_reasons"].str.contains("not modelled").any()
 
 
-class TestOtherLabels:
-    def test_what_is_called_of_patients_of_no_class_is_counted(self):
+class TestCallsByDiagnosis:
+    def test_calls_of_unmodelled_diagnoses_are_counted(self):
         X, y = synthetic_patients(800, seed=3, n_classes=4)
         others = ~np.isin(y, ("th2_high", "neutrophilic_th2_low"))
         counts = calls_by_diagnosis(fitted_classifier(), X[others], pd.Series(y[others]))
         assert {name: found["n"] for name, found in counts.items()} == pd.Series(y[others]).value_counts().to_dict()
         table = predict_table(fitted_classifier(), X[y == "mixed_granulocytic"].reset_index(drop=True))
-        for name, share in counts["mixed_granulocytic"]["called"].items():
-            assert share == (table["aml_phenotype"] == name).mean()
+        for name, proportion in counts["mixed_granulocytic"]["called"].items():
+            assert proportion == (table["aml_phenotype"] == name).mean()
 
-    def test_rare_labels_are_counted_together(self):
+    def test_rare_diagnoses_are_counted_together(self):
         X, _ = synthetic_patients(30)
         labels = pd.Series(["unclear"] * 20 + [f"letter of patient {i}" for i in range(10)])
         counts = calls_by_diagnosis(fitted_classifier(), X, labels)
         assert {name: found["n"] for name, found in counts.items()} == {"unclear": 20, "rare labels": 10}
 
-    def test_nobody_left_out_is_nothing_to_count(self):
+    def test_no_unmodelled_diagnoses_give_no_counts(self):
         X, _ = synthetic_patients(5)
         assert calls_by_diagnosis(fitted_classifier(), X.iloc[:0], pd.Series([], dtype=str)) == {}
 
 
 class TestMissingFeatures:
-    def test_the_columns_that_count_most_come_first(self):
+    def test_the_most_important_features_come_first(self):
         missing = missing_features(fitted_classifier(), read_patients(clinic()[["patient_id", "age_years", "sex"]]))
         assert set(missing[:2]) == {"blood_eosinophils_cells_ul", "sputum_neutrophils_pct"}
         assert "age_years" not in missing
@@ -314,21 +351,22 @@ class TestMissingFeatures:
 
 
 class TestRefusals:
-    def test_a_table_that_was_predicted_before(self):
+    def test_a_table_with_predictions_is_refused(self):
         table = predict_table(fitted_classifier(), clinic(5))
         with pytest.raises(
-            UnusableInputError, match=r"aml_status, aml_phenotype, .* and 12 more: .*begin with aml_ hold predictions"
+            UnusableInputError,
+            match=r"aml_status, aml_phenotype, .* and 13 more: .*begin with aml_ are reserved for predictions",
         ):
             predict_table(fitted_classifier(), table)
 
-    def test_a_table_without_any_feature_of_the_model(self):
+    def test_a_table_without_a_feature_of_the_model_is_refused(self):
         X, y = synthetic_patients(80)
         model = PhenotypeClassifier(n_trees=2).fit(X[["feno_ppb", "age_years"]], y)
         with pytest.raises(
-            UnusableInputError, match=r"2 features: feno_ppb, age_years; nearest: .*fenno \(do you mean feno_ppb"
+            UnusableInputError, match=r"2 features: feno_ppb, age_years; nearest: .*fenno \(did you mean feno_ppb"
         ):
             predict_table(model, pd.DataFrame({"patient_id": ["1"], "sex": ["male"], "fenno": [30.0]}))
 
-    def test_an_unknown_kind_of_explanation(self):
-        with pytest.raises(UnusableInputError, match="explain='lime': allowed are factors, features, none"):
+    def test_an_unknown_level_of_explanation_is_refused(self):
+        with pytest.raises(UnusableInputError, match="explain='lime': allowed are none, factors, features"):
             predict_table(fitted_classifier(), clinic(5), "lime")

@@ -1,4 +1,4 @@
-"""Whose label counts, in whose words, and what can then no longer be a feature."""
+"""Labels from columns and rules, and the features that are excluded with them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from asthma_ml.errors import UnusableInputError
 from asthma_ml.evidence import evidence_table
 from asthma_ml.patients import ColumnMap, read_patients
 from asthma_ml.training import LABEL_RULES, at_least, labelled_patients
-from asthma_ml.training.labels import TELL_EACH_OTHER, default_classes
+from asthma_ml.training.labels import DEPENDENT_COLUMNS, default_classes
 from asthma_ml.variables import FOUR_CLASSES, TWO_CLASSES, data_dictionary
 
 SPUTUM = pd.DataFrame(
@@ -23,7 +23,7 @@ SPUTUM = pd.DataFrame(
 )
 
 
-def test_six_sputum_samples_by_the_cuts_of_3_and_61_percent() -> None:
+def test_six_sputum_samples_by_the_thresholds_of_3_and_61_percent() -> None:
     labels = LABEL_RULES["sputum_3_61"].classify(SPUTUM)
     th2, neutrophilic, mixed, pauci = FOUR_CLASSES
     assert labels.tolist()[:5] == [th2, neutrophilic, mixed, pauci, mixed]
@@ -37,14 +37,14 @@ def test_every_rule_names_rows_of_the_evidence_table(rule) -> None:
     assert rule.classes == FOUR_CLASSES
 
 
-def test_counts_that_tell_the_label_are_no_features() -> None:
+def test_counts_of_the_label_are_not_features() -> None:
     labelled = labelled_patients(read_patients(SPUTUM), LABEL_RULES["sputum_3_61"], FOUR_CLASSES)
     assert list(labelled.features) == ["feno_ppb"]
-    assert labelled.left_out == {"no label": 1}
-    assert labelled.said["label"] == "sputum_3_61"
+    assert labelled.excluded == {"no label": 1}
+    assert labelled.label_card["label"] == "sputum_3_61"
 
 
-def test_a_cut_names_its_classes_and_takes_its_column_with_it() -> None:
+def test_threshold_names_its_classes_and_excludes_its_column() -> None:
     rule = at_least("feno_ppb", 25)
     labelled = labelled_patients(read_patients(SPUTUM), rule, default_classes(rule, None))
     assert labelled.labels.tolist() == [rule.classes[i] for i in (1, 0, 1, 0, 1, 1)]
@@ -52,7 +52,7 @@ def test_a_cut_names_its_classes_and_takes_its_column_with_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "cut", "telling"),
+    ("column", "threshold", "excluded"),
     [
         ("blood_eosinophils_cells_ul", 300, ["blood_eosinophils_max_cells_ul"]),
         ("feno_ppb", 25, ["feno_suppression_pct"]),
@@ -61,8 +61,8 @@ def test_a_cut_names_its_classes_and_takes_its_column_with_it() -> None:
         ("pack_years", 1, ["smoking_status"]),
     ],
 )
-def test_what_tells_the_answer_by_another_name_is_no_feature_and_the_card_says_so(column, cut, telling) -> None:
-    """The highest count on record reaches 300 wherever the current one does."""
+def test_columns_that_determine_the_label_are_excluded(column, threshold, excluded) -> None:
+    """The highest count on record reaches 300 whenever the current one does."""
     visit = pd.DataFrame(
         {
             "blood_eosinophils_cells_ul": [350, 120],
@@ -78,25 +78,25 @@ def test_what_tells_the_answer_by_another_name_is_no_feature_and_the_card_says_s
             "feno_suppression_pct": [40, None],
         }
     )
-    rule = at_least(column, cut)
+    rule = at_least(column, threshold)
     labelled = labelled_patients(read_patients(visit), rule, rule.classes)
-    assert set(visit) - set(labelled.features) == {column, *telling}
-    assert labelled.said["tell_the_label"] == telling
+    assert set(visit) - set(labelled.features) == {column, *excluded}
+    assert labelled.label_card["excluded_features"] == excluded
 
 
-def test_a_label_that_no_column_tells_leaves_all_of_them() -> None:
+def test_independent_label_excludes_no_column() -> None:
     labelled = labelled_patients(read_patients(SPUTUM.assign(phenotype="th2_high", feno_suppression_pct=30)))
     assert {"feno_ppb", "feno_suppression_pct"} <= set(labelled.features)
-    assert "tell_the_label" not in labelled.said
+    assert "excluded_features" not in labelled.label_card
 
 
-def test_columns_that_tell_each_other_are_features_and_in_one_group_each() -> None:
-    named = [name for group in TELL_EACH_OTHER for name in group]
+def test_dependent_columns_are_features_of_one_group() -> None:
+    named = [name for group in DEPENDENT_COLUMNS for name in group]
     assert set(named) <= set(data_dictionary().features)
     assert len(named) == len(set(named))
 
 
-def test_a_column_read_twice_tells_the_cut_under_neither_name() -> None:
+def test_column_read_as_two_features_is_excluded_under_both_names() -> None:
     own = SPUTUM.rename(columns={"feno_ppb": "NO"})
     columns = {"feno_ppb": {"from": "NO"}, "total_ige_ku_l": {"from": "NO"}}
     patients = read_patients(own, ColumnMap.from_mapping({"columns": columns}))
@@ -104,52 +104,52 @@ def test_a_column_read_twice_tells_the_cut_under_neither_name() -> None:
     assert not {"feno_ppb", "total_ige_ku_l"} & set(labelled_patients(patients, rule, rule.classes).features)
 
 
-def test_a_hospital_s_own_words_and_classes_will_do() -> None:
+def test_levels_map_own_values_to_classes() -> None:
     own = SPUTUM.assign(endotype=["T2", "nonT2", "T2", "nonT2", "?", None])
     levels = {"T2": "th2_high", "nonT2": "neutrophilic_th2_low"}
     labelled = labelled_patients(read_patients(own), "endotype", levels=levels)
     assert labelled.labels.tolist() == [*TWO_CLASSES, *TWO_CLASSES]
-    assert labelled.left_out == {"no label": 1, "another label": 1}
-    assert labelled.said["levels"] == levels
+    assert labelled.excluded == {"no label": 1, "another label": 1}
+    assert labelled.label_card["levels"] == levels
     renamed = {"T2": "type 2", "nonT2": "other", "?": "other"}
     classes = default_classes("endotype", renamed)
     assert set(labelled_patients(read_patients(own), "endotype", classes, levels=renamed).labels) == set(classes)
 
 
-def test_an_own_word_that_reads_like_a_class_but_is_not_named_is_no_class() -> None:
-    """Elsewhere B may be a group of patients, and C what is called B here."""
+def test_unmapped_value_with_the_name_of_a_class_is_another_label() -> None:
+    """B is a value of the column and also the class of value C."""
     own = read_patients(SPUTUM.assign(grp=["A", "C", "B", "A", "th2_high", None]))
     levels = {"A": "th2_high", "C": "B"}
     labelled = labelled_patients(own, "grp", default_classes("grp", levels), levels=levels)
     assert labelled.labels.tolist() == ["th2_high", "B", "th2_high"]
-    assert labelled.left_out == {"no label": 1, "another label": 2}
-    assert labelled.other_labels.tolist() == ["B (not named)", "th2_high (not named)"]
+    assert labelled.excluded == {"no label": 1, "another label": 2}
+    assert labelled.unmodelled_labels.tolist() == ["B (not in levels)", "th2_high (not in levels)"]
     swapped = {"A": "C", "C": "A"}
     assert labelled_patients(own, "grp", ["A", "C"], levels=swapped).labels.tolist() == ["C", "A", "C"]
     unnamed = labelled_patients(own, "grp", ["th2_high", "B"], levels={"A": "th2_high"})
     assert unnamed.class_counts == {"th2_high": 2}
 
 
-def test_columns_can_be_kept_out() -> None:
+def test_columns_can_be_excluded_from_the_features() -> None:
     patients = read_patients(SPUTUM.assign(phenotype="th2_high"))
     labelled = labelled_patients(patients, without=["sputum_neutrophils_pct"])
     assert "sputum_neutrophils_pct" not in labelled.features
-    assert labelled.said["without"] == ["sputum_neutrophils_pct"]
+    assert labelled.label_card["without"] == ["sputum_neutrophils_pct"]
 
 
 @pytest.mark.parametrize(
     ("label", "more", "message"),
     [
-        (LABEL_RULES["sputum_3_61"], {"without": ["site"]}, "site: no feature of the data dictionary"),
-        ("feno_ppb", {"levels": {"T2": "th2_high"}}, "feno_ppb nowhere holds T2; it holds"),
-        (at_least("total_ige_ku_l", 100), {}, "no column total_ige_ku_l, which total_ige_ku_l >= 100 kU/L reads"),
-        (at_least("feno_ppb", 399), {}, "no usable row has"),
+        (LABEL_RULES["sputum_3_61"], {"without": ["site"]}, "site is not a feature of the data dictionary"),
+        ("feno_ppb", {"levels": {"T2": "th2_high"}}, r"column feno_ppb does not contain T2; values found: .* \(1\)"),
+        (at_least("total_ige_ku_l", 100), {}, "total_ige_ku_l >= 100 kU/L needs the missing column total_ige_ku_l"),
+        (at_least("feno_ppb", 399), {}, "no valid row has"),
     ],
 )
-def test_what_cannot_be_labelled_is_said(label, more, message) -> None:
+def test_unusable_labels_are_refused(label, more, message) -> None:
     with pytest.raises(UnusableInputError, match=message):
         labelled_patients(read_patients(SPUTUM), label, ["th2_high", "feno_ppb_at_least_399"], **more)
-    with pytest.raises(UnusableInputError, match="sex: no number"):
+    with pytest.raises(UnusableInputError, match=r"needs a numeric variable .* not sex"):
         at_least("sex", 1)
 
 

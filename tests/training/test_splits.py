@@ -1,4 +1,4 @@
-"""Nobody is measured on who was learned from: not by site, not by patient, and not by what came later."""
+"""Training and held-out rows never share a patient, group or time."""
 
 from __future__ import annotations
 
@@ -10,55 +10,55 @@ from asthma_ml.cohort import generate_cohort
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients import read_patients
 from asthma_ml.training import labelled_patients
-from asthma_ml.training.splits import folds, held_together, later_folds, times_of
+from asthma_ml.training.splits import cross_validation_folds, group_rows, temporal_folds, times_of
 
 
 @pytest.fixture(scope="module")
 def observed() -> pd.DataFrame:
-    """A clinic whose patients came over ten years."""
+    """A clinic with visits over ten years."""
     table = generate_cohort(n_patients=200, seed=21).observed
     days = np.random.default_rng(0).integers(0, 3650, len(table))
     return table.assign(visit_date=(pd.Timestamp("2010-01-01") + pd.to_timedelta(days, "D")).astype(str))
 
 
-def test_everybody_measured_on_came_after_everybody_learned_from(observed: pd.DataFrame) -> None:
+def test_held_out_rows_are_later_than_training_rows(observed: pd.DataFrame) -> None:
     patients = read_patients(observed)
     labelled = labelled_patients(patients)
     times = times_of(patients, labelled, "visit_date")
-    dealt = later_folds(labelled, None, times)
-    assert len(dealt) == 5
-    for seen, later in dealt:
-        assert times[seen].max() < times[later].min()
-    measured = np.concatenate([later for _, later in dealt])
-    assert len(set(measured)) == len(measured) > 0.7 * len(times)
-    first = dealt[0][0]
-    assert set(first) | set(measured) == set(range(len(times)))
+    folds = temporal_folds(labelled, None, times)
+    assert len(folds) == 5
+    for training, later in folds:
+        assert times[training].max() < times[later].min()
+    held_out = np.concatenate([later for _, later in folds])
+    assert len(set(held_out)) == len(held_out) > 0.7 * len(times)
+    first = folds[0][0]
+    assert set(first) | set(held_out) == set(range(len(times)))
 
 
-def test_a_later_visit_of_a_patient_learned_from_is_not_measured_on(observed: pd.DataFrame) -> None:
+def test_later_visit_of_a_training_patient_is_not_held_out(observed: pd.DataFrame) -> None:
     later = observed.assign(visit_date="2025-01-01", age_years=observed["age_years"] + 5)
     patients = read_patients(pd.concat([observed, later], ignore_index=True))
     labelled = labelled_patients(patients)
-    together = held_together(patients, labelled, None)
-    dealt = later_folds(labelled, together, times_of(patients, labelled, "visit_date"))
-    for seen, measured in dealt:
-        assert not set(together[seen]) & set(together[measured])
+    group_ids = group_rows(patients, labelled, None)
+    folds = temporal_folds(labelled, group_ids, times_of(patients, labelled, "visit_date"))
+    for training, held_out in folds:
+        assert not set(group_ids[training]) & set(group_ids[held_out])
 
 
-def test_years_are_times_as_well_and_what_is_neither_is_named_by_line(observed: pd.DataFrame) -> None:
+def test_years_are_times_and_other_texts_are_refused(observed: pd.DataFrame) -> None:
     years = observed.assign(year=observed["visit_date"].str[:4])
     patients = read_patients(years)
     labelled = labelled_patients(patients)
     assert set(times_of(patients, labelled, "year")) <= set(range(2010, 2021))
     years.loc[labelled.rows[0], "year"] = "spring"
-    with pytest.raises(UnusableInputError, match=r"no date such as 2024-03-31 or 31.03.2024 in \d+ labelled rows"):
+    with pytest.raises(UnusableInputError, match=r"nor a date such as 2024-03-31 or 31.03.2024 in \d+ labelled rows"):
         times_of(read_patients(years), labelled, "year")
     with pytest.raises(UnusableInputError, match="no column ward"):
         times_of(patients, labelled, "ward")
 
 
-def test_timestamps_of_two_time_zones_are_one_time(observed: pd.DataFrame) -> None:
-    """Ten in the morning in Greenwich is noon in Helsinki."""
+def test_time_zones_are_converted_to_utc(observed: pd.DataFrame) -> None:
+    """10:00 UTC is 12:00 in Helsinki in winter."""
     plain = read_patients(observed)
     labelled = labelled_patients(plain)
     at_ten = (observed["visit_date"] + "T10:00:00Z").where(
@@ -69,7 +69,7 @@ def test_timestamps_of_two_time_zones_are_one_time(observed: pd.DataFrame) -> No
 
 
 @pytest.mark.parametrize("zone", [None, "UTC", "Europe/Helsinki"])
-def test_a_column_of_dates_is_read_and_its_gap_named_by_line(observed: pd.DataFrame, zone: str | None) -> None:
+def test_missing_date_is_refused_with_its_line(observed: pd.DataFrame, zone: str | None) -> None:
     dated = observed.assign(visit_date=pd.to_datetime(observed["visit_date"]).dt.tz_localize(zone))
     patients = read_patients(dated)
     labelled = labelled_patients(patients)
@@ -83,7 +83,7 @@ def test_a_column_of_dates_is_read_and_its_gap_named_by_line(observed: pd.DataFr
         times_of(read_patients(dated), labelled, "visit_date")
 
 
-def test_a_year_that_is_missing_is_named_by_line(observed: pd.DataFrame) -> None:
+def test_missing_year_is_refused(observed: pd.DataFrame) -> None:
     years = observed.assign(year=observed["visit_date"].str[:4].astype(float))
     labelled = labelled_patients(read_patients(years))
     years.loc[labelled.rows[0], "year"] = np.nan
@@ -91,19 +91,20 @@ def test_a_year_that_is_missing_is_named_by_line(observed: pd.DataFrame) -> None
         times_of(read_patients(years), labelled, "year")
 
 
-def test_one_day_has_no_later_patients(observed: pd.DataFrame) -> None:
+def test_single_time_is_refused(observed: pd.DataFrame) -> None:
     labelled = labelled_patients(read_patients(observed))
-    with pytest.raises(UnusableInputError, match="too few times"):
-        later_folds(labelled, None, np.zeros(len(labelled.labels)))
+    with pytest.raises(UnusableInputError, match="too few distinct times"):
+        temporal_folds(labelled, None, np.zeros(len(labelled.labels)))
 
 
-def test_five_patients_of_a_class_can_be_held_out_and_four_cannot(observed: pd.DataFrame) -> None:
+def test_each_class_needs_five_patients(observed: pd.DataFrame) -> None:
     two = observed[observed["phenotype"].isin(["th2_high", "neutrophilic_th2_low"])]
     for n in (5, 4):
         few = pd.concat([of.head(n + 20 * (name == "th2_high")) for name, of in two.groupby("phenotype")])
         labelled = labelled_patients(read_patients(few.reset_index(drop=True)))
         if n == 5:
-            assert all(len(set(labelled.labels.iloc[held_out])) == 2 for _, held_out in folds(labelled, None, seed=0))
+            folds = cross_validation_folds(labelled, None, seed=0)
+            assert all(len(set(labelled.labels.iloc[held_out])) == 2 for _, held_out in folds)
         else:
-            with pytest.raises(UnusableInputError, match="5 patients each or more; found th2_high 24"):
-                folds(labelled, None, seed=0)
+            with pytest.raises(UnusableInputError, match="at least 5 patients each are needed; found th2_high 24"):
+                cross_validation_folds(labelled, None, seed=0)

@@ -1,111 +1,111 @@
-"""Every column can be said in words, and what masks inflammation is said only of whom it concerns."""
+"""The narrator: sentences for a table and for one patient."""
 
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from asthma_ml.decisions.masking import masking_hints
-from asthma_ml.variables import data_dictionary
-from asthma_ml.wording.sentences import factor_phrase, finding, listed, patient_sentence
+from asthma_ml.wording import Account, Finding, narrate_patient, narrate_table
+
+FACTORS = ["immune_profile", "environment", "patient_context"]
+SCALE = "signed numbers are contributions to the log-odds of Th2-high"
 
 
-@pytest.mark.parametrize("name", data_dictionary().features)
-def test_every_feature_can_be_said_measured_and_missing(name):
-    variable = data_dictionary()[name]
-    value = variable.levels[-1] if variable.levels else 1.0
-    assert finding(name, value).startswith(variable.label)
-    asked = variable.factor in ("environment", "adherence", "patient_context")
-    expected = f"{variable.label} not {'recorded' if asked else 'measured'}"
-    assert finding(name, np.nan) == finding(name, None) == expected
+def account(contributions=(0.0, 0.0, 0.0), predicted="th2_high", probability=0.9, **changes):
+    """One patient; by default a call without caveats."""
+    none, no = np.array([""], dtype=object), np.array([False])
+    values = {
+        "predicted": np.array([predicted]),
+        "probability": np.array([probability]),
+        "no_call": none,
+        "unmodelled": "",
+        "masking": none,
+        "check_first": none,
+        "explained": np.array(["th2_high"]),
+        "factors": FACTORS,
+        "contributions": np.array([contributions]),
+        "prior_decides": no,
+        "unstable": no,
+    }
+    return Account(**values | changes)
 
 
-def test_a_treatment_is_recorded_and_a_marker_is_measured():
-    assert finding("biologic", None) == "biologic therapy in use not recorded"
-    assert finding("feno_ppb", None).endswith("not measured")
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "words"),
-    [
-        ("feno_ppb", 62.0, "fractional exhaled nitric oxide at 50 mL/s 62 ppb"),
-        ("fev1_fvc_ratio", 0.62, "FEV1/FVC before bronchodilator 0.62"),
-        ("ocs_dose_mg_day", 7.5, "maintenance oral corticosteroid, prednisolone-equivalent 7.5 mg/day"),
-        ("atopy", 0.0, "atopy (positive skin prick or specific IgE): no"),
-        ("biologic", "anti_il4r", "biologic therapy in use: anti-IL-4R"),
-        ("biologic", 2.0, "biologic therapy in use: anti-IL-5"),
-        ("biologic", 17.0, "biologic therapy in use 17"),
-        ("home_made_index", 0.25, "home_made_index 0.25"),
-    ],
-)
-def test_worked_findings(name, value, words):
-    assert finding(name, value) == words
-
-
-LOW, HIGH = (
-    {"feno_ppb": 12.0, "blood_eosinophils_cells_ul": 90.0},
-    {"feno_ppb": 70.0, "blood_eosinophils_cells_ul": 600.0},
-)
-BY_MOUTH = "a maintenance oral steroid goes with fewer eosinophils and lower FeNO"
-HIGH_DOSE = "a high inhaled steroid dose goes with lower FeNO and fewer eosinophils"
-UNTAKEN = "poor adherence goes with higher FeNO and more eosinophils"
-SMOKE = "current smoking goes with lower FeNO"
-NEUTROPHILIC = "neutrophilic_th2_low"
-
-
-def hint(called, **record):
-    return masking_hints(pd.DataFrame([record]), np.array([called], dtype=object))[0]
+def row(contributions=(0.0, 0.0, 0.0), *, warning="", error="", **changes):
+    """Sentence of one patient in a table."""
+    texts = [np.array([text], dtype=object) for text in (warning, error)]
+    return narrate_table(account(contributions, **changes), *texts, np.array([error != ""]))[0]
 
 
 @pytest.mark.parametrize(
-    ("called", "record", "expected"),
+    ("predicted", "supporting", "opposing"),
     [
-        (None, LOW | {"ocs_dose_mg_day": 5.0}, BY_MOUTH),
-        (NEUTROPHILIC, LOW | {"ocs_dose_mg_day": 5.0}, BY_MOUTH),
-        (None, {"ocs_dose_mg_day": 5.0}, BY_MOUTH),
-        (None, HIGH | {"ocs_dose_mg_day": 5.0}, ""),
-        ("th2_high", LOW | {"ocs_dose_mg_day": 5.0}, ""),
-        (None, LOW | {"ocs_dose_mg_day": 0.0}, ""),
-        (NEUTROPHILIC, LOW | {"ics_dose_ug_day": 2000.0}, HIGH_DOSE),
-        (NEUTROPHILIC, LOW | {"ics_dose_ug_day": 1000.0}, ""),
-        ("th2_high", HIGH | {"ics_dose_ug_day": 2000.0}, ""),
-        (None, HIGH | {"ics_adherence_fraction": 0.5}, UNTAKEN),
-        ("th2_high", HIGH | {"ics_adherence_fraction": 0.5}, UNTAKEN),
-        (NEUTROPHILIC, HIGH | {"ics_adherence_fraction": 0.5}, ""),
-        (None, HIGH | {"ics_adherence_fraction": 0.8}, ""),
-        (None, LOW | {"smoking_status": "current"}, SMOKE),
-        (None, HIGH | {"smoking_status": "current"}, ""),
-        (None, LOW | {"smoking_status": "former"}, ""),
-        (
-            "th2_high",
-            HIGH | {"biologic": "anti_tslp"},
-            "anti-TSLP treatment goes with fewer eosinophils and lower FeNO",
-        ),
-        ("th2_high", HIGH | {"biologic": "anti_ige"}, "anti-IgE treatment goes with higher total IgE"),
-        (None, {"biologic": "none"}, ""),
-        (None, {"biologic": np.nan, "ocs_dose_mg_day": np.nan}, ""),
-        (None, {"age_years": 40.0}, ""),
+        ("th2_high", "immune profile (+1.20)", "environment (-0.30)"),
+        ("neutrophilic_th2_low", "environment (-0.30)", "immune profile (+1.20)"),
     ],
 )
-def test_what_masks_is_said_where_it_matters(called, record, expected):
-    assert hint(called, **record) == expected
+def test_signs_are_those_of_the_explained_class_whatever_is_predicted(predicted, supporting, opposing):
+    sentence = row((1.2, -0.3, 0.0), predicted=predicted)
+    assert f"; supporting factors: {supporting}; opposing factors: {opposing}; {SCALE}." in sentence
+    findings = [Finding("feno_ppb", 78.0, 1.2), Finding("age_years", 70.0, -0.3)]
+    text = narrate_patient(account(predicted=predicted), 0, findings)
+    sides = {"th2_high": ("78 ppb (+1.20)", "70 years (-0.30)"), "neutrophilic_th2_low": ("(-0.30)", "(+1.20)")}
+    first, second = sides[predicted]
+    assert text.index("indings that support this call") < text.index(first) < text.index("findings against it")
+    assert text.index("findings against it") < text.index(second)
+    assert text.lower().count(SCALE.lower()) == 1
 
 
-def test_a_steroid_that_hides_and_doses_not_taken_are_never_said_together():
-    untaken = {"ics_adherence_fraction": 0.2, "ics_dose_ug_day": 2000.0}
-    assert hint(None, **LOW, **untaken) == UNTAKEN
-    assert hint(None, **LOW, **untaken, ocs_dose_mg_day=10.0) == BY_MOUTH
+def test_prediction_without_contributions_has_a_sentence():
+    assert "No finding contributes to this prediction." in narrate_patient(account(), 0, [])
+    assert row(probability=0.6) == "Th2-high, probability 0.60."
 
 
-def test_hints_are_joined():
-    assert hint(None, **LOW, ocs_dose_mg_day=5.0, smoking_status="current") == f"{BY_MOUTH}, {SMOKE}"
+def test_findings_all_against_a_prediction_are_named_as_such():
+    text = narrate_patient(account(), 0, [Finding("feno_ppb", 9.0, -1.2)])
+    assert "Findings against this call: " in text
+    assert "support" not in text
 
 
-def test_a_prediction_that_nothing_moves_can_be_told():
-    assert "No finding moves it either way." in patient_sentence("th2_high", 0.6, [])
-    assert factor_phrase("th2_high", 0.6, []) == "Th2-high with probability 0.60"
+@pytest.mark.parametrize(("probability", "text"), [(0.996, "0.996"), (0.999996, ">0.9999"), (0.9, "0.90")])
+def test_probabilities_never_round_to_one(probability, text):
+    for sentence in (row(probability=probability), narrate_patient(account(probability=probability), 0, [])):
+        assert f"probability {text}" in sentence
 
 
-def test_lists_read_as_english():
-    assert [listed(words) for words in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
+def test_patient_without_a_call_is_told_the_most_probable_class():
+    undecided = account(no_call=np.array(["insufficient data"], dtype=object))
+    for length, expected in (
+        ("short", "Most probable modelled class Th2-high"),
+        ("medium", "Of the modelled classes, Th2-high is the most probable"),
+    ):
+        text = narrate_patient(undecided, 0, [Finding("feno_ppb", 60.0, 1.0)], length)
+        assert text.startswith(f"No call: insufficient data. {expected}")
+        assert "this call" not in text
+
+
+def test_caveats_follow_in_the_same_order_in_a_table_and_for_one_patient():
+    caveats = {
+        "prior_decides": np.array([True]),
+        "unmodelled": "not modelled: mixed disease",
+        "unstable": np.array([True]),
+        "masking": np.array(["current smoking is associated with lower FeNO"], dtype=object),
+        "check_first": np.array(["inhaler technique is poor"], dtype=object),
+    }
+    words = [
+        "rests on the prior",
+        "ot modelled",
+        "immune profile and environment is unstable",
+        "urrent smoking",
+        "heck ad",
+    ]
+    patient = narrate_patient(account((0.3, -0.2, 0.0), **caveats), 0, [])
+    for text in (row((0.3, -0.2, 0.0), **caveats), patient):
+        places = [text.index(word) for word in words]
+        assert places == sorted(places)
+
+
+def test_row_that_was_not_predicted_has_its_errors_only():
+    assert row(error="feno_ppb outside 0-400 ppb (limits)") == (
+        "Row not predicted: feno_ppb outside 0-400 ppb (limits)."
+    )
+    assert row(probability=0.6, warning="pack_years missing").endswith("; pack_years missing.")

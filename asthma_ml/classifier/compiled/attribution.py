@@ -1,4 +1,4 @@
-"""What moves the margins of a classifier, and from there the log-odds of one class."""
+"""Attributions: contributions to the margins of a classifier, and from them to the log-odds of one class."""
 
 from __future__ import annotations
 
@@ -9,73 +9,74 @@ from typing import Literal
 import numpy as np
 
 from asthma_ml.classifier.compiled.class_log_odds import class_log_odds, margin_weights
-from asthma_ml.classifier.uncertainty.calibration import calibrate, margins_of_classes
+from asthma_ml.classifier.margins import margins_of_classes
+from asthma_ml.classifier.uncertainty.calibration import calibrate
 from asthma_ml.variables import FACTORS, TWO_CLASSES, data_dictionary
 
-Players = Literal["features", "factors"]
-Credited = Literal["features", "factors", "pairs"]
-"""Whom contributions are credited to: features, factors, or pairs of factors."""
+Level = Literal["features", "factors"]
+ContributionKind = Literal["features", "factors", "pairs"]
+"""Kind of contributions: of features, of factors, or of pairs of factors."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Attribution:
-    """Calibrated margins of patients and what moves them there from a base.
+    """Calibrated margins of patients, and contributions that lead from the base to them.
 
     Attributes
     ----------
     decision : ndarray of shape (n_patients,) or (n_patients, n_classes)
-        Margins, as ``decision_function`` returns them.
+        Margins as from ``decision_function``.
     base : ndarray of shape (n_patients, n_margins)
-        Where contributions start.
+        Base values of the margins.
     values : mapping of str to ndarray of shape (n_margins, n_players, n_patients)
-        For each kind of players that was asked for, what they move.
+        Contributions of each requested kind.
     """
 
     decision: np.ndarray
     base: np.ndarray
-    values: Mapping[Credited, np.ndarray]
+    values: Mapping[ContributionKind, np.ndarray]
 
     def base_log_odds(self, explained: np.ndarray) -> np.ndarray:
-        """Return where contributions to the log-odds of one class start, of shape (n_patients,)."""
+        """Base value of the log-odds of one class, of shape (n_patients,)."""
         return class_log_odds(_of_classes(self.base), explained)
 
     def log_odds(self, explained: np.ndarray) -> np.ndarray:
-        """Return where they arrive, of shape (n_patients,)."""
+        """Log-odds of one class, of shape (n_patients,)."""
         return class_log_odds(_of_classes(self.decision), explained)
 
-    def on_log_odds(self, credited: Credited, explained: np.ndarray) -> np.ndarray:
-        """Return what moves the log-odds of one class from what moves the margins.
+    def on_log_odds(self, kind: ContributionKind, explained: np.ndarray) -> np.ndarray:
+        """Contributions to the log-odds of one class.
 
         Parameters
         ----------
-        credited : {"features", "factors", "pairs"}
-            Whose contributions.
+        kind : {"features", "factors", "pairs"}
+            Kind of contributions.
         explained : ndarray of int of shape (n_patients,)
-            Place of the class that is asked about.
+            Index of the explained class.
 
         Returns
         -------
         ndarray of shape (n_players, n_patients)
             Contributions to ``log(p / (1 - p))`` of that class.
         """
-        values = self.values[credited]
+        values = self.values[kind]
         weights = margin_weights(_of_classes(self.base), _of_classes(self.decision), explained)
         of_margins = weights[:, -len(values) :].T
         if len(values) == 1 and np.all(of_margins == 1.0):
             return np.asarray(values[0])
-        moved = values[0] * of_margins[0]
+        total = values[0] * of_margins[0]
         for of_margin, weight in zip(values[1:], of_margins[1:], strict=True):
-            moved = moved + of_margin * weight
-        return np.asarray(moved)
+            total = total + of_margin * weight
+        return np.asarray(total)
 
 
-def calibrated(of_parts: list[np.ndarray], slope: np.ndarray, intercept: np.ndarray) -> np.ndarray:
-    """Return calibrated margins of shape (n_patients, n_margins), from (n_margins, n_patients) of each part."""
-    return calibrate(np.stack([part.T for part in of_parts]), slope, intercept)
+def calibrated(of_models: list[np.ndarray], slope: np.ndarray, intercept: np.ndarray) -> np.ndarray:
+    """Calibrated margins of shape (n_patients, n_margins), from (n_margins, n_patients) of each model."""
+    return calibrate(np.stack([margins.T for margins in of_models]), slope, intercept)
 
 
 def explained_classes(classes: np.ndarray, probability: np.ndarray) -> np.ndarray:
-    """Return whose log-odds are explained for each patient.
+    """Class whose log-odds are explained, for each patient.
 
     Parameters
     ----------
@@ -87,8 +88,8 @@ def explained_classes(classes: np.ndarray, probability: np.ndarray) -> np.ndarra
     Returns
     -------
     ndarray of int of shape (n_patients,)
-        Places in `classes`: ``th2_high`` between the two classes of the mission, the second class
-        between two others, the predicted class among more.
+        Indices in `classes`: ``th2_high`` in the default two-class task, the second of two other classes, and the
+        predicted class among more.
     """
     names = classes.tolist()
     if len(names) > 2:
@@ -98,13 +99,13 @@ def explained_classes(classes: np.ndarray, probability: np.ndarray) -> np.ndarra
 
 
 def factor_of_features(names: np.ndarray) -> np.ndarray:
-    """Return the place in `FACTORS` of each feature, of shape (n_features,)."""
+    """Index in `FACTORS` of each feature, of shape (n_features,)."""
     factor_of = data_dictionary().factor_of
     return np.array([FACTORS.index(factor_of(str(name))) for name in names], dtype=np.int64)
 
 
 def summed_by_factor(values: np.ndarray, factor: np.ndarray) -> np.ndarray:
-    """Return the sums of features that belong to one factor, of shape (6, n_patients)."""
+    """Sums of the contributions over the features of each factor, of shape (6, n_patients)."""
     sums = np.zeros((len(FACTORS), values.shape[1]))
     for place, of_feature in zip(factor, values, strict=True):
         sums[place] += of_feature
@@ -112,5 +113,5 @@ def summed_by_factor(values: np.ndarray, factor: np.ndarray) -> np.ndarray:
 
 
 def _of_classes(margins: np.ndarray) -> np.ndarray:
-    """One margin for each class, also where a single number tells two classes apart."""
+    """Margins of all classes, also from the single margin of two classes."""
     return margins_of_classes(margins[:, None] if margins.ndim == 1 else margins)

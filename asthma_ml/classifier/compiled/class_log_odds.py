@@ -1,10 +1,10 @@
-"""From what moves every class to what moves the log-odds of one class.
+"""Contributions to the log-odds of one class, from contributions to the margins of all classes.
 
-With margins g of all classes, the log-odds of class k are ``g_k - log(sum over j != k of exp(g_j))``.
-They are not linear in the margins once there are more than two classes. Following the straight path
-from the base margins to the patient's (Aumann and Shapley), the part of class j in the second term is
-its mean softmax weight W_j along the path, and a feature's contribution is ``phi_k - sum_j W_j phi_j``.
-The contributions then add to the log-odds exactly, and with two classes nothing is left to integrate.
+With margins g of all classes, the log-odds of class k are ``g_k - log(sum over j != k of exp(g_j))``. With more than
+two classes they are not linear in the margins. Along the straight path from the base margins to the margins of the
+patient (Aumann and Shapley), the second term has the mean softmax weight W_j of class j, and the contribution of a
+feature is ``phi_k - sum_j W_j phi_j``. The contributions sum to the log-odds exactly. With two classes no integral is
+needed.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ _QUADRATURE_POINTS = 64
 
 
 def class_log_odds(margins: np.ndarray, explained: np.ndarray) -> np.ndarray:
-    """Return the log-odds of one class for each patient.
+    """Log-odds of one class, for each patient.
 
     Parameters
     ----------
     margins : ndarray of shape (n_patients, n_classes)
         Calibrated margins, whose softmax are the probabilities.
     explained : ndarray of shape (n_patients,)
-        Place of the class that is asked about.
+        Index of the explained class.
 
     Returns
     -------
@@ -42,21 +42,21 @@ def class_log_odds(margins: np.ndarray, explained: np.ndarray) -> np.ndarray:
 
 
 def margin_weights(base: np.ndarray, margins: np.ndarray, explained: np.ndarray) -> np.ndarray:
-    """Return how much each margin counts in the log-odds of one class.
+    """Weights of the margins in the log-odds of one class.
 
     Parameters
     ----------
     base : ndarray of shape (n_classes,) or (n_patients, n_classes)
-        Margins the contributions start from.
+        Base margins.
     margins : ndarray of shape (n_patients, n_classes)
-        Margins they arrive at.
+        Margins of the patients.
     explained : ndarray of shape (n_patients,)
-        Place of the class that is asked about.
+        Index of the explained class.
 
     Returns
     -------
     ndarray of shape (n_patients, n_classes)
-        One for the explained class, minus the mean softmax weight for each other; rows add to zero.
+        One for the explained class, minus the mean softmax weight for each other class; rows sum to zero.
 
     References
     ----------
@@ -80,7 +80,7 @@ def margin_weights(base: np.ndarray, margins: np.ndarray, explained: np.ndarray)
 
 
 def _without(margins: np.ndarray, explained: np.ndarray) -> np.ndarray:
-    """The margins with the explained class taken out of the race."""
+    """Margins with minus infinity for the explained class."""
     others = margins.copy()
     np.put_along_axis(others, explained[:, None], -np.inf, axis=1)
     return others

@@ -1,6 +1,6 @@
-"""The compiled part of looking up Shapley values.
+"""Machine code of the lookup of Shapley values.
 
-Importing this module imports numba, so only `pattern_lookup` does it, when there are enough patients.
+Importing this module imports numba, so `pattern_lookup` imports it only for many patients.
 """
 
 from __future__ import annotations
@@ -14,36 +14,36 @@ from asthma_ml.machine_code import compiled
 
 _BLOCK = 512
 
-_Questions = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]
+_Splits = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]
 _Tables = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 
 
 @compiled
-def add_credits(
-    columns: NDArray[np.float64], start: int, questions: _Questions, tables: _Tables, summed: NDArray[np.float64]
+def add_contributions(
+    columns: NDArray[np.float64], start: int, splits: _Splits, tables: _Tables, summed: NDArray[np.float64]
 ) -> None:
-    """Add what the tables credit to each player.
+    """Add the tabulated contributions of each player.
 
     Parameters
     ----------
     columns : ndarray of shape (n_features, n_patients)
-        Features of some patients.
+        Features of a block of patients.
     start : int
-        Place of the first of them in `summed`.
-    questions : tuple of 3 ndarrays of shape (n_decisions,)
-        Feature, threshold, and whether a gap goes right.
-    tables : tuple of ndarrays of shape (n_branches, 4), (n_branches, n_credits) and (n_branches, n_credits, 16)
+        Index of its first patient in `summed`.
+    splits : tuple of 3 ndarrays of shape (n_decisions,)
+        Feature, threshold, and whether a missing value goes right.
+    tables : tuple of ndarrays of shape (n_branches, 4), (n_branches, n) and (n_branches, n, 16)
         Decision, row of `summed` or -1, and value by pattern.
     summed : ndarray of shape (n_rows, all patients)
-        Added to.
+        Sums; added to.
     """
     decision, place, values = tables
-    right = np.empty((len(questions[0]), _BLOCK), dtype=np.uint8)
+    right = np.empty((len(splits[0]), _BLOCK), dtype=np.uint8)
     pattern = np.empty(_BLOCK, dtype=np.uint8)
     n_patients = columns.shape[1]
     for first in range(0, n_patients, _BLOCK):
         n = min(_BLOCK, n_patients - first)
-        _ask(columns, first, n, questions, right)
+        _decide(columns, first, n, splits, right)
         for branch in range(len(decision)):
             root, child = right[decision[branch, 0]], right[decision[branch, 1]]
             left, other = right[decision[branch, 2]], right[decision[branch, 3]]
@@ -55,11 +55,11 @@ def add_credits(
 
 
 @compiled
-def _ask(columns: Any, first: int, n: int, questions: Any, right: Any) -> None:
-    feature, threshold, missing_right = questions
+def _decide(columns: Any, first: int, n: int, splits: Any, right: Any) -> None:
+    feature, threshold, missing_right = splits
     for k in range(len(feature)):
         column, cut, out = columns[feature[k], first : first + n], threshold[k], right[k]
-        # A gap compares as false either way.
+        # Comparisons with NaN are false.
         if missing_right[k]:
             for i in range(n):
                 out[i] = not column[i] <= cut

@@ -1,12 +1,12 @@
-"""Exact Shapley values of shallow trees, computed once for every way their decisions can fall.
+"""Exact Shapley values of shallow trees, tabulated for every pattern of their decisions.
 
-A tree of at most three questions in a row has two branches below its root. What a branch adds to a margin
-depends on four decisions: the root's, the child's and those of two grandchildren, so a patient follows one of
-16 patterns. Decisions that are not known fall as in a background. With ``h`` the frequency of its patterns,
-the value of knowing some decisions of pattern ``p`` is the mean over ``q`` of ``h`` of the leaf reached when
-the known ones fall as in ``p`` and the others as in ``q``. Path-dependent values let each decision fall on its
-own, as often as it did among the tree's training patients; interventional values take the patterns of
-background patients as they are. A tree is the sum of its branches, and so are its Shapley values.
+A tree of depth three at most has two branches below its root. The value that a branch adds to a margin depends on four
+decisions: those of the root, the child and two grandchildren. A patient therefore follows one of 16 patterns. Unknown
+decisions follow a background distribution ``h`` of patterns: the worth of knowing some decisions of pattern ``p`` is
+the mean, over patterns ``q`` from ``h``, of the leaf that is reached with the known decisions of ``p`` and the other
+decisions of ``q``. Path-dependent values use independent decisions with the frequencies in the training patients of the
+tree. Interventional values use the patterns of the reference patients. A tree is the sum of its branches, and its
+Shapley values are the sums of theirs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ DECISIONS = 4
 PATTERNS = 1 << DECISIONS
 _PATTERN = np.arange(PATTERNS)
 _BITS = (_PATTERN >> np.arange(DECISIONS)[:, None]) & 1
-# Nodes of a tree as a heap: a root, two children, four grandchildren and eight leaves.
+# Nodes of a tree as a heap: root, two children, four grandchildren and eight leaves.
 _INNER, _FIRST_LEAF = 7, 7
 _BRANCH_NODES = np.array([[0, 1, 3, 4], [0, 2, 5, 6]])
 _PAIRS = np.array(list(combinations(range(DECISIONS), 2)))
@@ -33,16 +33,16 @@ _PAIRS = np.array(list(combinations(range(DECISIONS), 2)))
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """The distinct questions that the trees ask.
+    """The distinct splits of the trees.
 
     Attributes
     ----------
     feature : ndarray of int of shape (n_decisions,)
-        Column that is asked about.
+        Feature of the split.
     threshold : ndarray of shape (n_decisions,)
-        What is larger goes right.
+        Larger values go right.
     missing_right : ndarray of bool of shape (n_decisions,)
-        Where a patient goes whose test was not done.
+        Whether missing values go right.
     """
 
     feature: np.ndarray
@@ -52,23 +52,23 @@ class Decisions:
 
 @dataclass(frozen=True, slots=True)
 class Branches:
-    """What lies below the roots of the trees.
+    """Branches of the trees: the two halves below each root.
 
     Attributes
     ----------
     decisions : Decisions
-        The distinct ones.
+        Distinct splits.
     decision : ndarray of int of shape (n_branches, 4)
-        Which of them are asked at the root, the child and both grandchildren; where there is no such
-        node, the root's again.
+        Index of the split at the root, the child and both grandchildren; that of the root where there is no such
+        node.
     right_share : ndarray of shape (n_branches, 4)
-        Share of training patients who went right.
+        Fraction of training patients who go right.
     leaf : ndarray of shape (n_branches, 16)
-        What each pattern adds to the margin. Bit j of a pattern is set where decision j goes right.
+        Value that each pattern adds to the margin. Bit j of a pattern is set if decision j goes right.
     margin : ndarray of int of shape (n_branches,)
-        Which margin.
+        Index of the margin.
     constant : ndarray of shape (n_margins,)
-        Margins before any branch.
+        Margins without any branch.
     """
 
     decisions: Decisions
@@ -80,19 +80,19 @@ class Branches:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Credits:
-    """What each branch credits to whom, by the pattern that a patient follows.
+class PatternContributions:
+    """Contributions of each branch to players, by pattern.
 
     Attributes
     ----------
-    player : ndarray of int of shape (n_branches, n_credits)
-        Who is credited; -1 where there is nothing to credit.
-    values : ndarray of shape (n_branches, n_credits, 16)
-        How much, by pattern.
+    player : ndarray of int of shape (n_branches, n_contributions)
+        Index of the player; -1 where all contributions are zero.
+    values : ndarray of shape (n_branches, n_contributions, 16)
+        Contribution by pattern.
     n_players : int
-        Features, groups of features, or pairs of them.
+        Number of players: features, factors, or pairs of factors.
     start : ndarray of shape (n_margins, 1) or float
-        What players have before any branch.
+        Contribution without any branch.
     """
 
     player: np.ndarray
@@ -100,13 +100,13 @@ class Credits:
     n_players: int
     start: np.ndarray | float = 0.0
 
-    def times(self, weight: float) -> Credits:
-        """Return the same credits, weighted."""
+    def times(self, weight: float) -> PatternContributions:
+        """Return the contributions times a weight."""
         return replace(self, values=self.values * weight)
 
 
 def branches_of(trees: HistGradientBoostingClassifier) -> Branches | None:
-    """Read the branches of fitted trees.
+    """Branches of fitted trees.
 
     Parameters
     ----------
@@ -116,81 +116,85 @@ def branches_of(trees: HistGradientBoostingClassifier) -> Branches | None:
     Returns
     -------
     Branches or None
-        None where a tree asks more than three questions in a row or asks about categories.
+        None if a tree is deeper than three levels or has categorical splits.
     """
     stages = trees._predictors
     n_margins = len(stages[0])
     tables = [tree.nodes for stage in stages for tree in stage]
-    # Joining bytes spares numpy from comparing the fields of each table, which takes longer than all the rest.
+    # Joining bytes is faster than concatenating structured arrays, whose fields numpy compares.
     nodes = np.frombuffer(b"".join(table.tobytes() for table in tables), dtype=tables[0].dtype)
     first = np.concatenate([[0], np.cumsum([len(table) for table in tables])[:-1]])
     heap = _heap(nodes, first)
     if not nodes["is_leaf"][heap[:, _FIRST_LEAF:]].all() or nodes["is_categorical"].any():
         return None
     margin = np.tile(np.arange(n_margins), len(stages))
-    never_asks = nodes["is_leaf"][first] == 1
+    is_single_leaf = nodes["is_leaf"][first] == 1
     constant = np.array(trees._baseline_prediction, dtype=float).reshape(n_margins)
-    np.add.at(constant, margin[never_asks], nodes["value"][first[never_asks]])
-    return _branches(nodes, heap[~never_asks], margin[~never_asks], constant)
+    np.add.at(constant, margin[is_single_leaf], nodes["value"][first[is_single_leaf]])
+    return _branches(nodes, heap[~is_single_leaf], margin[~is_single_leaf], constant)
 
 
 def frequencies_of_training_patients(branches: Branches) -> np.ndarray:
-    """Return how often patterns come about when each decision falls on its own, of shape (n_branches, 16)."""
+    """Pattern frequencies with independent decisions, of shape (n_branches, 16)."""
     right = branches.right_share[:, :, None]
     return np.asarray(np.where(_BITS, right, 1.0 - right).prod(axis=1))
 
 
 def expected_margins(branches: Branches, frequency: np.ndarray) -> np.ndarray:
-    """Return the margins when nothing is known, of shape (n_margins,)."""
+    """Expected margins under pattern frequencies, of shape (n_margins,)."""
     expected = branches.constant.copy()
     np.add.at(expected, branches.margin, (frequency * branches.leaf).sum(axis=1))
     return expected
 
 
-def margin_credits(branches: Branches) -> Credits:
-    """Return credits of a single player, whose sums are the margins."""
-    nobody_else = np.zeros((len(branches.leaf), 1), dtype=np.int64)
-    return Credits(nobody_else, branches.leaf[:, None], 1, branches.constant[:, None])
+def contributions_to_margins(branches: Branches) -> PatternContributions:
+    """Contributions to a single player, which sum to the margins."""
+    player = np.zeros((len(branches.leaf), 1), dtype=np.int64)
+    return PatternContributions(player, branches.leaf[:, None], 1, branches.constant[:, None])
 
 
-def shapley_credits(branches: Branches, frequency: np.ndarray, group: np.ndarray, n_players: int) -> Credits:
-    """Compute the Shapley values of every pattern.
+def shapley_contributions(
+    branches: Branches, frequency: np.ndarray, group: np.ndarray, n_players: int
+) -> PatternContributions:
+    """Shapley values of every pattern.
 
     Parameters
     ----------
     branches : Branches
-        Of all trees.
+        Branches of all trees.
     frequency : ndarray of shape (n_branches, 16)
-        How often each pattern comes about in the background.
+        Frequencies of the patterns in the background.
     group : ndarray of int of shape (n_features,)
-        The player that each feature belongs to, counted from 0. A decision is known where its player is.
+        Player of each feature. A decision is known if its player is in the coalition.
     n_players : int
-        Players, those without a decision included.
+        Number of players, including those without a decision.
 
     Returns
     -------
-    Credits
-        Of the players.
+    PatternContributions
+        Contributions to the players.
     """
     player, worth = _game(branches, frequency, group)
     first = _first_with_same_player(player) == np.arange(DECISIONS)
-    # Rounding would leave the others something that is not quite nothing.
+    # Rounding errors would give other players small nonzero values.
     values = np.where(first[:, :, None], np.einsum("js,bsp->bjp", _shapley_weights(), worth), 0.0)
-    return _credits(player, values, n_players)
+    return _contributions(player, values, n_players)
 
 
-def interaction_credits(branches: Branches, frequency: np.ndarray, group: np.ndarray, n_players: int) -> Credits:
-    """Compute the Shapley interaction index of every pattern and pair of players.
+def interaction_contributions(
+    branches: Branches, frequency: np.ndarray, group: np.ndarray, n_players: int
+) -> PatternContributions:
+    """Shapley interaction index of every pattern and pair of players.
 
     Parameters
     ----------
     branches, frequency, group, n_players
-        As for `shapley_credits`.
+        See `shapley_contributions`.
 
     Returns
     -------
-    Credits
-        Of the pairs of different players, in the order of ``numpy.triu_indices(n_players, 1)``.
+    PatternContributions
+        Contributions to the pairs of different players, in the order of ``numpy.triu_indices(n_players, 1)``.
 
     References
     ----------
@@ -204,22 +208,22 @@ def interaction_credits(branches: Branches, frequency: np.ndarray, group: np.nda
     number = np.zeros((n_players, n_players), dtype=np.int64)
     number[np.triu_indices(n_players, 1)] = np.arange(n_players * (n_players - 1) // 2)
     pair = np.maximum(number, number.T)[player[:, one], player[:, other]]
-    return _credits(pair, values, n_players * (n_players - 1) // 2)
+    return _contributions(pair, values, n_players * (n_players - 1) // 2)
 
 
 def _game(branches: Branches, frequency: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Player of each decision, and the worth of each set of players, of shape (n_branches, 16, 16)."""
+    """Player of each decision, and the worth of each coalition, of shape (n_branches, 16, 16)."""
     player = group[branches.decisions.feature[branches.decision]]
     known = _known_decisions(player)
     return player, np.take_along_axis(_worth_of_knowing(branches.leaf, frequency), known[:, :, None], axis=1)
 
 
-def _credits(player: np.ndarray, values: np.ndarray, n_players: int) -> Credits:
-    return Credits(np.where(values.any(axis=2), player, -1), np.ascontiguousarray(values), n_players)
+def _contributions(player: np.ndarray, values: np.ndarray, n_players: int) -> PatternContributions:
+    return PatternContributions(np.where(values.any(axis=2), player, -1), np.ascontiguousarray(values), n_players)
 
 
 def _heap(nodes: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """Place in `nodes` of the 15 nodes of each tree; a leaf stands for all that could lie below it."""
+    """Index in `nodes` of the 15 heap nodes of each tree; a leaf fills all nodes below it."""
     heap = np.empty((len(first), 2 * _INNER + 1), dtype=np.int64)
     heap[:, 0] = first
     for i in range(_INNER):
@@ -230,11 +234,11 @@ def _heap(nodes: np.ndarray, first: np.ndarray) -> np.ndarray:
 
 
 def _branches(nodes: np.ndarray, heap: np.ndarray, margin: np.ndarray, constant: np.ndarray) -> Branches:
-    """Two branches of each tree."""
+    """The two branches of each tree."""
     inner, counts = nodes[heap[:, :_INNER]], nodes["count"][heap].astype(float)
-    asked = np.where(inner["is_leaf"] == 1, heap[:, :1], heap[:, :_INNER])
+    split = np.where(inner["is_leaf"] == 1, heap[:, :1], heap[:, :_INNER])
     left, right = counts[:, 1::2], counts[:, 2::2]
-    decisions, decision = _distinct_decisions(nodes[asked])
+    decisions, decision = _distinct_decisions(nodes[split])
     leaves = np.stack([_leaves(nodes["value"][heap[:, _FIRST_LEAF:]], side) for side in (0, 1)], axis=1)
     return Branches(
         decisions=decisions,
@@ -247,22 +251,22 @@ def _branches(nodes: np.ndarray, heap: np.ndarray, margin: np.ndarray, constant:
 
 
 def _distinct_decisions(nodes: np.ndarray) -> tuple[Decisions, np.ndarray]:
-    """The distinct questions, and which of them each node asks."""
+    """The distinct splits, and the index of the split of each node."""
     names = ("feature_idx", "num_threshold", "missing_go_to_left")
-    questions = np.stack([nodes[name].astype(float) for name in names], axis=-1)
-    distinct, which = np.unique(questions.reshape(-1, 3), axis=0, return_inverse=True)
+    splits = np.stack([nodes[name].astype(float) for name in names], axis=-1)
+    distinct, which = np.unique(splits.reshape(-1, 3), axis=0, return_inverse=True)
     feature, threshold, missing_left = np.ascontiguousarray(distinct.T)
     return Decisions(feature.astype(np.int64), threshold, missing_left == 0), which.reshape(nodes.shape)
 
 
 def _leaves(values: np.ndarray, side: int) -> np.ndarray:
-    """What each pattern adds in the branch on one side of the root, of shape (n_trees, 16)."""
+    """Value of each pattern in the branch on one side of the root, of shape (n_trees, 16)."""
     root, child, grandchild = _BITS[0], _BITS[1], np.where(_BITS[1], _BITS[3], _BITS[2])
     return np.asarray(values[:, 4 * side + 2 * child + grandchild] * (root == side))
 
 
 def _worth_of_knowing(leaf: np.ndarray, frequency: np.ndarray) -> np.ndarray:
-    """Mean of what is added, by known decisions and pattern, of shape (n_branches, 16, 16)."""
+    """Mean value by known decisions and pattern, of shape (n_branches, 16, 16)."""
     known, pattern = _PATTERN[:, None], _PATTERN
     worth = np.zeros((len(leaf), PATTERNS, PATTERNS))
     for other in range(PATTERNS):
@@ -271,25 +275,25 @@ def _worth_of_knowing(leaf: np.ndarray, frequency: np.ndarray) -> np.ndarray:
 
 
 def _first_with_same_player(player: np.ndarray) -> np.ndarray:
-    """First of the four decisions that belongs to the same player, of shape (n_branches, 4)."""
+    """First of the four decisions with the same player, of shape (n_branches, 4)."""
     return np.asarray((player[:, :, None] == player[:, None, :]).argmax(axis=2))
 
 
 def _known_decisions(player: np.ndarray) -> np.ndarray:
-    """Which decisions are known when some are asked for: all those of the same players, of shape (n_branches, 16)."""
+    """Decisions of all players of the given decisions, as bit sets, of shape (n_branches, 16)."""
     known = _BITS[_first_with_same_player(player)]
     return np.asarray((known << np.arange(DECISIONS)[:, None]).sum(axis=1))
 
 
 def _shapley_weights() -> np.ndarray:
-    """Weight of the worth of each coalition of four players in the value of each, of shape (4, 16)."""
+    """Weight of the worth of each coalition of four players in the Shapley value of each, of shape (4, 16)."""
     others = _BITS.sum(axis=0) - _BITS
     weight = 1.0 / (DECISIONS * np.array([comb(DECISIONS - 1, size) for size in range(DECISIONS)]))
     return np.asarray(np.where(_BITS, 1.0, -1.0) * weight[others])
 
 
 def _interaction_weights() -> np.ndarray:
-    """Weight of the worth of each coalition of four players in the index of each pair, of shape (6, 16)."""
+    """Weight of the worth of each coalition of four players in the interaction index of each pair, of shape (6, 16)."""
     of_pair = _BITS[_PAIRS].sum(axis=1)
     others = _BITS.sum(axis=0) - of_pair
     weight = 1.0 / ((DECISIONS - 1) * np.array([comb(DECISIONS - 2, size) for size in range(DECISIONS - 1)]))

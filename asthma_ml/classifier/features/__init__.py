@@ -1,1 +1,1 @@
-"""TODO face."""
+"""Features of patients: columns, their encoding as numbers, and duplicate rows."""

@@ -1,4 +1,4 @@
-"""Which columns a model can use, and how columns are named in messages."""
+"""Columns of a table as features: their kinds, known directions and order, and tables without any feature."""
 
 from __future__ import annotations
 
@@ -6,33 +6,72 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from itertools import islice
 
+import numpy as np
+
 from asthma_ml.errors import UnusableInputError
+from asthma_ml.variables import TWO_CLASSES, data_dictionary
 from asthma_ml.wording import first_names
 
 # Comparing a name with all features takes a millisecond.
 _MOST_COMPARED = 200
 
 
+def category_features(names: Sequence[str] | np.ndarray | None, n_features: int) -> np.ndarray:
+    """Features that are categories in the data dictionary, of shape (n_features,); none without names."""
+    dictionary = data_dictionary()
+    names = [""] * n_features if names is None else names
+    return np.array([name in dictionary and dictionary[name].kind == "category" for name in names])
+
+
+def known_directions(names: Sequence[str] | np.ndarray | None, classes: np.ndarray) -> list[int] | None:
+    """Known signs of the features towards the second class.
+
+    Parameters
+    ----------
+    names : sequence of str or None
+        Names of the features.
+    classes : ndarray of shape (n_classes,)
+        Classes of the model.
+
+    Returns
+    -------
+    list of n_features ints or None
+        1, -1, or 0 if unknown; None without names or outside the default two-class task.
+    """
+    if names is None or set(classes) != set(TWO_CLASSES):
+        return None
+    dictionary, towards = data_dictionary(), str(classes[1])
+    return [dictionary[name].direction(towards) if name in dictionary else 0 for name in names]
+
+
+def reading_order(names: Sequence[str] | np.ndarray | None) -> np.ndarray | None:
+    """Order of the features in the data dictionary, others by name, so that folds do not depend on the column order."""
+    if names is None:
+        return None
+    place = {name: i for i, name in enumerate(data_dictionary())}
+    return np.array(sorted(range(len(names)), key=lambda i: (place.get(str(names[i]), len(place)), str(names[i]))))
+
+
 def refuse_without_features(
     found: Iterable[object], features: Sequence[str], given: Iterable[object] = (), source: str = "the table"
 ) -> None:
-    """Stop where a table has nothing that a model could look at.
+    """Refuse a table without any feature of a model.
 
     Parameters
     ----------
     found : iterable of str
-        Columns of the table as understood.
+        Columns of the table after mapping.
     features : sequence of str
-        Features of which at least one is needed.
+        Features of the model.
     given : iterable of str, default=()
-        Columns as the table names them, to guess what was meant.
+        Original names of the columns, for suggestions.
     source : str, default="the table"
-        What the table is called in the message.
+        Name of the table in the message.
 
     Raises
     ------
     UnusableInputError
-        If no column is a feature; near names are guessed at.
+        If no column is a feature; similar names are suggested.
 
     Examples
     --------
@@ -44,7 +83,7 @@ def refuse_without_features(
         str(name): get_close_matches(str(name).lower(), features, n=1, cutoff=0.4)
         for name in islice(given, _MOST_COMPARED)
     }
-    guesses = [f"{name} (do you mean {match[0]}?)" for name, match in near.items() if match]
+    guesses = [f"{name} (did you mean {match[0]}?)" for name, match in near.items() if match]
     raise UnusableInputError(
         f"{source}: no column is one of the {len(features)} features: {first_names(features)}"
         + (f"; nearest: {first_names(guesses)}" if guesses else "")

@@ -1,8 +1,7 @@
-"""The distinct patients of a training table, in an order of their own.
+"""Distinct patients of a training table, in an order that does not depend on the file.
 
-A patient who stands in a file twice is one patient who counts twice. Fitting on distinct rows with
-summed weights makes repeating a row the same as weighting it, keeps copies of a patient from standing
-on both sides of a fold, and makes the fitted model independent of the order of the file.
+Duplicate rows are merged and their weights summed. Repeating a row then equals weighting it, duplicates never lie in
+different folds, and the fitted model does not depend on the order of the rows.
 """
 
 from __future__ import annotations
@@ -26,11 +25,11 @@ class DistinctPatients:
     X : ndarray of shape (n_distinct, n_features)
         Features, sorted by class and content.
     codes : ndarray of shape (n_distinct,)
-        Place of the class of each row.
+        Class number of each row.
     weight : ndarray of shape (n_distinct,)
-        Sum of the weights of the copies.
+        Sum of the weights of the duplicates.
     groups : ndarray of shape (n_distinct,) or None
-        Number of the group of each row, counted in the order of the rows; None where every row stands alone.
+        Group number of each row, numbered in order of appearance; None if there are no groups.
     """
 
     X: np.ndarray
@@ -39,7 +38,7 @@ class DistinctPatients:
     groups: np.ndarray | None = None
 
     def folds(self, n_folds: int) -> np.ndarray:
-        """Deal the patients of each class out over the folds, in turn; a group stays together.
+        """Assign patients to folds, stratified by class; a group stays together.
 
         Parameters
         ----------
@@ -49,7 +48,7 @@ class DistinctPatients:
         Returns
         -------
         ndarray of shape (n_distinct,)
-            Fold of each row, decided by class, content and group alone.
+            Fold of each row; depends on class, content and group only.
         """
         if self.groups is not None:
             return self._folds_of_groups(self.groups, n_folds)
@@ -61,25 +60,25 @@ class DistinctPatients:
         fold = np.zeros(len(self.codes), dtype=int)
         n_groups = groups.max() + 1
         if n_groups > 1:
-            dealt = StratifiedGroupKFold(min(n_folds, n_groups)).split(self.X, self.codes, groups)
-            for k, (_, held_out) in enumerate(dealt):
+            splits = StratifiedGroupKFold(min(n_folds, n_groups)).split(self.X, self.codes, groups)
+            for k, (_, held_out) in enumerate(splits):
                 fold[held_out] = k
         return np.unique(fold, return_inverse=True)[1]
 
 
 def same_patients(*keys: np.ndarray) -> np.ndarray:
-    """Number the patients of a table in which the same patient may stand more than once.
+    """Patient number of each row of a table that may contain patients more than once.
 
     Parameters
     ----------
     *keys : ndarrays of shape (n_rows,)
-        What tells patients apart. Rows that agree in any key are the same patient, and so are rows that
-        a chain of such rows connects. A key that is None or NaN agrees with nothing.
+        Identifiers. Rows with an equal key belong to the same patient, also through a chain of such rows. A missing
+        key (None or NaN) equals no other.
 
     Returns
     -------
     ndarray of int of shape (n_rows,)
-        Number of the patient of each row.
+        Patient number of each row.
 
     Examples
     --------
@@ -105,25 +104,25 @@ def distinct_patients(
     groups: np.ndarray | None = None,
     reading_order: np.ndarray | None = None,
 ) -> DistinctPatients:
-    """Merge the copies of a patient and sort what remains by class and content.
+    """Merge duplicate rows and sort the distinct ones by class and content.
 
     Parameters
     ----------
     X : ndarray of shape (n_patients, n_features)
         Features as 32-bit numbers.
     codes : ndarray of shape (n_patients,)
-        Place of the class of each row.
+        Class number of each row.
     weight : ndarray of shape (n_patients,)
         Positive weights.
     groups : ndarray of shape (n_patients,) or None
-        Rows of one group stay together in folds; equal rows of different groups are different patients.
+        Groups for the folds; equal rows of different groups are different patients.
     reading_order : ndarray of int of shape (n_features,) or None
-        Columns in the order in which content is read, the same wherever in a table they stand.
+        Order in which the columns enter the content hash, so that it does not depend on their order in the table.
 
     Returns
     -------
     DistinctPatients
-        Two rows are copies where all features and the class agree; not measured agrees with not measured.
+        Two rows are duplicates if all features and the class are equal; missing values are equal to each other.
 
     Examples
     --------
@@ -133,7 +132,7 @@ def distinct_patients(
     """
     content = content_hash(X if reading_order is None else X[:, reading_order])
     group = np.zeros(len(codes), dtype=np.intp) if groups is None else same_patients(groups)
-    # Groups of equal content stay apart, and neither their names nor the order of the file tell which comes first.
+    # The order of groups with equal content depends on neither their names nor the order of the file.
     order = np.lexsort((group, _content_of_groups(group, content)[group], content, codes))
     first = np.flatnonzero(np.r_[True, np.any([np.diff(key[order]) != 0 for key in (codes, content, group)], axis=0)])
     kept = order[first]
@@ -148,7 +147,7 @@ def _content_of_groups(group: np.ndarray, content: np.ndarray) -> np.ndarray:
 
 
 def content_hash(X: np.ndarray) -> np.ndarray:
-    """Return a 64-bit hash of each row, the same on every machine and in every version.
+    """64-bit hash of each row, the same on every machine and in every version.
 
     Parameters
     ----------
@@ -158,7 +157,7 @@ def content_hash(X: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of uint64 of shape (n_patients,)
-        Rows that agree in all features agree in their hash.
+        Equal rows have equal hashes.
     """
     canonical = np.where(np.isnan(X), np.float32(np.nan), X + np.float32(0)).astype("<f4", order="C")
     digests = b"".join(blake2b(row, digest_size=8).digest() for row in canonical)

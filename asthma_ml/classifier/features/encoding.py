@@ -1,8 +1,8 @@
-"""From a table of patients to the numbers that the trees see.
+"""Encoding of a table of patients as numbers.
 
-Everything becomes 32-bit: tree thresholds compare exactly on 32-bit values, so that explanations add
-up. Categories become the place of their level in the data dictionary, never the tree's own categories,
-which TreeSHAP explains wrongly without a word.
+All features become 32-bit numbers, on which tree thresholds compare exactly, so that contributions add up. A category
+becomes the number of its level in the data dictionary. Native categorical splits of trees are not used, because
+TreeSHAP explains them wrongly without a warning.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from asthma_ml.wording import first_names
 
 
 def encode_features(table: pd.DataFrame, known: Iterable[str] | None = None) -> pd.DataFrame:
-    """Turn every column of a table into 32-bit numbers.
+    """Encode every column of a table as 32-bit numbers.
 
     Parameters
     ----------
     table : DataFrame of shape (n_patients, n_features)
-        Columns of the data dictionary, categories as text, or any numeric columns.
+        Columns of the data dictionary (categories as text) or any numeric columns.
     known : iterable of str, default=None
-        Columns of the model that the table is for, to say which text is in others.
+        Features of the model, used in the message about columns of text that are no features.
 
     Returns
     -------
     DataFrame of shape (n_patients, n_features)
-        Same columns, rows and order; the table itself if it holds 32-bit numbers already. A category is the
-        place of its level in the dictionary; a level that the dictionary does not know is NaN, see
-        `unknown_levels`. Numbers in the column of a category are taken for places already.
+        Same columns and rows; the table itself if it already contains 32-bit numbers. A category is encoded as its
+        level number, an unknown level as NaN (see `unknown_levels`). Numbers in a categorical column are taken as
+        level numbers.
 
     Raises
     ------
     UnusableInputError
-        If a column that is no category of the dictionary holds text; all such columns are named.
+        If a column that is not categorical contains text; all such columns are named.
 
     Examples
     --------
@@ -57,13 +57,13 @@ def encode_features(table: pd.DataFrame, known: Iterable[str] | None = None) -> 
             not_numeric.append(str(name))
     if not_numeric:
         _refuse_text(table, not_numeric, not_numeric if known is None else known)
-    # Column by column in memory, as pandas keeps them and trees read them.
+    # Column-major memory, as pandas stores and trees read it.
     matrix = np.stack(columns) if columns else np.empty(table.shape[::-1], dtype=np.float32)
     return pd.DataFrame(matrix.T, index=table.index, columns=table.columns)
 
 
 def unknown_levels(table: pd.DataFrame) -> dict[str, list[str]]:
-    """Name the levels that the data dictionary does not know.
+    """Levels that the data dictionary does not contain.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def unknown_levels(table: pd.DataFrame) -> dict[str, list[str]]:
     Returns
     -------
     dict of str to list of str
-        Column and its unknown levels, sorted; columns without any are left out.
+        Sorted unknown levels of each column that has any.
 
     Examples
     --------
@@ -85,26 +85,26 @@ def unknown_levels(table: pd.DataFrame) -> dict[str, list[str]]:
         variable = _category(str(name), column)
         if variable is None:
             continue
-        strange = column[column.notna() & ~column.isin(variable.levels)]
-        if len(strange):
-            unknown[str(name)] = sorted(strange.astype(str).unique())
+        unlisted = column[column.notna() & ~column.isin(variable.levels)]
+        if len(unlisted):
+            unknown[str(name)] = sorted(unlisted.astype(str).unique())
     return unknown
 
 
 def align_features(table: pd.DataFrame, feature_names: Iterable[str]) -> pd.DataFrame:
-    """Give a table exactly the columns of a model, in the order of the model.
+    """Select the features of a model from a table, in the order of the model.
 
     Parameters
     ----------
     table : DataFrame of shape (n_patients, n_columns)
-        Patients with any columns in any order.
+        Any columns in any order.
     feature_names : iterable of str
-        What the model was fitted on.
+        Features of the model.
 
     Returns
     -------
     DataFrame of shape (n_patients, n_features)
-        Columns the table lacks are NaN throughout: not measured.
+        A column that the table lacks is NaN (not measured).
 
     Examples
     --------
@@ -116,18 +116,18 @@ def align_features(table: pd.DataFrame, feature_names: Iterable[str]) -> pd.Data
 
 
 def refuse_forbidden_features(table: pd.DataFrame) -> None:
-    """Stop before a classifier learns from the answer.
+    """Refuse columns that must not be features, such as labels.
 
     Parameters
     ----------
     table : DataFrame
-        What is about to be learned from.
+        Training table.
 
     Raises
     ------
     UnusableInputError
-        If there are identifiers, labels, columns of the truth or predictions of this package among the
-        columns, or levels that the data dictionary does not know.
+        If a column is an identifier, a label, a truth or a prediction of this package, or has a level that the data
+        dictionary does not contain.
     """
     dictionary = data_dictionary()
     named = [str(name) for name in table.columns]
@@ -150,16 +150,16 @@ def refuse_forbidden_features(table: pd.DataFrame) -> None:
 
 
 def _refuse_text(table: pd.DataFrame, not_numeric: Iterable[str], known: Iterable[str]) -> NoReturn:
-    """Say what to do about columns of text: those that are no features are not to be made numbers."""
+    """Refuse columns of text, with advice that depends on whether they are features."""
     known = set(known)
     if not known.issuperset(not_numeric):
         unknown = [str(name) for name in table.columns if str(name) not in known]
         raise UnusableInputError(
-            f"{first_names(unknown)}: not among the columns of the model; give model.encode(table), which picks its "
-            "columns, or drop them"
+            f"{first_names(unknown)}: not a feature of the model; pass model.encode(table), which selects them, "
+            "or drop the column"
         )
     raise UnusableInputError(
-        f"{first_names(not_numeric)}: text in a column of numbers; give numbers, leave empty what was not measured"
+        f"{first_names(not_numeric)}: text in a numeric column; give numbers, and leave missing values empty"
     )
 
 
@@ -175,7 +175,7 @@ def _encode_column(name: str, column: pd.Series) -> np.ndarray:
 
 
 def _category(name: str, column: pd.Series) -> Variable | None:
-    """The dictionary's entry of a column that holds categories as text."""
+    """Data dictionary entry of a column that contains categories as text, else None."""
     variable = data_dictionary().get(name)
     holds_text = not (pd.api.types.is_numeric_dtype(column) or column.isna().all())
     return variable if variable is not None and variable.kind == "category" and holds_text else None

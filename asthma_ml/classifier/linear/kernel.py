@@ -1,6 +1,6 @@
-"""The compiled part of the linear margins, the same to the last bit.
+"""Machine code of the linear model, equal to the numpy code to the last bit.
 
-Importing this module imports numba, so only `linear_margins` does it, when there are enough patients.
+Importing this module imports numba, so `LinearModel` imports it only for many patients.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ _BLOCK = 512
 def measured_coefficients(
     measured: NDArray[np.bool_], precision: _Floats, coefficients: _Floats, direction: NDArray[np.int64]
 ) -> _Floats:
-    """Coefficients on measured scores alone, pattern by pattern.
+    """Coefficients of the measured scores in each pattern.
 
     Parameters
     ----------
     measured : ndarray of bool of shape (n_patterns, n_scores)
-        Which scores there are.
+        Scores that are measured.
     precision : ndarray of shape (n_scores, n_scores)
         Inverse of the covariance of the scores.
     coefficients : ndarray of shape (n_scores, n_margins)
-        On all scores.
+        Coefficients when all scores are measured.
     direction : ndarray of int of shape (n_scores,)
-        Known signs, or 0.
+        Known signs, else 0.
 
     Returns
     -------
     ndarray of shape (n_margins, n_scores, n_patterns)
-        Zero where not measured or against a known direction.
+        Zero where not measured, or where the sign contradicts a known direction.
     """
     n_patterns, n_scores = measured.shape
     n_margins = coefficients.shape[1]
@@ -44,17 +44,17 @@ def measured_coefficients(
     matrix, right = np.empty((n_scores, n_scores)), np.empty((n_margins, n_scores))
     on_measured = np.empty(n_scores)
     for pattern in range(n_patterns):
-        gaps = np.flatnonzero(~measured[pattern])
-        for i in range(len(gaps)):
-            for j in range(len(gaps)):
-                matrix[i, j] = precision[gaps[i], gaps[j]]
+        missing = np.flatnonzero(~measured[pattern])
+        for i in range(len(missing)):
+            for j in range(len(missing)):
+                matrix[i, j] = precision[missing[i], missing[j]]
             for k in range(n_margins):
-                right[k, i] = coefficients[gaps[i], k]
-        _solve(matrix, right, len(gaps))
+                right[k, i] = coefficients[missing[i], k]
+        _solve(matrix, right, len(missing))
         for k in range(n_margins):
             on_measured[:] = coefficients[:, k]
-            for i in range(len(gaps)):
-                _subtract(on_measured, right[k, i], precision[gaps[i]])
+            for i in range(len(missing)):
+                _subtract(on_measured, right[k, i], precision[missing[i]])
             for j in range(n_scores):
                 if measured[pattern, j] and on_measured[j] * direction[j] >= 0:
                     found[k, j, pattern] = on_measured[j]
@@ -63,13 +63,13 @@ def measured_coefficients(
 
 @compiled
 def _solve(matrix: Any, right: Any, n: int) -> None:
-    # What is below the diagonal is neither kept up nor needed.
+    # Entries below the diagonal are neither updated nor used.
     for i in range(n - 1):
         for row in range(i + 1, n):
-            share = matrix[i, row] / matrix[i, i]
-            _subtract(matrix[row, row:n], share, matrix[i, row:n])
+            factor = matrix[i, row] / matrix[i, i]
+            _subtract(matrix[row, row:n], factor, matrix[i, row:n])
             for k in range(len(right)):
-                right[k, row] -= share * right[k, i]
+                right[k, row] -= factor * right[k, i]
     for i in range(n - 1, -1, -1):
         for k in range(len(right)):
             right[k, i] /= matrix[i, i]
@@ -78,9 +78,9 @@ def _solve(matrix: Any, right: Any, n: int) -> None:
 
 
 @compiled
-def _subtract(what: Any, times: float, these: Any) -> None:
-    for i in range(len(what)):
-        what[i] -= times * these[i]
+def _subtract(target: Any, factor: float, subtrahend: Any) -> None:
+    for i in range(len(target)):
+        target[i] -= factor * subtrahend[i]
 
 
 @compiled
@@ -91,33 +91,33 @@ def add_scores(
     scores: tuple[NDArray[np.int64], NDArray[np.int64], _Floats, _Floats, _Floats, _Floats],
     of_patterns: tuple[_Floats, _Floats],
     margins: _Floats,
-    credit: tuple[_Floats, NDArray[np.int64]],
+    totals: tuple[_Floats, NDArray[np.int64]],
     weight: float,
 ) -> None:
-    """Add to the margins and to what is credited to each column.
+    """Add to the margins and to the contributions of the features.
 
     Parameters
     ----------
     columns : ndarray of shape (n_features, n_patients)
-        Features of some patients.
+        Features of a block of patients.
     start : int
-        Place of the first of them among all.
+        Index of its first patient among all.
     number : ndarray of int of shape (n_patients,)
-        Pattern of each patient.
+        Pattern number of each patient.
     scores : tuple of 6 ndarrays
         Source, starts, knots, values, slopes and mean of the scores.
     of_patterns : tuple of ndarrays of shape (n_margins, n_scores, n_patterns) and (n_margins, n_features, n_patterns)
-        Coefficients, and what is taken off what a column adds; the latter may be empty.
+        Coefficients, and the contributions of the reference patient, which are subtracted; the latter may be empty.
     margins : ndarray of shape (n_margins, all patients)
-        Added to.
-    credit : tuple of ndarrays of shape (n_rows, all patients) and (n_kinds, n_margins, n_features)
-        Rows that are added to, and the rows of each column; there may be none.
+        Margins; added to.
+    totals : tuple of ndarrays of shape (n_rows, all patients) and (n_kinds, n_margins, n_features)
+        Contributions, which are added to, and the row of each feature; may be empty.
     weight : float
-        Of what is added to `credit`.
+        Factor of the contributions.
     """
     source, starts, knots, values, slopes, mean = scores
     coefficients, shift = of_patterns
-    credited, rows = credit
+    sums, rows = totals
     n_margins, n_patients = len(margins), len(number)
     centred, total, place = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK, dtype=np.int32)
     first = 0
@@ -141,7 +141,7 @@ def add_scores(
                 for i in range(n if len(shift) else 0):
                     total[i] -= shift[k, column, of_patient[i]]
                 for kind in range(len(rows)):
-                    _add(total[:n], weight, credited[rows[kind, k, column], start + block : start + block + n])
+                    _add(total[:n], weight, sums[rows[kind, k, column], start + block : start + block + n])
         first = last
 
 
@@ -150,7 +150,7 @@ def _score(column: Any, curve: Any, mean: float, place: Any, centred: Any) -> No
     knots, values, slopes = curve
     n = len(column)
     place[:n] = 0
-    # Comparing with each knot in turn is several times as fast as looking for one, whose branches are guessed wrong.
+    # Comparing with each knot in turn is several times faster than binary search, whose branches are mispredicted.
     for knot in knots[1:]:
         for i in range(n):
             place[i] += knot <= column[i]

@@ -1,4 +1,4 @@
-"""Functions that are linear between knots and constant beyond them."""
+"""Piecewise linear functions: linear between knots, constant outside them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import numpy as np
 
 
 def slopes(knots: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return how fast a function rises from each knot on; not at all from the last one.
+    """Slope to the right of each knot; zero after the last one.
 
     Parameters
     ----------
     knots, values : ndarray of shape (n_knots,)
-        Ascending places and what the function is there.
+        Ascending knots and the values of the function at them.
 
     Returns
     -------
@@ -27,21 +27,22 @@ def slopes(knots: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def piecewise_linear(x: np.ndarray, knots: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Evaluate a function from its knots.
+    """Value of a piecewise linear function.
 
-    What `numpy.interp` does, but spelled out: compiled code can follow it to the last bit on any machine.
+    The result is that of `numpy.interp`. The arithmetic is written out so that machine code can repeat it to the last
+    bit on every machine.
 
     Parameters
     ----------
     x : ndarray of shape (n,)
-        Where.
+        Arguments.
     knots, values : ndarray of shape (n_knots,)
-        Ascending places and what the function is there.
+        Ascending knots and the values of the function at them.
 
     Returns
     -------
     ndarray of shape (n,)
-        Constant outside the knots; NaN where `x` is.
+        NaN where `x` is NaN.
 
     Examples
     --------
@@ -51,31 +52,3 @@ def piecewise_linear(x: np.ndarray, knots: np.ndarray, values: np.ndarray) -> np
     within = np.maximum(x, knots[0])
     place = np.searchsorted(knots, within, side="right") - 1
     return np.asarray(slopes(knots, values)[place] * (within - knots[place]) + values[place])
-
-
-def of_columns(
-    X: np.ndarray, source: np.ndarray, starts: np.ndarray, knots: np.ndarray, values: np.ndarray
-) -> np.ndarray:
-    """Evaluate several functions, each of one column.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_rows, n_columns)
-        Where.
-    source : ndarray of int of shape (n_functions,)
-        Column of each function.
-    starts : ndarray of int of shape (n_functions + 1,)
-        Where the knots of each function begin.
-    knots, values : ndarray of shape (n_knots,)
-        Of all functions.
-
-    Returns
-    -------
-    ndarray of shape (n_rows, n_functions)
-        NaN where `X` is.
-    """
-    found = np.empty((len(X), len(source)))
-    for j, column in enumerate(source):
-        part = slice(starts[j], starts[j + 1])
-        found[:, j] = piecewise_linear(X[:, column].astype(np.float64), knots[part], values[part])
-    return found

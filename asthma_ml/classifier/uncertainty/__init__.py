@@ -1,1 +1,1 @@
-"""TODO face."""
+"""Calibration, conformal prediction sets and Venn-Abers intervals."""

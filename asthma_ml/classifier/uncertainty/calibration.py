@@ -1,7 +1,7 @@
-"""Calibration of margins by a linear map, so that what explains the margins explains the log-odds.
+"""Calibration: log-odds as a weighted sum of the margins of the linear model and the trees, plus an intercept.
 
-The margins of the parts of the classifier are weighed against each other by the same fit: an ensemble
-whose weights come from patients that its parts have not seen.
+The map is linear, so contributions to the margins become contributions to the log-odds. The weights are fitted on
+held-out margins, which also combines the two models (stacking).
 """
 
 from __future__ import annotations
@@ -11,68 +11,74 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import log_softmax, softmax
 
+from asthma_ml.classifier.margins import margins_of_classes
+
 
 @dataclass(frozen=True, slots=True)
 class LinearCalibration:
-    """Log-odds as a sum of margins: ``calibrated = sum of slope[i] * margins[i] + intercept``.
+    """Calibration map ``calibrated = sum of slope[i] * margins[i] + intercept``.
 
     Attributes
     ----------
-    slope : ndarray of shape (n_parts,)
-        Weight of each part, not negative: no part is ever turned upside down.
+    slope : ndarray of shape (n_models,)
+        Weight of the margins of each model, not negative.
     intercept : ndarray of shape (n_margins,)
-        On the scale of log-odds.
+        Intercept [log-odds].
     fitted : bool
-        False where it is the mean of the parts because it could not be fitted.
+        False if the map could not be fitted and is the mean of the margins.
     """
 
     slope: np.ndarray
     intercept: np.ndarray
     fitted: bool
 
+    def apply(self, margins: np.ndarray) -> np.ndarray:
+        """Return calibrated margins; see `calibrate`."""
+        return calibrate(margins, self.slope, self.intercept)
 
-def mean_of_parts(n_parts: int, n_margins: int) -> LinearCalibration:
-    """Return the calibration that takes the mean of the parts as it is."""
-    return LinearCalibration(np.full(n_parts, 1.0 / n_parts), np.zeros(n_margins), fitted=False)
+
+def mean_of_margins(n_models: int, n_margins: int) -> LinearCalibration:
+    """Return the map that takes the mean of the margins of all models."""
+    return LinearCalibration(np.full(n_models, 1.0 / n_models), np.zeros(n_margins), fitted=False)
 
 
 @dataclass(frozen=True, slots=True)
 class SlopePrior:
-    """What is believed of the slopes before any patient is seen.
+    """Normal prior of the weights.
 
     Attributes
     ----------
-    slope : tuple of n_parts floats
-        Where they are drawn to.
-    precision : tuple of n_parts floats
-        How strongly.
+    mean : tuple of n_models floats
+        Prior means.
+    precision : tuple of n_models floats
+        Prior precisions.
     """
 
-    slope: tuple[float, ...]
+    mean: tuple[float, ...]
     precision: tuple[float, ...]
 
 
 def fit_calibration(
     margins: np.ndarray, codes: np.ndarray, weight: np.ndarray, prior: SlopePrior | None = None
 ) -> LinearCalibration:
-    """Fit the calibration on margins of patients that their model has not seen.
+    """Fit the calibration to held-out margins.
 
     Parameters
     ----------
-    margins : ndarray of shape (n_parts, n_patients, n_margins)
-        Out-of-fold margins of each part; one margin with two classes, one a class with more.
+    margins : ndarray of shape (n_models, n_patients, n_margins)
+        Out-of-fold margins of each model; one margin with two classes, one per class with more.
     codes : ndarray of shape (n_patients,)
-        Place of the class of each patient.
+        Class number of each patient.
     weight : ndarray of shape (n_patients,)
         Weights.
     prior : SlopePrior, default=None
-        By default a weak ridge.
+        By default mean 0 and precision 1.
 
     Returns
     -------
     LinearCalibration
-        The likeliest slopes that are not negative, with a weak ridge that keeps separable margins
-        finite; the mean of the parts where no part ranks better than chance.
+        Posterior mode with weights that are not negative. The default prior keeps the weights of separable classes
+        finite. Mean of the margins if all weights are zero, that is, if no model ranks better than chance.
 
     References
     ----------
@@ -80,69 +86,57 @@ def fit_calibration(
     """
     from scipy.optimize import minimize
 
-    n_parts, _, n_margins = margins.shape
-    towards, precision = np.zeros(n_parts), np.ones(n_parts)
+    n_models, _, n_margins = margins.shape
+    prior_mean, precision = np.zeros(n_models), np.ones(n_models)
     if prior is not None:
-        towards, precision = np.array(prior.slope), np.array(prior.precision)
+        prior_mean, precision = np.array(prior.mean), np.array(prior.precision)
     by_class = margins_of_classes(margins)
     free = by_class.shape[2] - 1
 
     def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
-        slope, intercept = parameters[:n_parts], np.r_[0.0, parameters[n_parts:]]
+        slope, intercept = parameters[:n_models], np.r_[0.0, parameters[n_models:]]
         total = np.tensordot(slope, by_class, axes=1) + intercept
-        surprise = -log_softmax(total, axis=1)[np.arange(len(codes)), codes]
+        log_loss = -log_softmax(total, axis=1)[np.arange(len(codes)), codes]
         error = softmax(total, axis=1)
         error[np.arange(len(codes)), codes] -= 1.0
         error *= weight[:, None]
-        drawn = precision * (slope - towards)
-        gradient = np.r_[np.tensordot(by_class, error, axes=2) + drawn, error.sum(axis=0)[1:]]
-        return float(weight @ surprise + 0.5 * drawn @ (slope - towards)), gradient
+        pull = precision * (slope - prior_mean)
+        gradient = np.r_[np.tensordot(by_class, error, axes=2) + pull, error.sum(axis=0)[1:]]
+        return float(weight @ log_loss + 0.5 * pull @ (slope - prior_mean)), gradient
 
-    bounds = [(0.0, None)] * n_parts + [(None, None)] * free
+    bounds = [(0.0, None)] * n_models + [(None, None)] * free
     found = minimize(
         loss,
-        np.r_[np.full(n_parts, 1.0 / n_parts), np.zeros(free)],
+        np.r_[np.full(n_models, 1.0 / n_models), np.zeros(free)],
         jac=True,
         bounds=bounds,
         method="L-BFGS-B",
         options={"ftol": 1e-13, "gtol": 1e-7 * weight.sum(), "maxiter": 500},
     ).x
-    slope, intercept = found[:n_parts], found[n_parts:]
+    slope, intercept = found[:n_models], found[n_models:]
     if not np.any(slope > 0):
-        return mean_of_parts(n_parts, n_margins)
+        return mean_of_margins(n_models, n_margins)
     return LinearCalibration(slope, intercept if n_margins == 1 else np.r_[0.0, intercept], fitted=True)
 
 
 def calibrate(margins: np.ndarray, slope: np.ndarray, intercept: np.ndarray) -> np.ndarray:
-    """Apply the linear map to the margins of all parts.
+    """Apply the calibration map to the margins of all models.
 
     Parameters
     ----------
-    margins : ndarray of shape (n_parts, ..., n_margins)
+    margins : ndarray of shape (n_models, ..., n_margins)
         Margins, or their Shapley values with an `intercept` of zero.
-    slope : ndarray of shape (n_parts,)
-        Weight of each part.
+    slope : ndarray of shape (n_models,)
+        Weight of each model.
     intercept : ndarray of shape (n_margins,)
-        Constant part.
+        Intercept [log-odds].
 
     Returns
     -------
     ndarray of shape (..., n_margins)
-        A row does not depend on the rows beside it, to the last bit.
+        A row does not depend on the other rows, to the last bit.
     """
     calibrated: np.ndarray = np.zeros(margins.shape[1:]) + intercept
-    for part, weight in zip(margins, slope, strict=True):
-        calibrated += weight * part
+    for of_model, weight in zip(margins, slope, strict=True):
+        calibrated += weight * of_model
     return calibrated
-
-
-def margins_of_classes(margins: np.ndarray) -> np.ndarray:
-    """Return one margin for each class, on the last axis; that of the first of two classes is zero.
-
-    Examples
-    --------
-    >>> margins_of_classes(np.array([[1.5], [-2.0]]))
-    array([[ 0. ,  1.5],
-           [ 0. , -2. ]])
-    """
-    return np.concatenate([np.zeros_like(margins), margins], axis=-1) if margins.shape[-1] == 1 else margins

@@ -1,4 +1,4 @@
-"""How sure a prediction is: sets of classes and intervals of probability, from out-of-fold probabilities."""
+"""Conformal prediction sets and Venn-Abers intervals, from out-of-fold probabilities."""
 
 from __future__ import annotations
 
@@ -6,31 +6,28 @@ from collections.abc import Sequence
 
 import numpy as np
 
-SHARE_RECOGNISED = 0.6
-"""Share of the patients of other classes than a classifier names whom it shall recognise."""
-
 _LARGEST_GRID = 256
 
 
 def conformal_thresholds(scores: Sequence[np.ndarray], confidence: float) -> np.ndarray:
-    """Find how strange a patient may look and still be counted to a class.
+    """Threshold of the conformal score of each class.
 
     Parameters
     ----------
     scores : sequence of n_classes ndarrays
-        One minus the out-of-fold probability of the own class, of the patients of each class.
+        Conformal scores of the patients of each class: one minus the out-of-fold probability of their class.
     confidence : float
-        Share of the patients of each class whose set shall hold their class.
+        Nominal coverage in each class.
 
     Returns
     -------
     ndarray of shape (n_classes,)
-        Infinite for a class with fewer than ``1 / (1 - confidence) - 1`` patients: nothing can rule it out.
+        Infinite for a class with fewer than ``1 / (1 - confidence) - 1`` patients, which is then in every set.
 
     References
     ----------
     Vovk V, Gammerman A, Shafer G, Algorithmic Learning in a Random World, 2005 (class-conditional,
-    that is Mondrian, conformal prediction; with out-of-fold scores the promise holds approximately).
+    that is Mondrian, conformal prediction; with out-of-fold scores the coverage is approximate).
 
     Examples
     --------
@@ -46,99 +43,70 @@ def conformal_thresholds(scores: Sequence[np.ndarray], confidence: float) -> np.
 
 
 def conformal_sets(probability: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """Tell which classes a patient cannot be told apart from.
+    """Conformal prediction sets.
 
     Parameters
     ----------
     probability : ndarray of shape (n_patients, n_classes)
         Calibrated probabilities.
     thresholds : ndarray of shape (n_classes,) or (n_patients, n_classes)
-        From `conformal_thresholds`, or those of each patient.
+        Thresholds from `conformal_thresholds`, or those of each patient.
 
     Returns
     -------
     ndarray of bool of shape (n_patients, n_classes)
-        Membership of each class. No class at all: the patient is unlike the patients of every class.
+        Classes in the set. An empty set means that the patient is unusual for every class.
     """
     return np.asarray(1.0 - probability <= thresholds)
 
 
-def evenly_weighted(scores: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Find as many scores of equal weight as say the same as weighted ones.
+def equal_weight_scores(scores: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Scores of equal weight with the same distribution as weighted scores.
 
     Parameters
     ----------
     scores : ndarray of shape (n_patients,)
         Scores.
     weight : ndarray of shape (n_patients,)
-        Positive weights; only their ratios count.
+        Positive weights; only their ratios matter.
 
     Returns
     -------
     ndarray of shape (n_patients,)
-        Sorted; the scores themselves where all weights are the same. Copies weigh more but make no more patients.
+        As many scores, sorted; the scores themselves if all weights are equal. A duplicate adds weight, but no patient.
 
     Examples
     --------
-    >>> evenly_weighted(np.array([0.3, 0.1, 0.2]), np.ones(3)).tolist()
+    >>> equal_weight_scores(np.array([0.3, 0.1, 0.2]), np.ones(3)).tolist()
     [0.1, 0.2, 0.3]
-    >>> evenly_weighted(np.array([0.3, 0.1]), np.array([3.0, 1.0])).tolist()
+    >>> equal_weight_scores(np.array([0.3, 0.1]), np.array([3.0, 1.0])).tolist()
     [0.1, 0.3]
     """
     order = np.argsort(scores, kind="stable")
     if len(scores) == 0 or np.ptp(weight) == 0:
         return np.asarray(scores[order])
-    reached = np.cumsum(weight[order]) / weight.sum()
+    cumulative = np.cumsum(weight[order]) / weight.sum()
     middles = (np.arange(len(scores)) + 0.5) / len(scores)
-    return np.asarray(scores[order][np.minimum(np.searchsorted(reached, middles), len(scores) - 1)])
-
-
-def recognising_threshold(probability: np.ndarray, is_foreign: np.ndarray, weight: np.ndarray | None = None) -> float:
-    """Find from which probability of being foreign on a patient is taken for foreign.
-
-    Parameters
-    ----------
-    probability : ndarray of shape (n_patients,)
-        Held-out probability of being foreign.
-    is_foreign : ndarray of bool of shape (n_patients,)
-        Who is.
-    weight : ndarray of shape (n_patients,), default=None
-        Weights; all the same by default.
-
-    Returns
-    -------
-    float
-        Recognises `SHARE_RECOGNISED` of the foreign patients; at least their share among all patients,
-        where foreign patients and others are recognised at the same rate.
-
-    Examples
-    --------
-    >>> recognising_threshold(np.array([0.9, 0.8, 0.7, 0.6, 0.3, 0.1]), np.array([1, 1, 1, 1, 0, 0], dtype=bool))
-    0.7
-    """
-    weight = np.ones(len(probability)) if weight is None else weight
-    strangeness = evenly_weighted(1.0 - probability[is_foreign], weight[is_foreign])
-    enough = 1.0 - float(conformal_thresholds([strangeness], SHARE_RECOGNISED)[0])
-    return round(max(enough, float(np.average(is_foreign, weights=weight))), 12)
+    return np.asarray(scores[order][np.minimum(np.searchsorted(cumulative, middles), len(scores) - 1)])
 
 
 def venn_abers_grid(probability: np.ndarray, is_class: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Tabulate the Venn-Abers interval against the reported probability of one class.
+    """Venn-Abers interval by reported probability of one class, as a table.
 
     Parameters
     ----------
     probability : ndarray of shape (n_patients,)
         Out-of-fold probability of the class.
     is_class : ndarray of bool of shape (n_patients,)
-        Whether the patient is of the class.
+        Patients of the class.
     weight : ndarray of shape (n_patients,)
         Weights; only their ratios count.
 
     Returns
     -------
     ndarray of shape (3, n_points)
-        Reported probability, lower and upper end. The ends are the isotonic fits to the patients and one
-        more patient of that probability who is not, or is, of the class.
+        Reported probability, lower and upper end. The ends are isotonic regressions with one additional patient of
+        that probability, who does not, or does, have the class.
 
     References
     ----------
@@ -156,20 +124,20 @@ def venn_abers_grid(probability: np.ndarray, is_class: np.ndarray, weight: np.nd
 
 
 def venn_abers_interval(probability: np.ndarray, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Look the interval of a probability up.
+    """Interpolate the Venn-Abers interval of a probability.
 
     Parameters
     ----------
     probability : ndarray of shape (n_patients,)
         Reported probability of the class.
     grid : ndarray of shape (3, n_points)
-        From `venn_abers_grid`; without points the interval is NaN.
+        Result of `venn_abers_grid`; without points the interval is NaN.
 
     Returns
     -------
     low, high : ndarray of shape (n_patients,)
-        Widened to hold the reported probability, which comes from another calibration and may lie
-        outside the Venn-Abers interval.
+        Widened to contain the reported probability, which comes from the linear calibration and may lie outside the
+        Venn-Abers interval.
     """
     if grid.shape[1] == 0:
         return np.full_like(probability, np.nan), np.full_like(probability, np.nan)
@@ -180,7 +148,7 @@ def venn_abers_interval(probability: np.ndarray, grid: np.ndarray) -> tuple[np.n
 
 
 def _isotonic_with_one_more(total: np.ndarray, of_class: np.ndarray, place: int, is_class: float) -> float:
-    """Isotonic value at a place after one more patient stands there."""
+    """Isotonic regression at grid point `place`, with one additional patient there."""
     from scipy.optimize import isotonic_regression
 
     total, of_class = total.copy(), of_class.copy()

@@ -1,8 +1,7 @@
-"""How much stranger the patients of a subgroup look, so that its prediction sets hold the truth as often as promised.
+"""Offsets of conformal scores in subgroups, which give prediction sets their nominal coverage in every subgroup.
 
-Sets hold the class as often as promised among all patients of a class, but not among its current smokers,
-whose lower FeNO and higher neutrophils look like those of another class. Each class is therefore compared within
-subgroups: what is usual among its smokers does not speak against it.
+Without offsets, coverage is nominal in each class, but lower among its current smokers, whose FeNO is lower and whose
+neutrophils are higher. The conformal score of a patient is therefore compared within subgroups.
 """
 
 from __future__ import annotations
@@ -15,32 +14,32 @@ from scipy.special import expit, logit
 from asthma_ml.variables import data_dictionary
 
 CUTS = {"age_years": (40.0, 65.0), "ocs_dose_mg_day": (1e-9,)}
-"""Bands of numbers; a value on a cut belongs to the upper band."""
+"""Cut points of numbers; a value at a cut belongs to the upper band."""
 
 CHARACTERISTICS = ("sex", "ancestry", "smoking_status", *CUTS)
-"""Columns whose subgroups are served alike."""
+"""Columns that define subgroups."""
 
-FEWEST_OF_A_SUBGROUP = 200
-"""Patients of a class in a subgroup below which they are compared with all others."""
+SMALLEST_SUBGROUP = 200
+"""Smallest subgroup of a class [patients] that gets its own offset."""
 
 _SWEEPS = 10
-_LEAST = 1e-12
+_SMALLEST = 1e-12
 
 
 def subgroup_numbers(X: np.ndarray, names: Iterable[str] | None) -> np.ndarray:
-    """Number the subgroups of patients.
+    """Subgroup number of each patient in each characteristic.
 
     Parameters
     ----------
     X : ndarray of shape (n_patients, n_features)
         Encoded features.
     names : iterable of n_features str or None
-        Their names, where they have any.
+        Names of the features, if there are any.
 
     Returns
     -------
     ndarray of int of shape (n_patients, n_characteristics)
-        0 where not recorded.
+        0 where not measured.
 
     Examples
     --------
@@ -58,53 +57,53 @@ def subgroup_numbers(X: np.ndarray, names: Iterable[str] | None) -> np.ndarray:
 
 
 def _level(values: np.ndarray) -> np.ndarray:
-    """Place of a level; a number that is none counts as the last one that there could be."""
-    return np.asarray(np.nan_to_num(values).clip(0, most_numbers() - 2).astype(np.intp))
+    """Level number; other numbers are clipped to the largest level number."""
+    return np.asarray(np.nan_to_num(values).clip(0, max_subgroups() - 2).astype(np.intp))
 
 
-def strangeness(probability: np.ndarray) -> np.ndarray:
-    """Log-odds against a class."""
-    return np.asarray(logit(np.clip(1.0 - probability, _LEAST, 1.0 - _LEAST)))
+def conformal_log_odds(probability: np.ndarray) -> np.ndarray:
+    """Conformal score of a class as log-odds: logit of one minus its probability."""
+    return np.asarray(logit(np.clip(1.0 - probability, _SMALLEST, 1.0 - _SMALLEST)))
 
 
-def fit_offsets(strange: np.ndarray, subgroups: np.ndarray, confidence: float, weight: np.ndarray) -> np.ndarray:
-    """Find by how much the strangeness of each subgroup of one class exceeds that of the others.
+def fit_offsets(scores: np.ndarray, subgroups: np.ndarray, confidence: float, weight: np.ndarray) -> np.ndarray:
+    """Offset of the conformal score of one class in each subgroup.
 
     Parameters
     ----------
-    strange : ndarray of shape (n_patients,)
-        Strangeness of held-out patients of the class.
+    scores : ndarray of shape (n_patients,)
+        Conformal scores of held-out patients of the class [log-odds], see `conformal_log_odds`.
     subgroups : ndarray of int of shape (n_patients, n_characteristics)
-        From `subgroup_numbers`.
+        Result of `subgroup_numbers`.
     confidence : float
-        Quantile that shall be the same in every subgroup.
+        Quantile of the scores that the offsets make equal in all subgroups.
     weight : ndarray of shape (n_patients,)
-        Positive weights; only their ratios count.
+        Positive weights; only their ratios matter.
 
     Returns
     -------
     ndarray of shape (n_characteristics, n_numbers)
-        Offsets, one of each characteristic to be added; 0 for subgroups of fewer than
-        `FEWEST_OF_A_SUBGROUP` patients. A quantile regression on the subgroups, by backfitting.
+        Offsets, which are added over the characteristics; zero in subgroups of fewer than `SMALLEST_SUBGROUP`
+        patients. Quantile regression on the subgroups, fitted by backfitting.
 
     References
     ----------
     Gibbs I, Cherian JJ, Candes EJ, Conformal prediction with conditional guarantees, 2023.
     """
-    offsets = np.zeros((len(CHARACTERISTICS), most_numbers()))
-    left = strange.copy()
+    offsets = np.zeros((len(CHARACTERISTICS), max_subgroups()))
+    residual = scores.copy()
     members = [
         (i, number, rows)
         for i, column in enumerate(subgroups.T)
         for number in np.unique(column)
-        if len(strange) > len(rows := np.flatnonzero(column == number)) >= FEWEST_OF_A_SUBGROUP
+        if len(scores) > len(rows := np.flatnonzero(column == number)) >= SMALLEST_SUBGROUP
     ]
     for _ in range(_SWEEPS):
-        usual = _quantile(left, confidence, weight) if len(left) else 0.0
+        overall = _quantile(residual, confidence, weight) if len(residual) else 0.0
         for i, number, rows in members:
-            change = _quantile(left[rows], confidence, weight[rows]) - usual
+            change = _quantile(residual[rows], confidence, weight[rows]) - overall
             offsets[i, number] += change
-            left[rows] -= change
+            residual[rows] -= change
     return offsets
 
 
@@ -115,19 +114,19 @@ def _quantile(values: np.ndarray, confidence: float, weight: np.ndarray) -> floa
 
 
 def total_offsets(offsets: np.ndarray, subgroups: np.ndarray) -> np.ndarray:
-    """Offset of each patient.
+    """Sum of the offsets of each patient over the characteristics.
 
     Parameters
     ----------
     offsets : ndarray of shape (n_characteristics, n_numbers)
-        From `fit_offsets`.
+        Results of `fit_offsets`.
     subgroups : ndarray of int of shape (n_patients, n_characteristics)
-        From `subgroup_numbers`.
+        Result of `subgroup_numbers`.
 
     Returns
     -------
     ndarray of shape (n_patients,)
-        A row does not depend on the rows beside it, to the last bit.
+        A row does not depend on the other rows, to the last bit.
     """
     total = np.zeros(len(subgroups))
     for of_characteristic, numbers in zip(offsets, subgroups.T, strict=True):
@@ -136,31 +135,31 @@ def total_offsets(offsets: np.ndarray, subgroups: np.ndarray) -> np.ndarray:
 
 
 def thresholds_of_patients(thresholds: np.ndarray, offsets: Sequence[np.ndarray], subgroups: np.ndarray) -> np.ndarray:
-    """Thresholds of one minus the probability of each class, for each patient.
+    """Threshold of the conformal score of each class for each patient.
 
     Parameters
     ----------
     thresholds : ndarray of shape (n_classes,)
-        Of patients without an offset.
+        Thresholds without offsets.
     offsets : sequence of n_classes ndarrays
-        From `fit_offsets`.
+        Results of `fit_offsets`.
     subgroups : ndarray of int of shape (n_patients, n_characteristics)
-        From `subgroup_numbers`.
+        Result of `subgroup_numbers`.
 
     Returns
     -------
     ndarray of shape (n_patients, n_classes)
-        Infinite where the threshold is.
+        Infinite for classes with an infinite threshold.
     """
     found = np.tile(thresholds, (len(subgroups), 1))
     for k, of_class in enumerate(offsets):
         if np.isfinite(thresholds[k]) and of_class.any():
-            found[:, k] = expit(strangeness(1.0 - thresholds[k]) + total_offsets(of_class, subgroups))
+            found[:, k] = expit(conformal_log_odds(1.0 - thresholds[k]) + total_offsets(of_class, subgroups))
     return found
 
 
-def most_numbers() -> int:
-    """One more than the largest number of a subgroup."""
+def max_subgroups() -> int:
+    """Largest number of subgroups of a characteristic, including 0 for not measured."""
     dictionary = data_dictionary()
     levels = [len(dictionary[name].levels) for name in CHARACTERISTICS if name not in CUTS]
     return 1 + max(*levels, *(len(cuts) + 1 for cuts in CUTS.values()))

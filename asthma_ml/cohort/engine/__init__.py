@@ -1,1 +1,1 @@
-"""TODO face."""
+"""Engine of structural causal models: equations, distributions, exogenous noise, simulation and twins."""

@@ -1,8 +1,9 @@
-"""The engine: wires structural equations by their signatures, samples, intervenes, makes twins.
+"""Structural causal models: simulation, interventions, counterfactual twins and likelihood.
 
-Noise is kept apart from equations. Every variable has its own random stream, which begins where a
-stable hash of its name and the seed says, and in it every person has a place. Hence adding an
-equation leaves all other columns bit-identical, and no result depends on jobs or chunks.
+The signatures of the structural equations define the graph. Exogenous noise is separate from the equations: each
+variable has a random stream of its own, which starts at a stable hash of its name and the seed, and in which each
+person has a position. Adding an equation therefore leaves all other columns bit-identical, and results do not
+depend on the number of jobs or the size of blocks.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from asthma_ml.cohort.engine.distributions import Categorical, Floats, Normal, V
 from asthma_ml.cohort.engine.noise import Noise, stream_words
 from asthma_ml.cohort.engine.structural_equations import StructuralEquation, checked_overrides
 from asthma_ml.errors import CausalModelError, UnusableInputError
+from asthma_ml.patients import with_suggestion
 
 Columns: TypeAlias = dict[str, Values]
 Interventions: TypeAlias = Mapping[str, object]
@@ -29,15 +31,15 @@ class CausalModel:
     Parameters
     ----------
     equations : iterable of StructuralEquation
-        In any order; a variable's parents must be among them.
+        In any order; the parents of each variable must be among them.
     overrides : mapping of str to float, optional
-        Coefficients that differ from the equations' own, as ``{"feno_ppb.baseline": 15.0}``.
+        Coefficients that replace those of the equations, as ``{"feno_ppb.baseline": 15.0}``.
 
     Raises
     ------
     CausalModelError
-        Two equations of one name, unknown parents, a cycle, colliding random streams, or an
-        override of a coefficient that does not exist.
+        Two equations with the same name, unknown parents, a cycle, colliding random streams, or an
+        override of an unknown coefficient.
 
     Examples
     --------
@@ -66,7 +68,7 @@ class CausalModel:
         self.overrides = checked_overrides(self.equations, overrides or {})
 
     def distribution(self, name: str, values: Columns) -> Any:
-        """What the equation of `name` returns, given its parents among `values`."""
+        """Distribution (or array) that the equation of `name` returns, given its parents among `values`."""
         equation = self.equations[name]
         parents = (values[parent] for parent in equation.parents)
         return equation(*parents, **self.overrides.get(name, {}))
@@ -79,7 +81,7 @@ class CausalModel:
         given: Columns | None = None,
         wanted: Iterable[str] | None = None,
     ) -> Columns:
-        """Values of the variables for the patients of `noise`.
+        """Simulate the variables of the patients of `noise`.
 
         Parameters
         ----------
@@ -88,9 +90,9 @@ class CausalModel:
         do : mapping of str to value, optional
             Variables set by intervention.
         given : dict, optional
-            Values already known, which are kept as they are.
+            Values already known; they are not computed again.
         wanted : iterable of str, optional
-            Variables asked for; only they and their causes are computed. All by default.
+            Variables that are needed; only these and their causes are computed. All by default.
 
         Returns
         -------
@@ -106,60 +108,62 @@ class CausalModel:
         return values
 
     def twin(self, factual: Columns, noise: Noise, do: Interventions, wanted: Iterable[str] | None = None) -> Columns:
-        """The same patients, same noise, under an intervention.
+        """Simulate the counterfactual twins of patients: the same noise under an intervention.
 
-        Only descendants whose causes have really moved are computed anew.
+        Only descendants whose causes have changed are computed.
 
         Parameters
         ----------
         factual : dict of str to array of shape (n_patients,)
-            What `simulate` gave.
+            Result of `simulate`.
         noise : Noise
-            The noise that it was given.
+            Noise of the same patients.
         do : mapping of str to value
-            Variables set by intervention; those set in `factual` must be named again.
+            Variables set by intervention, including those set in `factual`.
         wanted : iterable of str, optional
-            Variables asked for; the others are as in `factual` or as in the twin. All by default.
+            Variables that are needed; the others may keep their factual values. All by default.
 
         Returns
         -------
         dict of str to array of shape (n_patients,)
-            Columns that did not move are those of `factual` themselves.
+            Unchanged columns are the arrays of `factual`.
         """
-        do, values, moved = self._checked(do), dict(factual), set[str]()
+        do, values, changed = self._checked(do), dict(factual), set[str]()
         needed = set(self.order) if wanted is None else self.with_ancestors(wanted)
         for name in self.order:
-            if name in do or (name in needed and not moved.isdisjoint(self.equations[name].parents)):
+            if name in do or (name in needed and not changed.isdisjoint(self.equations[name].parents)):
                 column = self._value(name, values, noise, do)
                 if not _same(column, factual[name]):
                     values[name] = column
-                    moved.add(name)
+                    changed.add(name)
         return values
 
     def _value(self, name: str, values: Columns, noise: Noise, do: Interventions) -> Values:
-        law = self.distribution(name, values)
-        chance = hasattr(law, "from_noise")
+        distribution = self.distribution(name, values)
+        is_random = hasattr(distribution, "from_noise")
         if name not in do:
-            return _drawn(law, noise, name) if chance else law
+            return _sample(distribution, noise, name) if is_random else distribution
         try:
-            return law.coerce(do[name], len(noise)) if chance else _fixed(do[name], law, len(noise))
+            n = len(noise)
+            return distribution.coerce(do[name], n) if is_random else _fixed(do[name], distribution, n)
         except (TypeError, ValueError) as error:
             raise UnusableInputError(f"do {name}={do[name]}: {error}") from error
 
     def _checked(self, do: Interventions | None) -> Interventions:
         unknown = sorted(set(do or {}) - set(self.equations))
         if unknown:
-            raise UnusableInputError(f"do: no such variable: {', '.join(unknown)}")
+            named = ", ".join(with_suggestion(name, self.equations) for name in unknown)
+            raise UnusableInputError(f"do: no such variable: {named}")
         return do or {}
 
     def log_prob(self, values: Columns) -> Floats:
-        """Joint log density of complete patients, over all variables left to chance."""
-        laws = ((name, self.distribution(name, values)) for name in self.order)
-        terms = [law.log_prob(values[name]) for name, law in laws if hasattr(law, "log_prob")]
+        """Joint log density of complete patients, over all random variables."""
+        distributions = ((name, self.distribution(name, values)) for name in self.order)
+        terms = [found.log_prob(values[name]) for name, found in distributions if hasattr(found, "log_prob")]
         return np.asarray(np.sum(terms, axis=0))
 
     def with_ancestors(self, names: Iterable[str]) -> set[str]:
-        """`names` and everything that causes them."""
+        """`names` and their ancestors."""
         found: set[str] = set()
         waiting = list(names)
         while waiting:
@@ -170,7 +174,7 @@ class CausalModel:
         return found
 
     def with_descendants(self, names: Iterable[str]) -> set[str]:
-        """`names` and everything that they cause."""
+        """`names` and their descendants."""
         found = set(names)
         for name in self.order:
             if found.intersection(self.equations[name].parents):
@@ -178,11 +182,11 @@ class CausalModel:
         return found
 
     def graph(self) -> list[tuple[str, str]]:
-        """Edges (cause, effect) in causal order; ``networkx.DiGraph(model.graph())`` takes them."""
+        """Edges (cause, effect) in causal order, as for ``networkx.DiGraph(model.graph())``."""
         return [(parent, name) for name in self.order for parent in self.equations[name].parents]
 
     def describe(self, name: str) -> str:
-        """The equation of a variable in words: its causes and each number with its source."""
+        """Structural equation of a variable as text: causal parents, and each coefficient with its source."""
         equation = self.equations[name]
         lines = [f"{equation!r}: {equation.title}"]
         for key, number in equation.coefficients.items():
@@ -191,8 +195,10 @@ class CausalModel:
         return "\n".join(lines)
 
 
-def _drawn(law: Any, noise: Noise, name: str) -> Values:
-    return law.from_uniform(noise.uniform(name)) if hasattr(law, "from_uniform") else law.from_noise(noise[name])
+def _sample(distribution: Any, noise: Noise, name: str) -> Values:
+    if hasattr(distribution, "from_uniform"):
+        return distribution.from_uniform(noise.uniform(name))
+    return distribution.from_noise(noise[name])
 
 
 def _same(left: Values, right: Values) -> bool:
@@ -202,7 +208,7 @@ def _same(left: Values, right: Values) -> bool:
 
 
 def _fixed(value: object, derived: Values, n: int) -> Values:
-    """A variable that is otherwise calculated, held at a value of its kind."""
+    """Values of a deterministic variable under an intervention."""
     if isinstance(derived, pd.Categorical):
         return Categorical(tuple(derived.categories), [1.0] * len(derived.categories)).coerce(value, n)
     return Normal(0.0, 1.0).coerce(value, n)
@@ -212,7 +218,9 @@ def _by_name(equations: Iterable[StructuralEquation]) -> dict[str, StructuralEqu
     named: dict[str, StructuralEquation] = {}
     for equation in equations:
         if equation.name in named:
-            raise CausalModelError(f"two equations of one name: {named[equation.name].place} and {equation.place}")
+            raise CausalModelError(
+                f"two equations with the same name: {named[equation.name].place} and {equation.place}"
+            )
         named[equation.name] = equation
     for equation in named.values():
         unknown = [parent for parent in equation.parents if parent not in named]

@@ -1,7 +1,7 @@
 """Conditions on patients, such as ``phenotype == 'th2_high' and smoking_status == 'never'``.
 
-A condition is a Python expression of column names, numbers and texts. pandas evaluates it; what
-is allowed in it is checked here first, so that a text from outside can call nothing.
+A condition is a Python expression of column names, numbers and texts, which pandas evaluates. This module first
+checks its syntax tree, so that a condition cannot call functions.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.patients import closest
+from asthma_ml.patients import with_suggestion
 from asthma_ml.variables import TRUTH_PREFIX, data_dictionary
 
 _GRAMMAR = (
@@ -42,26 +42,26 @@ _TESTS = ("isna", "notna")
 
 
 class Condition:
-    """Which patients are wanted.
+    """A condition that selects patients.
 
-    A test that was not done meets no comparison but ``!=``; ask with ``feno_ppb.notna()``.
+    Missing values meet no comparison except ``!=``; test for them with ``feno_ppb.isna()`` or ``.notna()``.
 
     Parameters
     ----------
     text : str
         Comparisons of columns, joined by ``and``, ``or``, ``not``.
     columns : sequence of str
-        Names that may be used.
+        Allowed names.
 
     Attributes
     ----------
     names : tuple of str
-        Columns that it names.
+        Columns in the expression.
 
     Raises
     ------
     UnusableInputError
-        No expression, a name or level that does not exist, or anything but comparisons and arithmetic.
+        Invalid syntax, an unknown name or level, or anything except comparisons and arithmetic.
 
     Examples
     --------
@@ -82,19 +82,19 @@ class Condition:
         self._refuse_impossible(tree)
 
     def met_by(self, patients: pd.DataFrame) -> NDArray[np.bool_]:
-        """Which rows meet the condition.
+        """Whether each row meets the condition.
 
         Raises
         ------
         UnusableInputError
-            If the expression is no condition, or compares text with a number.
+            If the expression is not true or false for each patient, or compares text with a number.
         """
         try:
             met = patients[list(self.names)].eval(self.text, engine="python", local_dict={}, global_dict={})
         except Exception as error:
             raise self._error(str(error)) from error
         if not isinstance(met, pd.Series) or met.dtype != bool:
-            raise self._error("it must be true or false of each patient, such as feno_ppb > 50")
+            raise self._error("it must be true or false for each patient, such as feno_ppb > 50")
         return np.asarray(met, dtype=bool)
 
     def _parsed(self) -> ast.Expression:
@@ -102,7 +102,9 @@ class Condition:
             return ast.parse(self.text, mode="eval")
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             reason = error.msg if isinstance(error, SyntaxError) else str(error)
-            raise self._error(f"no expression ({reason}); write it like feno_ppb > 50 and sex == 'female'") from error
+            raise self._error(
+                f"invalid expression ({reason}); write it like feno_ppb > 50 and sex == 'female'"
+            ) from error
 
     def _refuse_unusable(self, node: ast.AST, tested: set[int]) -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and not node.args and not node.keywords:
@@ -117,29 +119,26 @@ class Condition:
             )
 
     def _refuse_unknown(self, names: Sequence[str], columns: Sequence[str]) -> None:
-        unknown = [_with_closest(name, columns) for name in dict.fromkeys(names) if name not in columns]
+        unknown = [with_suggestion(name, columns) for name in dict.fromkeys(names) if name not in columns]
         if unknown:
             raise self._error(
                 f"no such column: {', '.join(unknown)}; "
                 f"columns are those of `asthma-ml variables` and of the truth ({TRUTH_PREFIX}...)"
             )
         if not names:
-            raise self._error("it names no column")
+            raise self._error("it contains no column")
 
     def _refuse_impossible(self, tree: ast.Expression) -> None:
-        """Levels that a column does not have would be searched for in vain."""
+        """Refuse levels that a column does not have."""
         for name, level in _levels_asked_for(tree):
             levels = data_dictionary()[name].levels if name in data_dictionary() else ()
             if levels and level not in levels:
-                raise self._error(f"{name} has no level {_with_closest(level, levels)}; levels are {', '.join(levels)}")
+                raise self._error(
+                    f"{name} has no level {with_suggestion(level, levels)}; levels are {', '.join(levels)}"
+                )
 
     def _error(self, reason: str) -> UnusableInputError:
         return UnusableInputError(f"where {self.text!r}: {reason}")
-
-
-def _with_closest(name: str, known: Sequence[str]) -> str:
-    close = closest(name, known)
-    return f"{name} (did you mean {close}?)" if close else name
 
 
 def _levels_asked_for(tree: ast.Expression) -> Iterator[tuple[str, str]]:

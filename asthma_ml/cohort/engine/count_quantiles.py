@@ -1,8 +1,7 @@
-"""Quantiles of count distributions: the smallest count whose cumulative probability reaches a number.
+"""Quantiles of count distributions by Panjer's recursion.
 
-The Poisson, the binomial and the negative binomial are the Panjer family: each probability follows
-from the one below it, ``P(k + 1) = P(k) * (slope + start / (k + 1))``, and this holds for no other
-distribution (Panjer 1981, 10.1017/S0515036100006796).
+The Poisson, the binomial and the negative binomial distributions are the Panjer family: the probabilities satisfy
+``P(k + 1) = P(k) * (slope + start / (k + 1))`` (Panjer 1981, 10.1017/S0515036100006796).
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ def panjer_quantiles(u: Floats, none: Any, slope: Any, start: Any, most: int) ->
     none : float or ndarray of shape (n_patients,)
         Probability of zero.
     slope, start : float or ndarray of shape (n_patients,)
-        The recursion.
+        Coefficients of the recursion.
     most : int
         Highest count.
 
@@ -50,11 +49,11 @@ def panjer_quantiles(u: Floats, none: Any, slope: Any, start: Any, most: int) ->
         n_below = np.count_nonzero(below)
         if not n_below:
             break
-        if 2 * n_below < len(below) and most > _FEW:  # counts are mostly small: go on with the few that are not
+        if 2 * n_below < len(below) and most > _FEW:  # most counts are small: continue with the others
             still = np.flatnonzero(below)
             rows = still if isinstance(rows, slice) else rows.take(still)
             u, probability, cumulative = u.take(still), probability.take(still), cumulative.take(still)
-            slope, start = _of(slope, still), _of(start, still)
+            slope, start = _at(slope, still), _at(start, still)
             count[rows] = k
         else:
             count[rows] += below
@@ -64,5 +63,5 @@ def panjer_quantiles(u: Floats, none: Any, slope: Any, start: Any, most: int) ->
     return count
 
 
-def _of(parameter: Any, rows: NDArray[np.int64]) -> Any:
+def _at(parameter: Any, rows: NDArray[np.int64]) -> Any:
     return parameter.take(rows) if np.ndim(parameter) else parameter

@@ -1,13 +1,11 @@
-"""What a structural equation returns: how one patient's value scatters around what its causes say.
+"""Distributions of a variable given its causal parents, as structural equations return them.
 
-Every distribution maps exogenous standard normal noise to a value (`from_noise`), maps a value
-back to the noise that explains it (`to_noise`), and knows the log density of a value
-(`log_prob`). Sampling, counterfactual twins, abduction from an observed patient and the
-likelihood are these three functions and nothing else. Where a value is a quantile, noise is best
-given as its probability (`from_uniform`).
+Each distribution maps exogenous standard normal noise to a value (`from_noise`), maps a value back to its noise
+(`to_noise`), and gives the log density of a value (`log_prob`). Sampling, counterfactual twins, abduction and the
+likelihood need only these three functions. Distributions sampled by quantile also accept the noise as a probability
+(`from_uniform`).
 
-A discrete value is explained by an interval of noise; `to_noise` returns the point of that
-interval that `position` (between 0 and 1) asks for.
+A discrete value corresponds to an interval of noise; `to_noise` returns the point at `position` (0 to 1) of it.
 """
 
 from __future__ import annotations
@@ -24,6 +22,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from asthma_ml.cohort.engine.count_quantiles import panjer_quantiles
+from asthma_ml.patients import closest
 
 Floats: TypeAlias = NDArray[np.float64]
 Values: TypeAlias = Any  # an array of floats, or a pandas Categorical
@@ -33,23 +32,23 @@ _MOST_EVENTS = 10_000
 
 
 class Distribution(Protocol):
-    """What the engine asks of every distribution."""
+    """Interface of all distributions."""
 
     def from_noise(self, z: Floats) -> Values:
-        """Value that noise `z` gives."""
+        """Value for the noise `z`."""
 
     def to_noise(self, x: Values, position: float = 0.5) -> Floats:
-        """Noise that gives the value `x`."""
+        """Noise for the value `x`."""
 
     def log_prob(self, x: Values) -> Floats:
         """Log density (or log probability) of the value `x`."""
 
     def coerce(self, x: object, n: int) -> Values:
-        """`n` values fixed at `x`, or an error that says which values are possible."""
+        """`n` values set to `x` by intervention; raise ValueError if `x` is impossible."""
 
 
 class _Number:
-    """A distribution of numbers: any number of its range can be set by intervention."""
+    """A distribution of real numbers; an intervention can set any number in its range."""
 
     def _range(self) -> tuple[Parameter, Parameter]:
         return -np.inf, np.inf
@@ -84,7 +83,7 @@ class Normal(_Number):
 class LogNormal(_Number):
     """Log-normal with a median [unit of the variable] and a standard deviation of the log.
 
-    A median of zero is the certainty of zero (the pack-years of a never-smoker).
+    With a median of zero the value is zero with certainty (the pack-years of a never-smoker).
     """
 
     median: Parameter
@@ -109,7 +108,7 @@ class LogNormal(_Number):
 
 
 class _Quantile:
-    """A distribution whose values are quantiles: it is quicker to ask for them by probability."""
+    """A distribution sampled by its quantile function, directly from uniform noise."""
 
     def from_uniform(self, u: Floats) -> Values:
         raise NotImplementedError
@@ -120,7 +119,7 @@ class _Quantile:
 
 @dataclass(frozen=True)
 class TruncatedNormal(_Quantile, _Number):
-    """Normal cut at `lower` and `upper`; mean and sd are those of the uncut normal."""
+    """Normal truncated at `lower` and `upper`; mean and sd are those before truncation."""
 
     mean: Parameter
     sd: Parameter
@@ -158,7 +157,7 @@ class TruncatedNormal(_Quantile, _Number):
 
 @dataclass(frozen=True)
 class LogitNormal(_Number):
-    """A share between `lower` and `whole` whose logit is normal: percentages, parts of a composition."""
+    """Logit-normal between `lower` and `whole`: percentages, parts of a composition."""
 
     logit_mean: Parameter
     logit_sd: Parameter
@@ -168,32 +167,32 @@ class LogitNormal(_Number):
     def _range(self) -> tuple[Parameter, Parameter]:
         return self.lower, self.whole
 
-    def _share(self, x: Floats) -> Floats:
+    def _proportion(self, x: Floats) -> Floats:
         return np.asarray((np.asarray(x) - self.lower) / (np.asarray(self.whole) - self.lower))
 
     def from_noise(self, z: Floats) -> Floats:
-        share = expit(self.logit_mean + self.logit_sd * z)
-        return np.asarray(self.lower + (np.asarray(self.whole) - self.lower) * share)
+        proportion = expit(self.logit_mean + self.logit_sd * z)
+        return np.asarray(self.lower + (np.asarray(self.whole) - self.lower) * proportion)
 
     def to_noise(self, x: Floats, position: float = 0.5) -> Floats:
-        return np.asarray((special.logit(self._share(x)) - self.logit_mean) / self.logit_sd)
+        return np.asarray((special.logit(self._proportion(x)) - self.logit_mean) / self.logit_sd)
 
     def log_prob(self, x: Floats) -> Floats:
-        share, span = self._share(x), np.asarray(self.whole) - self.lower
+        part, span = self._proportion(x), np.asarray(self.whole) - self.lower
         with np.errstate(divide="ignore", invalid="ignore"):
-            density = _log_density(self.to_noise(x)) - np.log(self.logit_sd * share * (1 - share) * span)
-        return np.where((share <= 0) | (share >= 1), -np.inf, density)
+            density = _log_density(self.to_noise(x)) - np.log(self.logit_sd * part * (1 - part) * span)
+        return np.where((part <= 0) | (part >= 1), -np.inf, density)
 
 
 class _Count(_Quantile):
-    """A count of the Panjer family."""
+    """A count distribution of the Panjer family."""
 
     def _none(self) -> Parameter:
         """Probability of zero."""
         raise NotImplementedError
 
     def _panjer(self) -> tuple[Parameter, Parameter]:
-        """Slope and start of the recursion."""
+        """Coefficients (slope, start) of the recursion."""
         raise NotImplementedError
 
     def _cdf(self, k: Floats) -> Floats:
@@ -203,7 +202,7 @@ class _Count(_Quantile):
         return _MOST_EVENTS
 
     def from_uniform(self, u: Floats) -> Floats:
-        """Smallest count whose cumulative probability reaches that of the noise."""
+        """Smallest count whose cumulative probability reaches `u`."""
         return panjer_quantiles(u, self._none(), *self._panjer(), int(self._ceiling()))
 
     def to_noise(self, x: Values, position: float = 0.5) -> Floats:
@@ -299,8 +298,8 @@ class Bernoulli(_Quantile):
         return np.asarray(u > 1 - np.asarray(self.p), dtype=float)
 
     def to_noise(self, x: Floats, position: float = 0.5) -> Floats:
-        yes, no_share = np.asarray(x) == 1, 1 - np.asarray(self.p)
-        return _between(np.where(yes, no_share, 0.0), np.where(yes, 1.0, no_share), position)
+        yes, p_no = np.asarray(x) == 1, 1 - np.asarray(self.p)
+        return _between(np.where(yes, p_no, 0.0), np.where(yes, 1.0, p_no), position)
 
     def log_prob(self, x: Floats) -> Floats:
         with np.errstate(divide="ignore"):
@@ -314,12 +313,12 @@ class Bernoulli(_Quantile):
 
 
 class _Choice:
-    """One of some levels, each of which takes an interval of the noise."""
+    """A categorical distribution; each level corresponds to an interval of the noise."""
 
     levels: tuple[str, ...]
 
     def _upper_edges(self) -> list[Parameter]:
-        """Cumulative probability of each level but the last."""
+        """Cumulative probability of each level except the last."""
         raise NotImplementedError
 
     def _interval(self, x: pd.Categorical) -> tuple[Floats, Floats]:
@@ -339,7 +338,8 @@ class _Choice:
         asked = pd.Index(np.atleast_1d(np.asarray(x, dtype=object)))
         codes = pd.Index(self.levels, dtype=object).get_indexer_for(asked)
         if (codes < 0).any():
-            raise ValueError(f"must be one of {', '.join(self.levels)}")
+            close = closest(str(asked[codes < 0][0]), self.levels)
+            raise ValueError(f"must be one of {', '.join(self.levels)}{f'; did you mean {close}?' if close else ''}")
         return levels_from_codes(np.broadcast_to(codes, (n,)), self.levels)
 
 
@@ -365,9 +365,9 @@ class Categorical(_Quantile, _Choice):
 
 @dataclass(frozen=True)
 class OrderedProbit(_Choice):
-    """One of `levels` in ascending order: how many `cuts` a normal score with mean and sd exceeds.
+    """Ordered probit: the level is the number of `cuts` that a normal score with mean and sd exceeds.
 
-    A cut below the one before it counts as equal to it: the level between them is never reached.
+    A cut below its predecessor is treated as equal to it; the level between them then has probability zero.
     """
 
     levels: tuple[str, ...]
@@ -386,7 +386,7 @@ class OrderedProbit(_Choice):
 
 
 def levels_from_codes(codes: NDArray[Any], levels: Sequence[str]) -> pd.Categorical[str]:
-    """Category values from integer codes.
+    """Categorical column from integer codes.
 
     Examples
     --------
@@ -399,12 +399,12 @@ def levels_from_codes(codes: NDArray[Any], levels: Sequence[str]) -> pd.Categori
 
 @lru_cache(maxsize=1024)
 def _category(levels: tuple[str, ...]) -> Any:
-    """Made once: pandas checks levels anew each time, which takes longer than a block of patients."""
+    """Cached, because pandas checks the levels of a new dtype, which takes longer than a block of patients."""
     return pd.CategoricalDtype(pd.Index(levels, dtype=object))
 
 
 def expit(log_odds: Parameter) -> Floats:
-    """The share of some log-odds; three times as fast as scipy's, where numpy's exponential is vectorised.
+    """Probability for log-odds; up to three times as fast as that of scipy.
 
     Examples
     --------
@@ -412,13 +412,13 @@ def expit(log_odds: Parameter) -> Floats:
     array([0.5, 0. ])
     """
     with np.errstate(over="ignore"):
-        share = np.exp(-np.asarray(log_odds, dtype=float))
-    share += 1.0
-    return np.asarray(np.reciprocal(share))
+        denominator = np.exp(-np.asarray(log_odds, dtype=float))
+    denominator += 1.0
+    return np.asarray(np.reciprocal(denominator))
 
 
 def by_level(category: pd.Categorical, /, **numbers: float) -> Floats:
-    """One number for each patient, looked up by the level of a category.
+    """Number of each patient, looked up by the level of a category.
 
     Examples
     --------

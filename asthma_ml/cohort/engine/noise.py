@@ -1,8 +1,7 @@
-"""Exogenous noise: a number for each variable of each person of an endless population.
+"""Exogenous noise: one number for each variable of each person of an unlimited population.
 
-Every number is calculated from the seed, the variable's name and the person's number alone.
-Whoever else is looked at, in which order and on how many threads changes nothing, and the noise
-of a few people costs only these few.
+The seed, the variable's name and the person's number determine each number. It does not depend on the other
+people, their order or the number of threads, and the noise of a few people is computed for these only.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ from asthma_ml.cohort.engine.distributions import Floats
 
 BLOCK_SIZE = 16384
 
-# Constants of SplitMix64 (Steele, Lea and Flood 2014, 10.1145/2660193.2660195), a generator that can
-# be entered anywhere: its n-th number is a hash of n.
+# Constants of SplitMix64 (Steele, Lea and Flood 2014, 10.1145/2660193.2660195), a counter-based generator:
+# its n-th number is a hash of n.
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _ROUNDS = (
     (np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)),
@@ -31,18 +30,18 @@ _UNUSED_BITS, _BITS_OF_ONE = np.uint64(12), np.uint64(0x3FF0000000000000)
 
 
 class Noise:
-    """The exogenous noise of some people, one stream for each variable.
+    """Exogenous noise of some people, with one random stream for each variable.
 
     Parameters
     ----------
     seed : int
         Seed of the cohort.
     block : int
-        Number of the block in the endless population.
+        Number of the block in the population.
     size : int
-        People in the block.
+        Number of people in the block.
     people : ndarray of int, optional
-        Numbers of the people in the population, where they are not those of the block.
+        Numbers of the people in the population; those of the block by default.
 
     Examples
     --------
@@ -69,16 +68,16 @@ class Noise:
         return np.asarray(special.ndtri(noise, out=noise))
 
     def uniform(self, name: str) -> Floats:
-        """The same noise as a number between 0 and 1: the probability of less noise."""
+        """The same noise as a number between 0 and 1 (its cumulative probability)."""
         return _uniform(_mixed(self._steps + _start(self.seed, name)))
 
     def take(self, rows: NDArray[Any]) -> Noise:
-        """The same noise for some of the people."""
+        """Noise of some of the people."""
         return Noise(self.seed, people=self.people[rows])
 
 
 class RememberedNoise(Noise):
-    """Noise that is calculated once and kept, because twins ask for it again."""
+    """Noise that is cached, because twins need it again."""
 
     def __init__(
         self, seed: int, block: int = 0, size: int = BLOCK_SIZE, *, people: NDArray[np.int64] | None = None
@@ -93,26 +92,26 @@ class RememberedNoise(Noise):
         return self._normal[name]
 
     def uniform(self, name: str) -> Floats:
-        """Probability of less noise."""
+        """The noise as its cumulative probability."""
         if name not in self._uniform:
             self._uniform[name] = super().uniform(name)
         return self._uniform[name]
 
 
 def stream_words(name: str) -> tuple[int, int]:
-    """Two 32-bit words that stand for a variable's name, the same on every machine and run."""
+    """Hash of a variable's name as two 32-bit words, equal on all machines."""
     digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
     return int.from_bytes(digest[:4], "little"), int.from_bytes(digest[4:], "little")
 
 
 @lru_cache(maxsize=4096)
 def _start(seed: int, name: str) -> np.uint64:
-    """Where in the generator's period the stream of a variable begins."""
+    """Start of the stream of a variable in the generator's period."""
     return np.uint64(np.random.SeedSequence([seed, *stream_words(name)]).generate_state(1, np.uint64)[0])
 
 
 def _mixed(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Well-mixed bits, in place of the states."""
+    """Mix the bits of the states, in place."""
     shifted = np.empty_like(state)
     for shift, factor in _ROUNDS:
         np.right_shift(state, shift, out=shifted)
@@ -124,7 +123,7 @@ def _mixed(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def _uniform(bits: NDArray[np.uint64]) -> Floats:
-    """Numbers strictly between 0 and 1, symmetric about one half, in place of the bits."""
+    """Convert bits to numbers strictly between 0 and 1, symmetric about one half, in place."""
     bits >>= _UNUSED_BITS
     bits |= _BITS_OF_ONE
     numbers = bits.view(np.float64)

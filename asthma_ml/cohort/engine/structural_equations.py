@@ -1,8 +1,8 @@
-"""How a mechanism is written down: coefficients, and functions that are structural equations.
+"""Structural equations and their coefficients.
 
-The name of the function is the variable, its positional arguments are its causal parents, its
-keyword-only arguments are its numbers, and it returns a distribution, or an array where nothing
-is left to chance.
+A structural equation is a function: its name is the variable, its positional arguments are the causal parents, its
+keyword-only arguments are the coefficients, and it returns a distribution, or an array if the variable is
+deterministic.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from asthma_ml.evidence import ASSUMED, GRADES
 
 
 class Coefficient(float):
-    """A number in a structural equation that remembers its unit and where it comes from.
+    """A number in a structural equation with its unit, source and grade of evidence.
 
     Parameters
     ----------
@@ -29,15 +29,15 @@ class Coefficient(float):
     unit : str
         Its unit.
     source : str, optional
-        Id of a row of the evidence table, or several joined by a comma.
+        Id of a row of the evidence table, or several ids separated by commas.
     evidence : {"measured", "derived", "assumed"}
-        measured: the number of the source; derived: calculated from it; assumed: a modelling
+        measured: the figure of the source; derived: calculated from the source; assumed: a modelling
         choice without a direct source.
 
     Raises
     ------
     ValueError
-        A grade that does not exist, or a sourced grade without a source.
+        An unknown grade, or a measured or derived coefficient without a source.
 
     Examples
     --------
@@ -64,16 +64,16 @@ class Coefficient(float):
 
 
 class StructuralEquation:
-    """A function that says how one variable arises from its causes.
+    """A function that determines one variable from its causal parents.
 
     Attributes
     ----------
     name : str
-        The variable, which is the function's name.
+        The variable: the name of the function.
     parents : tuple of str
-        Its direct causes, which are the function's positional arguments.
+        The causal parents: the positional arguments of the function.
     coefficients : dict of str to Coefficient
-        Its numbers, which are the function's keyword-only arguments.
+        The coefficients: the keyword-only arguments of the function.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -86,7 +86,7 @@ class StructuralEquation:
         self.coefficients: dict[str, Coefficient] = {a.name: a.default for a in arguments if a.kind is a.KEYWORD_ONLY}
         for name, number in self.coefficients.items():
             if not isinstance(number, Coefficient):
-                raise CausalModelError(f"{self.place}: the number `{name}` must be a Coefficient")
+                raise CausalModelError(f"{self.place}: the argument `{name}` must be a Coefficient")
 
     @property
     def place(self) -> str:
@@ -107,7 +107,7 @@ class StructuralEquation:
 
 
 def structural_equation(function: Callable[..., Any]) -> StructuralEquation:
-    """Declare a function as the structural equation of the variable that it is named after.
+    """Declare a function as the structural equation of the variable with its name.
 
     Examples
     --------
@@ -123,7 +123,7 @@ def structural_equation(function: Callable[..., Any]) -> StructuralEquation:
 
 
 def equations_in(module: ModuleType) -> Iterator[StructuralEquation]:
-    """Structural equations that a module, or the modules of a package, define themselves."""
+    """Structural equations defined in a module, or in the modules of a package."""
     for part in _modules(module):
         for thing in vars(part).values():
             if isinstance(thing, StructuralEquation) and thing.function.__module__ == part.__name__:
@@ -139,7 +139,7 @@ def _modules(module: ModuleType) -> Iterator[ModuleType]:
 def checked_overrides(
     equations: Mapping[str, StructuralEquation], overrides: Mapping[str, float]
 ) -> dict[str, dict[str, float]]:
-    """Sort overrides such as ``{"feno_ppb.baseline": 15}`` by equation, refusing unknown names."""
+    """Group overrides such as ``{"feno_ppb.baseline": 15}`` by equation and refuse unknown names."""
     by_equation: dict[str, dict[str, float]] = {}
     for address, number in overrides.items():
         name, _, coefficient = address.partition(".")

@@ -1,1 +1,1 @@
-"""The documented mechanisms, one file each: open one and dispute a number."""
+"""Mechanisms of severe asthma as structural equations, one file per mechanism."""

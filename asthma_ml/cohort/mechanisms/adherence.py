@@ -1,4 +1,4 @@
-"""Doses taken, inhaler technique and education: the resistance that is not resistance.
+"""Adherence, inhaler technique and education: the causes of apparent steroid resistance.
 
 Poor adherence leaves the airway untreated, so it looks Th2-high, badly controlled and
 "steroid-resistant". It must be excluded before asthma is called truly resistant.
@@ -11,7 +11,7 @@ from asthma_ml.cohort.engine.structural_equations import Coefficient, structural
 
 
 @structural_equation
-def asthma_education(*, taught=Coefficient(0.55, "share")):
+def asthma_education(*, taught=Coefficient(0.55, "proportion")):
     """Whether the patient received structured asthma education."""
     return Bernoulli(taught)
 
@@ -36,7 +36,7 @@ def inhaled_adherence(
     regular=Coefficient(1.8, "logit", source="ADH003,ADH006", evidence="derived"),
     regular_sd=Coefficient(0.85, "logit"),
 ):
-    """Share of the prescribed inhaled doses really taken [fraction].
+    """Fraction of the prescribed inhaled doses that is taken [fraction].
 
     The mixture puts about a third of patients at or below one half, as refills show (ADH003).
     """
@@ -51,7 +51,7 @@ def ics_adherence_fraction(
     collected_unused=Coefficient(0.06, "fraction"),
     sd=Coefficient(0.10, "fraction"),
 ):
-    """Adherence on record [fraction of prescribed doses]: refills run a little ahead of doses taken."""
+    """Adherence on record [fraction of prescribed doses]: refills slightly exceed the doses taken."""
     return TruncatedNormal(inhaled_adherence + collected_unused, sd, lower=0.0, upper=1.5)
 
 
@@ -59,8 +59,8 @@ def ics_adherence_fraction(
 def inhaler_technique(
     asthma_education,
     *,
-    correct=Coefficient(0.31, "share", source="ADH013", evidence="measured"),
-    poor=Coefficient(0.31, "share", source="ADH014", evidence="measured"),
+    correct=Coefficient(0.31, "proportion", source="ADH013", evidence="measured"),
+    poor=Coefficient(0.31, "proportion", source="ADH014", evidence="measured"),
     education=Coefficient(1.0, "log odds of correct against poor"),
 ):
     """Inhaler technique as observed: correct, acceptable or poor."""

@@ -1,7 +1,7 @@
-"""Airway remodeling: thick walls, muscle and fibrosis that accumulate and do not melt away.
+"""Airway remodeling: thickening, smooth muscle and fibrosis of the airway wall, which accumulate irreversibly.
 
-`airway_remodeling` is fixed in the time-frame of the model: no treatment lowers it. Mucus is
-apart: type-2 inflammation of today makes it and treatment partly clears it.
+`airway_remodeling` is constant in the time-frame of the model: no treatment lowers it. Mucus is
+separate: current type-2 inflammation causes it, and treatment partly clears it.
 """
 
 import numpy as np
@@ -47,7 +47,7 @@ def mucus_plugging(
     remodeling=Coefficient(0.20, "sd per sd"),
     sd=Coefficient(0.85, "sd"),
 ):
-    """Mucus in the airway today [standard deviations]: made by type-2 activity, partly reversible."""
+    """Current mucus in the airway [standard deviations]: caused by type-2 activity, partly reversible."""
     today = eosinophils * np.log(il5_airway_activity) + il13 * np.log(il13_airway_activity)
     return Normal(today + 0.45 + remodeling * airway_remodeling, sd)
 
@@ -71,7 +71,7 @@ def ct_wall_area_pct(
     per_sd=Coefficient(1.0, "% per sd", source="REM011,REM012", evidence="derived"),
     sd=Coefficient(2.6, "%", source="REM011", evidence="derived"),
 ):
-    """CT wall area of segment RB1 [%]: a small shift under a large spread, alike in all endotypes."""
+    """CT wall area of segment RB1 [%]: a small effect with a large spread, equal in all endotypes."""
     return Normal(mean + per_sd * airway_remodeling, sd)
 
 
@@ -84,5 +84,5 @@ def basement_membrane_um(
     per_sd=Coefficient(0.42, "ln per sd", source="REM007,REM008", evidence="derived"),
     log_sd=Coefficient(0.18, "ln"),
 ):
-    """Basement membrane thickness [um]: the trace of lifetime type-2 activity, not of severity."""
+    """Basement membrane thickness [um]: it reflects lifetime type-2 activity, not severity."""
     return LogNormal(median * np.exp(per_sd * (il13_drive + il5_drive) / 2), log_sd)

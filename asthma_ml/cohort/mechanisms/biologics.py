@@ -1,9 +1,8 @@
-"""Biologics: who gets them, and how many attacks they prevent in whom.
+"""Biologics: indication, and exacerbations prevented.
 
-They help some patients only. Their effect is a modifier of the attack rate that grows with the
-marker of the pathway they block; anti-TSLP shrinks in low type 2 but stays (BIO005, BIO008). What they
-do to the markers is written in type-2 inflammation. No anti-IL-17 exists here: brodalumab was null
-(BIO010).
+Only some patients respond. The effect on the exacerbation rate grows with the marker of the blocked pathway;
+that of anti-TSLP is smaller in low type 2 but remains (BIO005, BIO008). Effects on markers are part of type-2
+inflammation. There is no anti-IL-17, because brodalumab had no effect (BIO010).
 """
 
 import numpy as np
@@ -23,22 +22,22 @@ def biologic(
     any_odds=Coefficient(0.28, "odds on step 5", source="COH031", evidence="derived"),
     oral_steroid=Coefficient(1.6, "odds ratio"),
     eosinophilic=Coefficient(2.2, "odds ratio"),
-    anti_ige=Coefficient(0.25, "share"),
-    anti_il5=Coefficient(0.50, "share"),
-    anti_il4r=Coefficient(0.20, "share"),
-    anti_tslp=Coefficient(0.05, "share"),
+    anti_ige=Coefficient(0.25, "proportion"),
+    anti_il5=Coefficient(0.50, "proportion"),
+    anti_il4r=Coefficient(0.20, "proportion"),
+    anti_tslp=Coefficient(0.05, "proportion"),
 ):
     """Biologic in use, by indication: anti-IL-5 needs eosinophils on record, anti-IgE needs atopy."""
     eligible, eosinophils = treatment_step == "step_5", peak_blood_eosinophils >= 300
     odds = any_odds * np.where(on_oral_steroid == 1, oral_steroid, 1.0) * np.where(eosinophils, eosinophilic, 0.6)
     odds = np.where(eligible, odds, 0.0)
-    shares = (
+    weights = (
         anti_ige * odds * (atopy == 1),
         anti_il5 * odds * eosinophils,
         anti_il4r * odds * np.where(nasal_polyps == 1, 1.5, 0.8),
         anti_tslp * odds,
     )
-    return Categorical(("none", "anti_ige", "anti_il5", "anti_il4r", "anti_tslp"), (np.ones_like(odds), *shares))
+    return Categorical(("none", "anti_ige", "anti_il5", "anti_il4r", "anti_tslp"), (np.ones_like(odds), *weights))
 
 
 @structural_equation
@@ -59,7 +58,7 @@ def attacks_prevented_by_biologic(
     anti_ige_il13=Coefficient(1.1, "logit per ln", source="BIO026,BIO027", evidence="derived"),
     anti_ige_atopy=Coefficient(0.40, "logit"),
 ):
-    """Share of severe attacks that the biologic in use prevents [0-1], none without one."""
+    """Fraction of severe exacerbations that the biologic in use prevents [0-1]; 0 without a biologic."""
     usual = {"anti_ige": anti_ige, "anti_il5": anti_il5, "anti_il4r": anti_il4r, "anti_tslp": anti_tslp}
     eosinophils = by_level(
         biologic,

@@ -1,7 +1,7 @@
-"""Corticosteroids: the dose that arrives, how much it can do in this patient, and what it masks.
+"""Corticosteroids: delivered dose, steroid sensitivity, and suppression of type-2 markers.
 
-Delivered dose times sensitivity suppresses type-2 inflammation and with it FeNO and eosinophils:
-it *masks* them. Sensitivity falls with smoke, IL-17, body weight and, a little, with genes.
+The delivered dose suppresses type-2 inflammation in proportion to sensitivity, and with it FeNO and
+eosinophils: it *masks* them. Smoking, IL-17, body weight and, slightly, genes lower sensitivity.
 """
 
 import numpy as np
@@ -30,7 +30,7 @@ def steroid_sensitivity(
     cyp3a4=Coefficient(0.10, "logit per A allele"),
     sd=Coefficient(1.05, "logit"),
 ):
-    """Share of type-2 activity that an unlimited inhaled dose would suppress [0-1]."""
+    """Fraction of type-2 activity that an unlimited inhaled dose would suppress [0-1]."""
     genes = glcci1 * (glcci1_rs37973 - 0.84) + crhr1 * (crhr1_rs242941 - 0.6)
     genes = genes + fcer2 * (fcer2_rs28364072 - 0.59) + cyp3a4 * cyp3a4_rs35599367
     context = il17 * il17_drive + tobacco * tobacco_smoke_burden + bmi * (bmi_kg_m2 - 29) / 6
@@ -54,24 +54,24 @@ def delivered_ics_ug_day(
 
 @structural_equation
 def half_effective_ics_ug_day(*, median=Coefficient(549.0, "ug/day"), log_sd=Coefficient(0.30, "ln")):
-    """Delivered dose that reaches half of the possible effect [ug/day]; deposition differs between people."""
+    """Delivered dose with half of the maximum effect [ug/day]; deposition differs between people."""
     return LogNormal(median, log_sd)
 
 
 @structural_equation
 def inhaled_steroid_suppression(delivered_ics_ug_day, half_effective_ics_ug_day, steroid_sensitivity):
-    """Share of type-2 activity that the delivered inhaled steroid suppresses [0-1]."""
+    """Fraction of type-2 activity that the delivered inhaled steroid suppresses [0-1]."""
     return steroid_sensitivity * delivered_ics_ug_day / (delivered_ics_ug_day + half_effective_ics_ug_day)
 
 
 @structural_equation
 def full_inhaled_suppression(ics_dose_ug_day, half_effective_ics_ug_day, steroid_sensitivity):
-    """What the prescribed inhaled dose would suppress if all of it arrived [0-1]."""
+    """Fraction of type-2 activity that the prescribed inhaled dose would suppress if fully delivered [0-1]."""
     return steroid_sensitivity * ics_dose_ug_day / (ics_dose_ug_day + half_effective_ics_ug_day)
 
 
 @structural_equation
-def takes_oral_steroid(*, adherent=Coefficient(0.55, "share", source="ADH004,ADH023", evidence="derived")):
+def takes_oral_steroid(*, adherent=Coefficient(0.55, "proportion", source="ADH004,ADH023", evidence="derived")):
     """Whether a prescribed oral steroid is taken: about half do not (ADH004, ADH023)."""
     return Bernoulli(adherent)
 
@@ -83,7 +83,7 @@ def oral_steroid_taken_mg_day(
     *,
     missed=Coefficient(0.35, "fraction of dose taken by those who miss doses"),
 ):
-    """Oral steroid really taken [mg/day prednisolone]."""
+    """Oral steroid taken [mg/day prednisolone]."""
     return ocs_dose_mg_day * np.where(takes_oral_steroid == 1, 1.0, missed)
 
 
@@ -94,7 +94,7 @@ def oral_steroid_suppression(
     most=Coefficient(0.44, "fraction", source="IMM067", evidence="measured"),
     half_dose=Coefficient(12.0, "mg/day", source="IMM068", evidence="measured"),
 ):
-    """Share of blood eosinophils that oral steroid removes on top of inhaled [0-1]."""
+    """Fraction of blood eosinophils that oral steroid removes in addition to inhaled steroid [0-1]."""
     return most * oral_steroid_taken_mg_day / (oral_steroid_taken_mg_day + half_dose)
 
 
@@ -105,8 +105,8 @@ def oral_steroid_airway_suppression(
     most=Coefficient(0.99, "fraction", source="IMM032", evidence="derived"),
     half_dose=Coefficient(12.0, "mg/day", source="IMM068", evidence="measured"),
 ):
-    """Share of type-2 activity in the airway that oral steroid removes on top of inhaled [0-1].
+    """Fraction of airway type-2 activity that oral steroid removes in addition to inhaled [0-1].
 
-    A depot dose nearly empties the sputum of eosinophils (12.6 to 0.2 %, IMM032).
+    A depot dose removes nearly all sputum eosinophils (12.6 to 0.2 %, IMM032).
     """
     return most * oral_steroid_taken_mg_day / (oral_steroid_taken_mg_day + half_dose)

@@ -1,7 +1,7 @@
-"""Tobacco smoke, air pollution and work: what keeps inflammation going despite treatment.
+"""Tobacco smoke, air pollution and occupational exposure, which sustain inflammation despite treatment.
 
-Smoking is strong, occupational asthmogens matter in adult onset, air pollution is weak: a
-classifier should hardly be able to use it.
+The effect of smoking is strong, that of occupational asthmogens matters in adult onset, and that of air
+pollution is too weak to be useful to a classifier.
 """
 
 import numpy as np
@@ -44,9 +44,9 @@ def no2_ug_m3(
 def smoking_status(
     sex,
     *,
-    never=Coefficient(0.69, "share", source="ENV001,ENV002,ENV003", evidence="derived"),
-    former=Coefficient(0.25, "share", source="ENV002", evidence="derived"),
-    current=Coefficient(0.07, "share", source="ENV001,ENV012", evidence="derived"),
+    never=Coefficient(0.69, "proportion", source="ENV001,ENV002,ENV003", evidence="derived"),
+    former=Coefficient(0.25, "proportion", source="ENV002", evidence="derived"),
+    current=Coefficient(0.07, "proportion", source="ENV001,ENV012", evidence="derived"),
     men=Coefficient(1.3, "ratio of ever to never"),
 ):
     """Tobacco smoking: never, former or current; men smoke or smoked more often."""
@@ -76,8 +76,8 @@ def pack_years(
 def occupational_exposure(
     sex,
     *,
-    irritant=Coefficient(0.16, "share"),
-    asthmogen=Coefficient(0.17, "share", source="ENV023", evidence="derived"),
+    irritant=Coefficient(0.16, "proportion"),
+    asthmogen=Coefficient(0.17, "proportion", source="ENV023", evidence="derived"),
     men=Coefficient(0.35, "log odds"),
 ):
     """Exposure at work: none, irritants, or asthmogens; more often in men."""
@@ -95,7 +95,7 @@ def tobacco_smoke_burden(
     former=Coefficient(0.25, "burden"),
     half_pack_years=Coefficient(20.0, "pack-years"),
 ):
-    """What tobacco does to the airway now [0 none to about 2]: today's smoke and what has built up."""
+    """Current effect of tobacco on the airway [0 none to about 2]: current smoking and cumulative exposure."""
     today = by_level(smoking_status, never=0.0, former=former, current=current)
     return today + pack_years / (pack_years + half_pack_years)
 
@@ -113,7 +113,7 @@ def irritant_exposure(
     irritant=Coefficient(0.05, "sd"),
     asthmogen=Coefficient(0.10, "sd"),
 ):
-    """Sum of what is inhaled [standard deviations of the drive it feeds], zero in clean air.
+    """Sum of inhaled irritants [standard deviations of the IL-17 drive]; zero in clean air.
 
     Pollutants are weak: odds ratios of emergency visits are 1.02-1.03 per 10 ug/m3 (ENV016, ENV017).
     """
@@ -129,7 +129,7 @@ def smoke_steroid_blunting(
     current=Coefficient(0.80, "fraction lost", source="ENV009,ENV010", evidence="derived"),
     former=Coefficient(0.25, "fraction lost"),
 ):
-    """Share of the steroid's effect on lung function that tobacco smoke takes away.
+    """Fraction of the steroid's effect on lung function that tobacco smoke removes.
 
     In current smokers prednisolone gained 47 mL where never-smokers gained 237 mL. Smoke acts on
     the arrow from steroid to FEV1 and only partly on the one to eosinophils.

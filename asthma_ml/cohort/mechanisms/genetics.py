@@ -1,7 +1,7 @@
 """Risk alleles of immune regulation, drug metabolism and airway structure, in Hardy-Weinberg.
 
-Genes are weak: no single variant explains more than one or two per cent of the response to
-corticosteroids, all together not more than seven. What each allele does is written in the
+Genetic effects are weak: no single variant explains more than one or two per cent of the response to
+corticosteroids, all together not more than seven. The effect of each allele is part of the
 mechanism that it acts on. European frequencies are those of the evidence table, assumed where the
 table recalls them; the others are assumed until a tabulated source replaces them.
 """
@@ -90,7 +90,7 @@ def adrb2_rs1042713(
     east_asian=Coefficient(0.56, "frequency"),
     other=Coefficient(0.42, "frequency"),
 ):
-    """ADRB2 rs1042713 A (Arg16) alleles: more attacks on regular long-acting beta agonist."""
+    """ADRB2 rs1042713 A (Arg16) alleles: more exacerbations on regular long-acting beta agonist."""
     return _alleles(ancestry, european, african, east_asian, other)
 
 

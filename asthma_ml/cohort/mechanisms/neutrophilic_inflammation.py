@@ -1,4 +1,4 @@
-"""Neutrophilic inflammation: the IL-17 drive, and neutrophils, which are only loosely tied to it.
+"""Neutrophilic inflammation: the IL-17 drive, and neutrophils, which correlate with it only weakly.
 
 Th17 and Th2 signatures exclude one another (IMM034), yet neutrophil counts follow neither of them
 closely (IMM035): age, bacteria, smoke, steroids and the laboratory raise neutrophils too.
@@ -48,10 +48,10 @@ def sputum_neutrophils_pct(
     dense_laboratory=Coefficient(0.35, "logit"),
     logit_sd=Coefficient(1.05, "logit", source="COH079", evidence="derived"),
 ):
-    """Sputum neutrophils [% of non-squamous cells], a share of what eosinophils leave.
+    """Sputum neutrophils [% of non-squamous cells], a fraction of the cells that are not eosinophils.
 
     Drawn from the cells that are not eosinophils, so the negative correlation with eosinophils
-    and FeNO (IMM089) comes from composition, as it should. Laboratories differ (IMM083).
+    and FeNO (IMM089) follows from composition. Laboratories differ (IMM083).
     """
     steroid = high_ics * (delivered_ics_ug_day / (delivered_ics_ug_day + half_ics) - 0.5)
     steroid = steroid + oral_steroid * (oral_steroid_taken_mg_day > 0)
@@ -82,7 +82,7 @@ def blood_neutrophils_cells_ul(
     set_point=Coefficient(0.25, "ln per sd"),
     log_sd=Coefficient(0.25, "ln", source="COH082", evidence="derived"),
 ):
-    """Blood neutrophils [cells/uL]: oral steroid raises them, the airway hardly shows (IMM060)."""
+    """Blood neutrophils [cells/uL]: raised by oral steroid, almost independent of the airway (IMM060)."""
     dose = oral_steroid_taken_mg_day
     shift = il17 * il17_drive + bacteria * airway_bacterial_load + bmi * (bmi_kg_m2 - 29) / 6
     shift = shift + current_smoker * (smoking_status == "current") + oral_steroid * dose / (dose + half_dose)
@@ -113,6 +113,6 @@ def plasma_il6_pg_ml(
     per_decade_from_50=Coefficient(0.08, "ln per decade"),
     log_sd=Coefficient(0.65, "ln"),
 ):
-    """Plasma IL-6 [pg/mL]: driven by body weight above all; above 3.1 in a quarter of severe asthma."""
+    """Plasma IL-6 [pg/mL]: driven mainly by body weight; above 3.1 in a quarter of severe asthma."""
     shift = bmi * (bmi_kg_m2 - 29) / 6 + il17 * il17_drive + per_decade_from_50 * (age_years - 50) / 10
     return LogNormal(median * np.exp(shift), log_sd)

@@ -1,4 +1,4 @@
-"""What the patient feels and the clinic measures: lung function, control, exacerbations.
+"""Outcomes: lung function, asthma control and exacerbations.
 
 Lung function before and after bronchodilator is drawn jointly, and reversibility is calculated
 from the two. Remodeling lowers what bronchodilators and steroids can give back.
@@ -73,8 +73,8 @@ def reversible_obstruction_pct(
 ):
     """Airway tone that a bronchodilator releases [% of pre-bronchodilator FEV1], right-skewed.
 
-    Obstruction of early onset is reversible, that of late onset fixed (HET011, HET012): the earlier in
-    childhood asthma began, the more.
+    Obstruction of early onset is reversible, more so the earlier it began; that of late onset is fixed (HET011,
+    HET012).
     """
     shift = remodeling * airway_remodeling + type2 * np.log(il13_airway_activity)
     shift = shift + early_onset * (np.exp(-age_at_onset_years / early_years) - 0.28)
@@ -178,7 +178,7 @@ def attack_rate_per_year(
     fcer2_rs28364072,
     adrb2_rs1042713,
     *,
-    rate=Coefficient(1.1, "attacks/year", source="COH029,COH001", evidence="derived"),
+    rate=Coefficient(1.1, "exacerbations/year", source="COH029,COH001", evidence="derived"),
     eosinophils=Coefficient(0.215, "ln per ln", source="IMM046,IMM049", evidence="derived"),
     feno=Coefficient(0.15, "ln per ln", source="IMM046,IMM050", evidence="derived"),
     both=Coefficient(0.20, "ln per ln2", source="IMM044,IMM045,IMM046", evidence="derived"),
@@ -187,11 +187,11 @@ def attack_rate_per_year(
     bacteria=Coefficient(0.15, "ln per sd"),
     fcer2=Coefficient(0.08, "ln per C allele", source="GEN012", evidence="derived"),
     adrb2=Coefficient(0.06, "ln per A allele", source="GEN019", evidence="derived"),
-    most=Coefficient(20.0, "attacks/year"),
+    most=Coefficient(20.0, "exacerbations/year"),
 ):
-    """Severe attacks to be expected of this patient in a year [attacks/year].
+    """Expected rate of severe exacerbations [exacerbations/year].
 
-    Eosinophils and FeNO multiply one another: high together they do more than each alone (IMM046).
+    The effects of eosinophils and FeNO multiply (IMM046).
     """
     il5, il13 = np.log(il5_activity_on_steroid), np.log(il13_activity_on_steroid)
     type2 = eosinophils * il5 + feno * il13 + both * np.maximum(il5 + 0.5, 0) * np.maximum(il13 + 0.5, 0)
@@ -203,7 +203,7 @@ def attack_rate_per_year(
 
 @structural_equation
 def exacerbations_12m(attack_rate_per_year, *, dispersion=YEARLY_LUCK):
-    """Severe exacerbations in the past 12 months: negative binomial, as good and bad years differ."""
+    """Severe exacerbations in the past 12 months: negative binomial, because rates vary between years."""
     return NegativeBinomial(attack_rate_per_year, dispersion)
 
 
@@ -211,7 +211,7 @@ def exacerbations_12m(attack_rate_per_year, *, dispersion=YEARLY_LUCK):
 def exacerbations_next_12m(attack_rate_per_year, *, dispersion=YEARLY_LUCK, closer_care=Coefficient(1.0, "ratio")):
     """Severe exacerbations in the 12 months after the visit, on the same treatment.
 
-    Whoever was chosen for a bad year has a better one next: regression to the mean. In trials the
-    closer care lowers the rate in every arm (COH072).
+    Patients selected for a year with many exacerbations have fewer in the next: regression to the mean. In trials
+    closer care lowers the rate in all arms (COH072).
     """
     return NegativeBinomial(attack_rate_per_year * closer_care, dispersion)

@@ -1,7 +1,7 @@
-"""Who has asthma: sex, age, ancestry, clinic, body weight, and when the disease began.
+"""The population with asthma: sex, age, ancestry, site, body weight and age at onset.
 
-The population is adults with asthma, before anyone is referred or selected. Onset in childhood
-goes with allergy and 17q21; onset in adult life with eosinophils and polyps.
+The population is adults with asthma, before anyone is referred or selected. Childhood onset
+is associated with allergy and 17q21, adult onset with eosinophils and polyps.
 """
 
 import numpy as np
@@ -22,17 +22,17 @@ def site():
 @structural_equation
 def ancestry(
     *,
-    european=Coefficient(0.80, "share"),
-    african=Coefficient(0.08, "share"),
-    east_asian=Coefficient(0.05, "share"),
-    other=Coefficient(0.07, "share"),
+    european=Coefficient(0.80, "proportion"),
+    african=Coefficient(0.08, "proportion"),
+    east_asian=Coefficient(0.05, "proportion"),
+    other=Coefficient(0.07, "proportion"),
 ):
     """Genetic ancestry group, as in a European city clinic."""
     return Categorical(("european", "african", "east_asian", "other"), (european, african, east_asian, other))
 
 
 @structural_equation
-def sex(*, female=Coefficient(0.63, "share", source="COH007,COH027,COH014", evidence="derived")):
+def sex(*, female=Coefficient(0.63, "proportion", source="COH007,COH027,COH014", evidence="derived")):
     """Sex: adult asthma is commoner in women, severe asthma as well."""
     return Categorical(("female", "male"), (female, 1 - female))
 
@@ -72,7 +72,7 @@ def age_at_onset_years(
     adult_mean=Coefficient(44.0, "years", source="HET041", evidence="derived"),
     adult_sd=Coefficient(15.0, "years", source="HET041", evidence="derived"),
 ):
-    """Age at onset [years]: an early and a late hump, never after today."""
+    """Age at onset [years]: bimodal, at most the current age."""
     early = childhood_onset == 1
     return TruncatedNormal(
         mean=np.where(early, child_mean, adult_mean),
@@ -105,5 +105,5 @@ def bmi_kg_m2(
 
 @structural_equation
 def white_cell_set_point():
-    """How many white cells a person makes [standard deviations]: common to eosinophils and neutrophils."""
+    """Personal level of white cells [standard deviations]: a common cause of eosinophils and neutrophils."""
     return Normal(0.0, 1.0)

@@ -1,8 +1,8 @@
-"""The label: which drive dominates under standard treatment, and whether resistance is true.
+"""The label: the dominant drive under standard treatment; and true against apparent steroid resistance.
 
-Standard treatment is the prescribed inhaled steroid taken well and no oral steroid. The label is
-about the patient, not about the markers of the day, which treatment masks. Four classes exist;
-the two of the mission are two of them, and nobody is forced into one.
+Standard treatment is the prescribed inhaled steroid taken well and no oral steroid. The label
+describes the patient, not the current markers, which treatment masks. There are four classes; the default
+two-class task uses two of them.
 """
 
 import numpy as np
@@ -16,8 +16,8 @@ HISTORY = ("non_eosinophilic", "intermediate", "eosinophilic")
 
 
 def _granulocyte_class(eosinophilic, neutrophilic):
-    """One of the four classes, in the order of FOUR_CLASSES, from two yes-or-no answers."""
-    places = np.array([3, 1, 0, 2], dtype=np.int8)  # of neither, only neutrophilic, only eosinophilic, both
+    """One of the four classes, in the order of FOUR_CLASSES, from two indicators."""
+    places = np.array([3, 1, 0, 2], dtype=np.int8)  # neither, neutrophilic, eosinophilic, both
     return levels_from_codes(places.take(2 * eosinophilic + neutrophilic), FOUR_CLASSES)
 
 
@@ -48,13 +48,13 @@ def true_phenotype(
     type2_cut=Coefficient(-0.40, "ln", source="HET002,HET029", evidence="derived"),
     neutrophilic_cut=Coefficient(0.65, "sd", source="HET003", evidence="derived"),
 ):
-    """Endotype of the patient, before anyone judges it."""
+    """Endotype of the patient, before label noise."""
     return _granulocyte_class(type2_drive >= type2_cut, neutrophilic_drive >= neutrophilic_cut)
 
 
 @structural_equation
-def phenotype(true_phenotype, *, adjudication_error=Coefficient(0.03, "share")):
-    """Endotype as the experts record it: now and then they err."""
+def phenotype(true_phenotype, *, adjudication_error=Coefficient(0.03, "proportion")):
+    """Endotype as adjudicated by experts, with label noise."""
     names = true_phenotype.categories
     weights = [np.where(true_phenotype == name, 1 - adjudication_error, adjudication_error / 3) for name in names]
     return Categorical(tuple(names), weights)
@@ -79,7 +79,7 @@ def true_historic_class(
     eosinophilic=Coefficient(300.0, "cells/uL", source="HET005", evidence="derived"),
     intermediate=Coefficient(150.0, "cells/uL", source="COH084", evidence="measured"),
 ):
-    """Eosinophilic or not by the highest count on record."""
+    """Eosinophilic class by the highest count on record."""
     count = blood_eosinophils_max_cells_ul
     return levels_from_codes((count >= intermediate).astype(int) + (count >= eosinophilic), HISTORY)
 
@@ -94,13 +94,13 @@ def true_resistance(
     ocs_dose_mg_day,
     *,
     badly_controlled=Coefficient(1.5, "score", source="COH096"),
-    attacks=Coefficient(2.0, "attacks/year", source="COH097"),
+    attacks=Coefficient(2.0, "exacerbations/year", source="COH097"),
     arrived=Coefficient(0.64, "fraction of the prescribed dose", source="ADH006", evidence="derived"),
     least_dose=Coefficient(800.0, "ug/day"),
 ):
-    """Resistant, or only apparently so, or controlled.
+    """True resistance, apparent resistance, or controlled asthma.
 
-    Apparent: too little was prescribed, or the steroid, inhaled or oral, was not taken. Four fifths of
+    Apparent: too low a dose was prescribed, or the inhaled or oral steroid was not taken. Four fifths of
     the doses with acceptable technique deliver 0.8 x 0.8 of the prescription.
     """
     uncontrolled = (acq6_score >= badly_controlled) | (exacerbations_12m >= attacks)

@@ -1,7 +1,7 @@
-"""Prescribing by indication: what the clinic gives, because of what it saw before this visit.
+"""Prescribing by indication: treatment chosen from findings before this visit.
 
-Steps follow perceived severity, and poor adherence looks severe, so those who take least are
-stepped up. Oral steroid and biologics go to those who need them: group means are not effects.
+Steps follow perceived severity, and poor adherence raises it, so non-adherent patients are
+stepped up. Oral steroid and biologics are prescribed by indication, so differences between groups are not effects.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ STEPS = ("step_1", "step_2", "step_3", "step_4", "step_5")
 
 @structural_equation
 def exacerbation_proneness(*, log_sd=Coefficient(0.62, "ln", source="COH029", evidence="derived")):
-    """Lasting tendency to attacks [mean 1]: with it counts are over-dispersed and regress to the mean."""
+    """Lasting tendency to exacerbations [mean 1]; it causes overdispersion and regression to the mean."""
     return LogNormal(np.exp(-(log_sd**2) / 2), log_sd)
 
 
@@ -35,10 +35,10 @@ def perceived_severity(
     erratic=Coefficient(0.15, "sd"),
     sd=Coefficient(0.75, "sd"),
 ):
-    """How severe the asthma has looked to its doctors [standard deviations].
+    """Severity of the asthma as perceived by physicians [standard deviations].
 
-    It rests on the years before this visit, so on the habit of missing doses and not on those
-    taken now: adherence mended today leaves the prescription as it is.
+    It depends on past years, hence on habitual and not on current adherence: an intervention on current
+    adherence does not change the prescription.
     """
     inflammation = type2 * (il5_drive + il13_drive) / 2
     inflammation = inflammation + neutrophilic * (il17_drive + airway_bacterial_load) / 2
@@ -55,7 +55,7 @@ def treatment_step(
     above_3=Coefficient(0.61, "sd"),
     above_4=Coefficient(1.35, "sd", source="ADH002,COH089,COH091", evidence="derived"),
 ):
-    """GINA step that the patient is on; about one adult in six is on step 4 or 5."""
+    """GINA treatment step; about one adult in six is on step 4 or 5."""
     return OrderedProbit(STEPS, perceived_severity, 0.3, (above_1, above_2, above_3, above_4))
 
 

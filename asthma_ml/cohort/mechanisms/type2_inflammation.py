@@ -1,10 +1,10 @@
-"""Type-2 inflammation: three axes, what steroids leave of them, and the markers that show them.
+"""Type-2 inflammation: three axes, their suppression by steroids, and their markers.
 
-IL-5 feeds eosinophils, IL-13 the epithelium (FeNO, periostin, mucus, basement membrane), IL-4 the
-IgE of allergy. The axes share a cause but are not one. A `drive` is the untreated tendency of
-the patient [standard deviations]; an `activity` is what is left of it today under the steroid
-and the biologic that reach the airway [1 = the median untreated patient]. Markers scatter from
-visit to visit around what is expected of them, so labels made from them flicker.
+IL-5 drives eosinophils, IL-13 the epithelium (FeNO, periostin, mucus, basement membrane), IL-4 IgE and
+allergy. The axes share a cause but differ. A `drive` is the untreated tendency of
+the patient [standard deviations]; an `activity` is its current level under the delivered steroid and
+biologic [1 = the median untreated patient]. Markers vary between visits around their expectation, so labels
+derived from markers vary too.
 """
 
 import numpy as np
@@ -121,7 +121,7 @@ def untreated_il13_activity(
 
 @structural_equation
 def il5_activity_on_steroid(untreated_il5_activity, inhaled_steroid_suppression, oral_steroid_airway_suppression):
-    """Eosinophilic activity in the airway that steroids leave [1 = median untreated]."""
+    """Eosinophilic airway activity under steroids [1 = median untreated]."""
     return untreated_il5_activity * (1 - inhaled_steroid_suppression) * (1 - oral_steroid_airway_suppression)
 
 
@@ -133,7 +133,7 @@ def il13_activity_on_steroid(
     *,
     oral_share=Coefficient(0.5, "fraction of the effect on eosinophils"),
 ):
-    """IL-13 activity in the airway that steroids leave [1 = median untreated]."""
+    """IL-13 airway activity under steroids [1 = median untreated]."""
     oral = oral_share * oral_steroid_airway_suppression
     return untreated_il13_activity * (1 - inhaled_steroid_suppression) * (1 - oral)
 
@@ -148,7 +148,7 @@ def il5_airway_activity(
     anti_il4r=Coefficient(0.80, "fraction left"),
     anti_tslp=Coefficient(0.40, "fraction left"),
 ):
-    """Eosinophilic activity in the airway today, steroids and biologic at work [1 = median untreated]."""
+    """Current eosinophilic airway activity, under steroids and biologic [1 = median untreated]."""
     return il5_activity_on_steroid * by_level(
         biologic, none=1.0, anti_ige=anti_ige, anti_il5=anti_il5, anti_il4r=anti_il4r, anti_tslp=anti_tslp
     )
@@ -164,7 +164,7 @@ def il13_airway_activity(
     anti_il4r=Coefficient(0.35, "fraction left"),
     anti_tslp=Coefficient(0.55, "fraction left"),
 ):
-    """IL-13 activity in the airway today, steroids and biologic at work [1 = median untreated]."""
+    """Current IL-13 airway activity, under steroids and biologic [1 = median untreated]."""
     return il13_activity_on_steroid * by_level(
         biologic, none=1.0, anti_ige=anti_ige, anti_il5=anti_il5, anti_il4r=anti_il4r, anti_tslp=anti_tslp
     )
@@ -181,7 +181,7 @@ def usual_blood_eosinophils(
     set_point=Coefficient(0.20, "ln per sd"),
     bmi=Coefficient(0.05, "ln per 6 kg/m2"),
 ):
-    """Blood eosinophils that the patient tends to without steroid or biologic [cells/uL].
+    """Usual blood eosinophils without steroid or biologic [cells/uL].
 
     Body weight raises them a little, as it does all white cells.
     """
@@ -220,7 +220,7 @@ def expected_blood_eosinophils(
     anti_il4r=Coefficient(1.15, "fraction left"),
     anti_tslp=Coefficient(0.60, "fraction left"),
 ):
-    """Blood eosinophils to be expected under today's treatment [cells/uL].
+    """Expected blood eosinophils under current treatment [cells/uL].
 
     Oral steroid suppresses strongly, inhaled steroid weakly.
     """
@@ -231,7 +231,7 @@ def expected_blood_eosinophils(
 
 @structural_equation
 def blood_eosinophils_cells_ul(expected_blood_eosinophils, *, within_person=EOSINOPHIL_VARIATION):
-    """Blood eosinophils at the visit [cells/uL]: visits of one patient scatter around what is expected."""
+    """Blood eosinophils at the visit [cells/uL]: they vary between visits around their expectation."""
     return LogNormal(expected_blood_eosinophils, within_person)
 
 
@@ -249,7 +249,7 @@ def blood_eosinophils_visit_3(expected_blood_eosinophils, *, within_person=EOSIN
 
 @structural_equation
 def blood_eosinophils_max_cells_ul(peak_blood_eosinophils, blood_eosinophils_cells_ul):
-    """Highest blood eosinophils on record [cells/uL], today's count included."""
+    """Highest blood eosinophils on record [cells/uL], including the current count."""
     return np.maximum(peak_blood_eosinophils, blood_eosinophils_cells_ul)
 
 
@@ -269,10 +269,10 @@ def expected_feno_ppb(
     fcer2=Coefficient(-0.09, "ln per C allele", source="GEN014", evidence="derived"),
     bmi=Coefficient(-0.08, "ln per 6 kg/m2", source="COH011,COH012", evidence="derived"),
 ):
-    """Exhaled nitric oxide to be expected [ppb]: a constitutive part, and a part made by IL-13.
+    """Expected exhaled nitric oxide [ppb]: a constitutive part, and a part driven by IL-13.
 
-    Steroid takes away the part made by IL-13; without it there is nothing to suppress, as steroid
-    changes little in non-eosinophilic asthma (IMM091). Current smoking lowers it to about 0.4.
+    Steroid suppresses the part driven by IL-13 only; in non-eosinophilic asthma it changes little
+    (IMM091). Current smoking lowers it to about 0.4.
     """
     smoke = by_level(smoking_status, never=1.0, former=former, current=current)
     body = np.where(sex == "male", men, 1.0) * np.exp(bmi * (bmi_kg_m2 - 29) / 6)
@@ -289,7 +289,7 @@ def feno_ppb(
     high_analyser=Coefficient(1.08, "ratio at site 2"),
     low_analyser=Coefficient(0.92, "ratio at site 5"),
 ):
-    """Exhaled nitric oxide at 50 mL/s at the visit [ppb]; analysers of two sites read apart."""
+    """Exhaled nitric oxide at 50 mL/s at the visit [ppb]; analysers of two sites are biased."""
     analyser = by_level(site, site_1=1.0, site_2=high_analyser, site_3=1.0, site_4=1.0, site_5=low_analyser, site_6=1.0)
     return LogNormal(expected_feno_ppb * analyser, within_person)
 
@@ -319,8 +319,8 @@ def feno_suppression_pct(
 ):
     """Fall of FeNO after a week of observed inhaled steroid [% of baseline].
 
-    Large where steroid had been prescribed but had not arrived (47 % of baseline left) and small
-    where it had (79 %): the only good observable sign of poor adherence.
+    Large where the prescribed steroid was not taken (47 % of baseline left) and small where it was (79 %):
+    the only good observable sign of poor adherence.
     """
     reached = (1 - full_inhaled_suppression) / (1 - inhaled_steroid_suppression)
     before = constitutive_share + il13_airway_activity
@@ -377,7 +377,7 @@ def expected_sputum_eosinophils_logit(
     per_il13=Coefficient(1.02, "logit per ln"),
     per_il4=Coefficient(0.44, "logit per sd"),
 ):
-    """Sputum eosinophils to be expected [logit of the share of cells]; IL-4 helps them into the airway."""
+    """Expected sputum eosinophils [logit of the proportion of cells]; IL-4 helps them into the airway."""
     activity = per_il5 * np.log(il5_airway_activity) + per_il13 * np.log(il13_airway_activity)
     return at_one + activity + per_il4 * il4_drive
 
@@ -390,7 +390,7 @@ def sputum_eosinophils_pct(expected_sputum_eosinophils_logit, *, within_person=S
 
 @structural_equation
 def sputum_eosinophils_visit_2(expected_sputum_eosinophils_logit, *, within_person=SPUTUM_VARIATION):
-    """Sputum eosinophils at a second visit on the same treatment [%]: labels flicker (HET022-HET024)."""
+    """Sputum eosinophils at a second visit on the same treatment [%]; classes vary between visits (HET022-HET024)."""
     return LogitNormal(expected_sputum_eosinophils_logit, within_person, whole=100.0)
 
 

@@ -1,1 +1,1 @@
-"""TODO face."""
+"""Evaluations that need a generated cohort: Bayes limit, counterfactual twins, faithfulness, true adherence."""

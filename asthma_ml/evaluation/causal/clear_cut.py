@@ -1,10 +1,12 @@
-"""Which patients anybody could call clear-cut: far from the borders between the classes, by the truth.
+"""Clear-cut patients: correctly labelled and far from the class boundaries of the generated truth.
 
-Only a generated cohort knows. A patient near a border is doubtful whatever is measured, and one whom the
-experts put into another class than the truth is no example of the class.
+The class of a patient near a boundary is uncertain whatever is measured, and a mislabelled patient (label noise) is not
+an example of the class.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,29 +17,31 @@ from asthma_ml.errors import UnusableInputError
 from asthma_ml.variables import ID, LABEL
 
 CLEAR_MARGIN = 0.5
-"""Standard deviations that each drive of a clear-cut patient lies from its border at least."""
+"""Least distance of each drive of a clear-cut patient from its boundary [standard deviations]."""
 
-BORDERS = {"true_type2_drive": "type2_cut", "true_neutrophilic_drive": "neutrophilic_cut"}
-"""Drives, and the coefficients of the phenotype that they are cut at."""
+BOUNDARIES = {"true_type2_drive": "type2_cut", "true_neutrophilic_drive": "neutrophilic_cut"}
+"""Drives, and the coefficients of the phenotype that are their boundaries."""
 
 
-def clear_cut(patients: pd.DataFrame, labels: pd.Series[str], truth: pd.DataFrame) -> NDArray[np.bool_]:
-    """Tell who is clear-cut.
+def is_clear_cut(
+    patients: pd.DataFrame, labels: NDArray[Any] | pd.Series[str], truth: pd.DataFrame
+) -> NDArray[np.bool_]:
+    """Whether each patient is clear-cut.
 
     Parameters
     ----------
     patients : DataFrame of shape (n_patients, n_columns)
         With `patient_id`.
-    labels : Series of str of shape (n_patients,)
-        Recorded class of each.
+    labels : array of str of shape (n_patients,)
+        Recorded class of each patient.
     truth : DataFrame
-        With `patient_id`, `true_phenotype` and both drives; of more patients perhaps.
+        With `patient_id`, `true_phenotype` and both drives; further patients allowed.
 
     Returns
     -------
     ndarray of bool of shape (n_patients,)
-        The recorded class is the true one, and each drive lies `CLEAR_MARGIN` of its standard deviation in the
-        truth from its border or more. A patient without a row in the truth is not clear-cut.
+        The recorded class is the true one, and each drive is at least `CLEAR_MARGIN` standard deviations (of the truth)
+        from its boundary. A patient without a row in the truth is not clear-cut.
 
     Raises
     ------
@@ -54,17 +58,17 @@ def clear_cut(patients: pd.DataFrame, labels: pd.Series[str], truth: pd.DataFram
     ...         "true_neutrophilic_drive": [-1.0, -2.0],
     ...     }
     ... )
-    >>> clear_cut(truth[["patient_id"]], pd.Series(["th2_high"] * 2), truth).tolist()
+    >>> is_clear_cut(truth[["patient_id"]], pd.Series(["th2_high"] * 2), truth).tolist()
     [True, False]
     """
-    needed = [ID, f"true_{LABEL}", *BORDERS]
+    needed = [ID, f"true_{LABEL}", *BOUNDARIES]
     missing = [name for name in needed if name not in truth] + [ID] * (ID not in patients)
     if missing:
         raise UnusableInputError(f"clear-cut patients: no column {', '.join(missing)}; give the truth of this cohort")
     by_patient = truth[needed].assign(**{ID: truth[ID].astype(str)}).drop_duplicates(ID).set_index(ID)
     true = by_patient.reindex(patients[ID].astype(str).to_list())
-    clear = (true[f"true_{LABEL}"].astype(str) == labels.astype(str).to_numpy()).to_numpy()
-    for drive, border in BORDERS.items():
+    clear = (true[f"true_{LABEL}"].astype(str) == np.asarray(labels).astype(str)).to_numpy()
+    for drive, boundary in BOUNDARIES.items():
         value, spread = pd.to_numeric(true[drive]).to_numpy(dtype=float), float(np.std(pd.to_numeric(truth[drive])))
-        clear = clear & (np.abs(value - true_phenotype.coefficients[border]) >= CLEAR_MARGIN * spread)
+        clear = clear & (np.abs(value - true_phenotype.coefficients[boundary]) >= CLEAR_MARGIN * spread)
     return np.asarray(clear)

@@ -1,10 +1,9 @@
-"""The reasons that a model gives beside the causal model that made the patients.
+"""Faithfulness of attributions: contributions of the factors compared with their effects in the causal model.
 
-For each documented factor the same patient is seen twice: as is, and as a twin in whom the factor is at
-its reference. What differs between the two is what the factor truly does, to the endotype and to what an
-ideal observer of the row would believe: its true log-odds. Beside it stands what the explanation credits
-to the factor. SHAP explains the model, not the disease: this measures how far apart the two are, in
-patients in whom both are known.
+The effect of a documented factor is the difference between a patient and the counterfactual twin with the factor at
+its reference: in the drives of the endotype, and in the true log-odds, which are those of the posterior given the
+patient's row. SHAP explains the model, not the disease: this measures the difference between the two in patients for
+whom both are known.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ from scipy.stats import rankdata
 
 from asthma_ml.cohort import Interventions
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.evaluation.intervals import percentiles, resampled
 from asthma_ml.explanation import explain
-from asthma_ml.inference import ERROR_ENDING, bayes_limit, probabilities
+from asthma_ml.inference import SE_SUFFIX, bayes_limit, limit_probabilities
+from asthma_ml.intervals import percentiles, resampled
 from asthma_ml.variables import FACTORS, ID, LABEL, TWO_CLASSES
 
 if TYPE_CHECKING:
@@ -73,30 +72,30 @@ REFERENCES: Mapping[str, Interventions] = {
         "biologic": "none",
     },
 }
-"""What each factor is set to: the median patient of the severe clinic, without harmful exposure, every dose taken,
-no oral steroid and no biologic. Immune drives are set rather than markers, which follow from them."""
+"""Reference of each factor: the median patient of the severe clinic, without harmful exposure, with full adherence,
+no oral steroid and no biologic. Immune drives are set rather than markers, which are their effects."""
 
-LEAST_MOVED = 0.2
-"""Change of the true log-odds below which its sign is not asked for: about twice the error of a computed one."""
-LEAST_MOVED_DRIVES = 0.05
-FEWEST_JUDGED = 20
+LEAST_EFFECT = 0.2
+"""Effect on the true log-odds below which its sign is not compared: about twice the Monte Carlo error."""
+LEAST_EFFECT_ON_DRIVES = 0.05
+FEWEST_COMPARED = 20
 _TYPE2, _NEUTROPHILIC = "true_type2_drive", "true_neutrophilic_drive"
 
 
 @dataclass(frozen=True)
 class TrueEffects:
-    """What setting each factor to its reference does to patients, and their rows before and after.
+    """Effects of setting each factor to its reference, with the rows of patients and twins.
 
     Attributes
     ----------
     rows : DataFrame of shape (n_patients, n_columns)
-        Patients as observed, by identifier.
+        Observed patients, by identifier.
     twins : dict of str to DataFrame of the same shape
-        The same patients with a factor at its reference.
+        Counterfactual twins, by factor set to its reference.
     endotype : DataFrame of shape (n_patients, 6)
-        Fall of the type-2 drive minus that of the neutrophilic drive, each in its standard deviations.
-    log_odds : DataFrame of shape (n_asked, 6)
-        Fall of the true log-odds of Th2-high given the row, of the first patients; empty where not asked for.
+        Decrease of the type-2 drive minus that of the neutrophilic drive [standard deviations].
+    log_odds : DataFrame of shape (n_limit_patients, 6)
+        Decrease of the true log-odds of Th2-high given the row, for the first patients; empty without any.
     """
 
     rows: pd.DataFrame
@@ -108,100 +107,101 @@ class TrueEffects:
 def true_effects(
     cohort: TwinCohort, *, limit_patients: int = 0, n_particles: int = 1000, progress: bool = False
 ) -> TrueEffects:
-    """Ask the causal model what each factor does to the patients of the two classes.
+    """Effects of each factor on the patients of the two classes, from the causal model.
 
     Parameters
     ----------
     cohort : TwinCohort
-        The patients.
+        Generated patients.
     limit_patients : int, default=0
-        Of how many the true log-odds are computed, which takes a third of a second each.
+        Number of patients whose true log-odds are computed, at a third of a second each.
     n_particles : int, default=1000
-        Particles of each row, as in `bayes_limit`.
+        Particles per row, as in `bayes_limit`.
     progress : bool, default=False
         Show progress on stderr.
 
     Returns
     -------
     TrueEffects
-        Of the patients who are there in every twin.
+        Of the patients who are enrolled in every twin cohort.
 
     Raises
     ------
     UnusableInputError
-        As `generate_cohort`; also where no patient is of one of the two classes.
+        As `generate_cohort`; also where no patient has one of the two classes.
     """
-    worlds = {"": cohort.under()} | {factor: cohort.under(do) for factor, do in REFERENCES.items()}
-    observed = {name: world.observed.set_index(ID) for name, world in worlds.items()}
-    truth = {name: world.truth.set_index(ID)[[_TYPE2, _NEUTROPHILIC]] for name, world in worlds.items()}
-    common = _in_every_world(cohort.asked_for(observed[""]), observed)
+    cohorts = {"": cohort.under()} | {factor: cohort.under(do) for factor, do in REFERENCES.items()}
+    observed = {name: generated.observed.set_index(ID) for name, generated in cohorts.items()}
+    truth = {name: generated.truth.set_index(ID)[[_TYPE2, _NEUTROPHILIC]] for name, generated in cohorts.items()}
+    common = _in_every_cohort(cohort.restrict(observed[""]), observed)
     spread = truth[""].std()
-    moved = {factor: (truth[""].loc[common] - truth[factor].loc[common]) / spread for factor in FACTORS}
-    asked = {name: table.loc[common[:limit_patients]] for name, table in observed.items() if limit_patients}
-    belief = {name: _true_log_odds(rows, cohort, n_particles, progress) for name, rows in asked.items()}
+    change = {factor: (truth[""].loc[common] - truth[factor].loc[common]) / spread for factor in FACTORS}
+    limited = {name: table.loc[common[:limit_patients]] for name, table in observed.items() if limit_patients}
+    log_odds = {name: _true_log_odds(rows, cohort, n_particles, progress) for name, rows in limited.items()}
     return TrueEffects(
         observed[""].loc[common],
         twins={factor: observed[factor].loc[common] for factor in FACTORS},
-        endotype=pd.DataFrame({factor: change[_TYPE2] - change[_NEUTROPHILIC] for factor, change in moved.items()}),
-        log_odds=pd.DataFrame({factor: belief[""] - belief[factor] for factor in FACTORS if belief}),
+        endotype=pd.DataFrame({factor: moved[_TYPE2] - moved[_NEUTROPHILIC] for factor, moved in change.items()}),
+        log_odds=pd.DataFrame({factor: log_odds[""] - log_odds[factor] for factor in FACTORS if log_odds}),
     )
 
 
-def _in_every_world(rows: pd.DataFrame, worlds: Mapping[str, pd.DataFrame]) -> pd.Index[str]:
-    """Patients of the two classes who are there in every twin."""
+def _in_every_cohort(rows: pd.DataFrame, cohorts: Mapping[str, pd.DataFrame]) -> pd.Index[str]:
+    """Patients of the two classes who are enrolled in every twin cohort."""
     common = rows.index[rows[LABEL].isin(TWO_CLASSES)]
-    for table in worlds.values():
+    for table in cohorts.values():
         common = common.intersection(table.index, sort=False)
     if common.empty:
-        raise UnusableInputError("none of these patients is labelled with one of the two classes")
+        raise UnusableInputError(f"no patient is labelled {' or '.join(TWO_CLASSES)}")
     return common
 
 
 def _true_log_odds(rows: pd.DataFrame, cohort: TwinCohort, n_particles: int, progress: bool) -> pd.Series[Any]:
     limit = bayes_limit(rows, cohort.preset, n_particles, progress=progress)
-    th2_high, other = probabilities(limit).T
-    explained = limit[f"{TWO_CLASSES[0]}{ERROR_ENDING}"].notna()
+    th2_high, other = limit_probabilities(limit).T
+    explained = limit[f"{TWO_CLASSES[0]}{SE_SUFFIX}"].notna()
     return pd.Series(np.log(th2_high / other), index=rows.index).where(explained)
 
 
-def factor_values(model: PhenotypeClassifier, rows: pd.DataFrame) -> pd.DataFrame:
-    """What `explain` credits to each factor, of shape (n_patients, 6) [log-odds of Th2-high]."""
+def factor_contributions(model: PhenotypeClassifier, rows: pd.DataFrame) -> pd.DataFrame:
+    """Contribution of each factor, of shape (n_patients, 6) [log-odds of Th2-high]."""
     return explain(model, rows).factors
 
 
 def evaluate_faithfulness(
-    model: PhenotypeClassifier, effects: TrueEffects, attribution: Attribution = factor_values, *, seed: int = 0
+    model: PhenotypeClassifier, effects: TrueEffects, attribution: Attribution = factor_contributions, *, seed: int = 0
 ) -> dict[str, Any]:
-    """Compare what a model credits to each factor with what the factor does.
+    """Agreement between the contributions of the factors and their effects in the causal model.
 
     Parameters
     ----------
     model : PhenotypeClassifier
-        Of the two classes of the mission.
+        A model of the default two-class task.
     effects : TrueEffects
         From `true_effects`.
-    attribution : callable, default=factor_values
-        What credits the factors of each row.
+    attribution : callable, default=factor_contributions
+        Returns the contributions of the factors of each row.
     seed : int, default=0
         Seed of the bootstrap.
 
     Returns
     -------
     dict
-        `agreement`: a row for each factor and label, all patients first: `factor`, `label`, `n`, the mean size of the
-        value credited (`mean_size`) and of the true change of the log-odds (`mean_true`), and three comparisons as
-        `agreement` makes them: the value beside the change of the true log-odds (`log_odds`) and of the drives
-        (`endotype`), and the fall of the model's own log-odds in the twin beside that of the true ones
-        (`response`), which is how far the model could agree at best. `credit`: for each factor set to its
-        reference, the mean size of the change of every factor's value: what is not on the diagonal is credited to
-        a proxy. `adherence_proxy`: what patients with less than half of their doses on record lose once they take
-        all, on average: the model's log-odds, each factor's value and the drives; the true log-odds of the first
-        patients, `n_true` of them, with the model's log-odds of the same (`log_odds_beside`). None of few.
+        `agreement`: a row for each factor and label, all patients first: `factor`, `label`, `n`, the mean absolute
+        contribution (`mean_abs_contribution`) and effect on the true log-odds (`mean_abs_true_effect`), and three
+        comparisons, see `agreement`: contribution and effect on the true log-odds (`true_log_odds`), contribution and
+        effect on the drives (`endotype`), and the effect on the model's log-odds and on the true ones
+        (`model_response`), the best agreement that attributions of this model can reach. `contribution_changes`: for
+        each factor set to its reference, the mean absolute change of every factor's contribution; off the diagonal
+        are proxies. `adherence_proxy`, None for few patients: the mean decrease under full adherence in patients with
+        recorded adherence below 0.5, of the model's log-odds (`model_log_odds`), of each factor's contribution and of
+        the drives (`endotype`); and, for the `n_with_true_log_odds` first patients, of the true log-odds
+        (`true_log_odds`) and of the model's log-odds in the same patients (`model_log_odds_same_patients`).
 
     Raises
     ------
     UnusableInputError
-        The model names other classes, or has no column names.
+        The model has other classes, or no column names.
     """
     refuse_other_classes(model)
     values = attribution(model, effects.rows)
@@ -215,7 +215,7 @@ def evaluate_faithfulness(
             for factor in FACTORS
             for label, who in members.items()
         ],
-        "credit": {
+        "contribution_changes": {
             factor: {str(name): float(size) for name, size in moved.abs().mean().items()}
             for factor, moved in change.items()
         },
@@ -224,71 +224,76 @@ def evaluate_faithfulness(
 
 
 def refuse_other_classes(model: PhenotypeClassifier) -> None:
-    """Stop where a model does not explain Th2-high against neutrophilic disease."""
+    """Refuse a model of another task than Th2-high against neutrophilic disease."""
     if set(map(str, model.classes_)) != set(TWO_CLASSES):
-        raise UnusableInputError(f"reasons are judged for models of {' and '.join(TWO_CLASSES)} only")
+        raise UnusableInputError(f"faithfulness is evaluated for models of {' and '.join(TWO_CLASSES)} only")
 
 
 def _agreement(
     value: pd.Series[Any], change: pd.DataFrame, effects: TrueEffects, factor: str, member: pd.Series[bool], seed: int
 ) -> dict[str, Any]:
-    """One factor among some patients: what is credited to it, and how the model answers its twin, beside the truth."""
-    found: dict[str, Any] = {"n": int(member.sum()), "mean_size": float(value[member].abs().mean())}
+    """Agreement of one factor among some patients."""
+    found: dict[str, Any] = {"n": int(member.sum()), "mean_abs_contribution": float(value[member].abs().mean())}
     if not effects.log_odds.empty:
         true = effects.log_odds[factor].dropna()
         true = true[member[true.index]]
         response = change.loc[true.index].sum(axis=1)
-        found["mean_true"] = _mean(true.abs())
-        found["log_odds"] = agreement(value[true.index].to_numpy(), true.to_numpy(), LEAST_MOVED, seed)
-        found["response"] = agreement(response.to_numpy(), true.to_numpy(), LEAST_MOVED, seed)
+        found["mean_abs_true_effect"] = _mean(true.abs())
+        found["true_log_odds"] = agreement(value[true.index].to_numpy(), true.to_numpy(), LEAST_EFFECT, seed)
+        found["model_response"] = agreement(response.to_numpy(), true.to_numpy(), LEAST_EFFECT, seed)
     moved = effects.endotype.loc[member, factor]
-    found["endotype"] = agreement(value[member].to_numpy(), moved.to_numpy(), LEAST_MOVED_DRIVES, seed)
+    found["endotype"] = agreement(value[member].to_numpy(), moved.to_numpy(), LEAST_EFFECT_ON_DRIVES, seed)
     return found
 
 
 def agreement(value: Floats, true: Floats, least: float, seed: int = 0) -> dict[str, Any]:
-    """How far values follow the truth, in rank and in sign.
+    """Rank and sign agreement between contributions and effects.
 
     Parameters
     ----------
     value, true : ndarray of shape (n_patients,)
-        What is credited and what is so.
+        Contributions and effects.
     least : float
-        Size of `true` from which on its sign counts.
+        Absolute effect below which the sign is not compared.
     seed : int, default=0
         Seed of the bootstrap.
 
     Returns
     -------
     dict
-        `n`, `n_moved`, `spearman` and `sign`, the last two with `value`, `lower` and `upper`, or None.
+        `n`; `n_affected`, patients with an effect of `least` or more; `spearman` and `sign_agreement`, each with
+        `value`, `lower` and `upper`, or None for few patients.
 
     Examples
     --------
     >>> true = np.linspace(-1, 1, 50)
     >>> found = agreement(true**3, true, least=0.1)
-    >>> found["n_moved"], round(found["spearman"]["value"], 3), found["sign"]["value"]
+    >>> found["n_affected"], round(found["spearman"]["value"], 3), found["sign_agreement"]["value"]
     (46, 1.0, 1.0)
     >>> agreement(true, np.zeros(50), least=0.1)["spearman"] is None
     True
     """
-    moved = np.abs(true) >= least
-    found: dict[str, Any] = {"n": len(true), "n_moved": int(moved.sum()), "spearman": None, "sign": None}
-    if found["n_moved"] < FEWEST_JUDGED:
+    affected = np.abs(true) >= least
+    found: dict[str, Any] = {
+        "n": len(true),
+        "n_affected": int(affected.sum()),
+        "spearman": None,
+        "sign_agreement": None,
+    }
+    if found["n_affected"] < FEWEST_COMPARED:
         return found
-    told = moved & (value != 0)
-    right = (np.sign(value) == np.sign(true))[told]
-    if len(right) < FEWEST_JUDGED:
+    same_sign = (np.sign(value) == np.sign(true))[affected & (value != 0)]
+    if len(same_sign) < FEWEST_COMPARED:
         return found
-    found["sign"] = _with_interval(lambda rows: float(right[rows].mean()), len(right), seed)
+    found["sign_agreement"] = _with_interval(lambda rows: float(same_sign[rows].mean()), len(same_sign), seed)
     found["spearman"] = _with_interval(lambda rows: _spearman(value[rows], true[rows]), len(true), seed)
     return found
 
 
-def _with_interval(figure: Callable[[NDArray[np.intp]], float], n: int, seed: int) -> dict[str, float]:
-    everybody = np.arange(n)
-    samples = [figure(np.repeat(everybody, times)) for times in resampled(n, seed)]
-    return percentiles(figure(everybody), [sample for sample in samples if not np.isnan(sample)])
+def _with_interval(statistic: Callable[[NDArray[np.intp]], float], n: int, seed: int) -> dict[str, float]:
+    rows = np.arange(n)
+    samples = [statistic(np.repeat(rows, times)) for times in resampled(n, seed)]
+    return percentiles(statistic(rows), [sample for sample in samples if not np.isnan(sample)])
 
 
 def _spearman(left: Floats, right: Floats) -> float:
@@ -299,23 +304,27 @@ def _spearman(left: Floats, right: Floats) -> float:
 
 
 def _adherence_proxy(change: pd.DataFrame, effects: TrueEffects) -> dict[str, Any] | None:
-    """What patients who take little lose once they take all, in the eyes of the model and in truth."""
-    untaken = effects.endotype.index[effects.rows["ics_adherence_fraction"] < 0.5]
-    if len(untaken) < FEWEST_JUDGED:
+    """Mean effects of full adherence in patients with low recorded adherence."""
+    non_adherent = effects.endotype.index[effects.rows["ics_adherence_fraction"] < 0.5]
+    if len(non_adherent) < FEWEST_COMPARED:
         return None
     found: dict[str, Any] = {
-        "n": len(untaken),
-        "log_odds": float(change.loc[untaken].sum(axis=1).mean()),
-        **{factor: float(change.loc[untaken, factor].mean()) for factor in FACTORS},
-        "endotype": float(effects.endotype.loc[untaken, "adherence"].mean()),
+        "n": len(non_adherent),
+        "model_log_odds": float(change.loc[non_adherent].sum(axis=1).mean()),
+        **{factor: float(change.loc[non_adherent, factor].mean()) for factor in FACTORS},
+        "endotype": float(effects.endotype.loc[non_adherent, "adherence"].mean()),
     }
     if not effects.log_odds.empty:
-        true = effects.log_odds["adherence"].reindex(untaken).dropna()
-        beside = change.loc[true.index].sum(axis=1)
-        found |= {"n_true": len(true), "true_log_odds": _mean(true), "log_odds_beside": _mean(beside)}
+        true = effects.log_odds["adherence"].reindex(non_adherent).dropna()
+        same_patients = change.loc[true.index].sum(axis=1)
+        found |= {
+            "n_with_true_log_odds": len(true),
+            "true_log_odds": _mean(true),
+            "model_log_odds_same_patients": _mean(same_patients),
+        }
     return found
 
 
 def _mean(values: pd.Series[float]) -> float | None:
-    """Mean, None of nobody."""
+    """Mean, None without patients."""
     return float(values.mean()) if len(values) else None

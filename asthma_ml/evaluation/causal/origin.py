@@ -1,11 +1,11 @@
-"""The Bayes limit beside a model, on the patients of a generated cohort file."""
+"""Origin of a generated file: preset, seed and condition, checked against its patients."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,20 +17,17 @@ from asthma_ml.cohort import (
     Preset,
     enrol,
     observed_table,
-    people_of,
+    person_numbers,
     preset_model,
     preset_named,
     schema_path,
-    visible_variables,
+    variables_of_observed_table,
 )
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.variables import ID, LABEL, TRUTH_PREFIX, data_dictionary
 
-if TYPE_CHECKING:
-    pass
-
 _COMPARED = 64
-"""Patients generated again to see that a file is what its schema says."""
+"""Patients generated again to check a file against its schema."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +37,13 @@ class Origin:
     Attributes
     ----------
     preset : Preset
-        Who enrolled.
+        Preset of the cohort.
     seed : int or None
-        Seed of the population, where known.
+        Seed of the population; None where unknown.
     where : str or None
-        Condition that they met.
+        Condition on the patients.
     n_patients : int or None
-        How many were generated, where known.
+        Size of the generated cohort; None where unknown.
     """
 
     preset: Preset
@@ -56,14 +53,14 @@ class Origin:
 
 
 def cohort_origin(path: str | Path, preset: str | None = None, seed: int | None = None) -> Origin:
-    """How a file of patients was generated, by its schema or by what the user says.
+    """Origin of a file of patients, from its schema or from the user.
 
     Parameters
     ----------
     path : path
-        The file; its schema lies beside it.
+        The file; its schema is in the same folder.
     preset, seed : optional
-        They go before what the schema says.
+        They override the schema.
 
     Returns
     -------
@@ -74,17 +71,17 @@ def cohort_origin(path: str | Path, preset: str | None = None, seed: int | None 
     ------
     UnusableInputError
         No schema and no preset; interventions; a condition on the truth or the label; a preset that is
-        unknown or has other coefficients by now.
+        unknown or whose coefficients have changed.
     """
     schema = _schema(path)
     if preset is None and schema is None:
         raise UnusableInputError(
-            f"{path}: limit and twins are known for generated cohorts only, and {schema_path(path).name} "
-            "is not beside it; give --preset if it was generated"
+            f"{path}: Bayes limit, twins and faithfulness need a generated cohort; its schema {schema_path(path).name} "
+            "was not found; give --preset if the file was generated"
         )
     schema = schema or {}
     if schema.get("do"):
-        raise UnusableInputError(f"{path}: generated with interventions (do); the limit is known without them only")
+        raise UnusableInputError(f"{path}: generated with interventions (do); give a cohort generated without them")
     where = schema.get("where")
     _refuse_hidden_condition(path, where)
     seed = seed if seed is not None else schema.get("seed")
@@ -93,13 +90,13 @@ def cohort_origin(path: str | Path, preset: str | None = None, seed: int | None 
 
 
 def _schema(path: str | Path) -> dict[str, Any] | None:
-    beside = schema_path(path)
-    if str(path) == "-" or not beside.is_file():
+    schema_file = schema_path(path)
+    if str(path) == "-" or not schema_file.is_file():
         return None
     try:
-        schema: dict[str, Any] = json.loads(beside.read_text(encoding="utf-8"))
+        schema: dict[str, Any] = json.loads(schema_file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise UnusableInputError(f"{beside}: {error}") from error
+        raise UnusableInputError(f"{schema_file}: {error}") from error
     return schema
 
 
@@ -109,7 +106,7 @@ def _refuse_hidden_condition(path: str | Path, where: str | None) -> None:
     hidden = [name for name in _names_in(where) if name == LABEL or name.startswith(TRUTH_PREFIX)]
     if hidden:
         raise UnusableInputError(
-            f"{path}: its patients were chosen by {', '.join(hidden)}, which the limit may not know; "
+            f"{path}: its patients were selected by {', '.join(hidden)}, which is not observed; "
             "generate them without that condition"
         )
 
@@ -124,27 +121,27 @@ def _preset_of(path: str | Path, schema: dict[str, Any]) -> Preset:
     preset = PRESETS.get(schema.get("preset", ""))
     if preset is None or dict(preset.overrides) != schema.get("overrides", {}):
         raise UnusableInputError(
-            f"{path}: generated under preset {schema.get('preset')!r} with coefficients that this version does not "
-            "have under that name; give --preset with its TOML file"
+            f"{path}: generated with preset {schema.get('preset')!r}, whose coefficients differ in this version; "
+            "give --preset with its TOML file"
         )
     return preset
 
 
 def refuse_other_patients(table: pd.DataFrame, origin: Origin) -> None:
-    """Refuse patients who are not those that the preset and seed give.
+    """Refuse patients that differ from those of the preset and seed.
 
     Parameters
     ----------
     table : DataFrame
         Columns of the data dictionary.
     origin : Origin
-        How they are said to have been generated.
+        Stated origin of the table.
 
     Raises
     ------
     UnusableInputError
-        No `patient_id`, one that repeats, none of this seed, people whom the preset does not enrol, or other values:
-        another preset, seed or version, or an edited file.
+        `patient_id` is missing, not unique or not of this seed; the preset does not enrol a patient; or values differ
+        (another preset, seed or version, or an edited file).
     """
     if origin.seed is None:
         return
@@ -157,49 +154,47 @@ def refuse_other_patients(table: pd.DataFrame, origin: Origin) -> None:
     if differs:
         raise UnusableInputError(
             f"these are not the patients of {who}, in this version: {', '.join(differs[:3])} differ; "
-            "the limit would be that of others"
+            "give the preset and seed of the file"
         )
 
 
 def _by_identifier(table: pd.DataFrame, who: str) -> pd.DataFrame:
-    """The table by its identifiers, where each tells one patient."""
-    cannot = f"so that these patients cannot be compared with those of {who}"
+    """The table by identifier, refused where an identifier is missing or repeated."""
+    cannot = f"these patients cannot be compared with those of {who}"
     if ID not in table:
         raise UnusableInputError(
-            f"no column {ID}, {cannot}; keep it, or take the file away from its schema and give --preset alone"
+            f"no column {ID}: {cannot}; keep the column, or remove the schema and give --preset alone"
         )
     repeated = int(table[ID].dropna().duplicated().sum())
     if repeated:
-        raise UnusableInputError(f"{ID} repeats in {repeated} rows, {cannot}; keep one row of each patient")
+        raise UnusableInputError(f"{ID} repeats in {repeated} rows: {cannot}; keep one row per patient")
     return table.set_index(ID)
 
 
 def _generated_again(known: pd.DataFrame, preset: Preset, seed: int, who: str) -> pd.DataFrame:
-    """Some of the patients, from one block of the population, as the preset and seed give them."""
+    """Some of the patients, from one block of the population, generated again from preset and seed."""
     ids = known.index.to_series().astype("str")
     of_seed = ids[ids.str.fullmatch(rf"P{seed:02d}-\d{{8,15}}", na=False)]
     if of_seed.empty:
-        raise UnusableInputError(
-            f"none of these patients is one of {who}; give the seed and preset that they were generated with"
-        )
-    blocks = people_of(of_seed) // BLOCK_SIZE
+        raise UnusableInputError(f"none of these patients is of {who}; give the seed and preset of the file")
+    blocks = person_numbers(of_seed) // BLOCK_SIZE
     compared = of_seed.index[blocks == blocks[0]][:_COMPARED]
-    found = enrol(preset_model(preset), seed, [int(blocks[0])], preset, wanted=visible_variables())
+    found = enrol(preset_model(preset), seed, [int(blocks[0])], preset, wanted=variables_of_observed_table())
     again = pd.DataFrame() if found is None else observed_table(seed, found).set_index(ID)
     absent = len(compared.difference(again.index))
     if absent:
         raise UnusableInputError(
             f"these are not the patients of {who}, in this version: {absent} of {len(compared)} did not enrol; "
-            "the limit would be that of others"
+            "give the preset and seed of the file"
         )
     chosen: pd.DataFrame = again.loc[compared]
     return chosen
 
 
-def _same(mine: pd.Series[Any], theirs: pd.Series[Any]) -> bool:
-    gaps = mine.isna().to_numpy()
-    if not np.array_equal(gaps, theirs.isna().to_numpy()):
+def _same(first: pd.Series[Any], second: pd.Series[Any]) -> bool:
+    missing = first.isna().to_numpy()
+    if not np.array_equal(missing, second.isna().to_numpy()):
         return False
-    if pd.api.types.is_numeric_dtype(mine):
-        return np.allclose(mine.to_numpy(dtype=float)[~gaps], theirs.to_numpy(dtype=float)[~gaps], atol=1e-6)
-    return bool((mine[~gaps].astype(str).to_numpy() == theirs[~gaps].astype(str).to_numpy()).all())
+    if pd.api.types.is_numeric_dtype(first):
+        return np.allclose(first.to_numpy(dtype=float)[~missing], second.to_numpy(dtype=float)[~missing], atol=1e-6)
+    return bool((first[~missing].astype(str).to_numpy() == second[~missing].astype(str).to_numpy()).all())

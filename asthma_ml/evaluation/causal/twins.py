@@ -1,4 +1,4 @@
-"""The patients of a generated cohort, and the same people under an intervention, joined by their identifier."""
+"""Counterfactual twins: the patients of a generated cohort under an intervention, joined by identifier."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TwinCohort:
-    """Patients whose twins can be asked for.
+    """Generated patients whose counterfactual twins can be generated.
 
     Attributes
     ----------
     n_patients, seed, preset, where
         As in `generate_cohort`.
     ids : collection of str or None
-        Only these patients of it; all by default.
+        Restricts the cohort to these patients; all by default.
     """
 
     n_patients: int
@@ -40,32 +40,32 @@ class TwinCohort:
         return generate_cohort(self.n_patients, self.seed, self.preset, do, where=self.where)
 
     def observed(self, do: Interventions | None = None) -> pd.DataFrame:
-        """What a clinic sees of them, by identifier; twins who no longer meet the condition are not there."""
+        """Observed table by identifier; twins who no longer meet the condition are absent."""
         table = self.under(do).observed.set_index(ID)
-        return self.asked_for(table) if not do else table
+        return self.restrict(table) if not do else table
 
-    def asked_for(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Those of a table by identifier who are asked for, refused where they are not all there."""
+    def restrict(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Rows of the wanted patients of a table by identifier; refused where some are absent."""
         if self.ids is None:
             return table
         chosen = table[table.index.isin(list(self.ids))]
         if len(chosen) < len(set(self.ids)):
             raise UnusableInputError(
                 f"{len(set(self.ids)) - len(chosen)} of {len(set(self.ids))} patients are not among the first "
-                f"{len(table)} of this cohort; put its schema beside the file, which says how many there are"
+                f"{len(table)} of this cohort; put its schema, which holds the size of the cohort, next to the file"
             )
         return chosen
 
 
 def twins_of_file(patients: PatientTable, origin: Origin) -> TwinCohort:
-    """The patients of a generated file, with their twins.
+    """The patients of a generated file as a cohort with counterfactual twins.
 
     Parameters
     ----------
     patients : PatientTable
-        A generated cohort, or some patients of it.
+        A generated cohort, or part of one.
     origin : Origin
-        How it was generated.
+        How the file was generated.
 
     Returns
     -------
@@ -75,7 +75,7 @@ def twins_of_file(patients: PatientTable, origin: Origin) -> TwinCohort:
     Raises
     ------
     UnusableInputError
-        The seed is not known, or these are not the patients of that seed.
+        The seed is unknown, or the patients are not those of the seed.
     """
     if origin.seed is None or ID not in patients.values:
         raise UnusableInputError(f"{patients.source}: twins need the column {ID} and the seed; give --seed")

@@ -1,1 +1,1 @@
-"""TODO face."""
+"""Figures of explanations, drawn without pyplot and without changing any global setting."""

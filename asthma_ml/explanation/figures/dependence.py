@@ -1,4 +1,4 @@
-"""How the contribution of one finding depends on its value, beside the direction that its mechanism expects."""
+"""Dependence plot: contribution of one finding against its value, with the direction expected from its mechanism."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.explanation.figures.patients import AWAY, HALO, LINE, TOWARDS, explained_classes_in_words, finish
+from asthma_ml.explanation.figures.patients import AWAY, HALO, LINE, TOWARDS, finish
 from asthma_ml.variables import TWO_CLASSES, data_dictionary
 from asthma_ml.wording import mechanism, plain_name, short_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from asthma_ml.explanation.explanations import Explanation
+    from asthma_ml.explanation.contributions import Contributions
 
 _SKEWED = 8.0
 _BINS = 12
@@ -24,30 +24,30 @@ _FEWEST_IN_A_BIN = 5
 _LETTERS_A_LINE = 60
 
 
-def dependence_figure(explanation: Explanation, feature: str) -> Figure:
-    """Draw the contribution of one finding against its value.
+def dependence_figure(contributions: Contributions, feature: str) -> Figure:
+    """Contribution of one finding against its value.
 
     Parameters
     ----------
-    explanation : Explanation
+    contributions : Contributions
         From `explain`, of many patients.
     feature : str
-        Column of the model.
+        Feature of the model.
 
     Returns
     -------
     Figure
-        A point a patient, the median by value, those without the test on the left, and the direction that the
-        mechanism expects, where biology knows it.
+        One point a patient, the median by value, patients with a missing value on the left, and the direction that
+        the mechanism predicts, if any.
 
     Raises
     ------
     UnusableInputError
-        If the model has no such column.
+        If the model has no such feature.
     """
-    if feature not in explanation.features:
-        raise UnusableInputError(f"{feature}: the model has no such column; see: asthma-ml variables")
-    value, contribution = explanation.encoded[feature].to_numpy(float), explanation.features[feature].to_numpy()
+    if feature not in contributions.features:
+        raise UnusableInputError(f"the model has no feature {feature}; see: asthma-ml inspect")
+    value, contribution = contributions.encoded[feature].to_numpy(float), contributions.features[feature].to_numpy()
     known = np.isfinite(value)
     figure = Figure(figsize=(7.4, 4.4), layout="constrained")
     grid = figure.add_gridspec(1, 2, width_ratios=(1, 9) if not known.all() else (1e-3, 1), wspace=0.03)
@@ -56,9 +56,9 @@ def dependence_figure(explanation: Explanation, feature: str) -> Figure:
     if not known.all():
         _draw_missing(figure.add_subplot(grid[0], sharey=axes), contribution[~known])
         axes.tick_params(axis="y", left=False, labelleft=False)
-    (figure.axes[-1]).set_ylabel(f"contribution to the log-odds\nof {explained_classes_in_words(explanation)}")
-    _say_expected(axes, feature, explanation)
-    finish(axes, f"How {short_name(feature)} counts in the model, {len(value)} patients")
+    figure.axes[-1].set_ylabel(f"contribution to the log-odds\nof {contributions.explained_class_in_words()}")
+    _write_expected(axes, feature, contributions)
+    finish(axes, f"Contribution of {short_name(feature)} by value, {len(value)} patients")
     axes.spines[["left", "bottom"]].set_visible(True)
     return figure
 
@@ -86,9 +86,9 @@ def _draw_known(axes: Axes, feature: str, value: np.ndarray, contribution: np.nd
 
 
 def _draw_median(axes: Axes, groups: list[tuple[float, np.ndarray]], *, joined: bool) -> None:
-    often = [(place, float(np.median(of))) for place, of in groups if len(of) >= _FEWEST_IN_A_BIN]
-    if often:
-        places, medians = zip(*often, strict=True)
+    frequent = [(place, float(np.median(of))) for place, of in groups if len(of) >= _FEWEST_IN_A_BIN]
+    if frequent:
+        places, medians = zip(*frequent, strict=True)
         axes.plot(
             places,
             medians,
@@ -110,12 +110,12 @@ def _draw_missing(axes: Axes, contribution: np.ndarray) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _say_expected(axes: Axes, feature: str, explanation: Explanation) -> None:
-    explained = set(map(str, explanation.explained_class))
+def _write_expected(axes: Axes, feature: str, contributions: Contributions) -> None:
+    explained = set(map(str, contributions.explained_class))
     variable = data_dictionary().get(feature)
     sign = variable.direction(TWO_CLASSES[0]) if variable is not None and explained == {TWO_CLASSES[0]} else 0
     arrow = {1: "\N{NORTH EAST ARROW} expected to rise", -1: "\N{SOUTH EAST ARROW} expected to fall"}
     text = arrow.get(sign, "no direction expected")
-    said = mechanism(feature).split(";")[0]
-    lines = fill(f"{text}: {said}" if sign and said else text, _LETTERS_A_LINE)
+    reason = mechanism(feature).split(";")[0]
+    lines = fill(f"{text}: {reason}" if sign and reason else text, _LETTERS_A_LINE)
     axes.text(0.02, 0.98, lines, transform=axes.transAxes, va="top", fontsize=9, bbox=HALO)

@@ -1,7 +1,7 @@
-"""Figures of explanations, drawn without pyplot and without touching any global setting.
+"""Figures of one patient and of all patients.
 
-Two colours of Okabe and Ito, told apart by every kind of colour vision; hatching and signs repeat what they
-say, so that a grey print can be read.
+Two colours of Okabe and Ito, distinguishable with every kind of colour vision; hatching and signs repeat the
+information, so that a print in grey can be read.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from scipy.special import expit
 
-from asthma_ml.explanation.figures.rows import Row, rows_of_patient
+from asthma_ml.explanation.figures.rows import Row, rows_of_patient, shortened
 from asthma_ml.variables import FACTORS
-from asthma_ml.wording import EXPLAINS_THE_MODEL, plain_name
+from asthma_ml.wording import EXPLAINS_THE_MODEL, plain_name, rounded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike
 
-    from asthma_ml.explanation.explanations import Explanation
+    from asthma_ml.explanation.contributions import Contributions
 
 TOWARDS, AWAY, LINE = "#0072B2", "#D55E00", "#444444"
 _FEATURES_ALPHA = 0.45
@@ -32,51 +32,40 @@ _INCHES_A_ROW = 0.27
 HALO = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.85}
 
 
-def patient_figure(explanation: Explanation, i: int) -> Figure:
-    """Draw the way from the base to one patient's log-odds, a bar a factor, with its findings nested.
-
-    Parameters
-    ----------
-    explanation : Explanation
-        From `explain`.
-    i : int
-        Place of the patient in the table.
-
-    Returns
-    -------
-    Figure
-        Factors from the strongest down, each with its strongest findings and the sum of the others.
-    """
-    rows = rows_of_patient(explanation, i)
-    base, explained = float(explanation.base[i]), plain_name(explanation.explained_class[i])
+def patient_figure(contributions: Contributions, i: int, name: str | None = None) -> Figure:
+    """Contributions of one patient from base value to log-odds: each factor with its strongest findings; see `plot`."""
+    rows, log_odds = rows_of_patient(contributions, i), float(contributions.log_odds[i])
+    explained = plain_name(contributions.explained_class[i])
+    patient = contributions.patient_name(i) if name is None else name
     figure = Figure(figsize=(7.4, 1.7 + _INCHES_A_ROW * len(rows)), layout="constrained")
     axes = figure.add_subplot()
     _draw_rows(axes, rows)
-    _draw_ends(axes, base, float(explanation.log_odds[i]), len(rows))
+    _draw_ends(axes, float(contributions.base[i]), log_odds, len(rows))
     axes.set_xlabel(f"log-odds of {explained}")
     figure.legend(handles=_legend(explained), loc="outside lower center", ncols=2, frameon=False, fontsize=9)
-    called = "" if explanation.calls.no_call[i] == "" else " (no call)"
-    finish(axes, f"Why the model gives {explained} a probability of {expit(explanation.log_odds[i]):.2f}{called}")
+    called = " (no call)" if contributions.calls.no_call[i] else ""
+    subject = f"Patient {shortened(patient)}: model" if patient else "Model"
+    finish(axes, f"{subject} probability of {explained} {rounded(float(expit(log_odds)))}{called}")
     return figure
 
 
-def cohort_figure(explanation: Explanation) -> Figure:
-    """Draw the contributions of each documented factor over all patients.
+def cohort_figure(contributions: Contributions) -> Figure:
+    """Distribution of the contributions of each documented factor over all patients.
 
     Parameters
     ----------
-    explanation : Explanation
+    contributions : Contributions
         From `explain`.
 
     Returns
     -------
     Figure
-        A box of the contributions of each factor, from the one with the largest mean size down.
+        One box a factor, the largest mean absolute contribution first.
     """
-    order = explanation.factors.abs().mean().sort_values(kind="stable")
+    order = contributions.factors.abs().mean().sort_values(kind="stable")
     figure = Figure(figsize=(7.4, 4.2), layout="constrained")
     axes = figure.add_subplot()
-    values = [explanation.factors[name].to_numpy() for name in order.index]
+    values = [contributions.factors[name].to_numpy() for name in order.index]
     boxes = axes.boxplot(
         values, orientation="horizontal", whis=(5, 95), showfliers=False, widths=0.55, patch_artist=True
     )
@@ -84,31 +73,32 @@ def cohort_figure(explanation: Explanation) -> Figure:
         box.set(facecolor=TOWARDS, alpha=0.55, edgecolor=LINE)
         median.set(color="black", linewidth=1.6)
     axes.axvline(0, color=LINE, linewidth=0.8)
-    labels = [f"{plain_name(name).capitalize()}\nmean size {size:.2f}" for name, size in order.items()]
+    labels = [f"{plain_name(name).capitalize()}\nmean |contribution| {size:.2f}" for name, size in order.items()]
     axes.set_yticks(range(1, len(order) + 1), labels)
     axes.set_xlabel(
-        f"contribution to the log-odds of {explained_classes_in_words(explanation)}\n(box: quartiles, whiskers: 5-95 %)"
+        f"contribution to the log-odds of {contributions.explained_class_in_words()}"
+        "\n(box: quartiles, whiskers: 5th and 95th percentiles)"
     )
-    n = len(explanation)
-    finish(axes, f"What moves the model's predictions, {n} patient{'s' * (n != 1)}")
+    n = len(contributions)
+    finish(axes, f"Contributions to the model's predictions, {n} patient{'s' * (n != 1)}")
     return figure
 
 
 def interaction_figure(interactions: ArrayLike, explained: str = "Th2-high") -> Figure:
-    """Draw how much each pair of documented factors does together that neither does alone.
+    """Interactions of the documented factors as a heat map.
 
     Parameters
     ----------
     interactions : array-like of shape (6, 6)
-        Of each pair, in the order of `FACTORS` [log-odds]; the diagonal is what a factor does alone. Sizes, or
-        signed values of one patient.
+        Interaction value of each pair, in the order of `FACTORS` [log-odds], with main effects on the diagonal:
+        mean absolute values, or signed values of one patient.
     explained : str, default="Th2-high"
-        Whose log-odds.
+        Class whose log-odds are explained.
 
     Returns
     -------
     Figure
-        A heat map with its numbers; the diagonal, which would drown the rest, is written but not coloured.
+        Heat map with its numbers. The diagonal, which would dominate the colours, is printed but not coloured.
     """
     values = np.asarray(interactions, dtype=float)
     pairs = np.where(np.eye(len(FACTORS), dtype=bool), np.nan, values)
@@ -124,19 +114,13 @@ def interaction_figure(interactions: ArrayLike, explained: str = "Th2-high") -> 
     axes.set_xticks(range(len(names)), names, rotation=35, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(names)), names)
     figure.colorbar(image, ax=axes, label=f"interaction [log-odds of {explained}]", shrink=0.85)
-    finish(axes, "What factors do together in the model (diagonal: alone)")
+    finish(axes, "Interactions of factors in the model (diagonal: main effects)")
     axes.spines[:].set_visible(False)
     return figure
 
 
-def explained_classes_in_words(explanation: Explanation) -> str:
-    """Whose log-odds an explanation is about."""
-    classes = {plain_name(name) for name in explanation.explained_class}
-    return classes.pop() if len(classes) == 1 else "the predicted class"
-
-
 def _draw_rows(axes: Axes, rows: Sequence[Row]) -> None:
-    """A bar a row: factors on the way from base to log-odds, findings on the way through their factor."""
+    """One bar a row: factors from the base to the log-odds, findings from the start to the end of their factor."""
     end_of_factors = [row.end for row in rows if row.is_factor]
     places = [place for place, row in enumerate(rows) if row.is_factor]
     for place, row in enumerate(rows):
@@ -165,7 +149,7 @@ def _draw_rows(axes: Axes, rows: Sequence[Row]) -> None:
 
 def _annotate(axes: Axes, place: int, row: Row) -> None:
     axes.annotate(
-        f"{row.width:+.2f}",
+        f"{row.width:+z.2f}",
         (max(row.start, row.end), place),
         xytext=(4, 0),
         textcoords="offset points",
@@ -193,7 +177,7 @@ def _legend(explained: str) -> list[Patch]:
 
 
 def finish(axes: Axes, title: str) -> None:
-    """Give axes the title and the look that all figures of explanations share."""
+    """Add the title and the layout that all figures of explanations share."""
     axes.set_title(f"{title}\n{EXPLAINS_THE_MODEL}", fontsize=10.5, loc="left")
     axes.tick_params(axis="y", length=0)
     axes.spines[["top", "right", "left"]].set_visible(False)

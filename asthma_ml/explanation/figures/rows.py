@@ -1,4 +1,4 @@
-"""The rows of a patient's figure: each factor from where the one above ends, and within it its findings."""
+"""Rows of a patient's figure: each factor starts where the one above ends, and contains its findings."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from asthma_ml.variables import data_dictionary
-from asthma_ml.wording import finding, plain_name
+from asthma_ml.wording import describe_finding, plain_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from asthma_ml.explanation.explanations import Explanation
+    from asthma_ml.explanation.contributions import Contributions
 
 _NAMED_FINDINGS = 3
 _SMALLEST_NAMED = 0.05
@@ -22,16 +22,16 @@ _LONGEST_LABEL = 38
 
 @dataclass(frozen=True)
 class Row:
-    """One bar.
+    """One bar of the figure.
 
     Attributes
     ----------
     label : str
-        The factor, or a finding in it.
+        Name of the factor, or a finding of it in words.
     start, width : float
-        Where it begins and how far it goes [log-odds].
+        Start of the bar and signed contribution [log-odds].
     is_factor : bool
-        Whether it is a factor rather than a finding in one.
+        Whether the row is a factor rather than a finding.
     """
 
     label: str
@@ -41,41 +41,30 @@ class Row:
 
     @property
     def end(self) -> float:
-        """Where it ends [log-odds]."""
+        """End of the bar [log-odds]."""
         return self.start + self.width
 
 
-def rows_of_patient(explanation: Explanation, i: int) -> list[Row]:
-    """Lay out one patient.
+def rows_of_patient(contributions: Contributions, i: int) -> list[Row]:
+    """Rows of one patient: factors, the largest contribution first, each with its strongest findings and the rest.
 
-    Parameters
-    ----------
-    explanation : Explanation
-        From `explain`.
-    i : int
-        Place of the patient in the table.
-
-    Returns
-    -------
-    list of Row
-        Factors from the strongest down, each followed by its strongest findings and a row for the rest: other
-        findings, and what findings share where factors were the players.
+    The rest is the sum over the other findings and, at the level of factors, interactions.
     """
-    factors = explanation.factors.iloc[i]
+    factors = contributions.factors.iloc[i]
     factors = factors[factors.abs().sort_values(ascending=False, kind="stable").index]
-    starts = accumulate(factors, initial=float(explanation.base[i]))
+    starts = accumulate(factors, initial=float(contributions.base[i]))
     rows: list[Row] = []
     for (name, width), start in zip(factors.items(), starts, strict=False):
         rows.append(Row(plain_name(name).capitalize(), start, float(width), True))
-        rows.extend(_within(explanation, i, str(name), start, float(width)))
+        rows.extend(_within(contributions, i, str(name), start, float(width)))
     return rows
 
 
-def _within(explanation: Explanation, i: int, factor: str, start: float, width: float) -> Iterator[Row]:
-    named, rest = _strongest(explanation.features.iloc[i], factor, width)
-    shown = explanation.findings(i)
+def _within(contributions: Contributions, i: int, factor: str, start: float, width: float) -> Iterator[Row]:
+    named, rest = _strongest(contributions.features.iloc[i], factor, width)
+    shown = contributions.findings(i)
     for name, value in named.items():
-        yield Row(_shortened(finding(str(name), shown[str(name)], short=True)), start, float(value), False)
+        yield Row(shortened(describe_finding(str(name), shown[str(name)], short=True)), start, float(value), False)
         start += float(value)
     if len(named) and abs(rest) >= _SMALLEST_NAMED:
         yield Row("other findings", start, rest, False)
@@ -89,5 +78,6 @@ def _strongest(features: pd.Series, factor: str, width: float) -> tuple[pd.Serie
     return named, width - float(named.sum())
 
 
-def _shortened(label: str) -> str:
+def shortened(label: str) -> str:
+    """Label cut to the space beside the bars."""
     return label if len(label) <= _LONGEST_LABEL else label[: _LONGEST_LABEL - 1] + "\N{HORIZONTAL ELLIPSIS}"

@@ -1,4 +1,4 @@
-"""Small boosted trees on rounded numbers with gaps, so that thresholds fall on values that patients have."""
+"""Small boosted trees on rounded numbers with missing values, so that thresholds equal values of patients."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from asthma_ml.classifier.compiled.pattern_tables import (
     branches_of,
     expected_margins,
     frequencies_of_training_patients,
-    shapley_credits,
+    shapley_contributions,
 )
 
 N_FEATURES = 4
 
 
-def numbers(seed: int, n_patients: int = 300, gaps: float = 0.2) -> np.ndarray:
-    """Four columns; the last is a flag, which is asked about again and again."""
+def numbers(seed: int, n_patients: int = 300, missing: float = 0.2) -> np.ndarray:
+    """Four columns; the last is binary, so that trees split on it repeatedly."""
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n_patients, N_FEATURES)).round(1)
     X[:, -1] = X[:, -1] > 0
-    X[rng.random(X.shape) < gaps] = np.nan
+    X[rng.random(X.shape) < missing] = np.nan
     return X.astype(np.float32)
 
 
 def fitted_trees(
-    seed: int = 0, n_classes: int = 2, max_depth: int | None = 3, gaps: float = 0.2, n_trees: int = 4
+    seed: int = 0, n_classes: int = 2, max_depth: int | None = 3, missing: float = 0.2, n_trees: int = 4
 ) -> tuple[HistGradientBoostingClassifier, np.ndarray]:
-    """Trees, and the patients they were fitted to. Whether a test was done says something of the class."""
-    rng, X = np.random.default_rng(seed + 1), numbers(seed, gaps=gaps)
+    """Trees and their training patients. Missingness is informative about the class."""
+    rng, X = np.random.default_rng(seed + 1), numbers(seed, missing=missing)
     drive = np.where(np.isnan(X[:, 0]), 0.6, X[:, 0]) + np.nan_to_num(X[:, 1] * X[:, 2]) + np.nan_to_num(X[:, 3])
     cuts = np.quantile(drive, np.arange(1, n_classes) / n_classes)
     y = np.digitize(drive + rng.normal(scale=0.3, size=len(X)), cuts)
@@ -46,7 +46,7 @@ def margins(trees: HistGradientBoostingClassifier, X: np.ndarray) -> np.ndarray:
 
 
 def frequencies(branches: Branches, background: np.ndarray | None = None) -> np.ndarray:
-    """How often patterns come about by themselves, or among background patients."""
+    """Pattern frequencies of the training patients, or of background patients."""
     if background is None:
         return frequencies_of_training_patients(branches)
     return frequencies_of_patients(branches, background)
@@ -58,9 +58,9 @@ def margin_contributions(
     groups: np.ndarray | None = None,
     background: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Shapley values of the margins, of shape (n_patients, n_players, n_margins), and their base, by tables."""
+    """Tabulated Shapley values of the margins, of shape (n_patients, n_players, n_margins), and their base."""
     branches = branches_of(trees)
     assert branches is not None
     frequency, group = frequencies(branches, background), np.arange(X.shape[1]) if groups is None else groups
-    sums = look_up(branches, [shapley_credits(branches, frequency, group, group.max() + 1)], X)
+    sums = look_up(branches, [shapley_contributions(branches, frequency, group, group.max() + 1)], X)
     return sums.of_kind(0).transpose(2, 1, 0), expected_margins(branches, frequency)

@@ -1,4 +1,4 @@
-"""What moves every class, told as what moves the log-odds of one class, adds up exactly."""
+"""Contributions to the log-odds of one class sum exactly."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from asthma_ml.classifier.compiled.class_log_odds import class_log_odds, margin_
 
 
 def moves(seed: int, n_classes: int, size: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Base margins, margins of ten patients, and the class that is asked about in each."""
+    """Base margins, margins of ten patients, and the class that is explained in each."""
     rng = np.random.default_rng(seed)
     base = rng.normal(size=n_classes)
     return base, base + size * rng.normal(size=(10, n_classes)), rng.integers(0, n_classes, 10)
 
 
 @given(st.integers(0, 10_000), st.integers(2, 5), st.floats(0.01, 3))
-def test_they_are_the_log_odds_of_the_softmax(seed, n_classes, size):
+def test_log_odds_equal_those_of_the_softmax(seed, n_classes, size):
     _, margins, explained = moves(seed, n_classes, size)
     p = softmax(margins, axis=1)[np.arange(10), explained]
     np.testing.assert_allclose(class_log_odds(margins, explained), logit(p), atol=1e-9)
 
 
 @given(st.integers(0, 10_000), st.integers(2, 5), st.floats(0.0, 6))
-def test_weighted_moves_add_up_from_base_to_patient(seed, n_classes, size):
+def test_weighted_contributions_sum_from_base_to_patient(seed, n_classes, size):
     base, margins, explained = moves(seed, n_classes, size)
     start = class_log_odds(np.repeat(base[None], 10, axis=0), explained)
     moved = (margin_weights(base, margins, explained) * (margins - base)).sum(axis=1)
@@ -35,22 +35,22 @@ def test_weighted_moves_add_up_from_base_to_patient(seed, n_classes, size):
 
 
 @given(st.integers(0, 10_000), st.integers(2, 5))
-def test_moving_all_margins_alike_moves_nothing(seed, n_classes):
+def test_weights_sum_to_zero(seed, n_classes):
     weights = margin_weights(*moves(seed, n_classes, 1.0))
     np.testing.assert_allclose(weights.sum(axis=1), 0, atol=1e-12)
 
 
-def test_two_classes_leave_nothing_to_integrate():
+def test_weights_of_two_classes_are_plus_and_minus_one():
     weights = margin_weights(np.zeros(2), np.array([[0.0, 3.0], [0.0, -9.0]]), np.array([1, 0]))
     np.testing.assert_allclose(weights, [[-1, 1], [1, -1]], atol=1e-14)
 
 
-def test_the_weight_of_a_rival_is_its_mean_share_along_the_path():
+def test_the_weight_of_another_class_is_its_mean_softmax_along_the_path():
     base, patient = np.array([0.0, 0.5, -1.0]), np.array([[2.0, -3.0, 4.0]])
 
-    def share_of_last(t: float) -> float:
+    def softmax_of_last(t: float) -> float:
         return float(softmax((base + t * (patient[0] - base))[1:])[1])
 
     weights = margin_weights(base, patient, np.array([0]))[0]
     assert weights[0] == 1
-    assert weights[2] == pytest.approx(-quad(share_of_last, 0, 1)[0], abs=1e-10)
+    assert weights[2] == pytest.approx(-quad(softmax_of_last, 0, 1)[0], abs=1e-10)

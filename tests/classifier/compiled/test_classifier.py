@@ -1,4 +1,4 @@
-"""A compiled classifier is the classifier, in arrays: same predictions, same explanations, no scikit-learn, no shap."""
+"""A compiled classifier predicts and explains like the fitted one, without scikit-learn or shap."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from tests.synthetic_patients import fitted_classifier, synthetic_patients
 
 
 @cache
-def with_companion() -> PhenotypeClassifier:
+def with_auxiliary() -> PhenotypeClassifier:
     X, y = synthetic_patients(n_classes=4)
     two = np.isin(y, ["th2_high", "neutrophilic_th2_low"])
     return PhenotypeClassifier(n_trees=15).fit(X[two], y[two]).fit_auxiliary(X, y)
 
 
 MODELS = pytest.mark.parametrize(
-    "model", [fitted_classifier(), fitted_classifier(4), with_companion()], ids=["two", "four", "with companion"]
+    "model", [fitted_classifier(), fitted_classifier(4), with_auxiliary()], ids=["two", "four", "with auxiliary"]
 )
 
 
 @MODELS
-def test_it_predicts_the_same_to_the_last_bit(model):
+def test_predictions_are_equal_to_the_last_bit(model):
     X, _ = synthetic_patients(300, seed=4, n_classes=4)
     compiled = aml.compile_model(model)
     for method in ("decision_function", "predict_proba", "predict", "predict_unmodelled"):
@@ -46,18 +46,18 @@ def test_it_predicts_the_same_to_the_last_bit(model):
 
 
 @MODELS
-def test_it_explains_and_tabulates_the_same(model):
+def test_explanations_and_tables_are_equal(model):
     X, _ = synthetic_patients(120, seed=5)
     compiled = aml.compile_model(model)
     pd.testing.assert_frame_equal(predict_table(compiled, X, "features"), predict_table(model, X, "features"))
-    by_factor = explain(model, X, players="factors")
-    values, base = compiled.shapley_values(X, players="factors")
+    by_factor = explain(model, X, level="factors")
+    values, base = compiled.shapley_values(X, level="factors")
     np.testing.assert_array_equal(values, by_factor.factors)
     np.testing.assert_array_equal(base, by_factor.base)
     np.testing.assert_array_equal(compiled.shapley_values(X)[0], by_factor.features)
 
 
-def test_columns_may_come_in_any_order_and_be_missing():
+def test_columns_may_be_reordered_and_missing():
     X, _ = synthetic_patients(50)
     compiled = aml.compile_model(fitted_classifier())
     expected = compiled.predict_proba(X.assign(feno_ppb=np.nan))
@@ -66,26 +66,24 @@ def test_columns_may_come_in_any_order_and_be_missing():
     )
 
 
-def test_what_cannot_be_compiled_is_refused_in_one_line():
+def test_models_that_cannot_be_compiled_are_refused():
     X, y = synthetic_patients(200)
     deep = PhenotypeClassifier(n_trees=5, max_depth=None).fit(X, y)
-    with pytest.raises(
-        UnusableInputError, match=r"more than three questions .* cannot be compiled; fit with max_depth=3"
-    ):
+    with pytest.raises(UnusableInputError, match=r"deeper than three levels cannot be compiled; fit with max_depth=3"):
         aml.compile_model(deep)
-    with pytest.raises(UnusableInputError, match="knows no column names"):
+    with pytest.raises(UnusableInputError, match="fitted without column names"):
         aml.compile_model(
             PhenotypeClassifier(n_trees=2).fit(np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) % 2)
         )
     with pytest.raises(NotFittedError):
         aml.compile_model(PhenotypeClassifier())
-    with pytest.raises(UnusableInputError, match="takes 13 features in columns"):
+    with pytest.raises(UnusableInputError, match="has 13 features; give a table"):
         aml.compile_model(fitted_classifier()).predict_proba(np.zeros((3, 5)))
-    with pytest.raises(UnusableInputError, match="one patient or more"):
+    with pytest.raises(UnusableInputError, match="at least one patient"):
         aml.compile_model(fitted_classifier(), background=X.iloc[:0])
 
 
-def test_deeper_trees_are_explained_by_shap_which_knows_no_factors_and_no_background():
+def test_deeper_trees_are_explained_by_shap_without_factors_and_background():
     X, y = synthetic_patients(200)
     deep = PhenotypeClassifier(n_trees=5, max_depth=None).fit(X, y)
     explanation = explain(deep, X)
@@ -93,7 +91,7 @@ def test_deeper_trees_are_explained_by_shap_which_knows_no_factors_and_no_backgr
     np.testing.assert_allclose(total, deep.decision_function(X), atol=ADDITIVITY_TOLERANCE)
     assert len(predict_table(deep, X)) == 200
     for refused in (
-        lambda: explain(deep, X, players="factors"),
+        lambda: explain(deep, X, level="factors"),
         lambda: explain(deep, X, background=X),
         explanation.interactions,
     ):
@@ -101,8 +99,8 @@ def test_deeper_trees_are_explained_by_shap_which_knows_no_factors_and_no_backgr
             refused()
 
 
-def test_it_is_small_and_survives_pickling():
-    compiled = aml.compile_model(aml.load_model(aml.shipped_model_path()))
+def test_a_compiled_classifier_is_small_and_can_be_pickled():
+    compiled = aml.compile_model(aml.load_model("shipped"))
     packed = pickle.dumps(compiled)
     assert len(packed) < 1_000_000
     X, _ = synthetic_patients(20)
@@ -110,34 +108,34 @@ def test_it_is_small_and_survives_pickling():
 
 
 def test_neither_scikit_learn_nor_shap_is_needed(tmp_path):
-    """In a process that cannot import them: load, predict, explain against both backgrounds, interactions, a table."""
+    """In a process that cannot import them: load, predict, explain with both backgrounds, interactions, a table."""
     X, _ = synthetic_patients()
-    aml.save_model(with_companion(), tmp_path / "model.aml", background=X)
+    aml.save_model(with_auxiliary(), tmp_path / "model.aml", background=X)
     X.head(30).to_csv(tmp_path / "patients.csv", index=False)
     code = """
 import sys
 for name in ("sklearn", "shap", "skops", "matplotlib"):
     sys.modules[name] = None  # importing it raises ImportError
 import asthma_ml as aml
-model, patients = aml.load_compiled(sys.argv[1]), aml.read_patients(sys.argv[2])
+model, patients = aml.load_model(sys.argv[1], compiled=True), aml.read_patients(sys.argv[2])
 model.predict_proba(patients.values)
-explanation = aml.explain(model, patients, players="factors", background="stored")
+explanation = aml.explain(model, patients, level="factors", background="stored")
 explanation.interactions(), explanation.sentence(0), aml.explain(model, patients, background=patients.values)
 aml.predict_file(sys.argv[1], sys.argv[2], sys.argv[3])
 """
     files = [tmp_path / name for name in ("model.aml", "patients.csv", "predictions.csv")]
     subprocess.run([sys.executable, "-c", code, *files], check=True)
-    expected = predict_table(with_companion(), aml.read_patients(files[1]))
+    expected = predict_table(with_auxiliary(), aml.read_patients(files[1]))
     found = pd.read_csv(files[2])
     np.testing.assert_array_equal(found["aml_base"], expected["aml_base"])
     assert found["aml_reasons"].tolist() == expected["aml_reasons"].tolist()
 
 
-def test_features_of_five_thousand_patients_with_gaps_are_those_of_shap():
-    """The model that is shipped, against shap's path-dependent values of its trees."""
+def test_feature_contributions_equal_those_of_shap():
+    """The shipped model and 5,000 patients with missing values; path-dependent values of the trees."""
     from asthma_ml.explanation.tree_shap import contributions_by_shap
 
-    model = aml.load_model(aml.shipped_model_path())
+    model = aml.load_model("shipped")
     rng = np.random.default_rng(0)
     low, high = model.feature_range_
     X = rng.uniform(low, high, size=(5000, len(low))).astype(np.float32)
@@ -149,15 +147,15 @@ def test_features_of_five_thousand_patients_with_gaps_are_those_of_shap():
     values, found_base = compiled.shapley_values(X)
     np.testing.assert_allclose(values, expected, atol=1e-6)
     np.testing.assert_allclose(found_base + values.sum(axis=1), compiled.decision_function(X), atol=1e-9)
-    expected_base = slope @ [model.linear_.base_[0], base[0]] + model.calibration_intercept_[0]
+    expected_base = slope @ [model.linear_.base[0], base[0]] + model.calibration_intercept_[0]
     np.testing.assert_allclose(found_base, expected_base, atol=1e-9)
 
 
 @MODELS
-def test_interactions_add_up_to_the_factors(model):
+def test_interactions_sum_to_the_factors(model):
     X, _ = synthetic_patients(80, seed=6)
     for background in (None, X.head(30)):
-        explanation = explain(model, X, players="factors", background=background)
+        explanation = explain(model, X, level="factors", background=background)
         found = explanation.interactions()
         assert found.shape == (80, len(FACTORS), len(FACTORS))
         np.testing.assert_allclose(found, found.transpose(0, 2, 1))
@@ -165,7 +163,7 @@ def test_interactions_add_up_to_the_factors(model):
         assert np.abs(found[:, 0, 1:]).max() > 1e-3
 
 
-def test_where_nothing_interacts_there_are_no_interactions():
+def test_trees_of_depth_one_have_no_interactions():
     X, y = synthetic_patients(300)
     found = explain(PhenotypeClassifier(n_trees=20, max_depth=1).fit(X, y), X).interactions()
     assert not found[:, ~np.eye(len(FACTORS), dtype=bool)].any()

@@ -1,4 +1,4 @@
-"""Looking up is the same in numpy and in machine code, and for one patient as for many."""
+"""The lookup gives equal results in numpy and machine code, for one patient and for many."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import sys
 import numba
 import numpy as np
 import pytest
-from tests.classifier.compiled.fitted_trees import N_FEATURES, fitted_trees, numbers
 
 from asthma_ml.classifier.compiled import pattern_kernel, pattern_lookup
 from asthma_ml.classifier.compiled.pattern_lookup import frequencies_of_patients, look_up
 from asthma_ml.classifier.compiled.pattern_tables import (
     branches_of,
+    contributions_to_margins,
     frequencies_of_training_patients,
-    margin_credits,
-    shapley_credits,
+    shapley_contributions,
 )
+from tests.classifier.compiled.fitted_trees import N_FEATURES, fitted_trees, numbers
 
 
 def tables(n_classes=2):
     branches = branches_of(fitted_trees(n_classes=n_classes, n_trees=30)[0])
-    of_features = shapley_credits(
+    of_features = shapley_contributions(
         branches, frequencies_of_training_patients(branches), np.arange(N_FEATURES), N_FEATURES
     )
-    return branches, [margin_credits(branches), of_features]
+    return branches, [contributions_to_margins(branches), of_features]
 
 
 def looked_up(given, X):
@@ -35,15 +35,17 @@ def looked_up(given, X):
 
 @pytest.fixture
 def kernel_calls(monkeypatch):
-    calls, add_credits = [], pattern_kernel.add_credits
-    monkeypatch.setattr(pattern_kernel, "add_credits", lambda *given: calls.append(0) or add_credits(*given))
+    calls, add_contributions = [], pattern_kernel.add_contributions
+    monkeypatch.setattr(
+        pattern_kernel, "add_contributions", lambda *given: calls.append(0) or add_contributions(*given)
+    )
     return calls
 
 
 @pytest.mark.parametrize("n_classes", [2, 4])
 @pytest.mark.parametrize("n_patients", [0, 1, 513, 9_000])
-def test_machine_code_gives_the_same_to_the_last_bit(n_classes, n_patients, monkeypatch, kernel_calls):
-    X = numbers(5, n_patients, gaps=0.4)
+def test_machine_code_equals_numpy_to_the_last_bit(n_classes, n_patients, monkeypatch, kernel_calls):
+    X = numbers(5, n_patients, missing=0.4)
     in_numpy = looked_up(tables(n_classes), X)
     assert not kernel_calls
     monkeypatch.setattr(pattern_lookup.PATIENCE, "steps", 0)
@@ -51,19 +53,19 @@ def test_machine_code_gives_the_same_to_the_last_bit(n_classes, n_patients, monk
     assert len(kernel_calls) == -(-n_patients // 8_192)
 
 
-def test_a_patient_does_not_depend_on_the_others():
+def test_results_do_not_depend_on_other_patients():
     X = numbers(5, 9_000)
     together = looked_up(tables(), X)
     for i in (0, 8_191, 8_192, 8_999):
         np.testing.assert_array_equal(looked_up(tables(), X[i : i + 1])[0], together[i])
 
 
-def test_neither_memory_layout_nor_precision_of_the_table_matters():
+def test_memory_layout_and_precision_do_not_matter():
     X = numbers(5)
     np.testing.assert_array_equal(looked_up(tables(), np.asfortranarray(X)), looked_up(tables(), X.astype(np.float64)))
 
 
-def test_it_compiles_where_machine_code_cannot_be_kept(monkeypatch):
+def test_machine_code_is_compiled_without_a_cache_folder(monkeypatch):
     njit = numba.njit
 
     def njit_without_folder(*, cache=False, **how):
@@ -76,12 +78,12 @@ def test_it_compiles_where_machine_code_cannot_be_kept(monkeypatch):
     fresh.__spec__.loader.exec_module(fresh)
     X = numbers(5)
     expected = looked_up(tables(), X)
-    monkeypatch.setattr(pattern_kernel, "add_credits", fresh.add_credits)
+    monkeypatch.setattr(pattern_kernel, "add_contributions", fresh.add_contributions)
     monkeypatch.setattr(pattern_lookup.PATIENCE, "steps", 0)
     np.testing.assert_array_equal(looked_up(tables(), X), expected)
 
 
-def test_frequencies_count_the_patients_of_each_pattern():
+def test_frequencies_equal_those_in_the_patients():
     trees, X = fitted_trees()
     branches = branches_of(trees)
     frequency = frequencies_of_patients(branches, X)
@@ -90,7 +92,7 @@ def test_frequencies_count_the_patients_of_each_pattern():
     np.testing.assert_allclose(went_right, branches.right_share[:, 0], atol=1e-12)
 
 
-def test_few_patients_do_not_wait_for_shap_or_numba():
+def test_shap_and_numba_are_not_imported_for_few_patients():
     code = "import sys; from asthma_ml.explanation import explain; "
     code += "from tests.synthetic_patients import fitted_classifier, synthetic_patients; "
     code += "explain(fitted_classifier(), synthetic_patients(20)[0]); print({'shap', 'numba'} & set(sys.modules))"

@@ -1,4 +1,4 @@
-"""Copies of a patient count, but never stand on both sides of a fold."""
+"""Duplicate rows are merged and never lie in different folds."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from hypothesis import strategies as st
 from asthma_ml.classifier.features.distinct_patients import distinct_patients, same_patients
 
 
-def patients_with_copies(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def patients_with_duplicates(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     X = rng.choice(np.array([0.0, 1.0, np.nan], dtype=np.float32), size=(40, 3))
     return X, rng.integers(0, 2, 40), rng.integers(1, 4, 40).astype(float)
 
 
-def test_a_patient_who_stands_there_twice_is_one_patient_of_twice_the_weight():
+def test_weights_of_duplicates_are_summed():
     X = np.array([[1.0, np.nan], [2.0, 5.0], [1.0, np.nan]], dtype=np.float32)
     patients = distinct_patients(X, np.array([0, 0, 0]), np.array([1.0, 1.0, 3.0]))
     assert sorted(zip(patients.X[:, 0].tolist(), patients.weight.tolist(), strict=True)) == [(1.0, 4.0), (2.0, 1.0)]
 
 
-def test_the_same_findings_with_another_class_are_another_patient():
+def test_equal_rows_of_different_classes_are_different_patients():
     X = np.ones((2, 1), dtype=np.float32)
     assert len(distinct_patients(X, np.array([0, 1]), np.ones(2)).codes) == 2
 
 
-def test_minus_zero_is_zero():
+def test_minus_zero_equals_zero():
     X = np.array([[0.0], [-0.0]], dtype=np.float32)
     assert len(distinct_patients(X, np.array([0, 0]), np.ones(2)).codes) == 1
 
 
 @given(st.integers(0, 10_000))
-def test_no_weight_is_lost_and_the_order_of_the_file_is_forgotten(seed):
-    X, codes, weight = patients_with_copies(seed)
+def test_the_result_keeps_the_total_weight_and_does_not_depend_on_the_order(seed):
+    X, codes, weight = patients_with_duplicates(seed)
     shuffled = np.random.default_rng(seed).permutation(len(X))
     one, other = distinct_patients(X, codes, weight), distinct_patients(X[shuffled], codes[shuffled], weight[shuffled])
     assert one.weight.sum() == weight.sum()
@@ -43,16 +43,16 @@ def test_no_weight_is_lost_and_the_order_of_the_file_is_forgotten(seed):
 
 
 @given(st.integers(0, 10_000), st.integers(2, 6))
-def test_each_class_is_dealt_out_evenly_over_the_folds(seed, n_folds):
-    patients = distinct_patients(*patients_with_copies(seed))
+def test_folds_are_stratified_by_class(seed, n_folds):
+    patients = distinct_patients(*patients_with_duplicates(seed))
     folds = patients.folds(n_folds)
     for k in np.unique(patients.codes):
         sizes = np.bincount(folds[patients.codes == k], minlength=n_folds)
         assert sizes.max() - sizes.min() <= 1
 
 
-def test_the_same_patient_is_known_by_any_key():
-    """By identifier, by content, or by a chain of both; a missing identifier tells nothing."""
+def test_rows_with_any_equal_key_belong_to_the_same_patient():
+    """By identifier, content, or a chain of both; a missing identifier equals no other."""
     identifiers = np.array(["A", "A", "B", None, None, "C"], dtype=object)
     content = np.array([1, 2, 2, 3, 3, 4])
     numbers = same_patients(identifiers, content)
@@ -60,8 +60,8 @@ def test_the_same_patient_is_known_by_any_key():
 
 
 @given(st.integers(0, 10_000))
-def test_no_group_stands_on_both_sides_of_a_fold(seed):
-    X, codes, weight = patients_with_copies(seed)
+def test_a_group_stays_in_one_fold(seed):
+    X, codes, weight = patients_with_duplicates(seed)
     groups = np.random.default_rng(seed).integers(0, 12, 40)
     patients = distinct_patients(X, codes, weight, groups)
     folds = patients.folds(3)
@@ -69,8 +69,8 @@ def test_no_group_stands_on_both_sides_of_a_fold(seed):
         assert len(set(folds[patients.groups == group])) == 1
 
 
-def test_columns_may_stand_anywhere_where_the_order_to_read_them_in_is_given():
-    X, codes, weight = patients_with_copies(3)
+def test_the_result_does_not_depend_on_the_column_order_with_a_reading_order():
+    X, codes, weight = patients_with_duplicates(3)
     shuffled = np.random.default_rng(3).permutation(X.shape[1])
     there = distinct_patients(X[:, shuffled], codes, weight, reading_order=np.argsort(shuffled))
     np.testing.assert_array_equal(there.X, distinct_patients(X, codes, weight).X[:, shuffled])

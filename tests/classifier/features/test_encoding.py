@@ -1,4 +1,4 @@
-"""Categories keep their place in the dictionary, numbers become 32-bit, and nothing is learned from the answer."""
+"""Categories are encoded as level numbers, numbers as 32-bit floats, and labels are refused as features."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CATEGORIES = [variable for variable in data_dictionary().values() if variable.ki
 
 @pytest.mark.parametrize("variable", CATEGORIES, ids=lambda variable: variable.name)
 @pytest.mark.parametrize("dtype", ["str", object, "category"])
-def test_a_level_becomes_its_place_in_the_dictionary_whatever_holds_the_text(variable, dtype):
+def test_a_level_is_encoded_as_its_number_whatever_the_dtype(variable, dtype):
     backwards = list(reversed(variable.levels))
     column = pd.Series([*backwards, None], dtype=dtype, name=variable.name)
     codes = encode_features(column.to_frame())[variable.name].to_numpy()
@@ -30,21 +30,21 @@ def test_a_level_becomes_its_place_in_the_dictionary_whatever_holds_the_text(var
     assert codes.dtype == np.float32
 
 
-def test_an_unknown_level_is_missing_and_named():
+def test_an_unknown_level_is_encoded_as_missing():
     patients = pd.DataFrame({"smoking_status": ["never", "vaping", None], "feno_ppb": [12.0, 30.0, np.nan]})
     np.testing.assert_array_equal(encode_features(patients)["smoking_status"], [0.0, np.nan, np.nan])
     assert unknown_levels(patients) == {"smoking_status": ["vaping"]}
 
 
 @given(st.lists(st.floats(width=32, allow_infinity=False), min_size=1))
-def test_numbers_pass_through_and_encoding_twice_changes_nothing(values):
+def test_encoding_of_numbers_is_idempotent(values):
     patients = pd.DataFrame({"feno_ppb": values, "home_made_index": values})
     once = encode_features(patients)
     np.testing.assert_array_equal(once["home_made_index"], np.array(values, dtype=np.float32))
     pd.testing.assert_frame_equal(encode_features(once), once)
 
 
-def test_whole_numbers_flags_and_nullable_columns_are_numbers():
+def test_integers_booleans_and_nullable_columns_are_encoded_as_numbers():
     patients = pd.DataFrame(
         {
             "ct_mucus_score": pd.array([3, None], dtype="Int64"),
@@ -55,7 +55,7 @@ def test_whole_numbers_flags_and_nullable_columns_are_numbers():
     np.testing.assert_array_equal(encode_features(patients).to_numpy(), [[3, 1, 1.5], [np.nan, 0, np.nan]])
 
 
-def test_all_columns_that_hold_text_are_named_at_once():
+def test_all_columns_of_text_are_named():
     patients = pd.DataFrame({"feno_ppb": ["<5"], "sex": ["male"], "acq6_score": ["high"]})
     with pytest.raises(UnusableInputError, match=r"^feno_ppb, acq6_score: text"):
         encode_features(patients)
@@ -65,7 +65,7 @@ def test_a_number_too_large_for_32_bits_becomes_infinite():
     assert np.isinf(encode_features(pd.DataFrame({"feno_ppb": [1e300]})).iloc[0, 0])
 
 
-def test_aligning_reorders_drops_and_fills():
+def test_alignment_selects_and_orders_the_features():
     patients = pd.DataFrame({"site": ["A"], "feno_ppb": [20.0], "age_years": [50.0]}, index=["p7"])
     aligned = align_features(patients, ["age_years", "biologic", "feno_ppb"])
     assert aligned.columns.tolist() == ["age_years", "biologic", "feno_ppb"]
@@ -74,11 +74,11 @@ def test_aligning_reorders_drops_and_fills():
 
 
 @pytest.mark.parametrize("column", ["patient_id", "site", "phenotype", "true_phenotype", "aml_p_th2_high"])
-def test_no_one_learns_from_the_answer(column):
+def test_labels_and_identifiers_are_refused_as_features(column):
     with pytest.raises(UnusableInputError, match=f"^{column}: identifiers, labels"):
         refuse_forbidden_features(pd.DataFrame({"feno_ppb": [20.0], column: [1.0]}))
 
 
-def test_a_misspelt_level_is_refused_in_training_with_the_levels_allowed():
+def test_an_unknown_level_is_refused_in_training():
     with pytest.raises(UnusableInputError, match="sex: unknown level 'F', allowed: female, male"):
         refuse_forbidden_features(pd.DataFrame({"sex": ["F", "male"]}))

@@ -1,4 +1,4 @@
-"""Sets keep their promise class by class; intervals are what isotonic regression says when done the long way."""
+"""Conformal sets have nominal coverage in each class; Venn-Abers intervals equal those by isotonic regression."""
 
 from __future__ import annotations
 
@@ -14,23 +14,22 @@ from sklearn.isotonic import IsotonicRegression
 from asthma_ml.classifier.uncertainty.prediction_sets import (
     conformal_sets,
     conformal_thresholds,
-    recognising_threshold,
     venn_abers_grid,
     venn_abers_interval,
 )
 
 
-def test_nine_patients_are_the_fewest_that_can_rule_a_class_out_at_90_percent():
+def test_a_threshold_at_90_percent_needs_nine_patients():
     nine = np.linspace(0.1, 0.9, 9)
     assert conformal_thresholds([nine, nine[:8]], confidence=0.9).tolist() == [0.9, np.inf]
 
 
-def test_a_class_that_cannot_be_ruled_out_is_in_every_set():
+def test_a_class_with_infinite_threshold_is_in_every_set():
     sets = conformal_sets(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([0.5, np.inf]))
     assert sets.tolist() == [[True, True], [False, True]]
 
 
-def test_both_classes_keep_their_promise_though_one_is_rare():
+def test_coverage_is_nominal_in_both_classes_though_one_is_rare():
     rng = np.random.default_rng(0)
 
     def patients(n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -46,47 +45,31 @@ def test_both_classes_keep_their_promise_though_one_is_rare():
         assert sets[codes == k, k].mean() == pytest.approx(0.9, abs=0.03)
 
 
-def test_three_in_five_foreign_patients_are_recognised_whatever_their_share():
-    rng = np.random.default_rng(0)
-    for n_foreign in (300, 3000):
-        p = np.r_[rng.beta(4, 2, n_foreign), rng.beta(2, 4, 3000)]
-        threshold = recognising_threshold(p, np.arange(len(p)) < n_foreign)
-        assert (rng.beta(4, 2, 10_000) >= threshold).mean() == pytest.approx(0.6, abs=0.05)
-
-
-def test_who_cannot_be_recognised_turns_nobody_else_away():
-    """Probabilities that say nothing lie at the share of foreign patients; a threshold below would turn all away."""
-    rng = np.random.default_rng(0)
-    p, is_foreign = np.clip(rng.normal(0.3, 0.02, 2000), 0, 1), np.arange(2000) < 600
-    assert recognising_threshold(p, is_foreign) == pytest.approx(0.3)
-    assert recognising_threshold(p[:1200], is_foreign[:1200]) == pytest.approx(0.5)
-
-
-def interval_the_long_way(p: np.ndarray, is_class: np.ndarray, at: float) -> tuple[float, float]:
+def interval_by_isotonic_regression(p: np.ndarray, is_class: np.ndarray, at: float) -> tuple[float, float]:
     ends = [IsotonicRegression().fit(np.r_[p, at], np.r_[is_class, label]).predict([at])[0] for label in (0.0, 1.0)]
     return min(ends[0], at), max(ends[1], at)
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000))
-def test_the_grid_holds_the_interval_of_every_patient_it_was_made_from(seed):
+def test_the_grid_contains_the_interval_of_every_patient(seed):
     rng = np.random.default_rng(seed)
     p = np.round(rng.random(60), 2)
     is_class = rng.random(60) < p
     low, high = venn_abers_interval(p, venn_abers_grid(p, is_class, np.ones(60)))
     np.testing.assert_allclose(
-        np.column_stack([low, high]), [interval_the_long_way(p, is_class, at) for at in p], atol=1e-9
+        np.column_stack([low, high]), [interval_by_isotonic_regression(p, is_class, at) for at in p], atol=1e-9
     )
 
 
 @pytest.fixture(scope="module")
 def oracle() -> dict:
-    """Answers of the libraries venn-abers and crepes, made by benchmarks/oracle_of_sets.py."""
-    return json.loads(Path(__file__).with_name("oracle_of_sets.json").read_text(encoding="utf-8"))
+    """Answers of the libraries venn-abers and crepes, made by benchmarks/prediction_sets_reference.py."""
+    return json.loads(Path(__file__).with_name("prediction_sets_reference.json").read_text(encoding="utf-8"))
 
 
-def test_intervals_are_those_of_the_library_venn_abers(oracle):
-    """Where the library's interval does not hold the reported probability, ours is widened to it."""
+def test_intervals_equal_those_of_the_library_venn_abers(oracle):
+    """Intervals that do not contain the reported probability are widened to it."""
     seen, codes, fresh = (np.array(oracle[name]) for name in ("seen", "codes", "fresh"))
     low, high = venn_abers_interval(fresh, venn_abers_grid(seen, codes == 1, np.ones(len(seen))))
     theirs = np.array(oracle["venn_abers"])
@@ -96,18 +79,18 @@ def test_intervals_are_those_of_the_library_venn_abers(oracle):
     np.testing.assert_allclose(high[as_seen], np.maximum(theirs[:, 1], fresh)[as_seen], atol=1e-6)
     between = np.column_stack([low, high])[~as_seen]
     widened = np.column_stack([np.minimum(theirs[:, 0], fresh), np.maximum(theirs[:, 1], fresh)])[~as_seen]
-    assert np.abs(between - widened).mean() < 0.02, "ours are interpolated between patients"
+    assert np.abs(between - widened).mean() < 0.02, "intervals between patients are interpolated"
 
 
 @pytest.mark.parametrize("confidence", ["0.6", "0.8", "0.9"])
-def test_sets_are_those_of_the_library_crepes(oracle, confidence):
+def test_sets_equal_those_of_the_library_crepes(oracle, confidence):
     seen, codes, fresh = (np.array(oracle[name]) for name in ("seen", "codes", "fresh"))
     own = [seen[codes == 0], 1 - seen[codes == 1]]
     sets = conformal_sets(np.column_stack([1 - fresh, fresh]), conformal_thresholds(own, float(confidence)) + 1e-9)
     np.testing.assert_array_equal(sets, np.array(oracle["sets"][confidence], dtype=bool))
 
 
-def test_intervals_hold_the_reported_probability_and_narrow_with_patients():
+def test_intervals_contain_the_probability_and_narrow_with_more_patients():
     rng = np.random.default_rng(0)
     at, widths = np.linspace(0, 1, 101), []
     for n in (50, 5000):
@@ -118,13 +101,13 @@ def test_intervals_hold_the_reported_probability_and_narrow_with_patients():
     assert widths[1] < widths[0] / 3
 
 
-def test_a_large_cohort_leaves_a_small_table():
+def test_the_size_of_the_grid_is_limited():
     rng = np.random.default_rng(0)
     p = rng.random(3000)
     assert venn_abers_grid(p, rng.random(3000) < p, np.ones(3000)).shape == (3, 256)
 
 
-def test_only_ratios_of_weights_count():
+def test_only_ratios_of_weights_matter():
     rng = np.random.default_rng(0)
     p = rng.random(100)
     is_class = rng.random(100) < p
@@ -133,6 +116,6 @@ def test_only_ratios_of_weights_count():
     )
 
 
-def test_without_patients_there_is_no_interval():
+def test_without_patients_the_interval_is_nan():
     low, high = venn_abers_interval(np.array([0.3]), np.empty((3, 0)))
     assert np.isnan([low, high]).all()

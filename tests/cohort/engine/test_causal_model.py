@@ -1,4 +1,4 @@
-"""The laws of the engine, on small models and on the model of the package."""
+"""Simulation, interventions and twins, on small models and on the model of the package."""
 
 import numpy as np
 import pandas as pd
@@ -65,13 +65,13 @@ def test_causes_come_before_effects():
         assert order.index(cause) < order.index(effect)
 
 
-def test_law_1_an_added_equation_leaves_all_other_columns_bit_identical(noise):
+def test_added_equation_leaves_other_columns_bit_identical(noise):
     before = CausalModel(SMALL).simulate(noise)
     after = CausalModel([weather, *SMALL]).simulate(noise)
     assert_same(before, {name: after[name] for name in before})
 
 
-def test_law_1_holds_when_the_new_equation_is_a_cause_without_effect(noise):
+def test_added_parent_without_effect_leaves_columns_bit_identical(noise):
     @structural_equation
     def response(dose, smoker, weather):
         return Normal(2.0 * dose - smoker + 0.0 * weather, 1.0)
@@ -86,42 +86,42 @@ def test_law_1_holds_when_the_new_equation_is_a_cause_without_effect(noise):
     seed=st.integers(0, 1000),
 )
 @settings(max_examples=30, deadline=None)
-def test_law_2_do_moves_descendants_only(name, seed):
+def test_intervention_changes_descendants_only(name, seed):
     value = {"smoker": 1, "technique": "poor", "dose": 0.2, "response": 3.0, "attacks": 4}[name]
     model, patients = CausalModel(SMALL), Noise(seed=seed, block=0, size=300)
     factual = model.simulate(patients)
     twin = model.twin(factual, patients, {name: value})
-    still = set(factual) - model.with_descendants([name])
-    assert_same({n: factual[n] for n in still}, {n: twin[n] for n in still})
+    unchanged = set(factual) - model.with_descendants([name])
+    assert_same({n: factual[n] for n in unchanged}, {n: twin[n] for n in unchanged})
     assert (pd.Series(twin[name]) == value).all()
     assert_same(twin, model.simulate(patients, do={name: value}))
 
 
-def test_law_2_on_the_model_of_the_package():
+def test_intervention_changes_descendants_only_in_the_model_of_the_package():
     model, patients = severe_asthma_model(), Noise(seed=1, block=0, size=2_000)
     factual = model.simulate(patients)
     for name, value in {"ocs_dose_mg_day": 20.0, "smoking_status": "never", "inhaled_adherence": 1.0}.items():
         twin = model.twin(factual, patients, {name: value})
-        still = set(factual) - model.with_descendants([name])
-        assert_same({n: factual[n] for n in still}, {n: twin[n] for n in still})
+        unchanged = set(factual) - model.with_descendants([name])
+        assert_same({n: factual[n] for n in unchanged}, {n: twin[n] for n in unchanged})
         assert not pd.Series(twin["fev1_pct_predicted"]).equals(pd.Series(factual["fev1_pct_predicted"]))
 
 
-def test_a_null_intervention_changes_nothing_at_all(noise):
+def test_intervention_at_the_factual_value_changes_nothing(noise):
     model = CausalModel(SMALL)
     factual = model.simulate(noise)
     for name in model.order:
         assert_same(factual, model.twin(factual, noise, {name: factual[name]}))
 
 
-def test_law_3_patients_do_not_depend_on_who_else_is_computed(noise):
+def test_patients_do_not_depend_on_the_other_patients(noise):
     model = CausalModel(SMALL)
     everybody = model.simulate(noise)
     rows = np.array([3, 100, 1999])
     assert_same({n: column[rows] for n, column in everybody.items()}, model.simulate(noise.take(rows)))
 
 
-def test_blocks_seeds_and_variables_have_noise_of_their_own():
+def test_blocks_seeds_and_variables_have_different_noise():
     draws = {
         (seed, block, name): Noise(seed, block, 100)[name].tobytes()
         for seed in (0, 1)
@@ -131,16 +131,16 @@ def test_blocks_seeds_and_variables_have_noise_of_their_own():
     assert len(set(draws.values())) == len(draws)
 
 
-def test_streams_are_fixed_for_all_time():
-    """A change of these bytes moves every cohort that was ever generated."""
+def test_hash_of_a_variable_name_is_fixed():
+    """Another hash would change all cohorts."""
     assert causal_model.stream_words("feno_ppb") == (1611766476, 88500995)
 
 
-def test_only_what_is_wanted_is_computed(noise):
+def test_only_wanted_variables_and_their_causes_are_computed(noise):
     assert set(CausalModel(SMALL).simulate(noise, wanted=["dose"])) == {"dose", "technique", "smoker"}
 
 
-def test_log_prob_of_what_was_sampled_is_finite_and_of_nonsense_is_not(noise):
+def test_log_prob_is_finite_for_samples_and_infinite_for_impossible_values(noise):
     model = CausalModel(SMALL)
     values = model.simulate(noise)
     assert np.isfinite(model.log_prob(values)).all()
@@ -171,8 +171,8 @@ def test_refuses_unknown_parents():
         CausalModel([response, smoker])
 
 
-def test_refuses_two_equations_of_one_name():
-    with pytest.raises(CausalModelError, match="two equations of one name"):
+def test_refuses_two_equations_with_the_same_name():
+    with pytest.raises(CausalModelError, match="two equations with the same name"):
         CausalModel([smoker, smoker])
 
 
@@ -182,7 +182,7 @@ def test_refuses_colliding_streams(monkeypatch):
         CausalModel([smoker, weather])
 
 
-def test_refuses_an_override_of_what_does_not_exist():
+def test_refuses_an_override_of_an_unknown_coefficient():
     with pytest.raises(CausalModelError, match=r"dose\.found: no such coefficient \(lost\)"):
         CausalModel(SMALL, {"dose.found": 1.0})
 

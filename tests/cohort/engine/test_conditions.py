@@ -1,4 +1,4 @@
-"""Conditions: what they select, and what they refuse."""
+"""Conditions: selected patients and refused expressions."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PATIENTS = pd.DataFrame(
         ("smoking_status != 'never'", [1, 3]),
     ],
 )
-def test_patients_who_meet_a_condition(text, rows):
+def test_condition_selects_patients(text, rows):
     assert np.flatnonzero(Condition(text, list(PATIENTS)).met_by(PATIENTS)).tolist() == rows
 
 
@@ -46,13 +46,13 @@ def test_patients_who_meet_a_condition(text, rows):
         ("fev > 50 and age_year > 3", r"fev.*, age_year \(did you mean age_years\?\)"),
         ("smoking_status == 'nver'", r"no level nver \(did you mean never\?\); levels are never, former, current"),
         ("smoking_status in ('never', 'vaping')", "no level vaping"),
-        ("age_years >", "no expression"),
-        ("age_years = 3", "no expression"),
-        ("", "no expression"),
-        ("@age > 3", "no expression"),
-        ("3 > 2", "names no column"),
-        ("age_years + 1", "true or false of each patient"),
-        ("age_years", "true or false of each patient"),
+        ("age_years >", "invalid expression"),
+        ("age_years = 3", "invalid expression"),
+        ("", "invalid expression"),
+        ("@age > 3", "invalid expression"),
+        ("3 > 2", "contains no column"),
+        ("age_years + 1", "true or false for each patient"),
+        ("age_years", "true or false for each patient"),
         ("smoking_status > 3", "where 'smoking_status > 3': "),
     ],
 )
@@ -77,6 +77,6 @@ def test_unusable_conditions_are_refused_in_one_line(text, message):
         "f'{age_years}' == 'a'",
     ],
 )
-def test_a_condition_can_call_nothing(text):
+def test_condition_cannot_call_functions(text):
     with pytest.raises(UnusableInputError, match="is not allowed"):
         Condition(text, list(PATIENTS))

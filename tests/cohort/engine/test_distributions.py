@@ -1,4 +1,4 @@
-"""Every distribution: noise and value lead to one another, and probability adds up to one."""
+"""Distributions: noise and values correspond, and probabilities sum to one."""
 
 import numpy as np
 import pytest
@@ -40,43 +40,43 @@ noise = st.floats(-3.5, 3.5)
 
 @pytest.mark.parametrize("name", CONTINUOUS)
 @given(z=noise)
-def test_a_continuous_value_gives_its_noise_back(name, z):
-    law, _ = CONTINUOUS[name]
-    assert law.to_noise(law.from_noise(np.array([z])))[0] == pytest.approx(z, abs=1e-6)
+def test_noise_of_a_continuous_value_is_recovered(name, z):
+    distribution, _ = CONTINUOUS[name]
+    assert distribution.to_noise(distribution.from_noise(np.array([z])))[0] == pytest.approx(z, abs=1e-6)
 
 
 @pytest.mark.parametrize("name", CONTINUOUS)
 def test_density_integrates_to_one(name):
-    law, (low, high) = CONTINUOUS[name]
-    middle = float(law.from_noise(np.array([0.0]))[0])
-    density = lambda x: float(np.exp(law.log_prob(np.array([x]))[0]))  # noqa: E731
+    distribution, (low, high) = CONTINUOUS[name]
+    middle = float(distribution.from_noise(np.array([0.0]))[0])
+    density = lambda x: float(np.exp(distribution.log_prob(np.array([x]))[0]))  # noqa: E731
     total = quad(density, low, middle, limit=400)[0] + quad(density, middle, high, limit=400)[0]
     assert total == pytest.approx(1.0, abs=1e-4)
 
 
 @pytest.mark.parametrize("name", CONTINUOUS)
 @given(zs=st.tuples(noise, noise).filter(lambda pair: pair[0] < pair[1]))
-def test_more_noise_is_never_less_value(name, zs):
-    law, _ = CONTINUOUS[name]
-    low, high = law.from_noise(np.array(zs))
+def test_value_increases_with_noise(name, zs):
+    distribution, _ = CONTINUOUS[name]
+    low, high = distribution.from_noise(np.array(zs))
     assert low <= high
 
 
 @pytest.mark.parametrize("name", COUNTS)
 @given(z=noise, position=st.floats(0.05, 0.95))
-def test_a_count_is_explained_by_noise_that_gives_it_again(name, z, position):
-    law = COUNTS[name]
-    x = law.from_noise(np.array([z]))
-    assert law.from_noise(law.to_noise(x, position))[0] == x[0]
+def test_noise_of_a_count_reproduces_it(name, z, position):
+    distribution = COUNTS[name]
+    x = distribution.from_noise(np.array([z]))
+    assert distribution.from_noise(distribution.to_noise(x, position))[0] == x[0]
 
 
 @pytest.mark.parametrize("name", COUNTS)
-def test_count_probabilities_add_up_to_one(name):
+def test_probabilities_of_counts_sum_to_one(name):
     most = 20 if name == "binomial" else 2 if name == "alleles" else 400
     assert np.exp(COUNTS[name].log_prob(np.arange(most + 1.0))).sum() == pytest.approx(1.0, abs=1e-9)
 
 
-def test_negative_binomial_has_the_published_over_dispersion():
+def test_negative_binomial_has_the_published_overdispersion():
     """Exacerbations of mean 1.7 and SD 2.7 (COH029) give a dispersion of 0.52."""
     z = np.random.default_rng(0).standard_normal(200_000)
     counts = NegativeBinomial(1.7, 1.7**2 / (2.7**2 - 1.7)).from_noise(z)
@@ -85,78 +85,78 @@ def test_negative_binomial_has_the_published_over_dispersion():
 
 
 @given(z=noise, position=st.floats(0.05, 0.95))
-def test_categories_are_explained_by_noise_that_gives_them_again(z, position):
-    law = Categorical(("never", "former", "current"), (0.6, 0.3, 0.1))
-    x = law.from_noise(np.array([z]))
-    assert list(law.from_noise(law.to_noise(x, position))) == list(x)
+def test_noise_of_a_category_reproduces_it(z, position):
+    distribution = Categorical(("never", "former", "current"), (0.6, 0.3, 0.1))
+    x = distribution.from_noise(np.array([z]))
+    assert list(distribution.from_noise(distribution.to_noise(x, position))) == list(x)
 
 
-def test_category_weights_need_not_add_up():
-    law = Categorical(("a", "b"), (3.0, 1.0))
-    sample = law.from_noise(np.random.default_rng(0).standard_normal(100_000))
+def test_category_weights_need_not_sum_to_one():
+    distribution = Categorical(("a", "b"), (3.0, 1.0))
+    sample = distribution.from_noise(np.random.default_rng(0).standard_normal(100_000))
     assert (sample == "a").mean() == pytest.approx(0.75, abs=0.01)
-    assert np.exp(law.log_prob(levels_from_codes(np.array([0, 1]), ("a", "b")))) == pytest.approx([0.75, 0.25])
+    assert np.exp(distribution.log_prob(levels_from_codes(np.array([0, 1]), ("a", "b")))) == pytest.approx([0.75, 0.25])
 
 
 @given(z=noise, position=st.floats(0.05, 0.95), mean=st.floats(-1, 1))
-def test_ordered_levels_are_explained_by_noise_that_gives_them_again(z, position, mean):
-    law = OrderedProbit(("low", "middle", "high"), np.array([mean]), 0.5, (-0.3, 0.4))
-    x = law.from_noise(np.array([z]))
-    assert list(law.from_noise(law.to_noise(x, position))) == list(x)
+def test_noise_of_an_ordered_level_reproduces_it(z, position, mean):
+    distribution = OrderedProbit(("low", "middle", "high"), np.array([mean]), 0.5, (-0.3, 0.4))
+    x = distribution.from_noise(np.array([z]))
+    assert list(distribution.from_noise(distribution.to_noise(x, position))) == list(x)
 
 
-def test_ordered_levels_are_as_likely_as_the_normal_score_says():
-    law = OrderedProbit(("low", "middle", "high"), 0.2, 0.5, (-0.3, 0.4))
-    sample = law.from_noise(np.random.default_rng(0).standard_normal(100_000))
-    shares = np.exp(law.log_prob(levels_from_codes(np.arange(3), law.levels)))
-    assert shares == pytest.approx(np.diff([0, *special.ndtr([-1.0, 0.4]), 1]))
-    assert np.bincount(sample.codes) / 100_000 == pytest.approx(shares, abs=0.01)
-    never = OrderedProbit(law.levels, 0.2, 0.5, (0.4, -0.3))
+def test_ordered_levels_have_the_probabilities_of_the_normal_score():
+    distribution = OrderedProbit(("low", "middle", "high"), 0.2, 0.5, (-0.3, 0.4))
+    sample = distribution.from_noise(np.random.default_rng(0).standard_normal(100_000))
+    probabilities = np.exp(distribution.log_prob(levels_from_codes(np.arange(3), distribution.levels)))
+    assert probabilities == pytest.approx(np.diff([0, *special.ndtr([-1.0, 0.4]), 1]))
+    assert np.bincount(sample.codes) / 100_000 == pytest.approx(probabilities, abs=0.01)
+    never = OrderedProbit(distribution.levels, 0.2, 0.5, (0.4, -0.3))
     assert set(never.from_noise(np.linspace(-3, 3, 50))) == {"low", "high"}
 
 
 @settings(deadline=None)
 @given(u=st.floats(1e-12, 1 - 1e-12), mean=st.floats(0.01, 60), dispersion=st.floats(0.1, 5))
-def test_count_quantiles_are_those_of_scipy(u, mean, dispersion):
-    company = np.array([u, 1e-9, 0.5, 1 - 1e-9])
-    poisson = Poisson(np.full(4, mean)).from_uniform(company)
-    assert poisson.tolist() == pytest.approx(stats.poisson(mean).ppf(company), abs=1)
+def test_count_quantiles_equal_those_of_scipy(u, mean, dispersion):
+    probabilities = np.array([u, 1e-9, 0.5, 1 - 1e-9])
+    poisson = Poisson(np.full(4, mean)).from_uniform(probabilities)
+    assert poisson.tolist() == pytest.approx(stats.poisson(mean).ppf(probabilities), abs=1)
     assert stats.poisson(mean).cdf(poisson - 1)[0] - 1e-9 <= u <= stats.poisson(mean).cdf(poisson)[0] + 1e-9
-    negative = NegativeBinomial(mean, dispersion).from_uniform(company)
-    law = stats.nbinom(dispersion, dispersion / (dispersion + mean))
-    assert law.cdf(negative - 1)[0] - 1e-9 <= u <= law.cdf(negative)[0] + 1e-9
+    negative = NegativeBinomial(mean, dispersion).from_uniform(probabilities)
+    distribution = stats.nbinom(dispersion, dispersion / (dispersion + mean))
+    assert distribution.cdf(negative - 1)[0] - 1e-9 <= u <= distribution.cdf(negative)[0] + 1e-9
 
 
 @given(p=st.floats(0.01, 0.99), trials=st.integers(1, 20), z=st.lists(noise, min_size=1, max_size=9))
-def test_a_count_does_not_depend_on_the_company(p, trials, z):
-    law = Binomial(trials, p)
-    alone = [law.from_noise(np.array([one]))[0] for one in z]
-    assert law.from_noise(np.array(z)).tolist() == alone
+def test_count_does_not_depend_on_other_patients(p, trials, z):
+    distribution = Binomial(trials, p)
+    alone = [distribution.from_noise(np.array([one]))[0] for one in z]
+    assert distribution.from_noise(np.array(z)).tolist() == alone
 
 
 @given(p=st.floats(0.02, 0.98), z=noise)
-def test_a_probability_and_its_normal_noise_give_the_same_value(p, z):
-    for law in (Bernoulli(p), Binomial(2, p), Poisson(p), TruncatedNormal(0.0, 1.0, -1.0, p)):
-        assert law.from_uniform(special.ndtr(np.array([z]))) == law.from_noise(np.array([z]))
+def test_uniform_and_normal_noise_give_the_same_value(p, z):
+    for distribution in (Bernoulli(p), Binomial(2, p), Poisson(p), TruncatedNormal(0.0, 1.0, -1.0, p)):
+        assert distribution.from_uniform(special.ndtr(np.array([z]))) == distribution.from_noise(np.array([z]))
 
 
 @given(z=noise, p=st.floats(0.02, 0.98))
-def test_bernoulli_is_explained_by_noise_that_gives_it_again(z, p):
-    law = Bernoulli(p)
-    x = law.from_noise(np.array([z]))
-    assert law.from_noise(law.to_noise(x))[0] == x[0]
-    assert np.exp(law.log_prob(np.array([0.0, 1.0]))).sum() == pytest.approx(1.0)
+def test_noise_of_a_bernoulli_value_reproduces_it(z, p):
+    distribution = Bernoulli(p)
+    x = distribution.from_noise(np.array([z]))
+    assert distribution.from_noise(distribution.to_noise(x))[0] == x[0]
+    assert np.exp(distribution.log_prob(np.array([0.0, 1.0]))).sum() == pytest.approx(1.0)
 
 
-def test_a_never_smoker_is_certain_to_have_no_pack_years():
-    law = LogNormal(median=np.array([0.0, 10.0]), log_sd=1.0)
-    assert law.from_noise(np.array([2.0, 0.0])).tolist() == [0.0, 10.0]
-    assert law.log_prob(np.array([0.0, 10.0]))[0] == 0.0
-    assert law.log_prob(np.array([1.0, 10.0]))[0] == -np.inf
+def test_zero_median_gives_zero_with_certainty():
+    distribution = LogNormal(median=np.array([0.0, 10.0]), log_sd=1.0)
+    assert distribution.from_noise(np.array([2.0, 0.0])).tolist() == [0.0, 10.0]
+    assert distribution.log_prob(np.array([0.0, 10.0]))[0] == 0.0
+    assert distribution.log_prob(np.array([1.0, 10.0]))[0] == -np.inf
 
 
 @pytest.mark.parametrize(
-    ("law", "value", "message"),
+    ("distribution", "value", "message"),
     [
         (Bernoulli(0.5), 2, "0 or 1"),
         (Binomial(2, 0.3), 1.5, "whole number from 0 to 2"),
@@ -164,9 +164,9 @@ def test_a_never_smoker_is_certain_to_have_no_pack_years():
         (Normal(0.0, 1.0), float("nan"), "finite number"),
     ],
 )
-def test_impossible_values_are_refused_with_what_is_possible(law, value, message):
+def test_impossible_values_are_refused(distribution, value, message):
     with pytest.raises(ValueError, match=message):
-        law.coerce(value, 3)
+        distribution.coerce(value, 3)
 
 
 def test_by_level_needs_a_number_for_every_level():

@@ -1,4 +1,4 @@
-"""Noise: a number for each person and variable, whoever else is looked at."""
+"""Exogenous noise: one number for each person and variable, independent of the other people."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ MANY = Noise(seed=11, block=0, size=1_000_000)
 
 
 @given(people=st.lists(st.integers(0, 2**40), min_size=1, max_size=20), seed=st.integers(0, 2**70))
-def test_a_person_has_the_same_noise_in_any_company(people, seed):
+def test_noise_does_not_depend_on_other_people(people, seed):
     together = Noise(seed, people=np.array(people))["feno_ppb"]
     alone = [Noise(seed, people=np.array([number]))["feno_ppb"][0] for number in people]
     assert together.tolist() == alone
 
 
-def test_blocks_follow_on_one_another():
+def test_blocks_are_consecutive():
     three = Noise(5, 0, 3 * BLOCK_SIZE)["age_years"]
     assert np.concatenate([Noise(5, block)["age_years"] for block in range(3)]).tolist() == three.tolist()
 
 
-def test_remembered_noise_is_the_same_noise_and_calculated_once():
+def test_remembered_noise_is_equal_and_computed_once():
     noise, remembered = Noise(5, 1, 10), RememberedNoise(5, 1, 10)
     assert remembered["age_years"].tolist() == noise["age_years"].tolist()
     assert remembered["age_years"] is remembered["age_years"]
     assert remembered.uniform("sex") is remembered.uniform("sex")
 
 
-def test_the_numbers_are_fixed_for_all_time():
-    """A change of these numbers moves every cohort that was ever generated."""
+def test_numbers_of_a_seed_are_fixed():
+    """Other numbers would change all cohorts."""
     first = [0.19918067457559807, 0.030326714529052112, 0.6199484059016832]
     assert Noise(1, 0, 3).uniform("feno_ppb").tolist() == first
 
 
-def test_uniform_noise_is_uniform_and_normal_noise_its_quantile():
+def test_noise_is_uniform_and_normal():
     assert stats.kstest(MANY.uniform("feno_ppb"), "uniform").pvalue > 0.001
     assert stats.kstest(MANY["feno_ppb"], "norm").pvalue > 0.001
     assert stats.norm.cdf(MANY["feno_ppb"][:1000]) == pytest.approx(MANY.uniform("feno_ppb")[:1000], abs=1e-12)
 
 
-def test_people_and_variables_do_not_follow_from_one_another():
+def test_noise_of_people_variables_and_seeds_is_independent():
     one, other, another_seed = MANY["feno_ppb"], MANY["age_years"], Noise(12, 0, len(MANY))["feno_ppb"]
     for left, right in ((one, other), (one[1:], one[:-1]), (one[1:], other[:-1]), (one, another_seed)):
         assert abs(np.corrcoef(left, right)[0, 1]) < 0.004
@@ -53,7 +53,7 @@ def test_people_and_variables_do_not_follow_from_one_another():
         assert stats.chisquare(grid.ravel()).pvalue > 0.001
 
 
-def test_every_bit_of_the_uniform_noise_is_as_often_set_as_not():
+def test_bits_of_the_uniform_noise_are_balanced():
     bits = (MANY.uniform("feno_ppb") * 2.0**52).astype(np.uint64)
-    shares = [((bits >> np.uint64(i)) & np.uint64(1)).mean() for i in range(52)]
-    assert shares == pytest.approx([0.5] * 52, abs=0.003)
+    proportions = [((bits >> np.uint64(i)) & np.uint64(1)).mean() for i in range(52)]
+    assert proportions == pytest.approx([0.5] * 52, abs=0.003)

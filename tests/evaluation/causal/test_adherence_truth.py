@@ -1,4 +1,4 @@
-"""The gate counted by hand against the truth, and on a generated cohort."""
+"""Accuracy of the adherence gate, counted by hand and in a generated cohort."""
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ def clinic(*patients):
     return observed, pd.DataFrame({"patient_id": ids, "true_resistance": [truth for _, truth in patients]})
 
 
-def test_two_of_three_apparent_and_one_of_four_resistant_are_sent_to_a_check():
+def test_accuracy_of_check_first_by_hand():
     found = evaluate_adherence_gate(
         *clinic(
             (POOR, "apparent"),
@@ -33,16 +33,16 @@ def test_two_of_three_apparent_and_one_of_four_resistant_are_sent_to_a_check():
             (POOR, "controlled"),
         )
     )["apparent_resistance"]
-    assert (found["n"], found["n_with"]) == (7, 3)
-    assert found["gates"]["check_first"] == {"with": 2, "without": 1}
-    assert found["gates"]["unknown"] == {"with": 1, "without": 1}
+    assert (found["n"], found["n_positive"]) == (7, 3)
+    assert found["gates"]["check_first"] == {"positive": 2, "negative": 1}
+    assert found["gates"]["unknown"] == {"positive": 1, "negative": 1}
     values = {name: found[name]["value"] for name in ("sensitivity", "specificity", "ppv", "sensitivity_where_known")}
     expected = {"sensitivity": 2 / 3, "specificity": 3 / 4, "ppv": 2 / 3, "sensitivity_where_known": 1.0}
     assert values == pytest.approx(expected)
     assert found["suppression_test"] == {"n": 0, "auc": None}
 
 
-def test_nobody_to_count_is_no_share():
+def test_a_proportion_of_no_patients_is_none():
     found = evaluate_adherence_gate(*clinic((GOOD, "resistant")))["apparent_resistance"]
     assert found["sensitivity"] is None
     assert found["ppv"] is None
@@ -55,7 +55,7 @@ def test_the_order_of_the_truth_does_not_matter():
 
 def test_the_truth_of_other_patients_is_refused():
     observed, truth = clinic((POOR, "apparent"), (GOOD, "resistant"))
-    with pytest.raises(UnusableInputError, match="1 of 2 patients are not in it"):
+    with pytest.raises(UnusableInputError, match="no row for 1 of 2 patients"):
         evaluate_adherence_gate(observed, truth.head(1))
     with pytest.raises(UnusableInputError, match="no column true_resistance"):
         evaluate_adherence_gate(observed, truth[["patient_id"]])
@@ -69,30 +69,30 @@ def generated():
     return evaluate_adherence_gate(cohort.observed, cohort.truth)
 
 
-def test_the_gate_finds_more_than_physicians_and_is_no_oracle(generated):
+def test_the_gate_is_more_sensitive_than_physicians_and_imperfect(generated):
     assert generated["published"]["physician_sensitivity"]["percent"] == 15.0
-    for target in ("apparent_resistance", "untaken_inhaled_steroid"):
+    for target in ("apparent_resistance", "true_adherence_below_80_pct"):
         found = generated[target]
         assert found["sensitivity"]["lower"] > 0.15
         assert found["sensitivity"]["upper"] < 0.95
-        # What is sent to a check is more often untaken treatment than what is not.
-        assert found["ppv"]["lower"] > found["n_with"] / found["n"]
+        # The predictive value exceeds the prevalence.
+        assert found["ppv"]["lower"] > found["n_positive"] / found["n"]
         assert found["sensitivity_where_known"]["value"] > found["sensitivity"]["value"]
 
 
 def test_the_suppression_test_discriminates_as_published(generated):
     published = generated["published"]["suppression_test_auc"]
-    found = generated["less_than_half_taken"]["suppression_test"]["auc"]
+    found = generated["true_adherence_below_50_pct"]["suppression_test"]["auc"]
     assert published["lower"] < found["value"] < published["upper"]
 
 
-def test_a_gap_of_half_the_doses_is_easier_to_see_than_of_a_fifth(generated):
-    half, fifth = (generated[name] for name in ("less_than_half_taken", "untaken_inhaled_steroid"))
-    assert half["n_with"] < fifth["n_with"]
-    assert half["suppression_test"]["auc"]["value"] > fifth["suppression_test"]["auc"]["value"]
+def test_low_adherence_is_easier_to_detect_than_moderate_adherence(generated):
+    low, moderate = (generated[name] for name in ("true_adherence_below_50_pct", "true_adherence_below_80_pct"))
+    assert low["n_positive"] < moderate["n_positive"]
+    assert low["suppression_test"]["auc"]["value"] > moderate["suppression_test"]["auc"]["value"]
 
 
-def test_a_fall_from_a_low_baseline_does_not_count():
+def test_suppression_from_a_low_baseline_is_excluded():
     observed, truth = clinic(*[(GOOD, "apparent"), (GOOD, "resistant")] * 12)
     fall = np.tile([60.0, 10.0], 12)
     low = evaluate_adherence_gate(observed.assign(feno_ppb=30.0, feno_suppression_pct=fall), truth)

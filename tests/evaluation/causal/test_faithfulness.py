@@ -1,4 +1,4 @@
-"""What the explanation credits to a factor, beside what the factor does to the same patients."""
+"""Contributions of the factors compared with their effects on the same patients."""
 
 from __future__ import annotations
 
@@ -29,29 +29,29 @@ def effects():
 
 
 @pytest.fixture(scope="module")
-def judged(model, effects):
+def found(model, effects):
     return evaluate_faithfulness(model, effects)
 
 
-def row(judged, factor, label="all"):
-    return next(r for r in judged["agreement"] if (r["factor"], r["label"]) == (factor, label))
+def row(found, factor, label="all"):
+    return next(r for r in found["agreement"] if (r["factor"], r["label"]) == (factor, label))
 
 
-def test_every_factor_has_a_reference_and_only_patients_of_both_classes_are_asked(effects):
+def test_every_factor_has_a_reference_and_only_the_two_classes_are_compared(effects):
     assert tuple(REFERENCES) == FACTORS
     assert set(effects.rows["phenotype"]) == set(TWO_CLASSES)
     for twin in effects.twins.values():
         assert twin.index.equals(effects.rows.index)
 
 
-def test_taking_the_doses_moves_the_markers_and_never_the_endotype(effects):
+def test_full_adherence_changes_the_markers_and_not_the_endotype(effects):
     assert (effects.endotype["adherence"] == 0).all()
-    untaken = effects.rows["ics_adherence_fraction"] < 0.4
-    fall = (effects.rows["feno_ppb"] - effects.twins["adherence"]["feno_ppb"])[untaken]
+    non_adherent = effects.rows["ics_adherence_fraction"] < 0.4
+    fall = (effects.rows["feno_ppb"] - effects.twins["adherence"]["feno_ppb"])[non_adherent]
     assert fall.median() > 0
 
 
-def test_typical_drives_make_th2_high_patients_less_so_and_neutrophilic_ones_more(effects):
+def test_reference_drives_lower_th2_high_and_raise_neutrophilic_patients(effects):
     by_label = effects.endotype["immune_profile"].groupby(effects.rows["phenotype"]).mean()
     assert by_label["th2_high"] > 0 > by_label["neutrophilic_th2_low"]
 
@@ -62,38 +62,38 @@ def test_smoking_and_bacteria_make_patients_neutrophilic(effects):
 
 
 def test_the_true_log_odds_follow_the_drives(effects):
-    asked = effects.log_odds["immune_profile"].dropna()
-    assert len(asked) == 40
-    assert np.corrcoef(asked.rank(), effects.endotype.loc[asked.index, "immune_profile"].rank())[0, 1] > 0.4
+    known = effects.log_odds["immune_profile"].dropna()
+    assert len(known) == 40
+    assert np.corrcoef(known.rank(), effects.endotype.loc[known.index, "immune_profile"].rank())[0, 1] > 0.4
 
 
-def test_the_immune_profile_agrees_in_rank_and_sign(judged):
-    found = row(judged, "immune_profile")
-    assert found["endotype"]["spearman"]["lower"] > 0.5
-    assert found["endotype"]["sign"]["lower"] > 0.6
-    assert found["log_odds"]["spearman"]["value"] > 0.3
+def test_the_immune_profile_agrees_in_rank_and_sign(found):
+    of_factor = row(found, "immune_profile")
+    assert of_factor["endotype"]["spearman"]["lower"] > 0.5
+    assert of_factor["endotype"]["sign_agreement"]["lower"] > 0.6
+    assert of_factor["true_log_odds"]["spearman"]["value"] > 0.3
 
 
-def test_markers_stand_in_for_adherence_and_that_is_said(judged):
-    assert row(judged, "adherence")["endotype"]["spearman"] is None
-    credit, proxy = judged["credit"]["adherence"], judged["adherence_proxy"]
-    assert credit["immune_profile"] > 0.1
+def test_markers_are_proxies_of_adherence(found):
+    assert row(found, "adherence")["endotype"]["spearman"] is None
+    changes, proxy = found["contribution_changes"]["adherence"], found["adherence_proxy"]
+    assert changes["immune_profile"] > 0.1
     assert proxy["immune_profile"] > 0 > proxy["adherence"]
     assert proxy["endotype"] == 0.0
 
 
-def test_what_moves_a_value_adds_up_to_what_moves_the_log_odds(judged):
-    proxy = judged["adherence_proxy"]
-    assert sum(proxy[factor] for factor in FACTORS) == pytest.approx(proxy["log_odds"], abs=1e-6)
+def test_changes_of_contributions_sum_to_the_change_of_the_log_odds(found):
+    proxy = found["adherence_proxy"]
+    assert sum(proxy[factor] for factor in FACTORS) == pytest.approx(proxy["model_log_odds"], abs=1e-6)
 
 
-def test_a_model_of_one_factor_credits_no_other(effects):
+def test_a_model_of_one_factor_has_no_other_contribution(effects):
     X, y = generate_cohort(600, seed=1).training_data()
     alone = PhenotypeClassifier(n_trees=10).fit(X[["smoking_status", "pack_years"]], y)
-    credit = evaluate_faithfulness(alone, effects)["credit"]
-    assert all(size == 0 for moved in credit.values() for name, size in moved.items() if name != "environment")
-    assert credit["environment"]["environment"] > 0
-    assert credit["genetics"]["environment"] == 0
+    changes = evaluate_faithfulness(alone, effects)["contribution_changes"]
+    assert all(size == 0 for of_do in changes.values() for name, size in of_do.items() if name != "environment")
+    assert changes["environment"]["environment"] > 0
+    assert changes["genetics"]["environment"] == 0
 
 
 @pytest.fixture(scope="module")
@@ -103,37 +103,39 @@ def ways():
     return attributions(background, reference)
 
 
-def test_every_way_credits_all_but_a_constant(ways, model, effects):
+def test_every_attribution_sums_to_the_log_odds_up_to_a_constant(ways, model, effects):
     log_odds = model.decision_function(model.encode(effects.rows))
-    for name in ("sums of features (as shipped)", "factors as players", "causal order"):
+    for name in ("sums of features (as shipped)", "Shapley values of factors", "causal order"):
         rest = log_odds - ways[name](model, effects.rows).sum(axis=1)
         assert np.ptp(rest) < 1e-6, name
 
 
-def test_among_patients_of_the_same_treatment_the_treatment_has_less_to_say(ways, model, effects):
+def test_treatment_contributes_less_against_a_background_of_equal_treatment(ways, model, effects):
     size = {name: attribute(model, effects.rows)["patient_context"].abs().mean() for name, attribute in ways.items()}
     assert size["background: same treatment"] < 0.8 * size["background: all patients"]
 
 
-def test_reference_patients_have_no_value_of_their_own_against_themselves(ways, model):
+def test_reference_patients_have_no_contribution_against_themselves(ways, model):
     reference = generate_cohort(400, seed=3, do=REFERENCES["adherence"]).observed
     found = against_background(model, reference, reference)
     assert found.mean().abs().max() < 0.15
 
 
-def test_in_causal_order_the_environment_answers_for_what_it_does_to_the_markers(ways, model, effects):
+def test_causal_order_attributes_marker_effects_to_the_environment(ways, model, effects):
     smokers = effects.rows["smoking_status"] == "current"
-    credited = {name: ways[name](model, effects.rows)["environment"] for name in ("factors as players", "causal order")}
-    apart = {name: value[smokers].mean() - value[~smokers].mean() for name, value in credited.items()}
-    assert apart["causal order"] < apart["factors as players"]
+    contributions = {
+        name: ways[name](model, effects.rows)["environment"] for name in ("Shapley values of factors", "causal order")
+    }
+    apart = {name: value[smokers].mean() - value[~smokers].mean() for name, value in contributions.items()}
+    assert apart["causal order"] < apart["Shapley values of factors"]
     assert apart["causal order"] < -0.5
 
 
-def test_agreement_knows_its_opposite():
+def test_opposite_values_have_rank_correlation_minus_one():
     true = np.linspace(-1, 1, 60)
     opposite = agreement(-true, true, least=0.1)
     assert opposite["spearman"]["value"] == pytest.approx(-1)
-    assert opposite["sign"]["value"] == 0
+    assert opposite["sign_agreement"]["value"] == 0
 
 
 def test_models_of_other_classes_are_refused(effects):
@@ -143,19 +145,20 @@ def test_models_of_other_classes_are_refused(effects):
         evaluate_faithfulness(other, effects)
 
 
-def test_without_a_patient_of_the_two_classes_nothing_is_compared():
-    with pytest.raises(UnusableInputError, match="none of these patients"):
+def test_a_cohort_without_the_two_classes_is_refused():
+    with pytest.raises(UnusableInputError, match="no patient is labelled"):
         true_effects(TwinCohort(20, seed=2, where="phenotype == 'mixed_granulocytic'"))
 
 
-def test_what_nobody_shows_is_none_and_no_number(model, effects):
+def test_a_mean_of_no_patients_is_none(model, effects):
     of_one = replace(effects, log_odds=effects.log_odds.head(1))
-    judged = evaluate_faithfulness(model, of_one)
-    json.dumps(judged, allow_nan=False)
-    assert any(found["mean_true"] is None for found in judged["agreement"] if "mean_true" in found)
+    of_few = evaluate_faithfulness(model, of_one)
+    json.dumps(of_few, allow_nan=False)
+    means = [r["mean_abs_true_effect"] for r in of_few["agreement"] if "mean_abs_true_effect" in r]
+    assert None in means
 
 
-def test_effects_without_true_log_odds_cost_nothing(effects):
+def test_true_log_odds_are_optional(effects):
     quick = true_effects(TwinCohort(200, seed=2))
     assert quick.log_odds.empty
     pd.testing.assert_index_equal(quick.endotype.columns, effects.endotype.columns)

@@ -1,0 +1,256 @@
+"""The linear model: margins that are linear in the measured normal scores of a patient.
+
+With S the covariance of the scores and P its inverse, coefficients b on all scores become the coefficients
+``b_O - P_OU solve(P_UU, b_U)`` on the measured scores O, where U are the missing ones. U is mostly small, and with it
+the system of equations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from asthma_ml.classifier.linear.joint_normal import JointNormal, patterns
+from asthma_ml.classifier.linear.normal_scores import NormalScores
+from asthma_ml.machine_code import Patience
+
+PATIENCE = Patience(20_000_000)
+"""Patients times scores that numpy processes in the time that loading machine code takes."""
+
+_BLOCK = 32_768
+
+
+@dataclass(frozen=True, eq=False)
+class LinearModel:
+    """Logistic regression on normal scores; missing scores are imputed from the joint normal distribution.
+
+    The margin is ``base`` plus, for each measured score, a coefficient times the distance of the score from its mean.
+    A feature that is not measured contributes nothing: the contribution of an imputed score belongs to the measured
+    features from which it is imputed.
+
+    Attributes
+    ----------
+    scores : NormalScores
+        Normal scores of the features.
+    joint : JointNormal
+        Their joint distribution.
+    direction : ndarray of int of shape (n_scores,)
+        1 or -1 where a score may only increase or only decrease a single margin, else 0.
+    coefficients : ndarray of shape (n_scores, n_margins)
+        Coefficients of the centred scores when all are measured.
+    base : ndarray of shape (n_margins,)
+        Margins of a patient with mean scores, and of a patient without any measurement.
+    """
+
+    scores: NormalScores
+    joint: JointNormal
+    direction: np.ndarray
+    coefficients: np.ndarray
+    base: np.ndarray
+
+    def with_coefficients(self, coefficients: np.ndarray, base: np.ndarray) -> LinearModel:
+        """Return the model with other coefficients and base."""
+        return replace(self, coefficients=coefficients, base=base)
+
+    def imputed_scores(self, X: np.ndarray) -> np.ndarray:
+        """Centred scores of patients, missing ones imputed, of shape (n_patients, n_scores)."""
+        return np.asarray(self.joint.impute(self.scores.transform(X)) - self.joint.mean)
+
+    def margins(self, X: np.ndarray) -> np.ndarray:
+        """Margins of patients, of shape (n_patients, n_margins); a row does not depend on the other rows."""
+        return self.add_contributions(X)[0].T
+
+    def contributions(self, X: np.ndarray) -> np.ndarray:
+        """Contributions of the features to the margins.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_patients, n_features)
+            Encoded features.
+
+        Returns
+        -------
+        ndarray of shape (n_patients, n_features, n_margins)
+            Exact Shapley values given the pattern of measured features, relative to a patient with mean scores: their
+            sum plus ``base`` is the margin.
+        """
+        shape = len(self.base), X.shape[1]
+        added = np.zeros((shape[0] * shape[1], len(X)))
+        self.add_contributions(X, (added, np.arange(len(added)).reshape(1, *shape)))
+        return added.reshape(*shape, len(X)).transpose(2, 1, 0)
+
+    def add_contributions(
+        self,
+        X: np.ndarray,
+        totals: tuple[np.ndarray, np.ndarray] | None = None,
+        weight: float = 1.0,
+        offset: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the margins, and add the contributions of the features to an array.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_patients, n_features)
+            Encoded features.
+        totals : tuple of ndarrays of shape (n_rows, n_patients) and (n_kinds, n_margins, n_features), default=None
+            Array that contributions are added to, and the row of each feature in it.
+        weight : float, default=1.0
+            Factor of the contributions.
+        offset : ndarray of shape (n_scores,), default=None
+            Centred scores of the reference patient; by default the mean patient.
+
+        Returns
+        -------
+        margins : ndarray of shape (n_margins, n_patients)
+            A column does not depend on the other columns, to the last bit.
+        base : ndarray of shape (n_margins, n_patients)
+            Margins of the reference patient with the same features measured.
+        """
+        margins = np.repeat(self.base[:, None], len(X), axis=1)
+        base = margins.copy()
+        source = self.scores.source
+        compiled = PATIENCE.is_over(len(X) * len(source))
+        for start in range(0, len(X) if len(source) else 0, _BLOCK):
+            block = slice(start, start + _BLOCK)
+            measured, number = patterns(~np.isnan(X[block]))
+            coefficients = self.measured_coefficients(measured[:, source], compiled)
+            shift = np.empty((0, 0, 0)) if offset is None else self._shift(coefficients, offset, X.shape[1])
+            if len(shift):
+                base[:, block] += shift.sum(axis=1)[:, number]
+            add = _add_compiled if compiled else _add
+            columns = np.array(X[block].T, dtype=np.float64, order="C")
+            add(self, columns, start, number, (coefficients, shift), margins, totals, weight)
+        return margins, base
+
+    def measured_coefficients(self, measured: np.ndarray, compiled: bool = False) -> np.ndarray:
+        """Coefficients of the measured scores; zero where the sign contradicts a known direction.
+
+        Parameters
+        ----------
+        measured : ndarray of bool of shape (n_patterns, n_scores)
+            Scores that are measured in each pattern.
+        compiled : bool, default=False
+            Use machine code; the results are equal to the last bit.
+
+        Returns
+        -------
+        ndarray of shape (n_margins, n_scores, n_patterns)
+            Coefficients of centred scores; zero where not measured.
+        """
+        precision = np.linalg.inv(self.joint.covariance)
+        if compiled:
+            from asthma_ml.classifier.linear import kernel
+
+            return np.asarray(kernel.measured_coefficients(measured, precision, self.coefficients, self.direction))
+        found = _measured_coefficients(measured, precision, self.coefficients)
+        return np.where(found * self.direction[:, None] < 0, 0.0, found)
+
+    def moved(self, place: np.ndarray) -> LinearModel:
+        """Return the same model for a table with other columns.
+
+        Parameters
+        ----------
+        place : ndarray of int of shape (n_features,)
+            New index of each feature; -1 for a feature that the table lacks, which is then imputed like a missing one.
+
+        Returns
+        -------
+        LinearModel
+            Model of the features that the table has.
+        """
+        places = place[self.scores.source]
+        order = np.argsort(places, kind="stable")[np.count_nonzero(places < 0) :]
+        coefficients = self.measured_coefficients(places[None] >= 0)[:, order, 0].T.copy()
+        scores, joint = self.scores.moved(place), self.joint.reordered(order)
+        return LinearModel(scores, joint, self.direction[order], coefficients, self.base)
+
+    def centred_score(self, j: int, values: np.ndarray) -> np.ndarray:
+        """Score number `j` of values of its feature, minus its mean; zero where not measured."""
+        return np.asarray(np.nan_to_num(self.scores.score(j, values) - self.joint.mean[j]))
+
+    def _shift(self, coefficients: np.ndarray, offset: np.ndarray, n_features: int) -> np.ndarray:
+        """Contributions of the features of the reference patient, of shape (n_margins, n_features, n_patterns)."""
+        shift = np.zeros((len(self.base), n_features, coefficients.shape[2]))
+        for j, feature in enumerate(self.scores.source):
+            shift[:, feature] += coefficients[:, j] * offset[j]
+        return shift
+
+
+def _measured_coefficients(measured: np.ndarray, precision: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+    """Coefficients of measured scores in numpy, for all patterns with the same number of missing scores at once."""
+    found = np.zeros((coefficients.shape[1], *measured.T.shape))
+    n_missing = (~measured).sum(axis=1)
+    for n in np.unique(n_missing):
+        group = np.flatnonzero(n_missing == n)
+        missing = np.nonzero(~measured[group])[1].reshape(len(group), n).T
+        carried = _solved(precision[missing[:, None], missing[None]], coefficients.T[:, missing])
+        on_measured = np.repeat(coefficients.T[:, :, None], len(group), axis=2)
+        for i in range(n):
+            on_measured -= precision[missing[i]].T * carried[:, i, None]
+        found[:, :, group] = np.where(measured[group].T, on_measured, 0.0)
+    return found
+
+
+def _solved(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Solve positive definite systems of equations, stacked along the last axis; both arguments are overwritten.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (n, n, n_systems)
+        Left sides.
+    right : ndarray of shape (n_margins, n, n_systems)
+        Right sides.
+    """
+    n = len(matrix)
+    for i in range(n - 1):
+        factor = matrix[i, i + 1 :] / matrix[i, i]
+        matrix[i + 1 :, i + 1 :] -= factor[:, None] * matrix[i, i + 1 :]
+        right[:, i + 1 :] -= factor * right[:, i, None]
+    for i in range(n - 1, -1, -1):
+        right[:, i] /= matrix[i, i]
+        right[:, :i] -= matrix[:i, i] * right[:, i, None]
+    return right
+
+
+def _add(
+    linear: LinearModel,
+    columns: np.ndarray,
+    start: int,
+    number: np.ndarray,
+    of_patterns: tuple[np.ndarray, np.ndarray],
+    margins: np.ndarray,
+    totals: tuple[np.ndarray, np.ndarray] | None,
+    weight: float,
+) -> None:
+    """Add to the margins and to the contributions of the features, in numpy."""
+    coefficients, shift = of_patterns
+    block = slice(start, start + len(number))
+    for column in np.unique(linear.scores.source):
+        total = np.zeros((len(margins), len(number)))
+        for j in np.flatnonzero(linear.scores.source == column).tolist():
+            total += coefficients[:, j].take(number, axis=1) * linear.centred_score(j, columns[column])
+        margins[:, block] += total
+        if totals is not None:
+            if len(shift):
+                total -= shift[:, column].take(number, axis=1)
+            for rows in totals[1][:, :, column]:
+                totals[0][rows, block] += weight * total
+
+
+def _add_compiled(
+    linear: LinearModel,
+    columns: np.ndarray,
+    start: int,
+    number: np.ndarray,
+    of_patterns: tuple[np.ndarray, np.ndarray],
+    margins: np.ndarray,
+    totals: tuple[np.ndarray, np.ndarray] | None,
+    weight: float,
+) -> None:
+    """Do the same as `_add` in machine code."""
+    from asthma_ml.classifier.linear import kernel
+
+    scores, no_totals = linear.scores, (np.empty((0, 0)), np.empty((0, 0, 0), dtype=np.int64))
+    arrays = (scores.source, scores.starts, scores.knots, scores.values, scores.slopes(), linear.joint.mean)
+    kernel.add_scores(columns, start, number, arrays, of_patterns, margins, totals or no_totals, weight)

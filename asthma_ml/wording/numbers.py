@@ -1,0 +1,76 @@
+"""Numbers as text that never round to a certainty which the number does not have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_MOST_DIGITS = 4
+
+
+def rounded(value: float, digits: int = 2, whole: float = 1.0) -> str:
+    """Text of a number, with as many more digits as keep it apart from 0 and from the whole.
+
+    Parameters
+    ----------
+    value : float
+        Any number.
+    digits : int, default=2
+        Decimal places, where they suffice.
+    whole : float, default=1.0
+        The largest value of a proportion: 1, or 100 for percentages.
+
+    Returns
+    -------
+    str
+        At most four decimal places; beyond them an inequality.
+
+    Examples
+    --------
+    >>> rounded(0.943), rounded(0.996), rounded(1.0), rounded(0.99999), rounded(-0.0012)
+    ('0.94', '0.996', '1.00', '>0.9999', '-0.001')
+    """
+    if value in {0.0, whole}:
+        return f"{value:.{digits}f}"
+    for places in range(digits, max(digits, _MOST_DIGITS) + 1):
+        text = f"{value:.{places}f}"
+        if float(text) != 0.0 and not (float(text) == whole and value < whole):
+            return text
+    least = 10.0**-places
+    if value > least:
+        return f">{whole - least:.{places}f}"
+    return f"<{least:.{places}f}" if value > 0 else f">-{least:.{places}f}"
+
+
+def percent(proportion: float, digits: int = 0) -> str:
+    """Text of a proportion in percent.
+
+    Examples
+    --------
+    >>> percent(0.531), percent(0.9963), percent(0.004), percent(1.0)
+    ('53 %', '99.6 %', '0.4 %', '100 %')
+    """
+    return f"{rounded(100 * proportion, digits, whole=100.0)} %"
+
+
+def with_interval(found: Mapping[str, float], digits: int = 3) -> str:
+    """Text of an estimate with its interval.
+
+    Examples
+    --------
+    >>> with_interval({"value": 0.9434, "lower": 0.939, "upper": 0.9472})
+    '0.943 (0.939 to 0.947)'
+    """
+    value, lower, upper = (rounded(found[name], digits) for name in ("value", "lower", "upper"))
+    return f"{value} ({lower} to {upper})"
+
+
+def percent_with_interval(found: Mapping[str, float], digits: int = 0, *, label: str = "") -> str:
+    """Text of a proportion with its interval in percent.
+
+    Examples
+    --------
+    >>> percent_with_interval({"value": 0.82, "lower": 0.78, "upper": 0.996}, label="95 % CI ")
+    '82 % (95 % CI 78 to 99.6 %)'
+    """
+    value, lower, upper = (percent(found[name], digits) for name in ("value", "lower", "upper"))
+    return f"{value} ({label}{lower.removesuffix(' %')} to {upper})"

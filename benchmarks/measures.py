@@ -1,0 +1,149 @@
+"""Patients, losses, timing and tables that several benchmark scripts share."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from asthma_ml import generate_cohort
+from asthma_ml.cohort import DEFAULT_PRESET, Preset
+from asthma_ml.evaluation.causal.faithfulness import REFERENCES
+from asthma_ml.variables import LABEL, TWO_CLASSES
+
+POSITIVE = TWO_CLASSES[0]
+
+Task = Callable[[], object]
+
+
+def two_class_patients(n_patients: int, seed: int, preset: str | Preset = DEFAULT_PRESET) -> pd.DataFrame:
+    """Observed columns of patients of the default two classes."""
+    return generate_cohort(n_patients, seed, preset, where=f"{LABEL} in {list(TWO_CLASSES)}").observed
+
+
+def backgrounds(n_patients: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Patients of the two classes, and patients in whom every factor is at its reference."""
+    everything = {name: value for do in REFERENCES.values() for name, value in do.items()}
+    usual, reference = (generate_cohort(n_patients, seed, do=do).observed for do in ({}, everything))
+    return usual[usual[LABEL].isin(TWO_CLASSES)], reference
+
+
+def in_order(probability: np.ndarray, classes: Iterable[str]) -> np.ndarray:
+    """Probabilities in the order of `TWO_CLASSES`."""
+    return probability[:, [list(classes).index(name) for name in TWO_CLASSES]]
+
+
+def log_losses(probability: np.ndarray, labels: pd.Series) -> np.ndarray:
+    """Log-loss of each patient [nats]; columns in the order of `TWO_CLASSES`."""
+    place = np.array([TWO_CLASSES.index(label) for label in labels])
+    return -np.log(probability[np.arange(len(place)), place])
+
+
+def divergences(limit: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Expected excess log-loss of each patient over the Bayes limit [nats]: the divergence of Kullback and Leibler."""
+    return np.asarray((limit * np.log(limit / other)).sum(axis=1))
+
+
+def standard_error(values: np.ndarray) -> float:
+    """Standard error of a mean over patients."""
+    return float(np.std(values) / len(values) ** 0.5)
+
+
+def cpu_seconds() -> float:
+    """CPU time of this process and of those that it started [s]."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
+def timed(task: Task) -> tuple[float, float]:
+    """Wall-clock and CPU time of a task [s]."""
+    wall, cpu = time.perf_counter(), cpu_seconds()
+    task()
+    return time.perf_counter() - wall, cpu_seconds() - cpu
+
+
+def in_turns(
+    tasks: dict[str, tuple[int, Task]],
+    repeats: int,
+    *,
+    twice: bool = False,
+    after_round: Callable[[], list[dict[str, Any]]] = list,
+) -> pd.DataFrame:
+    """Time all tasks in every round, after a warm-up.
+
+    Parameters
+    ----------
+    tasks : dict of str to tuple of int and callable
+        Patients of a task, and the task.
+    repeats : int
+        Rounds.
+    twice : bool
+        Warm up by running each task once before each timing; otherwise by a first round that is not timed.
+    after_round : callable
+        Returns runs that were timed elsewhere, such as in another environment.
+
+    Returns
+    -------
+    DataFrame
+        One row for each run: `task`, `repeat`, `patients`, `wall_s`, `cpu_s`.
+    """
+    runs: list[dict[str, Any]] = []
+    for repeat in range(int(twice), repeats + 1):
+        for name, (n_patients, task) in tasks.items():
+            if twice:
+                task()
+            wall, cpu = timed(task)
+            runs.append({"task": name, "repeat": repeat, "patients": n_patients, "wall_s": wall, "cpu_s": cpu})
+        runs = [*runs, *({"repeat": repeat, **run} for run in after_round())] if repeat else []
+        print(f"{repeat} of {repeats}", file=sys.stderr, flush=True)
+    return pd.DataFrame(runs)
+
+
+def median_rates(runs: pd.DataFrame) -> str:
+    """Medians over rounds, and patients per second."""
+    medians = runs.groupby(["task", "patients"], sort=False)[["wall_s", "cpu_s"]].median().reset_index()
+    medians["per_cpu_s"] = medians["patients"] / medians["cpu_s"]
+    medians["per_wall_s"] = medians["patients"] / medians["wall_s"]
+    return medians.to_string(index=False, float_format=lambda number: f"{number:.6g}")
+
+
+class ResultFile:
+    """Results in a CSV file, saved after each measurement; what it holds is not measured again.
+
+    Parameters
+    ----------
+    path : Path
+        The file, which need not exist.
+    key : tuple of str
+        Columns that identify a measurement.
+    """
+
+    def __init__(self, path: Path, key: tuple[str, ...]) -> None:
+        self.path, self.key = path, key
+        self.rows: list[dict[str, Any]] = pd.read_csv(path).to_dict("records") if path.exists() else []
+        self._measured = {tuple(row[name] for name in key) for row in self.rows}
+
+    def __contains__(self, key: tuple[Any, ...]) -> bool:
+        """Whether a measurement is in the file."""
+        return key in self._measured
+
+    def append(self, row: dict[str, Any]) -> None:
+        """Add a measurement and save the file."""
+        self.rows.append(row)
+        self._measured.add(tuple(row[name] for name in self.key))
+        pd.DataFrame(self.rows).round(6).to_csv(self.path, index=False)
+
+    def table(self) -> pd.DataFrame:
+        """Return all measurements."""
+        return pd.DataFrame(self.rows)
+
+
+def markdown_table(head: list[str], rows: Iterable[list[str]]) -> str:
+    """Table in Markdown."""
+    return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *rows]) + "\n"

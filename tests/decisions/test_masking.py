@@ -1,0 +1,67 @@
+"""What may mask or mimic Th2 inflammation is named for the patients in whom it matters."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from asthma_ml.decisions import masking_hints
+
+LOW, HIGH = (
+    {"feno_ppb": 12.0, "blood_eosinophils_cells_ul": 90.0},
+    {"feno_ppb": 70.0, "blood_eosinophils_cells_ul": 600.0},
+)
+ORAL_STEROID = "a maintenance oral steroid is associated with fewer eosinophils and lower FeNO"
+HIGH_DOSE = "a high inhaled steroid dose is associated with lower FeNO and fewer eosinophils"
+POOR_ADHERENCE = "poor adherence is associated with higher FeNO and more eosinophils"
+SMOKING = "current smoking is associated with lower FeNO"
+NEUTROPHILIC = "neutrophilic_th2_low"
+
+
+def hint(called, **record):
+    return masking_hints(pd.DataFrame([record]), np.array([called], dtype=object))[0]
+
+
+@pytest.mark.parametrize(
+    ("called", "record", "expected"),
+    [
+        (None, LOW | {"ocs_dose_mg_day": 5.0}, ORAL_STEROID),
+        (NEUTROPHILIC, LOW | {"ocs_dose_mg_day": 5.0}, ORAL_STEROID),
+        (None, {"ocs_dose_mg_day": 5.0}, ORAL_STEROID),
+        (None, HIGH | {"ocs_dose_mg_day": 5.0}, ""),
+        ("th2_high", LOW | {"ocs_dose_mg_day": 5.0}, ""),
+        (None, LOW | {"ocs_dose_mg_day": 0.0}, ""),
+        (NEUTROPHILIC, LOW | {"ics_dose_ug_day": 2000.0}, HIGH_DOSE),
+        (NEUTROPHILIC, LOW | {"ics_dose_ug_day": 1000.0}, ""),
+        ("th2_high", HIGH | {"ics_dose_ug_day": 2000.0}, ""),
+        (None, HIGH | {"ics_adherence_fraction": 0.5}, POOR_ADHERENCE),
+        ("th2_high", HIGH | {"ics_adherence_fraction": 0.5}, POOR_ADHERENCE),
+        (NEUTROPHILIC, HIGH | {"ics_adherence_fraction": 0.5}, ""),
+        (None, HIGH | {"ics_adherence_fraction": 0.8}, ""),
+        (None, LOW | {"smoking_status": "current"}, SMOKING),
+        (None, HIGH | {"smoking_status": "current"}, ""),
+        (None, LOW | {"smoking_status": "former"}, ""),
+        (
+            "th2_high",
+            HIGH | {"biologic": "anti_tslp"},
+            "anti-TSLP treatment is associated with fewer eosinophils and lower FeNO",
+        ),
+        ("th2_high", HIGH | {"biologic": "anti_ige"}, "anti-IgE treatment is associated with higher total IgE"),
+        (None, {"biologic": "none"}, ""),
+        (None, {"biologic": np.nan, "ocs_dose_mg_day": np.nan}, ""),
+        (None, {"age_years": 40.0}, ""),
+    ],
+)
+def test_masking_is_named_where_it_matters(called, record, expected):
+    assert hint(called, **record) == expected
+
+
+def test_masking_steroid_and_poor_adherence_are_never_named_together():
+    poor = {"ics_adherence_fraction": 0.2, "ics_dose_ug_day": 2000.0}
+    assert hint(None, **LOW, **poor) == POOR_ADHERENCE
+    assert hint(None, **LOW, **poor, ocs_dose_mg_day=10.0) == ORAL_STEROID
+
+
+def test_hints_are_joined():
+    assert hint(None, **LOW, ocs_dose_mg_day=5.0, smoking_status="current") == f"{ORAL_STEROID}, {SMOKING}"
