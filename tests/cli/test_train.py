@@ -187,7 +187,7 @@ def test_threshold_of_a_marker_is_a_label(clinic: Path, tmp_path: Path, run: Cal
         ),
         (("--start-from", "nowhere.aml"), "nowhere.aml"),
         (("--label-rule", "sputum_9_9"), "sputum_3_61"),
-        (("--label-rule", "sputum_3_6"), "Did you mean 'sputum_3_61'?"),
+        (("--label-rule", "sputum_3_6"), "Did you mean 'sputum_3_76'?"),
         (("--classes", "for"), "Did you mean 'four'?"),
         (("--label", "phenotyp"), "phenotyp (did you mean phenotype?)"),
         (("--groups", "sit"), "sit (did you mean site?)"),

@@ -32,11 +32,11 @@ def figures(table, figure):
 
 
 def test_table_of_the_same_preset_meets_every_target(comparison):
-    judged = comparison[comparison["within"].notna()]
+    compared = comparison[comparison["within"].notna()]
     assert tuple(comparison) == COLUMNS
-    assert len(judged) == 3 * len(MARKERS) + len(MARKERS) * (len(MARKERS) - 1) // 2 + 1
+    assert len(compared) == 3 * len(MARKERS) + len(MARKERS) * (len(MARKERS) - 1) // 2 + 1
     # Total IgE spans two orders of magnitude: 1,500 patients do not estimate its quartiles within 15 %.
-    assert judged.loc[judged["column"] != "total_ige_ku_l", "within"].all()
+    assert compared.loc[compared["column"] != "total_ige_ku_l", "within"].all()
     assert figures(comparison, "auc").loc[("all columns", "real or generated"), "generated"] < 0.58
 
 
