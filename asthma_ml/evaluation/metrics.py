@@ -6,9 +6,9 @@ not for real patients.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,13 +16,14 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
+from threadpoolctl import threadpool_limits
 
 from asthma_ml.decisions import Calls, decide_calls
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.evaluation.abstention import abstention_by_diagnosis, risk_coverage, unmodelled_diagnosis_detection
 from asthma_ml.evaluation.reference_rules import compare_with_reference_rules
 from asthma_ml.evaluation.subgroups import coverage_warnings, evaluate_subgroups
-from asthma_ml.intervals import INTERVAL, N_BOOTSTRAP, proportion, proportion_or_none
+from asthma_ml.intervals import N_BOOTSTRAP, percentiles, proportion, proportion_or_none
 from asthma_ml.prediction import detect_shift, refuse_table_without_features, shift_statistics, shift_warning
 from asthma_ml.training import LabelledPatients, LabelRule, labelled_patients
 from asthma_ml.variables import LABEL, SITE
@@ -31,8 +32,6 @@ from asthma_ml.wording import first_names
 if TYPE_CHECKING:
     from asthma_ml.classifier import PhenotypeClassifier
     from asthma_ml.patients import PatientTable
-
-Metric: TypeAlias = Callable[[NDArray[Any], NDArray[Any]], float]
 
 TH2_HIGH = "th2_high"
 
@@ -341,17 +340,24 @@ def score_probabilities(
         As `evaluate_model`.
     """
     codes = _codes(np.asarray(classes), np.asarray(y))
-    return _with_intervals(_metrics(probability.shape[1]), codes, probability, seed)
+    rng = np.random.default_rng(seed)
+    rows = [s for s in rng.integers(0, len(codes), (N_BOOTSTRAP, len(codes))) if _all_present(codes[s], codes)]
+    # Threads slow down fits of two parameters.
+    with threadpool_limits(limits=1, user_api="blas"):
+        samples = pd.DataFrame([_scores(codes[sample], probability[sample]) for sample in rows])
+    return {name: percentiles(value, samples[name].to_list()) for name, value in _scores(codes, probability).items()}
 
 
-def _metrics(n_classes: int) -> Mapping[str, Metric]:
+def _scores(codes: NDArray[Any], probability: NDArray[Any]) -> dict[str, float]:
+    n_classes = probability.shape[1]
+    slope, intercept = _recalibration(codes, probability)
     return {
-        "auc": _auc,
-        "log_loss": lambda codes, p: float(log_loss(codes, p, labels=range(n_classes))),
-        "brier": lambda codes, p: float(np.mean(((p - np.eye(n_classes)[codes]) ** 2).sum(axis=1)) / 2),
-        "accuracy": lambda codes, p: float(np.mean(p.argmax(axis=1) == codes)),
-        "calibration_slope": lambda codes, p: _recalibration(codes, p)[0],
-        "calibration_intercept": lambda codes, p: _recalibration(codes, p)[1],
+        "auc": _auc(codes, probability),
+        "log_loss": float(log_loss(codes, probability, labels=range(n_classes))),
+        "brier": float(np.mean(((probability - np.eye(n_classes)[codes]) ** 2).sum(axis=1)) / 2),
+        "accuracy": float(np.mean(probability.argmax(axis=1) == codes)),
+        "calibration_slope": slope,
+        "calibration_intercept": intercept,
     }
 
 
@@ -367,19 +373,6 @@ def _recalibration(codes: NDArray[Any], probability: NDArray[Any]) -> tuple[floa
     outcome = np.concatenate([codes == k for k in columns])
     line = LogisticRegression(C=np.inf).fit(log_odds[:, None], outcome)
     return float(line.coef_[0, 0]), float(line.intercept_[0])
-
-
-def _with_intervals(
-    metrics: Mapping[str, Metric], codes: NDArray[Any], probability: NDArray[Any], seed: int
-) -> dict[str, dict[str, float]]:
-    """Each metric of all patients, with its percentile interval over bootstrap samples."""
-    rng = np.random.default_rng(seed)
-    samples = [s for s in rng.integers(0, len(codes), (N_BOOTSTRAP, len(codes))) if _all_present(codes[s], codes)]
-    found = {}
-    for name, metric in metrics.items():
-        lower, upper = np.percentile([metric(codes[s], probability[s]) for s in samples], INTERVAL)
-        found[name] = {"value": metric(codes, probability), "lower": float(lower), "upper": float(upper)}
-    return found
 
 
 def _all_present(sample: NDArray[Any], codes: NDArray[Any]) -> bool:

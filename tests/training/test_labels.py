@@ -15,7 +15,14 @@ from asthma_ml.variables import FOUR_CLASSES, TWO_CLASSES, data_dictionary
 
 SPUTUM = pd.DataFrame(
     {
-        "patient_id": ["eosinophilic", "neutrophilic", "both", "neither", "on the thresholds", "no neutrophils counted"],
+        "patient_id": [
+            "eosinophilic",
+            "neutrophilic",
+            "both",
+            "neither",
+            "on the thresholds",
+            "no neutrophils counted",
+        ],
         "sputum_eosinophils_pct": [12.0, 0.5, 8.0, 0.5, 3.0, 12.0],
         "sputum_neutrophils_pct": [30.0, 80.0, 85.0, 40.0, 61.0, None],
         "feno_ppb": [60.0, 12.0, 40.0, 20.0, 25.0, 70.0],
