@@ -2,7 +2,7 @@
 
     python benchmarks/modules_entered.py [predict evaluate fit]
 
-Counts the files whose functions are entered, the rooms that they belong to (folders of the package, or files beside
+Counts the files whose functions are entered, the folders that they belong to (folders of the package, or files beside
 them), the pairs of files of which the first calls the second, and the calls from one file to another.
 Code that runs while a module is imported does not count. Each run has a process of its own, so that no cache is warm.
 With PYTHONPATH the same script measures another checkout.
@@ -47,9 +47,9 @@ class Calls:
             self._count(frame)
 
     def figures(self) -> tuple[int, ...]:
-        """Return the numbers of files, rooms, calling pairs of files, and calls between files."""
-        rooms = {name.removeprefix(self.prefix).partition("/")[0] for name in self.files}
-        return len(self.files), len(rooms), len(self.between), self.between.total()
+        """Return the numbers of files, folders, calling pairs of files, and calls between files."""
+        folders = {name.removeprefix(self.prefix).partition("/")[0] for name in self.files}
+        return len(self.files), len(folders), len(self.between), self.between.total()
 
     def _count(self, frame: FrameType) -> None:
         called = frame.f_code.co_filename
@@ -118,7 +118,7 @@ def main() -> None:
     if asked.folder:
         print(*(counted(run, asked.folder, names=asked.names) for run in asked.runs), sep="\n")
         return
-    print("| run | files | rooms | pairs | calls |\n|---|---|---|---|---|", flush=True)
+    print("| run | files | folders | pairs | calls |\n|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         write_patients(Path(folder))
         for run in asked.runs or RUNS:

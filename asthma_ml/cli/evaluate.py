@@ -62,7 +62,8 @@ _ONLY_WITH = {
     "--truth",
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False),
-    help="Truth of a generated cohort: also evaluate the adherence gate, and abstention in clear-cut patients.",
+    help="Truth table of a generated cohort: adds how well the adherence check finds true non-adherence, and "
+    "abstention in clear-cut patients.",
 )
 @click.option(
     "--twins",
@@ -89,7 +90,7 @@ _ONLY_WITH = {
 @click.option(
     "--preset",
     metavar="NAME|FILE.toml",
-    help="With --limit, --twins or --faithfulness: preset of FILE, if the schema of FILE is missing.",
+    help="With --limit, --twins or --faithfulness: preset that generated FILE, if FILE has no .schema.json beside it.",
 )
 @click.option(
     "--seed",
@@ -157,8 +158,8 @@ def evaluate_command(
     --limit, --twins and --faithfulness use the causal model: FILE must be a generated cohort. --truth needs
     the truth table of the cohort.
 
-    Without --label, --levels, --label-rule and --at-least, the label is the one of the training table,
-    if FILE has it.
+    Without --label, --levels, --label-rule and --at-least, the label is the column that the model was
+    trained on. FILE must then contain it.
     """
     from asthma_ml import evaluation
     from asthma_ml.model_files import load_model, read_card

@@ -55,7 +55,7 @@ def _headline(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             f"{excess} nats, {metrics['bayes_limit']['n_patients']} patients",
         )
     yield "All diagnoses (95 % CI)", ""
-    yield "  classified", percent_with_interval(everyone["classified"]["proportion"], 1)
+    yield "  classified (not abstained)", percent_with_interval(everyone["classified"]["proportion"], 1)
     for name, value in list(everyone["predictive_values"].items())[:_MOST_CLASSES]:
         yield f"  PPV of {name}", percent_with_interval(value, 1)
     yield from _causal_lines(metrics)
@@ -66,7 +66,7 @@ def _best_rule(rules: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     evaluated = [rule for rule in rules if rule["auc"] is not None]
     if evaluated:
         best = max(evaluated, key=lambda rule: float(rule["auc"]["value"]))
-        both = f"AUC {with_interval(best['auc'])}, model {with_interval(best['model_auc'])}"
+        both = f"AUC {with_interval(best['auc'])}; the model has {with_interval(best['model_auc'])}"
         yield f"  best rule in use ({best['rule']})", f"{both} on the same {best['n']} patients"
 
 

@@ -69,7 +69,8 @@ _NOT_WITH_RECALIBRATION = ("groups", "time", "weights", "class_weight", "without
 @click.option(
     "--groups",
     metavar="COLUMN",
-    help="Hold out all rows of one value together, for example of one site. Rows of one patient always are.",
+    help="Hold out all rows with the same value together, for example one site. Rows of one patient are always held "
+    "out together.",
 )
 @click.option(
     "--time",
@@ -83,7 +84,7 @@ _NOT_WITH_RECALIBRATION = ("groups", "time", "weights", "class_weight", "without
     metavar="MODEL",
     type=ModelPath(),
     help="Regularise towards a model of the same classes (a file, or 'shipped'), as far as held-out patients support "
-    "it. For small cohorts without training patients of that model.",
+    "it. For small cohorts. They must not contain patients that this model was trained on.",
 )
 @click.option("--tune", is_flag=True, help="Search the hyperparameters; the metrics are from nested cross-validation.")
 @number_option(
@@ -121,8 +122,8 @@ def train_command(
 ) -> None:
     """Train a classifier on labelled patients.
 
-    Rows without a label of the classes are excluded and counted. The card gives the calls of the model
-    for patients with other labels.
+    Rows without a label of the classes are excluded and counted. The model card (a JSON file beside the model) says
+    how the model classifies the patients with other labels.
     """
     from asthma_ml.model_files import card_path, save_model_with_card
     from asthma_ml.patients import read_patients
@@ -217,11 +218,15 @@ def training_messages(card: Mapping[str, Any]) -> Iterator[str]:
 
 
 def unmodelled_label_messages(card: Mapping[str, Any]) -> Iterator[str]:
-    """Calls of the model for the patients of each other label."""
+    """How the model classifies the patients of each other label."""
     for label, found in card.get("unmodelled_labels", {}).items():
         in_training = label in card.get("unmodelled_classes", ())
-        note = "; seen in training, expect more false calls on new patients" if in_training else ""
-        yield f"calls for {found['n']} {label}: {call_percentages(found)}{note}"
+        note = (
+            "; the auxiliary classifier was trained on them, so expect more false calls in new patients"
+            if in_training
+            else ""
+        )
+        yield f"{found['n']} excluded {label} patients are classified as: {call_percentages(found)}{note}"
 
 
 def unnamed_label_messages(card: Mapping[str, Any]) -> Iterator[str]:

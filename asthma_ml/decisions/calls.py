@@ -59,7 +59,7 @@ _RARE_LABELS = "rare labels"
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """Predictions of patients, and whether each is reported as a call.
+    """Predictions, and the class that the model reports for each patient (the call) or the reason for abstention.
 
     Attributes
     ----------
@@ -74,11 +74,13 @@ class Calls:
     decision : ndarray of shape (n_patients,) or (n_patients, n_classes)
         Calibrated margins from ``model.decision_function``.
     invalid : ndarray of bool of shape (n_patients,)
-        Rows with a value outside its hard limits.
+        Rows with a value outside the limits of the data dictionary.
     p_unmodelled : ndarray of shape (n_patients,)
         Probability of a diagnosis that the model does not name.
-    out_of_range, abstained : ndarray of str of shape (n_patients,)
-        Reasons for abstention in words; empty where there is none.
+    out_of_range : ndarray of str of shape (n_patients,)
+        Features outside the training range, in words; empty if there are none.
+    abstained : ndarray of str of shape (n_patients,)
+        Other reasons for abstention, in words; empty if there are none.
     abstention_reason : ndarray of str of shape (n_patients,)
         One of `ABSTENTION_REASONS`; empty where a call is made or the row is invalid.
     """

@@ -180,10 +180,10 @@ def narrate_patient(account: Account, i: int, findings: Sequence[Finding], lengt
     ... )
     >>> findings = [Finding("feno_ppb", 9.0, -1.2, 0.08), Finding("nasal_polyps", 1.0, 0.3)]
     >>> print(narrate_patient(account, 0, findings))
-    The model calls this patient neutrophilic Th2-low (probability 0.91). Findings that support this call: fractional
-    exhaled nitric oxide at 50 mL/s 9 ppb (-1.20; lower than 92 % of training patients); findings against it: nasal
-    polyps, present or past: yes (+0.30). Signed numbers are contributions to the log-odds of Th2-high. SHAP explains
-    the model, not the disease.
+    The model calls this patient neutrophilic Th2-low (probability 0.91). Signed numbers are contributions to the
+    log-odds of Th2-high. Findings that support this call: fractional exhaled nitric oxide at 50 mL/s 9 ppb (-1.20;
+    lower than 92 % of training patients); findings against it: nasal polyps, present or past: yes (+0.30). SHAP
+    explains the model, not the disease.
     >>> narrate_patient(account, 0, findings, "short")
     'Neutrophilic Th2-low, probability 0.91; supporting findings: FeNO 9 ppb; opposing findings: nasal polyps: yes.'
     """
@@ -309,7 +309,7 @@ def _short(account: Account, i: int, findings: Sequence[Finding]) -> str:
 
 
 def _sides(account: Account, i: int, findings: Sequence[Finding], this: str) -> list[str]:
-    """Findings that support the prediction and those against it, and the scale of their contributions."""
+    """The scale of the contributions, then findings that support the prediction and those against it."""
     towards = float(account.towards[i])
     in_order = sorted(findings, key=lambda each: each.contribution * towards < 0)
     positions = [position_phrase(each.proportion_below) for each in in_order]
@@ -326,7 +326,7 @@ def _sides(account: Account, i: int, findings: Sequence[Finding], this: str) -> 
         phrase("supports", this=phrase(this), findings=listed(supporting)) if supporting else "",
         phrase("opposes", this=again, findings=listed(opposing)) if opposing else "",
     ]
-    return ["; ".join(filter(None, sides)), _scale(account.explained[i])]
+    return [_scale(account.explained[i]), "; ".join(filter(None, sides))]
 
 
 def _with_contribution(finding: Finding, position: str) -> str:
