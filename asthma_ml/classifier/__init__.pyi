@@ -25,8 +25,8 @@ from .linear.model import LinearModel as LinearModel
 from .linear.normal_scores import NormalScores as NormalScores
 from .margins import probability_of_margins as probability_of_margins
 from .phenotype_classifier import PhenotypeClassifier as PhenotypeClassifier
+from .predictions import predictions_of_margins as predictions_of_margins
 from .protocol import Classifier as Classifier
 from .protocol import Predictions as Predictions
-from .uncertainty.predictions import predictions_of_margins as predictions_of_margins
 from .uncertainty.subgroup_offsets import CHARACTERISTICS as CHARACTERISTICS
 from .uncertainty.subgroup_offsets import max_subgroups as max_subgroups

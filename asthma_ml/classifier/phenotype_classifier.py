@@ -29,7 +29,7 @@ from asthma_ml.classifier.fitting import (
     margins_of_models,
     score_means,
 )
-from asthma_ml.classifier.prediction_mixin import PredictionMixin
+from asthma_ml.classifier.predictions import PredictionMixin
 from asthma_ml.classifier.starting_point import starting_point, unfrozen
 from asthma_ml.classifier.uncertainty.calibration import LinearCalibration
 from asthma_ml.classifier.uncertainty.prediction_sets import conformal_thresholds

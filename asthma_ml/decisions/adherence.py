@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from asthma_ml.decisions.records import numbers, texts
 from asthma_ml.wording import percent, phrase, text_of_patterns
 
 LOWEST_GOOD_ADHERENCE = 0.80
@@ -86,3 +85,17 @@ def _joined(findings: dict[str, np.ndarray]) -> np.ndarray:
     """Findings that hold for each patient, in words."""
     words = np.array(list(findings), dtype=object)
     return text_of_patterns(np.column_stack(list(findings.values())), lambda holds: ", ".join(words[holds]))
+
+
+def numbers(patients: pd.DataFrame, name: str) -> np.ndarray:
+    """Values of a numeric column, NaN where missing."""
+    if name not in patients:
+        return np.full(len(patients), np.nan)
+    return patients[name].to_numpy(dtype=float, na_value=np.nan)
+
+
+def texts(patients: pd.DataFrame, name: str) -> np.ndarray:
+    """Levels of a text column, empty where missing."""
+    if name not in patients:
+        return np.full(len(patients), "", dtype=object)
+    return patients[name].astype(object).where(patients[name].notna(), "").to_numpy()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from asthma_ml.decisions.adherence import LOWEST_GOOD_ADHERENCE
-from asthma_ml.decisions.records import numbers, texts
+from asthma_ml.decisions.adherence import LOWEST_GOOD_ADHERENCE, numbers, texts
 from asthma_ml.wording import TH2_HIGH, joined, masking_text, text_where
 
 HIGH_ICS_DOSE_UG_DAY = 1000.0

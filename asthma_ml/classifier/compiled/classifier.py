@@ -31,7 +31,7 @@ from asthma_ml.classifier.compiled.pattern_tables import (
 from asthma_ml.classifier.features.encoding import align_features, encode_features
 from asthma_ml.classifier.linear.model import LinearModel
 from asthma_ml.classifier.margins import probability_of_margins
-from asthma_ml.classifier.prediction_mixin import PredictionMixin
+from asthma_ml.classifier.predictions import PredictionMixin
 from asthma_ml.classifier.protocol import Classifier
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.variables import FACTORS
