@@ -28,14 +28,17 @@ def inspect_command(*, model: str, as_json: bool, output: str) -> None:
     """Show the card of a model.
 
     The card describes its purpose, classes, training patients, held-out metrics, features and limits.
-    MODEL is a model file, or 'shipped' for the shipped model (the default).
+    MODEL is a model file, or 'shipped' for the shipped model (the default). --json also shows the card of a
+    file that this version cannot load.
     """
     from asthma_ml.files import write_text
-    from asthma_ml.model_files import read_card
+    from asthma_ml.model_files import check_card, read_card
 
     refuse_overwriting([model], [output])
     card = read_card(model)
     as_json |= Path(output).suffix == ".json"
+    if not as_json:
+        check_card(card, model)
     write_text((json.dumps(card, indent=2) if as_json else f"{Path(model).name}\n{readable_card(card)}") + "\n", output)
 
 
@@ -65,7 +68,7 @@ def _entries(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Intended use", card.get("intended_use", "")
     yield "Limits", _LIMITS
     yield "Classes", ", ".join(map(str, card.get("classes", ())))
-    yield "Recognised unmodelled classes", ", ".join(card.get("unmodelled_classes", ()))
+    yield "Detected unmodelled classes", ", ".join(card.get("unmodelled_classes", ()))
     yield "Training table", f"{card.get('training_table', 'unknown')}, label {card.get('label', 'unknown')}"
     counts = ", ".join(f"{n} {name}" for name, n in training.get("class_counts", {}).items())
     yield "Training patients", f"{training.get('n_patients', 'unknown')} ({counts})"

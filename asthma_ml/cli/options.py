@@ -33,9 +33,13 @@ class ModelPath(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Path of the model file."""
-        from asthma_ml.model_files import resolve_model_path
+        from asthma_ml.model_files import SHIPPED, resolve_model_path
+        from asthma_ml.patients import closest
 
-        return super().convert(str(resolve_model_path(value)), param, ctx)
+        path = str(resolve_model_path(value))
+        if not Path(path).exists() and closest(str(value), [SHIPPED]):
+            self.fail(f"File {value!r} does not exist. Did you mean {SHIPPED!r}?", param, ctx)
+        return super().convert(path, param, ctx)
 
 
 class Choice(click.Choice[str]):

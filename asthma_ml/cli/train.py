@@ -164,7 +164,10 @@ def _report(trained: TrainedClassifier) -> None:
     """Print the messages of a training and its held-out metrics."""
     for line in training_messages(trained.card):
         say(line)
-    say("trained on " + ", ".join(f"{n} {name}" for name, n in trained.patients.class_counts.items()))
+    say(
+        ("recalibrated on " if "recalibrated_on" in trained.card else "trained on ")
+        + ", ".join(f"{n} {name}" for name, n in trained.patients.class_counts.items())
+    )
     for name, text in metric_lines(trained.card):
         click.echo(f"{name:<26}  {text}")
     say(RESEARCH_NOTE)

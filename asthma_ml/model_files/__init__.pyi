@@ -1,9 +1,11 @@
+from .archive import check_card as check_card
 from .archive import read_card as read_card
 from .files import card_path as card_path
 from .files import load_compiled as load_compiled
 from .files import load_model as load_model
 from .files import save_model as save_model
 from .files import save_model_with_card as save_model_with_card
+from .shipped import SHIPPED as SHIPPED
 from .shipped import example_patients_path as example_patients_path
 from .shipped import resolve_model_path as resolve_model_path
 from .shipped import shipped_model_path as shipped_model_path

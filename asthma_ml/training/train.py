@@ -247,7 +247,8 @@ def recalibrate_classifier(
     after = held_out_metrics(y, probability, None, group_ids, seed=seed)
     metrics = {"folds": len(folds), "n_held_out": len(y), **after, "log_loss_before": before}
     model.recalibrate(X, y)
-    card = _card(patients, labelled, metrics, seed) | {"recalibrated_on": labelled.class_counts}
+    unmodelled = {"unmodelled_classes": list(model.unmodelled_classes)}
+    card = _card(patients, labelled, metrics, seed) | unmodelled | {"recalibrated_on": labelled.class_counts}
     return TrainedClassifier(model, labelled, metrics, card)
 
 
