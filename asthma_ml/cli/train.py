@@ -223,7 +223,7 @@ def training_messages(card: Mapping[str, Any]) -> Iterator[str]:
 def unmodelled_label_messages(card: Mapping[str, Any]) -> Iterator[str]:
     """How the model classifies the patients of each other label."""
     for label, found in card.get("unmodelled_labels", {}).items():
-        in_training = label in card.get("unmodelled_classes", ())
+        in_training = label in card.get("unmodelled_classes", ()) and "recalibrated_on" not in card
         note = (
             "; the auxiliary classifier was trained on them, so expect more false calls in new patients"
             if in_training
