@@ -63,6 +63,8 @@ _OVERVIEW, _FINDINGS_DRAWN = "all_patients", 3
     "--line",
     metavar="N",
     type=click.IntRange(min=1),
+    multiple=True,
+    callback=lambda _context, _option, lines: _only_line(lines),
     help="Explain the row on this line of FILE; with --patient, one of the rows of that patient.",
 )
 @click.option("--all", "everyone", is_flag=True, help="Explain every patient.")
@@ -175,6 +177,12 @@ def explain_command(
         write_table(table, path)
     click.echo("\n".join(sentences))
     say(RESEARCH_NOTE)
+
+
+def _only_line(lines: tuple[int, ...]) -> int | None:
+    if len(lines) > 1:
+        raise click.UsageError("--line selects one row; run explain once for each line, or use --all.")
+    return lines[0] if lines else None
 
 
 def values_table(explanation: Explanation, ids: list[str]) -> pd.DataFrame:

@@ -93,6 +93,7 @@ def test_shipped_is_the_name_of_a_model(few: Path, run: Callable[..., Result]) -
         (["--all", "-o", "all.png"], "name a folder"),
         (["--patient", "B2", "--patient", "A_1", "-o", "both.png"], "name a folder"),
         (["--patient", "B2", "--patient", "A_1", "--line", "2"], "--line selects one row"),
+        (["--line", "2", "--line", "3"], "--line selects one row; run explain once for each line"),
         (["--patient", "B2", "-o", "absent/B2.png"], "make it first"),
         (["--patient", "B2", "-o", "B2.pdf"], "name a .png or .svg file"),
         (["--all", "-o", "all.pdf"], "name a .png or .svg file"),
