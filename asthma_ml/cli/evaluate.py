@@ -159,10 +159,10 @@ def evaluate_command(
     the truth table of the cohort.
 
     Without --label, --levels, --label-rule and --at-least, the label is the column that the model was
-    trained on. FILE must then contain it.
+    trained on, or phenotype if FILE lacks that column.
     """
     from asthma_ml import evaluation
-    from asthma_ml.model_files import load_model, read_card
+    from asthma_ml.model_files import load_model_with_card
     from asthma_ml.patients import read_patients
 
     target = chosen_label(label, label_rule, at_least)
@@ -172,7 +172,7 @@ def evaluate_command(
     origin = None
     if how["limit"] or how["twins"] or how["faithfulness"]:
         origin = evaluation.cohort_origin(file, how["preset"], how["seed"])
-    classifier, card = load_model(model), read_card(model)
+    classifier, card = load_model_with_card(model)
     refuse_unsuitable_model(classifier, plot=plot is not None, limit=how["limit"], faithfulness=how["faithfulness"])
     patients = read_patients(file, columns)
     target, levels = _label_of_card(card, patients, target, levels)

@@ -151,11 +151,12 @@ def train_command(
 
 def _recalibrate(path: str, patients: Any, label: Any, levels: dict[str, str] | None, seed: int) -> tuple[Any, Any]:
     """The recalibrated model, and the background of the model file, which it keeps."""
-    from asthma_ml.model_files import load_model, read_card
+    from asthma_ml.model_files import load_model, load_model_with_card
     from asthma_ml.training import recalibrate_classifier
 
-    trained = recalibrate_classifier(load_model(path), patients, label, levels=levels, seed=seed)
-    if has_same_training_data(read_card(path), trained.card):
+    model, card = load_model_with_card(path)
+    trained = recalibrate_classifier(model, patients, label, levels=levels, seed=seed)
+    if has_same_training_data(card, trained.card):
         say(SAME_PATIENTS)
     return trained, getattr(load_model(path, compiled=True), "background", None)
 

@@ -3,6 +3,7 @@ from .archive import read_card as read_card
 from .files import card_path as card_path
 from .files import load_compiled as load_compiled
 from .files import load_model as load_model
+from .files import load_model_with_card as load_model_with_card
 from .files import save_model as save_model
 from .files import save_model_with_card as save_model_with_card
 from .shipped import SHIPPED as SHIPPED

@@ -168,6 +168,14 @@ def load_model(path: str | os.PathLike[str], *, compiled: bool = False) -> Compi
     return read_estimator(card, members, str(path))
 
 
+def load_model_with_card(path: str | os.PathLike[str]) -> tuple[PhenotypeClassifier, dict[str, Any]]:
+    """Load a classifier as `load_model` does, and its card, reading the file once."""
+    from asthma_ml.model_files.estimator import read_estimator
+
+    card, members = read_archive(path)
+    return read_estimator(card, members, str(path)), card
+
+
 def load_compiled(path: str | os.PathLike[str]) -> CompiledClassifier | PhenotypeClassifier:
     """Short form of ``load_model(path, compiled=True)``, for scripts that use the older name."""
     return load_model(path, compiled=True)

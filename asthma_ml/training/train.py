@@ -326,7 +326,7 @@ def load_starting_model(
     The auxiliary classifier of a two-class model is used where all its classes are requested.
     """
     from asthma_ml.classifier import PhenotypeClassifier
-    from asthma_ml.model_files import load_model, read_card, resolve_model_path
+    from asthma_ml.model_files import load_model_with_card, resolve_model_path
 
     if given is None:
         return None, {}
@@ -335,7 +335,7 @@ def load_starting_model(
         model = given
     else:
         path = resolve_model_path(given)
-        model, card = load_model(path), read_card(path)
+        model, card = load_model_with_card(path)
         fingerprint = {name: card[name] for name in (_FINGERPRINT,) if name in card}
         origin = {"model": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), **fingerprint}
     if model.auxiliary_ is not None and set(model.auxiliary_.classes_) == set(labelled.class_counts):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from itertools import islice
 
 import numpy as np
 
 from asthma_ml.errors import UnusableInputError
+from asthma_ml.patients import closest
 from asthma_ml.variables import TWO_CLASSES, data_dictionary
 from asthma_ml.wording import first_names
 
@@ -79,11 +79,8 @@ def refuse_without_features(
     """
     if not features or set(map(str, found)) & set(features):
         return
-    near = {
-        str(name): get_close_matches(str(name).lower(), features, n=1, cutoff=0.4)
-        for name in islice(given, _MOST_COMPARED)
-    }
-    guesses = [f"{name} (did you mean {match[0]}?)" for name, match in near.items() if match]
+    near = {str(name): closest(str(name), features, cutoff=0.4) for name in islice(given, _MOST_COMPARED)}
+    guesses = [f"{name} (did you mean {match}?)" for name, match in near.items() if match]
     raise UnusableInputError(
         f"{source}: no column is one of the {len(features)} features: {first_names(features)}"
         + (f"; nearest: {first_names(guesses)}" if guesses else "")
