@@ -9,7 +9,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.files import write_bytes, write_table, write_text
@@ -75,9 +75,11 @@ def test_any_text_is_read_back_unchanged(
     names, rows = table
     path = tmp_path_factory.getbasetemp() / "round_trip.csv"
     write_table(pd.DataFrame(rows, columns=names, dtype="str"), path)
-    back = read_source(path)[0].frame
-    assert list(back.columns) == names
-    assert back.to_numpy().tolist() == rows
+    read = read_source(path)[0]
+    # A row that looks like a header, such as "ID" alone, is taken for one, with a warning.
+    assume("preamble" not in {finding.rule for finding in read.findings})
+    assert list(read.frame.columns) == names
+    assert read.frame.to_numpy().tolist() == rows
 
 
 @settings(deadline=None)
