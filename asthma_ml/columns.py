@@ -110,6 +110,37 @@ class Joined:
         return joined
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Slices:
+    """A column of texts that lie in one array of bytes, such as the cells of a column of a file.
+
+    Attributes
+    ----------
+    data : ndarray of uint8
+        UTF-8 text.
+    starts, stops : ndarray of int64 of shape (n_rows,)
+        Where the text of each row begins and ends in `data`.
+
+    Examples
+    --------
+    >>> data = np.frombuffer(b"007,008", dtype=np.uint8)
+    >>> Slices(data, np.array([0, 4]), np.array([3, 7])).strings().tolist()
+    ['007', '008']
+    """
+
+    data: NDArray[np.uint8]
+    starts: NDArray[np.int64]
+    stops: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def strings(self) -> NDArray[np.object_]:
+        """Return the text of each row."""
+        data, rows = self.data.tobytes(), zip(self.starts.tolist(), self.stops.tolist(), strict=True)
+        return np.array([data[start:stop].decode() for start, stop in rows], dtype=object)
+
+
 Column: TypeAlias = "NDArray[np.float64] | TextColumn"
 
 
