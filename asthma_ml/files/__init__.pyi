@@ -14,6 +14,7 @@ from .part_files import Journal as Journal
 from .part_files import PartFile as PartFile
 from .part_files import read_journal as read_journal
 from .part_files import resume_hint as resume_hint
+from .row_encoder import encode_rows as encode_rows
 from .sinks import Sink as Sink
 from .sinks import stream_sink as stream_sink
 from .table_files import TableForm as TableForm

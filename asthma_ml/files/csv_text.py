@@ -1,13 +1,18 @@
-"""CSV text of tables with arbitrary cells: quoted where necessary, floats in their shortest exact form."""
+"""CSV text by Python's `csv`: cells are quoted where necessary, numbers have their shortest exact form."""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+import numpy as np
+
+from asthma_ml.columns import Column
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DELIMITERS = (",", ";", "\t", "|")
 
@@ -23,6 +28,25 @@ def csv_header(names: Iterable[object], delimiter: str) -> str:
 def csv_rows(columns: Iterable[Sequence[Any]], delimiter: str) -> str:
     """Lines of a CSV file from columns of cells; a cell that is None becomes empty."""
     return _lines(zip(*columns, strict=True), delimiter, csv.QUOTE_MINIMAL)
+
+
+def number_text(number: float) -> str:
+    """Shortest text that reads back as the same number, without decimals that are zero.
+
+    Examples
+    --------
+    >>> number_text(62.0), number_text(0.1), number_text(1e-7)
+    ('62', '0.1', '1e-07')
+    """
+    return repr(number).removesuffix(".0")
+
+
+def column_cells(column: Column) -> list[str | None]:
+    """Text of each cell of a column, None where it is missing."""
+    if not isinstance(column, np.ndarray):
+        texts: list[str | None] = column.strings().tolist()
+        return texts
+    return [None if number != number else number_text(number) for number in column.tolist()]  # noqa: PLR0124
 
 
 def frame_cells(frame: pd.DataFrame) -> list[list[Any]]:
