@@ -1,21 +1,33 @@
-"""Contributions of features and factors to the log-odds of one class, patient by patient."""
+"""Contributions of features and factors to the log-odds of one class, as arrays."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
-import pandas as pd
 
-from asthma_ml.classifier import align_features
+from asthma_ml.classifier import (
+    Attribution,
+    Classifier,
+    Level,
+    explained_classes,
+    factor_of_features,
+    summed_by_factor,
+)
+from asthma_ml.decisions import decide_calls
+from asthma_ml.errors import AsthmaMLError, UnusableInputError
+from asthma_ml.explanation.games import game_of
 from asthma_ml.explanation.stability import unstable_ranking
-from asthma_ml.variables import ID
-from asthma_ml.wording import plain_name
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from asthma_ml.decisions import Calls
     from asthma_ml.explanation.games import Game
+
+ADDITIVITY_TOLERANCE = 1e-6
+"""Largest difference [log-odds] allowed between base plus contributions and the log-odds."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -26,51 +38,52 @@ class Contributions:
 
     Attributes
     ----------
-    features : DataFrame of shape (n_patients, n_features)
-        Shapley value of each feature [log-odds].
-    factors : DataFrame of shape (n_patients, 6)
+    feature_values : ndarray of shape (n_patients, n_features) or None
+        Shapley value of each feature [log-odds]; None if they were not requested.
+    factor_values : ndarray of shape (n_patients, 6)
         Contribution of each documented factor [log-odds]: the sum over its features, or its own Shapley value at
         the level of factors.
     base : ndarray of shape (n_patients,)
         Base value [log-odds], to which the contributions are added.
     log_odds : ndarray of shape (n_patients,)
         Log-odds of the reported probability of `explained_class`: base plus contributions.
-    explained_class : ndarray of shape (n_patients,)
-        ``th2_high`` in the default two-class task, the second class of two others, and the predicted class of more
-        than two.
-    predicted_class : ndarray of shape (n_patients,)
-        Most probable class.
-    probability : ndarray of shape (n_patients,)
-        Probability of `predicted_class`.
+    explained : ndarray of int of shape (n_patients,)
+        Index of the explained class: that of ``th2_high`` in the default two-class task, of the second class of two
+        others, and of the predicted class of more than two.
     calls : Calls
         Which predictions are calls, and why the model abstains from the others.
-    encoded : DataFrame of shape (n_patients, n_features)
-        Features as encoded for the trees.
-    patients : DataFrame of shape (n_patients, n_columns)
-        The explained table, with its other columns.
+    X : ndarray of shape (n_patients, n_features)
+        Encoded features.
     game : Game
         Explained model and background.
     """
 
-    features: pd.DataFrame
-    factors: pd.DataFrame
+    feature_values: np.ndarray | None
+    factor_values: np.ndarray
     base: np.ndarray
     log_odds: np.ndarray
-    explained_class: np.ndarray
-    predicted_class: np.ndarray
-    probability: np.ndarray
+    explained: np.ndarray
     calls: Calls
-    encoded: pd.DataFrame
-    patients: pd.DataFrame
+    X: np.ndarray
     game: Game
 
     def __len__(self) -> int:
-        return len(self.features)
+        return len(self.X)
 
-    def __repr__(self) -> str:
-        n_patients, n_features = self.features.shape
-        explained = ", ".join(sorted({str(name) for name in self.explained_class}))
-        return f"<{type(self).__name__} of {n_patients} patients, {n_features} features, log-odds of {explained}>"
+    @property
+    def explained_class(self) -> np.ndarray:
+        """Class whose log-odds are explained, for each patient."""
+        return np.asarray(self.calls.classes[self.explained])
+
+    @property
+    def predicted_class(self) -> np.ndarray:
+        """Most probable class of each patient."""
+        return self.calls.most_probable
+
+    @property
+    def probability(self) -> np.ndarray:
+        """Probability of `predicted_class`."""
+        return np.asarray(self.calls.probability.max(axis=1, initial=0.0))
 
     def prior_decides(self) -> np.ndarray:
         """Whether the prior decides the predicted class against the sum of the findings.
@@ -80,8 +93,8 @@ class Contributions:
         ndarray of bool of shape (n_patients,)
             True where `base` supports the predicted class and the factors together are against it.
         """
-        towards = np.where(self.predicted_class == self.explained_class, 1.0, -1.0)
-        findings = self.factors.mul(towards, axis=0).sum(axis=1).to_numpy()
+        towards = np.where(self.calls.probability.argmax(axis=1) == self.explained, 1.0, -1.0)
+        findings = towards * self.factor_values.sum(axis=1)
         return np.asarray((towards * self.base > 0) & (findings < 0))
 
     def unstable(self) -> np.ndarray:
@@ -92,52 +105,71 @@ class Contributions:
         ndarray of bool of shape (n_patients,)
             True where their contributions differ in size by less than `smallest_stable_difference`.
         """
-        return unstable_ranking(self.factors.to_numpy(), self.game.model.n_distinct_patients_)
+        return unstable_ranking(self.factor_values, self.game.model.n_distinct_patients_)
 
-    def findings(self, i: int) -> pd.Series[Any]:
-        """Values of the model's features in one patient.
 
-        Parameters
-        ----------
-        i : int
-            Row of the patient.
+def contributions_of(
+    model: Classifier,
+    X: np.ndarray,
+    invalid: np.ndarray | None = None,
+    level: Level = "features",
+    background: pd.DataFrame | Literal["stored"] | None = None,
+    *,
+    per_feature: bool = True,
+) -> Contributions:
+    """Predictions, calls and contributions of patients, computed in one pass.
 
-        Returns
-        -------
-        Series
-            Values as given, categories as text.
-        """
-        return align_features(self.patients.iloc[[i]], self.features.columns).iloc[0]
+    Parameters
+    ----------
+    model : PhenotypeClassifier or CompiledClassifier
+        Fitted on a table with column names.
+    X : ndarray of shape (n_patients, n_features)
+        Encoded features.
+    invalid : ndarray of bool of shape (n_patients,), default=None
+        Rows with a value outside its hard limits.
+    level, background
+        As for `explain`.
+    per_feature : bool, default=True
+        Whether the contributions of features are requested beside those of factors.
 
-    def strongest_features(self, i: int, n: int = 3) -> pd.Series[float]:
-        """Features with the largest contributions in one patient.
+    Returns
+    -------
+    Contributions
+        A row does not depend on the other rows, to the last bit.
 
-        Parameters
-        ----------
-        i : int
-            Row of the patient.
-        n : int, default=3
-            Largest number of features.
+    Raises
+    ------
+    UnusableInputError, AsthmaMLError
+        As `explain` does.
+    """
+    if level not in get_args(Level):
+        raise UnusableInputError(f"level={level!r}: allowed are {', '.join(get_args(Level))}")
+    game = game_of(model, background)
+    found = game.attribute(X, ["features", "factors"] if level == "factors" else ["features"])
+    import pandas as pd
 
-        Returns
-        -------
-        Series
-            Contribution [log-odds] by feature, the largest in size first; features without contribution are left
-            out.
-        """
-        row = self.features.iloc[i]
-        strongest = row[row.abs().sort_values(ascending=False, kind="stable").index[:n]]
-        return strongest[strongest != 0]
+    calls = decide_calls(game.model, pd.DataFrame(X, columns=game.model.feature_names_in_), invalid, found.decision)
+    explained = explained_classes(calls.classes, calls.probability)
+    base, log_odds = found.base_log_odds(explained), found.log_odds(explained)
+    features, factors = _of_features_and_factors(game.model, found, level, explained)
+    for values in (features, factors):
+        _check_additivity(base + values.sum(axis=0), log_odds)
+    return Contributions(features.T if per_feature else None, factors.T, base, log_odds, explained, calls, X, game)
 
-    def patient_name(self, i: int) -> str:
-        """Identifier of one patient, with the row label if several rows share it; empty without identifiers."""
-        if ID not in self.patients:
-            return ""
-        ids = self.patients[ID].astype(str)
-        name = str(ids.iloc[i])
-        return f"{name} (row {self.patients.index[i]})" if (ids == name).sum() > 1 else name
 
-    def explained_class_in_words(self) -> str:
-        """Name of the class whose log-odds are explained, or "the predicted class" if patients differ."""
-        classes = {plain_name(name) for name in self.explained_class}
-        return classes.pop() if len(classes) == 1 else "the predicted class"
+def _of_features_and_factors(
+    model: Classifier, found: Attribution, level: Level, explained: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    features = found.on_log_odds("features", explained)
+    if level == "factors":
+        return features, found.on_log_odds("factors", explained)
+    return features, summed_by_factor(features, factor_of_features(model.feature_names_in_))
+
+
+def _check_additivity(total: np.ndarray, log_odds: np.ndarray) -> None:
+    error = float(np.max(np.abs(total - log_odds), initial=0.0))
+    if not error <= ADDITIVITY_TOLERANCE:
+        raise AsthmaMLError(
+            f"base plus contributions differ from the log-odds by {error:.2g}, allowed {ADDITIVITY_TOLERANCE:g}; "
+            "the explanation does not fit this version of scikit-learn"
+        )

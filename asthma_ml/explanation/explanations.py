@@ -3,39 +3,27 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from asthma_ml.classifier import (
-    Classifier,
-    Level,
-    align_features,
-    explained_classes,
-    factor_of_features,
-    refuse_without_features,
-    summed_by_factor,
-)
-from asthma_ml.decisions import decide_calls
-from asthma_ml.errors import AsthmaMLError, UnusableInputError
-from asthma_ml.explanation.contributions import Contributions
-from asthma_ml.explanation.games import factor_interactions, game_of
+from asthma_ml.classifier import Classifier, Level, align_features, refuse_without_features
+from asthma_ml.errors import UnusableInputError
+from asthma_ml.explanation.contributions import contributions_of
+from asthma_ml.explanation.games import factor_interactions
 from asthma_ml.explanation.narration import account_of_predictions, narrate
+from asthma_ml.explanation.patient_contributions import PatientContributions
 from asthma_ml.explanation.tree_shap import as_shap_explanation
 from asthma_ml.patients import PatientTable
-from asthma_ml.variables import FACTORS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from asthma_ml.wording import Account, Length
 
-ADDITIVITY_TOLERANCE = 1e-6
-"""Largest difference [log-odds] allowed between base plus contributions and the log-odds."""
 
-
-class Explanation(Contributions):
+class Explanation(PatientContributions):
     """Contributions, with their interactions, sentences and figures; from `explain`."""
 
     @cached_property
@@ -70,7 +58,7 @@ class Explanation(Contributions):
         >>> aml.explain(model, patient).interactions().shape
         (1, 6, 6)
         """
-        return factor_interactions(self.game, self.encoded.to_numpy())
+        return factor_interactions(self.game, self.X)
 
     def to_shap(self) -> Any:
         """Contributions of the features as an object for the plots of shap.
@@ -202,33 +190,8 @@ def explain_encoded(
     UnusableInputError, AsthmaMLError
         As `explain` does.
     """
-    if level not in get_args(Level):
-        raise UnusableInputError(f"level={level!r}: allowed are {', '.join(get_args(Level))}")
-    game = game_of(model, background)
-    found = game.attribute(encoded.to_numpy(), ["features", "factors"] if level == "factors" else ["features"])
-    calls = decide_calls(game.model, encoded, invalid, found.decision)
-    explained = explained_classes(calls.classes, calls.probability)
-    base, log_odds = found.base_log_odds(explained), found.log_odds(explained)
-    features = found.on_log_odds("features", explained)
-    if level == "factors":
-        factors = found.on_log_odds("factors", explained)
-    else:
-        factors = summed_by_factor(features, factor_of_features(encoded.columns.to_numpy()))
-    for values in (features, factors):
-        _check_additivity(base + values.sum(axis=0), log_odds)
-    return Explanation(
-        features=pd.DataFrame(features.T, index=patients.index, columns=encoded.columns),
-        factors=pd.DataFrame(factors.T, index=patients.index, columns=list(FACTORS)),
-        base=base,
-        log_odds=log_odds,
-        explained_class=calls.classes[explained],
-        predicted_class=calls.most_probable,
-        probability=calls.probability.max(axis=1, initial=0.0),
-        calls=calls,
-        encoded=encoded,
-        patients=patients,
-        game=game,
-    )
+    found = contributions_of(model, encoded.to_numpy(), invalid, level, background)
+    return Explanation(**vars(found), patients=patients)
 
 
 def _table(X: pd.DataFrame | PatientTable) -> tuple[pd.DataFrame, np.ndarray | None]:
@@ -240,12 +203,3 @@ def _table(X: pd.DataFrame | PatientTable) -> tuple[pd.DataFrame, np.ndarray | N
     raise UnusableInputError(
         f"{type(X).__name__}: explanations need named columns; give a DataFrame or what read_patients returns"
     )
-
-
-def _check_additivity(total: np.ndarray, log_odds: np.ndarray) -> None:
-    error = float(np.max(np.abs(total - log_odds), initial=0.0))
-    if not error <= ADDITIVITY_TOLERANCE:
-        raise AsthmaMLError(
-            f"base plus contributions differ from the log-odds by {error:.2g}, allowed {ADDITIVITY_TOLERANCE:g}; "
-            "the explanation does not fit this version of scikit-learn"
-        )

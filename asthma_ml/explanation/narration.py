@@ -5,24 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, get_args
 
 import numpy as np
-import pandas as pd
 
-from asthma_ml.decisions import adherence_gate, masking_hints, unmodelled_classes_clause
+from asthma_ml.decisions import masking_hints, unmodelled_classes_clause
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.explanation.unusual import proportions_below
+from asthma_ml.variables import FACTORS
 from asthma_ml.wording import Account, Finding, Length, narrate_patient
 
 if TYPE_CHECKING:
     from asthma_ml.decisions import Calls
     from asthma_ml.explanation.contributions import Contributions
+    from asthma_ml.explanation.patient_contributions import PatientContributions
 
 _FINDINGS = {"short": 3, "medium": 3, "long": 5}
 
 
 def account_of_predictions(
     calls: Calls,
-    patients: pd.DataFrame,
-    gate: pd.DataFrame | None = None,
+    patients: Patients,
+    gate: AdherenceGate | None = None,
     contributions: Contributions | None = None,
 ) -> Account:
     """Gather what the narrator says about predictions.
@@ -31,10 +32,10 @@ def account_of_predictions(
     ----------
     calls : Calls
         Of n_patients patients.
-    patients : DataFrame of shape (n_patients, n_columns)
+    patients : DataFrame or ColumnTable of n_patients rows
         Their table.
-    gate : DataFrame, default=None
-        From `adherence_gate`; computed if left out.
+    gate : AdherenceGate, default=None
+        From `judge_adherence`; computed if left out.
     contributions : Contributions, default=None
         Of the same patients; left out where predictions are not explained.
 
@@ -43,24 +44,26 @@ def account_of_predictions(
     Account
         For `narrate_table` and `narrate_patient`.
     """
-    checked = adherence_gate(patients) if gate is None else gate
-    none = np.zeros(len(calls.probability), dtype=bool)
+    checked = judge_adherence(patients) if gate is None else gate
+    none, classes = np.zeros(len(calls.probability), dtype=bool), calls.classes.tolist()
+    explained = calls.predicted if contributions is None else explained_classes(calls.classes, calls.probability)
     return Account(
-        predicted=calls.most_probable,
+        classes=classes,
+        predicted=calls.predicted,
         probability=calls.probability.max(axis=1, initial=0.0),
-        no_call=calls.no_call,
+        no_call=calls.no_call_texts,
         unmodelled=unmodelled_classes_clause(calls.classes),
-        masking=masking_hints(patients, calls.called),
-        check_first=np.where(checked["gate"] == "check_first", checked["reason"], "").astype(object),
-        explained=calls.most_probable if contributions is None else contributions.explained_class,
-        factors=[] if contributions is None else contributions.factors.columns.tolist(),
+        masking=masking_hints(patients, calls.called_texts),
+        check_first=hidden(checked.reason, checked.gate != GATES.index("check_first")),
+        explained=explained,
+        factors=[] if contributions is None else FACTORS,
         contributions=np.empty((len(none), 0)) if contributions is None else contributions.factors.to_numpy(),
         prior_decides=none if contributions is None else contributions.prior_decides(),
         unstable=none if contributions is None else contributions.unstable(),
     )
 
 
-def narrate(contributions: Contributions, account: Account, i: int, length: Length = "medium") -> str:
+def narrate(contributions: PatientContributions, account: Account, i: int, length: Length = "medium") -> str:
     """Explanation of one patient in words; raises UnusableInputError for an unknown length."""
     if length not in get_args(Length):
         raise UnusableInputError(f"length={length!r}: allowed are {', '.join(get_args(Length))}")

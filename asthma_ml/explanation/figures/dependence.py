@@ -16,7 +16,7 @@ from asthma_ml.wording import mechanism, plain_name, short_name
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from asthma_ml.explanation.contributions import Contributions
+    from asthma_ml.explanation.patient_contributions import PatientContributions
 
 _SKEWED = 8.0
 _BINS = 12
@@ -24,12 +24,12 @@ _FEWEST_IN_A_BIN = 5
 _LETTERS_A_LINE = 60
 
 
-def dependence_figure(contributions: Contributions, feature: str) -> Figure:
+def dependence_figure(contributions: PatientContributions, feature: str) -> Figure:
     """Contribution of one finding against its value.
 
     Parameters
     ----------
-    contributions : Contributions
+    contributions : PatientContributions
         From `explain`, of many patients.
     feature : str
         Feature of the model.
@@ -110,7 +110,7 @@ def _draw_missing(axes: Axes, contribution: np.ndarray) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _write_expected(axes: Axes, feature: str, contributions: Contributions) -> None:
+def _write_expected(axes: Axes, feature: str, contributions: PatientContributions) -> None:
     explained = set(map(str, contributions.explained_class))
     variable = data_dictionary().get(feature)
     sign = variable.direction(TWO_CLASSES[0]) if variable is not None and explained == {TWO_CLASSES[0]} else 0

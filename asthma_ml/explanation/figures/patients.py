@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike
 
-    from asthma_ml.explanation.contributions import Contributions
+    from asthma_ml.explanation.patient_contributions import PatientContributions
 
 TOWARDS, AWAY, LINE = "#0072B2", "#D55E00", "#444444"
 _FEATURES_ALPHA = 0.45
@@ -32,7 +32,7 @@ _INCHES_A_ROW = 0.27
 HALO = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.85}
 
 
-def patient_figure(contributions: Contributions, i: int, name: str | None = None) -> Figure:
+def patient_figure(contributions: PatientContributions, i: int, name: str | None = None) -> Figure:
     """Contributions of one patient from base value to log-odds: each factor with its strongest findings; see `plot`."""
     rows, log_odds = rows_of_patient(contributions, i), float(contributions.log_odds[i])
     explained = plain_name(contributions.explained_class[i])
@@ -49,12 +49,12 @@ def patient_figure(contributions: Contributions, i: int, name: str | None = None
     return figure
 
 
-def cohort_figure(contributions: Contributions) -> Figure:
+def cohort_figure(contributions: PatientContributions) -> Figure:
     """Distribution of the contributions of each documented factor over all patients.
 
     Parameters
     ----------
-    contributions : Contributions
+    contributions : PatientContributions
         From `explain`.
 
     Returns

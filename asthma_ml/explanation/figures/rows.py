@@ -13,7 +13,7 @@ from asthma_ml.wording import describe_finding, plain_name
 if TYPE_CHECKING:
     import pandas as pd
 
-    from asthma_ml.explanation.contributions import Contributions
+    from asthma_ml.explanation.patient_contributions import PatientContributions
 
 _NAMED_FINDINGS = 3
 _SMALLEST_NAMED = 0.05
@@ -45,7 +45,7 @@ class Row:
         return self.start + self.width
 
 
-def rows_of_patient(contributions: Contributions, i: int) -> list[Row]:
+def rows_of_patient(contributions: PatientContributions, i: int) -> list[Row]:
     """Rows of one patient: factors, the largest contribution first, each with its strongest findings and the rest.
 
     The rest is the sum over the other findings and, at the level of factors, interactions.
@@ -60,7 +60,7 @@ def rows_of_patient(contributions: Contributions, i: int) -> list[Row]:
     return rows
 
 
-def _within(contributions: Contributions, i: int, factor: str, start: float, width: float) -> Iterator[Row]:
+def _within(contributions: PatientContributions, i: int, factor: str, start: float, width: float) -> Iterator[Row]:
     named, rest = _strongest(contributions.features.iloc[i], factor, width)
     shown = contributions.findings(i)
     for name, value in named.items():
