@@ -102,6 +102,10 @@ class Joined:
     def __len__(self) -> int:
         return len(self.parts[0])
 
+    def take(self, rows: Any) -> Joined:
+        """Return some rows."""
+        return Joined([part.take(rows) for part in self.parts])
+
     def strings(self) -> NDArray[np.object_]:
         """Return the text of each row, None where all parts are missing."""
         columns = [np.array([*part.distinct, ""], dtype=object)[part.codes] for part in self.parts]
@@ -118,7 +122,7 @@ class Slices:
     ----------
     data : ndarray of uint8
         UTF-8 text.
-    starts, stops : ndarray of int64 of shape (n_rows,)
+    starts, stops : ndarray of int32 or int64 of shape (n_rows,)
         Where the text of each row begins and ends in `data`.
 
     Examples
@@ -129,11 +133,19 @@ class Slices:
     """
 
     data: NDArray[np.uint8]
-    starts: NDArray[np.int64]
-    stops: NDArray[np.int64]
+    starts: NDArray[np.integer[Any]]
+    stops: NDArray[np.integer[Any]]
 
     def __len__(self) -> int:
         return len(self.starts)
+
+    @classmethod
+    def of(cls, cells: Iterable[str]) -> Slices:
+        """Return the column of these cells."""
+        encoded = [cell.encode() for cell in cells]
+        stops = np.cumsum([len(cell) for cell in encoded], dtype=np.int32)
+        starts = np.concatenate([np.zeros(1, dtype=np.int32), stops[:-1]])[: len(stops)]
+        return cls(np.frombuffer(b"".join(encoded), dtype=np.uint8), starts, stops)
 
     def strings(self) -> NDArray[np.object_]:
         """Return the text of each row."""

@@ -1,7 +1,9 @@
 from .adherence import GATES as GATES
 from .adherence import LOWEST_FENO_OF_A_SUPPRESSION_TEST_PPB as LOWEST_FENO_OF_A_SUPPRESSION_TEST_PPB
 from .adherence import LOWEST_GOOD_ADHERENCE as LOWEST_GOOD_ADHERENCE
+from .adherence import AdherenceGate as AdherenceGate
 from .adherence import adherence_gate as adherence_gate
+from .adherence import judge_adherence as judge_adherence
 from .calls import ABSTENTION_REASONS as ABSTENTION_REASONS
 from .calls import MINIMUM_PROBABILITY as MINIMUM_PROBABILITY
 from .calls import STATUSES as STATUSES

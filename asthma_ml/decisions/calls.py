@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
 from asthma_ml.classifier import Classifier, Predictions, predictions_of_margins
+from asthma_ml.columns import Joined, Texts
 from asthma_ml.variables import FOUR_CLASSES, data_dictionary
 from asthma_ml.wording import (
     disease_name,
     first_names,
+    is_written,
     joined,
     listed,
     percent,
     phrase,
+    phrase_around,
     plain_name,
     rounded,
+    rounded_texts,
     text_of_patterns,
     text_where,
 )
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 STATUSES = ("ok", "abstained", "invalid", "out_of_range")
+_OK, _ABSTAINED, _INVALID, _OUT_OF_RANGE = range(4)
 
 MINIMUM_PROBABILITY = 2 / 3
 """Smallest probability of a called class: a call is expected to be right twice as often as wrong.
@@ -55,9 +64,10 @@ Every patient of the severe clinic has more.
 _COLUMNS_IN_A_REASON = 3
 _FEWEST_NAMED = 10
 _RARE_LABELS = "rare labels"
+_TEXTS = ("outside", "doubts")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Calls:
     """Predictions, and the class that the model reports for each patient (the call) or the reason for abstention.
 
@@ -77,12 +87,12 @@ class Calls:
         Rows with a value outside the limits of the data dictionary.
     p_unmodelled : ndarray of shape (n_patients,)
         Probability of a diagnosis that the model does not name.
-    out_of_range : ndarray of str of shape (n_patients,)
-        Features outside the training range, in words; empty if there are none.
-    abstained : ndarray of str of shape (n_patients,)
-        Other reasons for abstention, in words; empty if there are none.
-    abstention_reason : ndarray of str of shape (n_patients,)
-        One of `ABSTENTION_REASONS`; empty where a call is made or the row is invalid.
+    outside : Texts
+        Features outside the training range, in words; missing if there are none.
+    doubts : Texts or Joined of n_patients rows
+        Other reasons for abstention, in words; missing if there are none.
+    reason : ndarray of int of shape (n_patients,)
+        Position in `ABSTENTION_REASONS`; -1 where a call is made or the row is invalid.
     """
 
     classes: np.ndarray
@@ -93,39 +103,81 @@ class Calls:
     decision: np.ndarray
     invalid: np.ndarray
     p_unmodelled: np.ndarray
-    out_of_range: np.ndarray
-    abstained: np.ndarray
-    abstention_reason: np.ndarray
+    outside: Texts
+    doubts: Texts | Joined
+    reason: NDArray[np.integer]
+
+    @cached_property
+    def predicted(self) -> NDArray[np.intp]:
+        """Most probable class of each patient, called or not, as its position in `classes`."""
+        return np.asarray(self.probability.argmax(axis=1))
+
+    @cached_property
+    def status_texts(self) -> Texts:
+        """One of `STATUSES` for each patient."""
+        holds = [self.invalid, ~self.outside.missing, is_written(self.doubts)]
+        return Texts(np.select(holds, [_INVALID, _OUT_OF_RANGE, _ABSTAINED], _OK).astype(np.int32), STATUSES)
+
+    @cached_property
+    def called_texts(self) -> Texts:
+        """Called class of each patient, missing where the model abstains."""
+        codes = np.where(self.status_texts.codes == _OK, self.predicted, -1).astype(np.int32)
+        return Texts(codes, [str(name) for name in self.classes])
+
+    @cached_property
+    def no_call_texts(self) -> Joined:
+        """Reasons for no call in words, missing where a call is made."""
+        return joined([text_where(self.invalid, phrase("hard_limit")), self.outside, self.doubts])
 
     @property
     def most_probable(self) -> np.ndarray:
         """Most probable class of each patient, called or not."""
-        return np.asarray(self.classes[self.probability.argmax(axis=1)])
+        return np.asarray(self.classes[self.predicted])
 
     @property
     def status(self) -> np.ndarray:
         """One of `STATUSES` for each patient."""
-        return np.select(
-            [self.invalid, self.out_of_range != "", self.abstained != ""],
-            ["invalid", "out_of_range", "abstained"],
-            "ok",
-        )
+        return self.status_texts.strings().astype(str)
 
     @property
     def called(self) -> np.ndarray:
         """Called class of each patient, None where the model abstains."""
         called = self.most_probable.astype(object)
-        called[self.status != "ok"] = None
+        called[self.called_texts.missing] = None
         return np.asarray(called)
 
     @property
     def no_call(self) -> np.ndarray:
         """Reasons for no call in words, empty where a call is made."""
-        return joined([text_where(self.invalid, phrase("hard_limit")), self.out_of_range, self.abstained])
+        return _strings(self.no_call_texts)
+
+    @property
+    def out_of_range(self) -> np.ndarray:
+        """Features outside the training range, in words; empty if there are none."""
+        return _strings(self.outside)
+
+    @property
+    def abstained(self) -> np.ndarray:
+        """Other reasons for abstention, in words; empty if there are none."""
+        return _strings(self.doubts)
+
+    @property
+    def abstention_reason(self) -> np.ndarray:
+        """One of `ABSTENTION_REASONS`; empty where a call is made or the row is invalid."""
+        return np.array([*ABSTENTION_REASONS, ""])[self.reason]
+
+    def take(self, rows: Any) -> Calls:
+        """Return the calls of some patients."""
+        arrays = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in {"classes", *_TEXTS}}
+        chosen = {name: values[rows] for name, values in arrays.items()}
+        return replace(self, **chosen, **{name: getattr(self, name).take(rows) for name in _TEXTS})
 
 
 def decide_calls(
-    model: Classifier, encoded: pd.DataFrame, invalid: np.ndarray | None = None, decision: np.ndarray | None = None
+    model: Classifier,
+    X: pd.DataFrame | np.ndarray,
+    invalid: np.ndarray | None = None,
+    decision: np.ndarray | None = None,
 ) -> Calls:
     """Predictions of patients, and which of them are calls.
 
@@ -133,8 +185,8 @@ def decide_calls(
     ----------
     model : Classifier
         Fitted on a table with column names.
-    encoded : DataFrame of shape (n_patients, n_features)
-        From ``model.encode``.
+    X : ndarray or DataFrame of shape (n_patients, n_features)
+        Encoded features, in the order of ``model.feature_names_in_``.
     invalid : ndarray of bool of shape (n_patients,), default=None
         Rows with a value outside its hard limits; none if left out.
     decision : ndarray of shape (n_patients,) or (n_patients, n_classes), default=None
@@ -147,24 +199,25 @@ def decide_calls(
         the prediction set contains the most probable class alone, its probability is at least
         `MINIMUM_PROBABILITY`, and the probability of an unmodelled diagnosis is below the threshold.
     """
+    encoded = np.asarray(X)
     assessed = (
-        model.predict_with_uncertainty(encoded)
-        if decision is None
-        else predictions_of_margins(model, decision, encoded.to_numpy())
+        model.predict_with_uncertainty(X) if decision is None else predictions_of_margins(model, decision, encoded)
     )
-    p_unmodelled = model.predict_unmodelled_proba(encoded)
+    p_unmodelled = model.predict_unmodelled_proba(X)
     known_invalid = np.zeros(len(encoded), dtype=bool) if invalid is None else invalid
-    out_of_range, doubts = _out_of_range(model, encoded), _doubts(model, encoded, assessed, p_unmodelled)
-    reasons = {OUT_OF_RANGE: out_of_range, **doubts}
-    first = np.select([text != "" for text in reasons.values()], list(reasons), "")
+    outside, doubts = _outside(model, encoded), _doubts(model, encoded, assessed, p_unmodelled)
+    reason = np.full(len(encoded), -1)
+    for name, texts in reversed([(OUT_OF_RANGE, outside), *doubts]):
+        reason[is_written(texts)] = ABSTENTION_REASONS.index(name)
+    reason[known_invalid] = -1
     return Calls(
         classes=model.classes_,
         **assessed._asdict(),
         invalid=known_invalid,
         p_unmodelled=p_unmodelled,
-        out_of_range=out_of_range,
-        abstained=joined(list(doubts.values())),
-        abstention_reason=np.where(known_invalid, "", first),
+        outside=outside,
+        doubts=joined([texts for _, texts in doubts]),
+        reason=reason,
     )
 
 
@@ -212,6 +265,8 @@ def calls_by_diagnosis(model: Classifier, features: pd.DataFrame, labels: pd.Ser
         proportion that is called each class; the model abstains for the others. Labels of fewer than ten patients
         are pooled as ``rare labels``, so that no label of a single patient is disclosed.
     """
+    import pandas as pd
+
     counts = labels.astype(str).value_counts()
     frequent = set(counts.index[counts >= _FEWEST_NAMED])
     pooled = pd.Series([name if name in frequent else _RARE_LABELS for name in labels.astype(str)], dtype=object)
@@ -227,74 +282,91 @@ def calls_by_diagnosis(model: Classifier, features: pd.DataFrame, labels: pd.Ser
     }
 
 
-def _out_of_range(model: Classifier, encoded: pd.DataFrame) -> np.ndarray:
+def _strings(texts: Texts | Joined) -> np.ndarray:
+    """Text of each row, empty where it is missing."""
+    strings = texts.strings()
+    strings[~is_written(texts)] = ""
+    return strings
+
+
+def _outside(model: Classifier, X: np.ndarray) -> Texts:
     """Features outside the range of the training patients, in words."""
-    values = encoded.to_numpy()
     smallest, largest = model.feature_range_
-    columns = encoded.columns.to_numpy(dtype=object)
+    columns = np.array([str(name) for name in model.feature_names_in_], dtype=object)
 
-    def reason(outside: np.ndarray) -> str:
+    def reason(outside: np.ndarray) -> str | None:
         names = first_names(columns[outside], _COLUMNS_IN_A_REASON)
-        return phrase("out_of_range", columns=names) if names else ""
+        return phrase("out_of_range", columns=names) if names else None
 
-    return text_of_patterns((values < smallest) | (values > largest), reason)
+    return text_of_patterns((smallest > X) | (largest < X), reason)
 
 
 def _doubts(
-    model: Classifier, encoded: pd.DataFrame, assessed: Predictions, p_unmodelled: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Reasons for abstention within the training range, in the order of `ABSTENTION_REASONS`."""
-    unmodelled = _unmodelled_diagnosis(model, p_unmodelled)
+    model: Classifier, X: np.ndarray, assessed: Predictions, p_unmodelled: np.ndarray
+) -> list[tuple[str, Texts | Joined]]:
+    """Reasons for abstention within the training range, each with its text, in the order of `ABSTENTION_REASONS`."""
+    no_marker, unmodelled = _without_markers(model, X), _unmodelled_diagnosis(model, p_unmodelled)
     if model.uncalibrated_classes:
         classes = listed([plain_name(name) for name in model.uncalibrated_classes])
-        uncalibrated = np.full(len(encoded), phrase("uncalibrated", classes=classes), dtype=object)
-        return {INSUFFICIENT_DATA: _without_markers(encoded), UNCALIBRATED: uncalibrated, UNMODELLED: unmodelled}
-    ambiguous = _ambiguous_class(model, assessed)
-    measured = np.asarray(encoded.notna().to_numpy() @ model.feature_importances_)
-    missing = text_where((ambiguous != "") & (measured < FEWEST_MEASURED), phrase("few_measured"))
-    empty_set = phrase("empty_set", confidence=percent(model.confidence))
-    return {
-        INSUFFICIENT_DATA: joined([_without_markers(encoded), missing]),
-        UNMODELLED: joined([text_where(assessed.in_set.sum(axis=1) == 0, empty_set), unmodelled]),
-        AMBIGUOUS: ambiguous,
-    }
-
-
-def _without_markers(encoded: pd.DataFrame) -> np.ndarray:
-    dictionary = data_dictionary()
-    markers = [
-        name for name in dictionary.of_factor("immune_profile") if dictionary[name].kind == "number" and name in encoded
+        uncalibrated = text_where(np.ones(len(X), dtype=bool), phrase("uncalibrated", classes=classes))
+        return [(INSUFFICIENT_DATA, no_marker), (UNCALIBRATED, uncalibrated), (UNMODELLED, unmodelled)]
+    ambiguous, confidence = _ambiguous_class(model, assessed), percent(model.confidence)
+    empty_set = text_where(assessed.in_set.sum(axis=1) == 0, phrase("empty_set", confidence=confidence))
+    return [
+        (INSUFFICIENT_DATA, no_marker),
+        (INSUFFICIENT_DATA, _with_few_measured(model, X, is_written(ambiguous))),
+        (UNMODELLED, empty_set),
+        (UNMODELLED, unmodelled),
+        (AMBIGUOUS, ambiguous),
     ]
-    return text_where(encoded[markers].isna().all(axis=1).to_numpy(dtype=bool), phrase("no_marker"))
 
 
-def _unmodelled_diagnosis(model: Classifier, p_unmodelled: np.ndarray) -> np.ndarray:
+def _without_markers(model: Classifier, X: np.ndarray) -> Texts:
+    dictionary, names = data_dictionary(), [str(name) for name in model.feature_names_in_]
+    markers = [
+        names.index(name)
+        for name in dictionary.of_factor("immune_profile")
+        if dictionary[name].kind == "number" and name in names
+    ]
+    return text_where(np.isnan(X[:, markers]).all(axis=1), phrase("no_marker"))
+
+
+def _with_few_measured(model: Classifier, X: np.ndarray, ambiguous: np.ndarray) -> Texts:
+    """Where an ambiguous class is put down to missing data."""
+    few = ambiguous.copy()
+    measured = np.where(np.isnan(X[ambiguous]), 0.0, model.feature_importances_).sum(axis=1)
+    few[ambiguous] = measured < FEWEST_MEASURED
+    return text_where(few, phrase("few_measured"))
+
+
+def _unmodelled_diagnosis(model: Classifier, p_unmodelled: np.ndarray) -> Joined:
     """Probability of an unmodelled diagnosis where it reaches the threshold, in words."""
     classes = listed([disease_name(name) for name in model.unmodelled_classes], "or")
-    reason = np.full(len(p_unmodelled), "", dtype=object)
-    for i in np.flatnonzero(p_unmodelled >= model.unmodelled_threshold_):
-        reason[i] = phrase("unmodelled_diagnosis", classes=classes, probability=rounded(p_unmodelled[i]))
-    return reason
+    around = phrase_around("unmodelled_diagnosis", "probability", classes=classes)
+    return _with_probability(p_unmodelled >= model.unmodelled_threshold_, p_unmodelled, around)
 
 
-def _ambiguous_class(model: Classifier, assessed: Predictions) -> np.ndarray:
+def _with_probability(holds: np.ndarray, probability: np.ndarray, around: tuple[str, str]) -> Joined:
+    """The text before and after a probability, for the patients for whom a statement holds."""
+    before, after = (text_where(holds, text) for text in around)
+    rows, number = np.flatnonzero(holds), rounded_texts(probability[holds])
+    codes = np.full(len(holds), -1, dtype=np.int32)
+    codes[rows] = number.codes
+    return Joined([before, Texts(codes, number.distinct), after])
+
+
+def _ambiguous_class(model: Classifier, assessed: Predictions) -> Joined:
     """Why the most probable class is not called though the patient may well have one of the classes."""
     probability, in_set, confidence = assessed.probability, assessed.in_set, percent(model.confidence)
     size, largest = in_set.sum(axis=1), probability.max(axis=1, initial=0.0)
     in_own_set = in_set[np.arange(len(in_set)), probability.argmax(axis=1)]
-    low = largest < MINIMUM_PROBABILITY
-    low_text = np.full(len(in_set), "", dtype=object)
-    threshold = rounded(MINIMUM_PROBABILITY)
-    low_text[low] = [
-        phrase("low_probability", probability=rounded(p), threshold=threshold) for p in largest[low].tolist()
-    ]
+    low = (size == 1) & in_own_set & (largest < MINIMUM_PROBABILITY)
 
-    def several(members: np.ndarray) -> str:
+    def of_set(members: np.ndarray) -> str | None:
         classes = listed([plain_name(name) for name in model.classes_[members]])
-        return phrase("several_classes", confidence=confidence, classes=classes)
+        return phrase("several_classes", confidence=confidence, classes=classes) if members.sum() > 1 else None
 
-    return np.select(
-        [size == 0, size > 1, ~in_own_set, low],
-        ["", text_of_patterns(in_set, several), phrase("class_not_in_set", confidence=confidence), low_text],
-        "",
-    ).astype(object)
+    of_another = text_where((size == 1) & ~in_own_set, phrase("class_not_in_set", confidence=confidence))
+    around = phrase_around("low_probability", "probability", threshold=rounded(MINIMUM_PROBABILITY))
+    low_probability = _with_probability(low, largest, around)
+    return Joined([text_of_patterns(in_set, of_set), of_another, *low_probability.parts])

@@ -7,7 +7,7 @@ not for real patients.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -188,7 +188,7 @@ def evaluate_predictions(
     """
     model, calls, modelled = predicted.model, predicted.calls, predicted.modelled
     labels, table = predicted.labels[modelled], predicted.table[modelled].reset_index(drop=True)
-    found = _evaluate_calls(_calls_of(calls, modelled), table, labels, model.confidence, seed)
+    found = _evaluate_calls(calls.take(modelled), table, labels, model.confidence, seed)
     shift = detect_shift(model, shift_statistics(model, predicted.encoded))
     shifted = shift_warning(shift, len(predicted.encoded))
     return {
@@ -260,12 +260,6 @@ def _evaluate_calls(
         positive = codes == of_class
         metrics["reference_rules"] = compare_with_reference_rules(table, positive, probability[:, of_class], seed=seed)
     return metrics
-
-
-def _calls_of(calls: Calls, rows: NDArray[np.bool_]) -> Calls:
-    """The calls of some patients."""
-    chosen = {field.name: getattr(calls, field.name)[rows] for field in fields(calls) if field.name != "classes"}
-    return replace(calls, **chosen)
 
 
 def _all_diagnoses(predicted: LabelledPredictions, clear_cut: NDArray[np.bool_] | None) -> dict[str, Any]:

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
-from asthma_ml.decisions import masking_hints, unmodelled_classes_clause
+from asthma_ml.decisions import GATES, judge_adherence, masking_hints, unmodelled_classes_clause
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.explanation.unusual import proportions_below
 from asthma_ml.variables import FACTORS
-from asthma_ml.wording import Account, Finding, Length, narrate_patient
+from asthma_ml.wording import Account, Finding, Length, hidden, narrate_patient
 
 if TYPE_CHECKING:
-    from asthma_ml.decisions import Calls
+    from asthma_ml.columns import Patients
+    from asthma_ml.decisions import AdherenceGate, Calls
     from asthma_ml.explanation.contributions import Contributions
     from asthma_ml.explanation.patient_contributions import PatientContributions
 
@@ -45,19 +46,18 @@ def account_of_predictions(
         For `narrate_table` and `narrate_patient`.
     """
     checked = judge_adherence(patients) if gate is None else gate
-    none, classes = np.zeros(len(calls.probability), dtype=bool), calls.classes.tolist()
-    explained = calls.predicted if contributions is None else explained_classes(calls.classes, calls.probability)
+    none = np.zeros(len(calls.probability), dtype=bool)
     return Account(
-        classes=classes,
+        classes=calls.classes.tolist(),
         predicted=calls.predicted,
         probability=calls.probability.max(axis=1, initial=0.0),
         no_call=calls.no_call_texts,
         unmodelled=unmodelled_classes_clause(calls.classes),
         masking=masking_hints(patients, calls.called_texts),
         check_first=hidden(checked.reason, checked.gate != GATES.index("check_first")),
-        explained=explained,
+        explained=calls.predicted if contributions is None else contributions.explained,
         factors=[] if contributions is None else FACTORS,
-        contributions=np.empty((len(none), 0)) if contributions is None else contributions.factors.to_numpy(),
+        contributions=np.empty((len(none), 0)) if contributions is None else contributions.factor_values,
         prior_decides=none if contributions is None else contributions.prior_decides(),
         unstable=none if contributions is None else contributions.unstable(),
     )

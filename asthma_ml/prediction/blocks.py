@@ -16,7 +16,7 @@ from asthma_ml.files import TableForm, csv_rows, frame_cells, parquet_rows
 from asthma_ml.patients import Layout, Part, TextTable
 from asthma_ml.prediction.options import Explain
 from asthma_ml.prediction.shift import ShiftStatistics, shift_statistics
-from asthma_ml.prediction.tables import predicted_columns
+from asthma_ml.prediction.tables import frame_of_columns, predicted_columns
 from asthma_ml.variables import OUTPUT_PREFIX
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class BlockWriter:
     def __call__(self, part: Part) -> Block:
         """Predict the rows of a part."""
         table, patients = self.layout.read(part)
-        added = predicted_columns(self.model, patients, self.explain)
+        added = frame_of_columns(predicted_columns(self.model, patients, self.explain))
         statuses = Counter(added[f"{OUTPUT_PREFIX}status"].tolist())
         content = self._arrow(table, added) if self.form.is_parquet else self._text(table, added)
         some = patients.values.iloc[:: -(-len(added) // ROWS_COMPARED) or 1]

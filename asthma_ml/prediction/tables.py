@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from asthma_ml.classifier import Classifier, compiled_where_possible, explained_classes, refuse_without_features
-from asthma_ml.decisions import Calls, adherence_gate, decide_calls
+from asthma_ml.columns import Column, Joined, Texts
+from asthma_ml.decisions import GATES, AdherenceGate, Calls, decide_calls, judge_adherence
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.explanation import Explanation, account_of_predictions, explain_encoded
+from asthma_ml.explanation import Contributions, account_of_predictions, contributions_of
 from asthma_ml.patients import PatientTable, ReadPatients, read_patients
 from asthma_ml.prediction.options import Explain, refuse_unknown_explain
-from asthma_ml.variables import OUTPUT_PREFIX
-from asthma_ml.wording import first_names, narrate_table, text_of_patterns
+from asthma_ml.variables import FACTORS, OUTPUT_PREFIX
+from asthma_ml.wording import first_names, hidden, narrate_table, text_of_patterns
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _KEPT_IF_INVALID = ("status", "adherence_gate", "reasons")
 
@@ -55,11 +59,13 @@ def predict_table(
         If `explain` is not an allowed value, a column name already begins with ``aml_``, or no column is a feature
         of the model.
     """
+    import pandas as pd
+
     refuse_unknown_explain(explain)
     table = patients if isinstance(patients, PatientTable) else read_patients(patients)
     refuse_output_columns(table.raw.columns, table.source)
     refuse_table_without_features(model, table)
-    added = predicted_columns(compiled_where_possible(model), table, explain)
+    added = frame_of_columns(predicted_columns(compiled_where_possible(model), table, explain))
     predicted = pd.concat([table.raw, added.set_axis(table.raw.index)], axis=1)
     return _with_index_of(patients, predicted) if isinstance(patients, pd.DataFrame) else predicted
 
@@ -71,7 +77,7 @@ def _with_index_of(given: pd.DataFrame, predicted: pd.DataFrame) -> pd.DataFrame
     return predicted.drop(columns=index_column).set_axis(given.index)
 
 
-def predicted_columns(model: Classifier, patients: PatientTable | ReadPatients, explain: Explain) -> pd.DataFrame:
+def predicted_columns(model: Classifier, patients: PatientTable | ReadPatients, explain: Explain) -> dict[str, Column]:
     """Return the columns that `predict` adds to the input columns.
 
     Parameters
@@ -85,23 +91,47 @@ def predicted_columns(model: Classifier, patients: PatientTable | ReadPatients, 
 
     Returns
     -------
-    DataFrame of n_patients rows
+    dict of str to Column of n_patients rows
         The columns that begin with ``aml_``; most are missing where a row is invalid.
     """
-    encoded = model.encode(patients.values)
-    explanation = None if explain == "none" else explain_encoded(model, patients.values, encoded, patients.invalid)
-    calls = decide_calls(model, encoded, patients.invalid) if explanation is None else explanation.calls
-    gate = adherence_gate(patients.values)
+    X, invalid = model.encode(patients.values).to_numpy(), patients.invalid
+    found = None if explain == "none" else contributions_of(model, X, invalid, per_feature=explain == "features")
+    calls = decide_calls(model, X, invalid) if found is None else found.calls
+    gate = judge_adherence(patients.values)
+    explained = explained_classes(model.classes_, calls.probability)
     columns = {
-        "status": calls.status,
-        "phenotype": calls.called,
-        **_probability_columns(model, calls),
-        "adherence_gate": np.where(patients.invalid, "unknown", gate["gate"]),
-        "reasons": _reasons(patients, calls, explanation, gate),
-        "explained_class": model.classes_[explained_classes(model.classes_, calls.probability)],
-        **(_explanation_columns(explanation, explain) if explanation is not None else {}),
+        "status": calls.status_texts,
+        "phenotype": calls.called_texts,
+        **_probability_columns(model, calls, explained),
+        "adherence_gate": Texts(np.where(invalid, np.int32(GATES.index("unknown")), gate.gate), GATES),
+        "reasons": _reasons(patients, calls, found, gate),
+        "explained_class": Texts(explained.astype(np.int32), calls.called_texts.distinct),
+        **({} if found is None else _explanation_columns(model, found)),
     }
-    return _added_columns(columns, patients.invalid)
+    return {
+        f"{OUTPUT_PREFIX}{name}": column if name in _KEPT_IF_INVALID else _without_invalid(column, invalid)
+        for name, column in columns.items()
+    }
+
+
+def frame_of_columns(columns: Mapping[str, Column]) -> pd.DataFrame:
+    """Data frame of columns of numbers and texts.
+
+    Examples
+    --------
+    >>> frame_of_columns({"aml_status": Texts.of(["ok", None]), "aml_base": np.array([0.5, np.nan])})
+      aml_status  aml_base
+    0         ok       0.5
+    1        NaN       NaN
+    """
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            name: column if isinstance(column, np.ndarray) else pd.Series(column.strings(), dtype="str")
+            for name, column in columns.items()
+        }
+    )
 
 
 def missing_features(model: Classifier, patients: PatientTable | Iterable[str]) -> list[str]:
@@ -120,8 +150,8 @@ def missing_features(model: Classifier, patients: PatientTable | Iterable[str]) 
         In descending order of importance in the model.
     """
     found = set(patients.values.columns if isinstance(patients, PatientTable) else patients)
-    weight = pd.Series(model.feature_importances_, index=[str(name) for name in model.feature_names_in_])
-    used = weight[weight > 0].sort_values(ascending=False, kind="stable").index
+    weight = model.feature_importances_
+    used = [str(model.feature_names_in_[k]) for k in np.argsort(-weight, kind="stable") if weight[k] > 0]
     return [name for name in used if name not in found]
 
 
@@ -136,10 +166,10 @@ def refuse_output_columns(names: Iterable[object], source: str) -> None:
 
 
 def _reasons(
-    table: PatientTable | ReadPatients, calls: Calls, explanation: Explanation | None, gate: pd.DataFrame
-) -> np.ndarray:
+    table: PatientTable | ReadPatients, calls: Calls, found: Contributions | None, gate: AdherenceGate
+) -> Joined:
     """One sentence for each patient."""
-    account = account_of_predictions(calls, table.values, gate, explanation)
+    account = account_of_predictions(calls, table.values, gate, found)
     return narrate_table(account, _problem_texts(table, "warning"), _problem_texts(table, "error"), table.invalid)
 
 
@@ -149,48 +179,42 @@ def refuse_table_without_features(model: Classifier, patients: PatientTable) -> 
     refuse_without_features(patients.values.columns, features, patients.raw.columns, patients.source)
 
 
-def _problem_texts(table: PatientTable | ReadPatients, severity: str) -> np.ndarray:
+def _problem_texts(table: PatientTable | ReadPatients, severity: str) -> Texts:
     """Problems of each row, with their columns and rules."""
     by_line: dict[int, list[str]] = defaultdict(list)
     for problem in table.problems:
         if problem.severity == severity and problem.line is not None:
             by_line[problem.line].append(f"{problem.column} {problem.message} ({problem.rule})")
-    found = np.full(len(table.lines), "", dtype=object)
+    found = np.full(len(table.lines), None, dtype=object)
     found[np.isin(table.lines, list(by_line))] = [", ".join(texts) for _, texts in sorted(by_line.items())]
-    return found
+    return Texts.of(found.tolist())
 
 
-def _probability_columns(model: Classifier, calls: Calls) -> dict[str, np.ndarray]:
-    classes = [str(name) for name in model.classes_]
-    names = np.array(classes, dtype=object)
+def _probability_columns(model: Classifier, calls: Calls, explained: np.ndarray) -> dict[str, Column]:
+    names = np.array(calls.called_texts.distinct, dtype=object)
     calibrated = not model.uncalibrated_classes
-    sets = text_of_patterns(calls.in_set, lambda members: "|".join(names[members]) if calibrated else "uncalibrated")
-    explained = explained_classes(model.classes_, calls.probability)[:, None]
-    low, high = (np.take_along_axis(end, explained, axis=1)[:, 0] for end in (calls.low, calls.high))
+    low, high = (np.take_along_axis(end, explained[:, None], axis=1)[:, 0] for end in (calls.low, calls.high))
     return {
-        **{f"p_{name}": calls.probability[:, k] for k, name in enumerate(classes)},
-        "p_unmodelled": np.full(len(calls.probability), np.nan) if model.auxiliary_ is None else calls.p_unmodelled,
+        **{f"p_{name}": calls.probability[:, k] for k, name in enumerate(names)},
+        "p_unmodelled": np.full(len(low), np.nan) if model.auxiliary_ is None else calls.p_unmodelled,
         "p_low": low,
         "p_high": high,
-        "prediction_set": sets,
+        "prediction_set": text_of_patterns(
+            calls.in_set, lambda members: "|".join(names[members]) if calibrated else "uncalibrated"
+        ),
     }
 
 
-def _explanation_columns(explanation: Explanation, explain: Explain) -> dict[str, np.ndarray]:
-    columns = {"base": explanation.base}
-    columns |= {f"factor_{name}": values.to_numpy() for name, values in explanation.factors.items()}
-    if explain == "features":
-        columns |= {f"shap_{name}": values.to_numpy() for name, values in explanation.features.items()}
-    return columns
+def _explanation_columns(model: Classifier, found: Contributions) -> dict[str, Column]:
+    factors = zip(FACTORS, found.factor_values.T, strict=True)
+    features = [] if found.feature_values is None else zip(model.feature_names_in_, found.feature_values.T, strict=True)
+    return {
+        "base": found.base,
+        **{f"factor_{name}": values for name, values in factors},
+        **{f"shap_{name}": values for name, values in features},
+    }
 
 
-def _added_columns(columns: dict[str, np.ndarray], invalid: np.ndarray) -> pd.DataFrame:
-    """Columns with their output names; invalid rows keep only `_KEPT_IF_INVALID`."""
-    added = pd.DataFrame({f"{OUTPUT_PREFIX}{name}": _column(values) for name, values in columns.items()})
-    added.loc[invalid, [f"{OUTPUT_PREFIX}{name}" for name in columns if name not in _KEPT_IF_INVALID]] = np.nan
-    return added
-
-
-def _column(values: np.ndarray) -> pd.Series:
-    """Floats unchanged; everything else as text that can be missing."""
-    return pd.Series(values, dtype=None if values.dtype.kind == "f" else "str")
+def _without_invalid(column: Column, invalid: np.ndarray) -> Column:
+    """A column that is missing in invalid rows."""
+    return hidden(column, invalid) if isinstance(column, Texts) else np.where(invalid, np.nan, column)

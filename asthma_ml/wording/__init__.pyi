@@ -1,10 +1,16 @@
 from .by_pattern import first_names as first_names
+from .by_pattern import hidden as hidden
+from .by_pattern import is_written as is_written
 from .by_pattern import joined as joined
+from .by_pattern import text_of_keys as text_of_keys
 from .by_pattern import text_of_patterns as text_of_patterns
+from .by_pattern import text_of_row as text_of_row
 from .by_pattern import text_where as text_where
+from .by_pattern import written as written
 from .numbers import percent as percent
 from .numbers import percent_with_interval as percent_with_interval
 from .numbers import rounded as rounded
+from .numbers import rounded_texts as rounded_texts
 from .numbers import with_interval as with_interval
 from .phrases import describe_finding as describe_finding
 from .phrases import disease_name as disease_name
@@ -12,6 +18,7 @@ from .phrases import listed as listed
 from .phrases import masking_text as masking_text
 from .phrases import mechanism as mechanism
 from .phrases import phrase as phrase
+from .phrases import phrase_around as phrase_around
 from .phrases import plain_name as plain_name
 from .phrases import short_name as short_name
 from .sentences import EXPLAINS_THE_MODEL as EXPLAINS_THE_MODEL

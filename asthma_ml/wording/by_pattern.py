@@ -1,15 +1,81 @@
-"""Texts for whole tables: written once for each pattern of statements, and joined row by row."""
+"""Texts for whole tables: each distinct text is written once, and texts are joined by column."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
+
+from asthma_ml.columns import Joined, Texts
 
 _NAMED = 5
+_LARGEST_TABLE = 2**21
+_NEAR_AN_INTEGER = 1e-6
 
 
-def text_of_patterns(holds: np.ndarray, text: Callable[[np.ndarray], str]) -> np.ndarray:
+def text_of_keys(keys: NDArray[np.integer], text: Callable[[int], str | None]) -> Texts:
+    """Text for each row of a column of integers, written once for each distinct integer.
+
+    Parameters
+    ----------
+    keys : ndarray of int of shape (n_patients,)
+        The text of -1 is missing.
+    text : callable
+        Takes an integer and returns its text, or None for a missing one.
+
+    Returns
+    -------
+    Texts
+        Text of each row.
+
+    Examples
+    --------
+    >>> text_of_keys(np.array([2, -1, 2]), str).strings().tolist()
+    ['2', None, '2']
+    """
+    found, codes = distinct_keys(keys)
+    return written(codes, [None if key < 0 else text(key) for key in found])
+
+
+def distinct_keys(keys: NDArray[np.integer]) -> tuple[list[int], NDArray[np.integer]]:
+    """Distinct integers of a column, from -1 on, and the position of each row's integer among them.
+
+    Examples
+    --------
+    >>> found, codes = distinct_keys(np.array([2, -1, 2]))
+    >>> found, codes.tolist()
+    ([-1, 2], [1, 0, 1])
+    """
+    found, codes = _distinct(keys + 1)
+    return (found - 1).tolist(), codes
+
+
+def written(codes: NDArray[np.integer], texts: Sequence[str | None]) -> Texts:
+    """Column of texts of which some stand for a missing one.
+
+    Parameters
+    ----------
+    codes : ndarray of int of shape (n_patients,)
+        Position of each row's text in `texts`.
+    texts : sequence of str or None
+        The texts; None is a missing one.
+
+    Returns
+    -------
+    Texts
+        Text of each row.
+
+    Examples
+    --------
+    >>> written(np.array([1, 0, 1]), [None, "a"]).strings().tolist()
+    ['a', None, 'a']
+    """
+    place = np.array([-1 if text is None else code for code, text in enumerate(texts)], dtype=np.int32)
+    return Texts(place[codes], [text or "" for text in texts])
+
+
+def text_of_patterns(holds: NDArray[np.bool_], text: Callable[[NDArray[np.bool_]], str | None]) -> Texts:
     """Text for each row of a boolean table, written once for each distinct row.
 
     Parameters
@@ -17,63 +83,147 @@ def text_of_patterns(holds: np.ndarray, text: Callable[[np.ndarray], str]) -> np
     holds : ndarray of bool of shape (n_patients, n_statements)
         Statements that hold for each patient.
     text : callable
-        Takes one row, of shape (n_statements,), and returns its text.
+        Takes one row, of shape (n_statements,), and returns its text, or None for a missing one.
 
     Returns
     -------
-    ndarray of str of shape (n_patients,)
+    Texts
         Text of each row.
 
     Examples
     --------
     >>> names = np.array(["FeNO", "age"])
-    >>> text_of_patterns(np.array([[True, True], [False, True]]), lambda row: ", ".join(names[row])).tolist()
+    >>> found = text_of_patterns(np.array([[True, True], [False, True]]), lambda row: ", ".join(names[row]))
+    >>> found.strings().tolist()
     ['FeNO, age', 'age']
     """
-    if len(holds) == 0:
-        return np.empty(0, dtype=object)
-    packed = np.ascontiguousarray(np.packbits(holds, axis=1))
-    keys = packed.view(np.dtype((np.void, packed.shape[1])))[:, 0]
-    _, first, pattern = np.unique(keys, return_index=True, return_inverse=True)
-    return np.array([text(holds[row]) for row in first], dtype=object)[pattern]
+    n_words = -(-holds.shape[1] // 64) or 1
+    packed = np.zeros((len(holds), 8 * n_words), dtype=np.uint8)
+    packed[:, : -(-holds.shape[1] // 8)] = np.packbits(holds, axis=1)
+    words = packed.view("<u8")
+    # In most patients none of many statements holds: only the others are sorted.
+    some = np.flatnonzero(words[:, 0] if n_words == 1 else words.any(axis=1))
+    codes = np.zeros(len(holds), dtype=np.int32)
+    found, of_some = _distinct(words[some, 0]) if n_words == 1 else np.unique(words[some], axis=0, return_inverse=True)
+    codes[some] = of_some.reshape(-1) + 1
+    rows = np.vstack([np.zeros((1, n_words), dtype="<u8"), found.reshape(-1, n_words)]).view(np.uint8)
+    patterns = np.unpackbits(rows, axis=1, count=holds.shape[1]).astype(bool)
+    return written(codes, [text(pattern) for pattern in patterns])
 
 
-def joined(parts: Sequence[np.ndarray], separator: str = "; ") -> np.ndarray:
-    """Parts of each patient that are not empty, joined.
+def text_of_numbers(values: NDArray[np.float64], text: Callable[[float], str], scale: int) -> Texts:
+    """Text for each row of a column of numbers, written once for all numbers between two steps.
 
     Parameters
     ----------
-    parts : sequence of ndarray of str of shape (n_patients,)
-        Texts, empty where a part does not apply.
-    separator : str, default="; "
-        Text between two parts.
+    values : ndarray of shape (n_patients,)
+        Any numbers.
+    text : callable
+        Takes a number and returns its text, which changes at multiples of ``1 / scale`` only: to round to two
+        decimal places is to change at odd multiples of 0.005.
+    scale : int
+        Number of steps in 1.
 
     Returns
     -------
-    ndarray of str of shape (n_patients,)
-        Empty where every part is.
+    Texts
+        The text of each number.
 
     Examples
     --------
-    >>> joined([np.array(["a", ""]), np.array(["b", "c"])]).tolist()
+    >>> text_of_numbers(np.array([0.1249, 0.125, 0.1251, 0.1252]), "{:.2f}".format, 200).strings().tolist()
+    ['0.12', '0.12', '0.13', '0.13']
+    """
+    place = np.where(np.abs(values) < _LARGEST_TABLE / 2 / scale, values, 0.0) * scale
+    # A product near an integer may lie on the wrong side of it; such numbers are written one by one.
+    plain = np.abs(place - np.rint(place)) > _NEAR_AN_INTEGER
+    step = np.where(plain, np.floor(place), 0.0).astype(np.int64)
+    least = int(step.min(initial=0))
+    between = text_of_keys(np.where(plain, step - least, -1), lambda key: text((key + least + 0.5) / scale))
+    others, which = np.unique(values[~plain].view(np.int64), return_inverse=True)
+    between.codes[~plain] = len(between.distinct) + which
+    return Texts(between.codes, [*between.distinct, *map(text, others.view(np.float64).tolist())])
+
+
+def joined(columns: Iterable[Texts | Joined], separator: str = "; ") -> Joined:
+    """Texts of each patient that are not missing, joined.
+
+    Parameters
+    ----------
+    columns : iterable of Texts or Joined of n_patients rows
+        At least one. No text is empty.
+    separator : str, default="; "
+        Text between two texts.
+
+    Returns
+    -------
+    Joined
+        Missing where all are.
+
+    Examples
+    --------
+    >>> joined([Texts.of(["a", None]), Texts.of(["b", "c"])]).strings().tolist()
     ['a; b', 'c']
     """
-    text, *rest = (np.asarray(part, dtype=object) for part in parts)
-    for part in rest:
-        both = np.asarray((text != "") & (part != ""), dtype=bool)
-        text = text + np.where(both, separator, "").astype(object) + part
-    return text
+    first, *others = columns
+    parts, before = [*parts_of(first)], is_written(first)
+    for column in others:
+        here = is_written(column)
+        if not here.any():
+            continue
+        both = before & here & bool(separator)
+        parts += [*([Texts.where(both, separator)] if both.any() else []), *parts_of(column)]
+        before = before | here
+    return Joined(parts)
 
 
-def text_where(holds: np.ndarray, text: str) -> np.ndarray:
-    """Text of the patients for whom a statement holds, empty for the others.
+def parts_of(column: Texts | Joined) -> Sequence[Texts]:
+    """Parts of a column of texts."""
+    return column.parts if isinstance(column, Joined) else [column]
+
+
+def is_written(column: Texts | Joined) -> NDArray[np.bool_]:
+    """Whether each row has a text.
 
     Examples
     --------
-    >>> text_where(np.array([True, False]), "a").tolist()
-    ['a', '']
+    >>> is_written(Texts.of(["a", None])).tolist()
+    [True, False]
     """
-    return np.where(holds, text, "").astype(object)
+    return ~np.all([part.missing for part in parts_of(column)], axis=0)
+
+
+def text_of_row(column: Texts | Joined, row: int) -> str:
+    """Text of one row, empty if it is missing.
+
+    Examples
+    --------
+    >>> text_of_row(Joined([Texts.of(["FeNO ", None]), Texts.of(["85", None])]), 0)
+    'FeNO 85'
+    """
+    return "".join(part.distinct[part.codes[row]] for part in parts_of(column) if part.codes[row] >= 0)
+
+
+def hidden(column: Texts, where: NDArray[np.bool_]) -> Texts:
+    """The texts of a column, missing also where a statement holds.
+
+    Examples
+    --------
+    >>> hidden(Texts.of(["a", "b"]), np.array([True, False])).strings().tolist()
+    [None, 'b']
+    """
+    return Texts(np.where(where, np.int32(-1), column.codes), column.distinct)
+
+
+def text_where(holds: NDArray[np.bool_], text: str) -> Texts:
+    """Text of the patients for whom a statement holds, missing for the others and if the text is empty.
+
+    Examples
+    --------
+    >>> text_where(np.array([True, False]), "a").strings().tolist()
+    ['a', None]
+    """
+    return Texts.where(holds & bool(text), text)
 
 
 def first_names(names: Iterable[object], n: int = _NAMED) -> str:
@@ -101,3 +251,15 @@ def first_names(names: Iterable[object], n: int = _NAMED) -> str:
     texts = [str(name) for name in names]
     rest = len(texts) - n
     return ", ".join(texts[:n]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _distinct(keys: NDArray[np.integer]) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
+    """Distinct integers from 0 on, and the position of each row's among them; by a table if the largest is small."""
+    size = int(keys.max(initial=0)) + 1
+    if size > _LARGEST_TABLE:
+        found, codes = np.unique(keys, return_inverse=True)
+        return found, codes
+    present = np.zeros(size, dtype=bool)
+    present[keys] = True
+    place = np.cumsum(present, dtype=np.int32) - np.int32(1)
+    return np.flatnonzero(present).astype(keys.dtype), place[keys]

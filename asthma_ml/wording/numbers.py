@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+from numpy.typing import NDArray
+
+from asthma_ml.columns import Texts
+from asthma_ml.wording.by_pattern import text_of_numbers
+
 _MOST_DIGITS = 4
 
 
@@ -39,6 +45,28 @@ def rounded(value: float, digits: int = 2, whole: float = 1.0) -> str:
     if value > least:
         return f">{whole - least:.{places}f}"
     return f"<{least:.{places}f}" if value > 0 else f">-{least:.{places}f}"
+
+
+def rounded_texts(values: NDArray[np.float64]) -> Texts:
+    """Text of each number of a column, as from `rounded`.
+
+    Examples
+    --------
+    >>> rounded_texts(np.array([0.943, 0.996, 0.9431])).strings().tolist()
+    ['0.94', '0.996', '0.94']
+    """
+    return text_of_numbers(values, rounded, 2 * 10**_MOST_DIGITS)
+
+
+def signed_texts(values: NDArray[np.float64]) -> Texts:
+    """Text of each contribution of a column, with its sign and two decimal places.
+
+    Examples
+    --------
+    >>> signed_texts(np.array([1.234, -0.5])).strings().tolist()
+    ['+1.23', '-0.50']
+    """
+    return text_of_numbers(values, "{:+.2f}".format, 200)
 
 
 def percent(proportion: float, digits: int = 0) -> str:

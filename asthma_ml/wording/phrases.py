@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
-
-import numpy as np
-import pandas as pd
 
 from asthma_ml.variables import Variable, data_dictionary
 
@@ -34,6 +32,18 @@ def phrase(name: str, **words: str) -> str:
     'higher than 93 %'
     """
     return str(_words()["phrases"][name]).format(**words)
+
+
+def phrase_around(name: str, word: str, **words: str) -> tuple[str, str]:
+    """Texts of a phrase before and after one of its words.
+
+    Examples
+    --------
+    >>> phrase_around("short_call", "probability", **{"class": "Th2-high"})
+    ('Th2-high, probability ', '')
+    """
+    before, _, after = phrase(name, **{word: "\0"}, **words).partition("\0")
+    return before, after
 
 
 def plain_name(name: object) -> str:
@@ -127,7 +137,7 @@ def position_phrase(proportion_below: float) -> str:
     >>> position_phrase(0.5)
     'in the interquartile range'
     """
-    if np.isnan(proportion_below):
+    if math.isnan(proportion_below):
         return ""
     if _QUARTILES[0] <= proportion_below <= _QUARTILES[1]:
         return phrase("middle")
@@ -167,7 +177,7 @@ def describe_finding(name: str, value: Any, *, short: bool = False) -> str:
     """
     variable = data_dictionary().get(name)
     label = short_name(name) if short else variable.label if variable else name
-    if pd.isna(value):
+    if _is_missing(value):
         is_recorded = variable is not None and variable.factor in _RECORDED_FACTORS
         return f"{label} not {'recorded' if is_recorded else 'measured'}"
     if isinstance(value, str):
@@ -180,6 +190,16 @@ def describe_finding(name: str, value: Any, *, short: bool = False) -> str:
     if variable.kind == "category" and number in range(len(variable.levels)):
         return f"{label}: {plain_name(variable.levels[int(number)])}"
     return f"{label} {number:.6g}{_unit(variable, short)}"
+
+
+def _is_missing(value: Any) -> bool:
+    """Whether a value is None, NaN or the missing value of a data frame."""
+    if value is None or isinstance(value, str):
+        return value is None
+    try:
+        return math.isnan(value)
+    except TypeError:
+        return True
 
 
 def _unit(variable: Variable, short: bool) -> str:

@@ -11,15 +11,28 @@ from functools import cache, cached_property
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from asthma_ml.columns import Joined, Texts
 from asthma_ml.variables import TWO_CLASSES
-from asthma_ml.wording.by_pattern import joined, text_where
-from asthma_ml.wording.numbers import rounded
+from asthma_ml.wording.by_pattern import (
+    distinct_keys,
+    hidden,
+    is_written,
+    joined,
+    parts_of,
+    text_of_keys,
+    text_of_row,
+    text_where,
+    written,
+)
+from asthma_ml.wording.numbers import rounded, rounded_texts, signed_texts
 from asthma_ml.wording.phrases import (
     describe_finding,
     listed,
     mechanism,
     phrase,
+    phrase_around,
     plain_name,
     position_phrase,
 )
@@ -60,18 +73,20 @@ class Account:
 
     Attributes
     ----------
-    predicted : ndarray of shape (n_patients,)
-        Most probable class.
+    classes : sequence
+        Classes of the model.
+    predicted : ndarray of int of shape (n_patients,)
+        Most probable class, as its position in `classes`.
     probability : ndarray of shape (n_patients,)
         Its probability.
-    no_call : ndarray of str of shape (n_patients,)
-        Why the model abstains; empty where it makes a call.
+    no_call : Texts or Joined of n_patients rows
+        Why the model abstains; missing where it makes a call.
     unmodelled : str
         Clause on the classes that the model does not name.
-    masking, check_first : ndarray of str of shape (n_patients,)
-        What may mask or mimic Th2 inflammation, and why to check the treatment first; empty where nothing.
-    explained : ndarray of shape (n_patients,)
-        Class whose log-odds the contributions add up to.
+    masking, check_first : Texts or Joined of n_patients rows
+        What may mask or mimic Th2 inflammation, and why to check the treatment first; missing where nothing.
+    explained : ndarray of int of shape (n_patients,)
+        Class whose log-odds the contributions add up to, as its position in `classes`.
     factors : sequence of str
         Names of the factors; none if the predictions were not explained.
     contributions : ndarray of shape (n_patients, n_factors)
@@ -80,66 +95,87 @@ class Account:
         Whether the prior decides against the findings, and whether the ranking of the factors is unstable.
     """
 
-    predicted: np.ndarray
-    probability: np.ndarray
-    no_call: np.ndarray
+    classes: Sequence[object]
+    predicted: NDArray[np.integer]
+    probability: NDArray[np.float64]
+    no_call: Texts | Joined
     unmodelled: str
-    masking: np.ndarray
-    check_first: np.ndarray
-    explained: np.ndarray
+    masking: Texts | Joined
+    check_first: Texts | Joined
+    explained: NDArray[np.integer]
     factors: Sequence[str]
-    contributions: np.ndarray
-    prior_decides: np.ndarray
-    unstable: np.ndarray
+    contributions: NDArray[np.float64]
+    prior_decides: NDArray[np.bool_]
+    unstable: NDArray[np.bool_]
 
     @cached_property
-    def caveats(self) -> tuple[np.ndarray, ...]:
-        """Caveats of each patient, in the order in which they are printed; empty where one does not apply."""
-        called = self.no_call == ""
+    def called(self) -> NDArray[np.bool_]:
+        """Whether the model makes a call."""
+        return ~is_written(self.no_call)
+
+    @cached_property
+    def strongest(self) -> NDArray[np.intp]:
+        """Positions of the factors of each patient, the strongest first."""
+        return _strongest_first(self.contributions)
+
+    @cached_property
+    def caveats(self) -> tuple[Texts | Joined, ...]:
+        """Caveats of each patient, in the order in which they are printed; missing where one does not apply."""
+        check = text_where(is_written(self.check_first), phrase("check_first", reason=""))
         return (
-            text_where(called & self.prior_decides, phrase("prior_decides")),
-            text_where(called, self.unmodelled),
+            text_where(self.called & self.prior_decides, phrase("prior_decides")),
+            text_where(self.called, self.unmodelled),
             self._close_factors(),
             self.masking,
-            joined([text_where(self.check_first != "", phrase("check_first", reason="")), self.check_first], ""),
+            joined([check, self.check_first], ""),
         )
 
     @cached_property
-    def towards(self) -> np.ndarray:
+    def towards(self) -> NDArray[np.float64]:
         """Sign of the contributions that support the predicted class of each patient."""
         return np.where(self.predicted == self.explained, 1.0, -1.0)
 
-    def _close_factors(self) -> np.ndarray:
-        text, names = np.full(len(self.predicted), "", dtype=object), [plain_name(name) for name in self.factors]
-        strongest = _strongest_first(self.contributions[self.unstable])[:, :2]
-        text[self.unstable] = [phrase("close_factors", first=names[a], second=names[b]) for a, b in strongest.tolist()]
-        return text
+    def _close_factors(self) -> Texts:
+        names, n = [plain_name(name) for name in self.factors], len(self.factors)
+        keys = np.full(len(self.predicted), -1)
+        if self.unstable.any():
+            keys[self.unstable] = self.strongest[self.unstable, :2] @ [n, 1]
+        return text_of_keys(keys, lambda key: phrase("close_factors", first=names[key // n], second=names[key % n]))
 
 
-def narrate_table(account: Account, warnings: np.ndarray, errors: np.ndarray, invalid: np.ndarray) -> np.ndarray:
+def narrate_table(
+    account: Account, warnings: Texts | Joined, errors: Texts | Joined, invalid: NDArray[np.bool_]
+) -> Joined:
     """Narrate the prediction of each patient in one sentence.
 
     Parameters
     ----------
     account : Account
         Of n_patients patients.
-    warnings, errors : ndarray of str of shape (n_patients,)
-        Problems found in each row; empty where there is none.
+    warnings, errors : Texts or Joined of n_patients rows
+        Problems found in each row; missing where there is none.
     invalid : ndarray of bool of shape (n_patients,)
         Rows that were not predicted; only their errors are narrated.
 
     Returns
     -------
-    ndarray of str of shape (n_patients,)
+    Joined
         Class, probability and strongest factors, or why there is no call or prediction; then the caveats.
     """
-    called = account.no_call == ""
     prior, unmodelled, close, *others = account.caveats
-    opening = phrase("no_call", reason="") + account.no_call
-    opening[called] = _calls_with_factors(account, called)
-    text = joined([opening, prior, unmodelled, np.where(called, close, ""), *others, warnings])
-    text[invalid] = phrase("row_not_predicted", problems="") + errors[invalid]
-    return np.array([f"{_capitalised(each)}." for each in text.tolist()], dtype=object)
+    no_call = text_where(~account.called, _capitalised(phrase("no_call", reason="")))
+    opening = joined([no_call, account.no_call, *_calls_with_factors(account)], "")
+    close = hidden(close, ~account.called)
+    text = joined([opening, prior, unmodelled, close, *others, warnings])
+    not_predicted = text_where(invalid, _capitalised(phrase("row_not_predicted", problems="")))
+    return Joined(
+        [
+            *(hidden(part, invalid) for part in text.parts),
+            not_predicted,
+            *(hidden(part, ~invalid) for part in parts_of(errors)),
+            text_where(np.ones(len(invalid), dtype=bool), "."),
+        ]
+    )
 
 
 def narrate_patient(account: Account, i: int, findings: Sequence[Finding], length: Length = "medium") -> str:
@@ -164,15 +200,16 @@ def narrate_patient(account: Account, i: int, findings: Sequence[Finding], lengt
 
     Examples
     --------
-    >>> none, no = np.array([""], dtype=object), np.array([False])
+    >>> none, no = Texts.of([None]), np.array([False])
     >>> account = Account(
-    ...     predicted=np.array(["neutrophilic_th2_low"]),
+    ...     classes=["neutrophilic_th2_low", "th2_high"],
+    ...     predicted=np.array([0]),
     ...     probability=np.array([0.91]),
     ...     no_call=none,
     ...     unmodelled="",
     ...     masking=none,
     ...     check_first=none,
-    ...     explained=np.array(["th2_high"]),
+    ...     explained=np.array([1]),
     ...     factors=["immune_profile"],
     ...     contributions=np.array([[-1.2]]),
     ...     prior_decides=no,
@@ -187,7 +224,7 @@ def narrate_patient(account: Account, i: int, findings: Sequence[Finding], lengt
     >>> narrate_patient(account, 0, findings, "short")
     'Neutrophilic Th2-low, probability 0.91; supporting findings: FeNO 9 ppb; opposing findings: nasal polyps: yes.'
     """
-    no_call = str(account.no_call[i])
+    no_call = text_of_row(account.no_call, i)
     opening = [phrase("no_call", reason=no_call)] if no_call else []
     if length == "short":
         return _sentences([*opening, _short(account, i, findings)])
@@ -198,7 +235,7 @@ def narrate_patient(account: Account, i: int, findings: Sequence[Finding], lengt
             phrase(name, **_predicted(account, i)),
             *_sides(account, i, findings, "this_class" if no_call else "this_call"),
             *(_factors_and_mechanisms(account, i, findings) if length == "long" else []),
-            *(str(caveat[i]) for caveat in account.caveats),
+            *(text_of_row(caveat, i) for caveat in account.caveats),
             EXPLAINS_THE_MODEL,
         ]
     )
@@ -229,7 +266,7 @@ def what_if_sentence(change: Mapping[str, Any], called: object, predicted: objec
     What-if of the model, not a forecast: if the record read oral steroid dose 0 mg/day and all else were unchanged,
     the model would call this patient Th2-high (probability 0.81). In a patient the markers would change as well.
     """
-    words = {"class": plain_name(predicted), "probability": rounded(probability)}
+    words = _class(predicted) | {"probability": rounded(probability)}
     outcome = phrase("what_if_call" if called else "what_if_no_call", **words)
     return phrase("what_if", changed=_changed(change), outcome=outcome)
 
@@ -267,30 +304,64 @@ def _changed(change: Mapping[str, Any]) -> str:
 
 
 def _predicted(account: Account, i: int) -> dict[str, str]:
-    return {"class": plain_name(account.predicted[i]), "probability": rounded(float(account.probability[i]))}
+    return _class(account.classes[account.predicted[i]]) | {"probability": rounded(float(account.probability[i]))}
 
 
-def _calls_with_factors(account: Account, called: np.ndarray) -> list[str]:
+def _calls_with_factors(account: Account) -> list[Texts]:
     """Class, probability and strongest factors of each call."""
-    names = [plain_name(name) for name in account.factors]
-    values = account.contributions[called]
-    rows = zip(
-        account.predicted[called].tolist(),
-        account.probability[called].tolist(),
-        account.explained[called].tolist(),
-        account.towards[called].tolist(),
-        values.tolist(),
-        _strongest_first(values)[:, :_FACTORS_IN_A_TABLE].tolist(),
-        strict=True,
+    openings = [_capitalised(phrase_around("short_call", "probability", **_class(name))[0]) for name in account.classes]
+    of_call = np.where(account.called, account.predicted, -1).astype(np.int32)
+    probability = hidden(rounded_texts(account.probability), ~account.called)
+    return [Texts(of_call, openings), probability, *_strongest_factors(account)]
+
+
+def _strongest_factors(account: Account) -> list[Texts]:
+    """The strongest factors of each call on both sides, and the scale of their contributions."""
+    order = account.strongest[:, :_FACTORS_IN_A_TABLE]
+    values = np.take_along_axis(account.contributions, order, axis=1)
+    side = 1 + 2 * order + (values * account.towards[:, None] > 0)
+    shown = np.where(np.abs(values) >= _SMALLEST_IN_A_TABLE, side, 0)
+    base = 2 * len(account.factors) + 1
+    keys = account.explained + len(account.classes) * (shown @ base ** np.arange(shown.shape[1]))
+    found, codes = distinct_keys(np.where(account.called, keys, -1))
+    layouts = [_layout(account, key, base) for key in found]
+    numbers, columns = signed_texts(values.reshape(-1)), []
+    of_row = numbers.codes.reshape(values.shape)
+    for slot in range(values.shape[1] + 1):
+        columns.append(written(codes, [texts[slot] if slot < len(texts) else None for texts, _ in layouts]))
+        place = np.array([places[slot] if slot < len(places) else -1 for _, places in layouts], dtype=np.intp)[codes]
+        if (place >= 0).any():
+            number = np.take_along_axis(of_row, np.maximum(place, 0)[:, None], axis=1)[:, 0]
+            columns.append(hidden(Texts(number, numbers.distinct), place < 0))
+    return columns
+
+
+def _layout(account: Account, key: int, base: int) -> tuple[list[str], list[int]]:
+    """Texts around the contributions of a call's factors, and which contribution stands where."""
+    if key < 0:
+        return [], []
+    sides, explained = divmod(key, len(account.classes))
+    shown = []
+    while sides:
+        sides, side = divmod(sides, base)
+        shown.append((account.factors[(side - 1) // 2], side % 2 == 0))
+    return _layout_of_factors(account.classes[explained], tuple(shown))
+
+
+@cache
+def _layout_of_factors(explained: object, shown: tuple[tuple[str, bool], ...]) -> tuple[list[str], list[int]]:
+    _, ending = phrase_around("short_call", "probability", **_class(explained))
+    words = [
+        (f"{plain_name(name)} (\0{place}\0)", 1.0 if supports else -1.0) for place, (name, supports) in enumerate(shown)
+    ]
+    texts = "; ".join([ending, *_plain_sides(words, 1.0, "factors"), *([_scale(explained)] if shown else [])]).split(
+        "\0"
     )
-    texts = []
-    for predicted, probability, explained, towards, row, order in rows:
-        shown = [(f"{names[k]} ({row[k]:+.2f})", row[k]) for k in order if abs(row[k]) >= _SMALLEST_IN_A_TABLE]
-        call = phrase("short_call", **{"class": plain_name(predicted), "probability": rounded(probability)})
-        texts.append(
-            "; ".join([call, *_plain_sides(shown, towards, "factors"), *([_scale(explained)] if shown else [])])
-        )
-    return texts
+    return texts[::2], [int(place) for place in texts[1::2]]
+
+
+def _class(name: object) -> dict[str, str]:
+    return {"class": plain_name(name)}
 
 
 def _plain_sides(shown: Iterable[tuple[str, float]], towards: float, kind: str) -> list[str]:
@@ -302,7 +373,7 @@ def _plain_sides(shown: Iterable[tuple[str, float]], towards: float, kind: str) 
 
 def _short(account: Account, i: int, findings: Sequence[Finding]) -> str:
     shown = [(describe_finding(each.column, each.value, short=True), each.contribution) for each in findings]
-    name = "short_most_probable" if account.no_call[i] else "short_call"
+    name = "short_call" if account.called[i] else "short_most_probable"
     return (
         "; ".join([phrase(name, **_predicted(account, i)), *_plain_sides(shown, account.towards[i], "findings")]) + "."
     )
@@ -326,7 +397,7 @@ def _sides(account: Account, i: int, findings: Sequence[Finding], this: str) -> 
         phrase("supports", this=phrase(this), findings=listed(supporting)) if supporting else "",
         phrase("opposes", this=again, findings=listed(opposing)) if opposing else "",
     ]
-    return [_scale(account.explained[i]), "; ".join(filter(None, sides))]
+    return [_scale(account.classes[account.explained[i]]), "; ".join(filter(None, sides))]
 
 
 def _with_contribution(finding: Finding, position: str) -> str:
@@ -336,7 +407,7 @@ def _with_contribution(finding: Finding, position: str) -> str:
 
 @cache
 def _scale(explained: object) -> str:
-    return phrase("scale", **{"class": plain_name(explained)})
+    return phrase("scale", **_class(explained))
 
 
 def _factors_and_mechanisms(account: Account, i: int, findings: Sequence[Finding]) -> list[str]:
@@ -361,7 +432,7 @@ def _split(shown: Iterable[tuple[str, float]], towards: float) -> tuple[list[str
     return supporting, opposing
 
 
-def _strongest_first(values: np.ndarray) -> np.ndarray:
+def _strongest_first(values: NDArray[np.float64]) -> NDArray[np.intp]:
     return np.argsort(-np.abs(values), axis=1, kind="stable")
 
 

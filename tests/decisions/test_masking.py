@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from asthma_ml.columns import Texts
 from asthma_ml.decisions import masking_hints
 
 LOW, HIGH = (
@@ -20,7 +21,7 @@ NEUTROPHILIC = "neutrophilic_th2_low"
 
 
 def hint(called, **record):
-    return masking_hints(pd.DataFrame([record]), np.array([called], dtype=object))[0]
+    return masking_hints(pd.DataFrame([record]), Texts.of([called])).strings()[0] or ""
 
 
 @pytest.mark.parametrize(

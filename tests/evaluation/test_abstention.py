@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asthma_ml.decisions import Calls
+from asthma_ml.columns import Texts
+from asthma_ml.decisions import ABSTENTION_REASONS, Calls
 from asthma_ml.decisions.calls import AMBIGUOUS
 from asthma_ml.evaluation.abstention import MODELLED, RARE_LABELS, UNMODELLED, abstention_by_diagnosis, risk_coverage
 
@@ -23,9 +24,9 @@ def calls_of(probability, in_set, abstained):
         decision=second,
         invalid=np.zeros(len(second), dtype=bool),
         p_unmodelled=np.zeros(len(second)),
-        out_of_range=np.full(len(second), ""),
-        abstained=np.asarray(abstained),
-        abstention_reason=np.where(np.asarray(abstained) == "", "", AMBIGUOUS),
+        outside=Texts.of([None] * len(second)),
+        doubts=Texts.of(text or None for text in abstained),
+        reason=np.where(np.asarray(abstained) == "", -1, ABSTENTION_REASONS.index(AMBIGUOUS)),
     )
 
 

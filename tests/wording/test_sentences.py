@@ -5,23 +5,26 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from asthma_ml.columns import Texts
 from asthma_ml.wording import Account, Finding, narrate_patient, narrate_table
 
+CLASSES = ["neutrophilic_th2_low", "th2_high"]
 FACTORS = ["immune_profile", "environment", "patient_context"]
 SCALE = "signed numbers are contributions to the log-odds of Th2-high"
 
 
 def account(contributions=(0.0, 0.0, 0.0), predicted="th2_high", probability=0.9, **changes):
     """One patient; by default a call without caveats."""
-    none, no = np.array([""], dtype=object), np.array([False])
+    none, no = Texts.of([None]), np.array([False])
     values = {
-        "predicted": np.array([predicted]),
+        "classes": CLASSES,
+        "predicted": np.array([CLASSES.index(predicted)]),
         "probability": np.array([probability]),
         "no_call": none,
         "unmodelled": "",
         "masking": none,
         "check_first": none,
-        "explained": np.array(["th2_high"]),
+        "explained": np.array([CLASSES.index("th2_high")]),
         "factors": FACTORS,
         "contributions": np.array([contributions]),
         "prior_decides": no,
@@ -32,8 +35,8 @@ def account(contributions=(0.0, 0.0, 0.0), predicted="th2_high", probability=0.9
 
 def row(contributions=(0.0, 0.0, 0.0), *, warning="", error="", **changes):
     """Sentence of one patient in a table."""
-    texts = [np.array([text], dtype=object) for text in (warning, error)]
-    return narrate_table(account(contributions, **changes), *texts, np.array([error != ""]))[0]
+    texts = [Texts.of([text or None]) for text in (warning, error)]
+    return narrate_table(account(contributions, **changes), *texts, np.array([error != ""])).strings()[0]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +76,7 @@ def test_probabilities_never_round_to_one(probability, text):
 
 
 def test_patient_without_a_call_is_told_the_most_probable_class():
-    undecided = account(no_call=np.array(["insufficient data"], dtype=object))
+    undecided = account(no_call=Texts.of(["insufficient data"]))
     for length, expected in (
         ("short", "Most probable modelled class Th2-high"),
         ("medium", "Of the modelled classes, Th2-high is the most probable"),
@@ -88,8 +91,8 @@ def test_caveats_follow_in_the_same_order_in_a_table_and_for_one_patient():
         "prior_decides": np.array([True]),
         "unmodelled": "not modelled: mixed disease",
         "unstable": np.array([True]),
-        "masking": np.array(["current smoking is associated with lower FeNO"], dtype=object),
-        "check_first": np.array(["inhaler technique is poor"], dtype=object),
+        "masking": Texts.of(["current smoking is associated with lower FeNO"]),
+        "check_first": Texts.of(["inhaler technique is poor"]),
     }
     words = [
         "rests on the prior",
