@@ -2,11 +2,11 @@ from .column_map import ColumnMap as ColumnMap
 from .column_map import MappedColumn as MappedColumn
 from .map_draft import draft_map as draft_map
 from .parsing import read_number as read_number
-from .parts import Layout as Layout
-from .parts import Part as Part
+from .patient_file import Part as Part
 from .patient_file import PatientFile as PatientFile
 from .problems import NAMED_LINES as NAMED_LINES
 from .problems import ROW as ROW
+from .problems import Finding as Finding
 from .problems import Problem as Problem
 from .problems import closest as closest
 from .problems import counted_lines as counted_lines

@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from asthma_ml.columns import ColumnTable, numbers, texts
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.column_map import MappedColumn, canonical
 from asthma_ml.patients.parsing import read_number
@@ -38,7 +38,7 @@ Converted = tuple["NDArray[np.float64]", list[Finding]]
 
 
 def convert_with_companions(
-    values: pd.DataFrame,
+    values: ColumnTable,
     table: TextTable,
     matched: Mapping[str, MappedColumn],
     *,
@@ -50,7 +50,7 @@ def convert_with_companions(
 
     Parameters
     ----------
-    values : DataFrame of shape (n_patients, n_variables)
+    values : ColumnTable of n_patients rows
         Values before conversion, changed in place; values that cannot be converted become NaN.
     table : TextTable of n_patients rows
         The table.
@@ -79,10 +79,9 @@ def convert_with_companions(
             variable = data_dictionary()[target]
             if companion == "height":
                 _refuse_without_age_and_sex(values, variable, source)
-            comma = decimal_comma and table.holds_text(name)
+            comma = decimal_comma and name not in table.typed_names
             cells = ["" if canonical(text) in missing else text for text in table.texts(name)]
-            numbers, found = _CONVERSIONS[companion](values, variable, cells, comma)
-            values[target] = numbers
+            values.columns[target], found = _CONVERSIONS[companion](values, variable, cells, comma)
             findings += found
     return findings
 
@@ -131,6 +130,8 @@ def percent_predicted(
     ----------
     Bowerman C et al. Am J Respir Crit Care Med 2023;207:768. doi:10.1164/rccm.202205-0963OC
     """
+    import pandas as pd
+
     try:
         from pyspiro import BOWERMAN_2022
     except ImportError:
@@ -147,10 +148,10 @@ def percent_predicted(
 
 
 def _convert_percent_of_leukocytes(
-    values: pd.DataFrame, variable: Variable, cells: Sequence[str], decimal_comma: bool
+    values: ColumnTable, variable: Variable, cells: Sequence[str], decimal_comma: bool
 ) -> Converted:
     """Percent of leukocytes [10^9/L] to cells/uL."""
-    percent = values[variable.name].to_numpy(dtype=float)
+    percent = numbers(values, variable.name)
     leukocytes = _numbers(cells, decimal_comma)
     outside = ~np.isnan(percent) & ((percent < 0) | (percent > 100))
     unusable = ~np.isnan(percent) & ~np.isnan(leukocytes) & ~_within(leukocytes, _LEUKOCYTES_10_9_L)
@@ -165,18 +166,18 @@ def _convert_percent_of_leukocytes(
     )
 
 
-def _convert_litres(values: pd.DataFrame, variable: Variable, cells: Sequence[str], decimal_comma: bool) -> Converted:
+def _convert_litres(values: ColumnTable, variable: Variable, cells: Sequence[str], decimal_comma: bool) -> Converted:
     """Litres to percent predicted, by height [cm], age and sex of the same row."""
-    litres = values[variable.name].to_numpy(dtype=float)
-    height, age = _numbers(cells, decimal_comma), values["age_years"].to_numpy(dtype=float)
+    litres = numbers(values, variable.name)
+    height, age = _numbers(cells, decimal_comma), numbers(values, "age_years")
     given = ~np.isnan(litres)
     outside = given & ((litres <= 0) | (litres > _LARGEST_FEV1_L))
     unusable = given & ~outside & ~np.isnan(height) & ~_within(height, _HEIGHT_CM)
-    complete = _within(age, _GLI_AGES) & values["sex"].notna().to_numpy() & ~np.isnan(height)
+    complete = _within(age, _GLI_AGES) & ~texts(values, "sex").missing & ~np.isnan(height)
     incomplete = given & ~outside & ~unusable & ~complete
     rows = np.flatnonzero(given & ~outside & ~unusable & ~incomplete)
     result = np.full(len(litres), np.nan)
-    sexes = values["sex"].iloc[rows].tolist()
+    sexes = texts(values, "sex").take(rows).strings().tolist()
     result[rows] = percent_predicted(litres[rows], age[rows], height[rows], sexes)
     return result, _found(
         variable,
@@ -186,9 +187,9 @@ def _convert_litres(values: pd.DataFrame, variable: Variable, cells: Sequence[st
     )
 
 
-def _convert_dose(values: pd.DataFrame, variable: Variable, cells: Sequence[str], _decimal_comma: bool) -> Converted:
+def _convert_dose(values: ColumnTable, variable: Variable, cells: Sequence[str], _decimal_comma: bool) -> Converted:
     """Dose of a named drug to the equivalent dose."""
-    dose = values[variable.name].to_numpy(dtype=float)
+    dose = numbers(values, variable.name)
     known = {text: dose_factor(text, variable) for text in set(cells)}
     factors = np.array([np.nan if known[text] is None else known[text] for text in cells], dtype=float)
     named = np.array([bool(text.strip()) for text in cells], dtype=bool)
@@ -203,14 +204,14 @@ def _convert_dose(values: pd.DataFrame, variable: Variable, cells: Sequence[str]
     )
 
 
-_CONVERSIONS: Mapping[str, Callable[[pd.DataFrame, Variable, Sequence[str], bool], Converted]] = {
+_CONVERSIONS: Mapping[str, Callable[[ColumnTable, Variable, Sequence[str], bool], Converted]] = {
     "leukocytes": _convert_percent_of_leukocytes,
     "height": _convert_litres,
     "drug": _convert_dose,
 }
 
 
-def _refuse_without_age_and_sex(values: pd.DataFrame, variable: Variable, source: str) -> None:
+def _refuse_without_age_and_sex(values: ColumnTable, variable: Variable, source: str) -> None:
     absent = [name for name in ("age_years", "sex") if name not in values]
     if absent:
         raise UnusableInputError(

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
-from itertools import islice
 
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.files import DELIMITERS
 from asthma_ml.patients.preamble import find_preamble
 from asthma_ml.patients.problems import Finding, shown
-from asthma_ml.patients.text_rows import NumberedRow, numbered_rows
+from asthma_ml.patients.text_rows import numbered_rows
 
 HEADER_CHARACTERS = 1_000_000
 _MOST_COLUMNS = 100_000
+_LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 
@@ -34,12 +35,15 @@ class Dialect:
         File line of the header.
     lines_before : int
         Number of lines before the header.
+    last_line : int
+        File line on which the header ends.
     """
 
     delimiter: str
     names: list[str]
     line: int = 1
     lines_before: int = 0
+    last_line: int = 1
 
     def __str__(self) -> str:
         return f"{_DELIMITER_NAMES[self.delimiter]}-delimited, header on line {self.line}"
@@ -86,15 +90,8 @@ def read_header(start: str, source: str, known: Collection[str] = ()) -> Dialect
     if len(names) > _MOST_COLUMNS:
         raise UnusableInputError(f"{source}: {len(names)} columns, more than {_MOST_COLUMNS}; give one row per patient")
     refuse_repeated_names(names, f"{source}, line {line}")
-    return Dialect(delimiter, names, line, preamble.n_lines)
-
-
-def rows_below_header(lines: Iterable[str], dialect: Dialect, source: str) -> Iterator[NumberedRow]:
-    """Yield the rows of a table from the start of its file, without the header and the lines before it."""
-    below_preamble = islice(lines, dialect.lines_before, None)
-    rows = numbered_rows(below_preamble, dialect.delimiter, source, dialect.lines_before)
-    next(rows)
-    return rows
+    last_line = line + sum(len(_LINE_BREAK.findall(name)) for name in names)
+    return Dialect(delimiter, names, line, preamble.n_lines, last_line)
 
 
 def find_delimiter(text: str) -> str:

@@ -15,15 +15,6 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _UNDEFINED_IN_WINDOWS = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 
 
-def decode(data: bytes, source: str) -> tuple[str, tuple[Finding, ...]]:
-    """Return the text of a file, and a warning if it is not UTF-8."""
-    if data.startswith(UTF16):
-        return "".join(decoded_utf16([data], source)), ()
-    data = data.removeprefix(codecs.BOM_UTF8)
-    codec, findings = find_encoding(lambda: [data], source)
-    return data.decode(codec), findings
-
-
 def find_encoding(blocks: Callable[[], Iterable[bytes]], source: str) -> tuple[str, tuple[Finding, ...]]:
     """Find the encoding of a text that is not UTF-16.
 

@@ -1,202 +1,211 @@
-"""Iterate over the rows of a file of any size and find where the file can be cut into parts."""
+"""Read the rows of a file of any size, and find where the file can be cut into parts."""
 
 from __future__ import annotations
 
 import codecs
-from collections.abc import Collection, Iterator
+import os
+from collections.abc import Collection, Iterator, Sequence
 from hashlib import sha256
-from itertools import islice
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Self
-
-import numpy as np
-import pandas as pd
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.patients.dialect import HEADER_CHARACTERS, read_header, rows_below_header
-from asthma_ml.patients.encodings import find_encoding
-from asthma_ml.patients.parts import ParquetFormat, Part, TextFormat
+from asthma_ml.patients.dialect import HEADER_CHARACTERS, read_header
+from asthma_ml.patients.parquet_tables import table_of_arrow
 from asthma_ml.patients.problems import Finding
-from asthma_ml.patients.sources import Progress, begins_with, blocks, damaged_parquet_refused, given_table
-from asthma_ml.patients.text_rows import NumberedRow
-from asthma_ml.patients.text_tables import GatheredRows, TextTable
+from asthma_ml.patients.sources import PlainFile, Progress, damaged_parquet_refused
+from asthma_ml.patients.text_tables import TextSplitter, TextTable
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+COMPILED_BYTES = 1_500_000
+"""Size of a text file from which machine code splits it: Python needs as long for it as loading machine code takes."""
+
 _LONGEST_LINE = 2**26
+_BYTES_PER_ROW = 512
+_ALL_ROWS = 2**62
 
 
-def _checksum(file: BinaryIO) -> str:
+def checksum(file: PlainFile) -> str:
+    """SHA-256 of the content of a file."""
     digest = sha256()
-    for block in blocks(file):
+    for block in file.blocks():
         digest.update(block)
     return digest.hexdigest()
 
 
-class _Cut(NamedTuple):
-    """Position of a part of a text file: its bytes, its rows and the number of lines before it."""
+class Cut(NamedTuple):
+    """A part of a file: its rows, the bytes or the table that hold them, and the number of lines before it."""
 
-    from_byte: int
-    to_byte: int
     start: int
     stop: int
+    content: Any
     lines_before: int
 
 
 class TextRows:
-    """Rows of a text file and the positions at which the file can be cut."""
+    """Rows of a text file.
 
-    def __init__(
-        self, file: BinaryIO, name: str, chunk_rows: int, progress: Progress | None, known: Collection[str] = ()
-    ) -> None:
-        self._file, self._name, self._chunk_rows, self._progress = file, name, chunk_rows, progress
-        self.sha256 = _checksum(file)
-        self._start = len(codecs.BOM_UTF8) if begins_with(file, codecs.BOM_UTF8) else 0
-        self._codec, findings = find_encoding(lambda: blocks(file, self._start), name)
-        self._dialect = read_header(self._beginning(), name, known)
-        self.findings = (*findings, *self._dialect.findings)
-        self.names = self._dialect.names
-        self.given_schema = None
-        self.empty = pd.DataFrame(columns=self.names, dtype="str")
-        self._cuts: list[_Cut] = []
+    Parameters
+    ----------
+    file : PlainFile
+        The file.
+    chunk_rows : int or None
+        Rows of a part; None for one part.
+    known : collection of str
+        Column names in the column map; they help to find the header.
+    """
 
-    def format(self) -> TextFormat:
-        """Return the format that turns a part into rows."""
-        return TextFormat(self._dialect, self._codec, self._name)
+    def __init__(self, file: PlainFile, chunk_rows: int | None, known: Collection[str] = ()) -> None:
+        self._file, self._chunk_rows = file, chunk_rows or _ALL_ROWS
+        beginning = _beginning(file)
+        self.dialect = read_header(beginning, file.name, known)
+        self._size = file.file.seek(0, os.SEEK_END)
+        self._splitter = TextSplitter(self.dialect, file.name, compiled=self._size >= COMPILED_BYTES)
+        self._body = file.start + _n_bytes(beginning, self.dialect.last_line)
+        self.names, self.decimal_comma = self.dialect.names, self.dialect.decimal_comma
+        self.findings = (*file.findings, *self.dialect.findings)
+        self.layout = f"{file.encoding} text, {self.dialect}"
+        self.typed_names: frozenset[str] = frozenset()
 
-    def tables(self, sources: set[str], first_row: int) -> Iterator[TextTable]:
-        """Yield all rows with some of their columns; records where the parts from `first_row` on begin and end."""
-        lines = _Lines(blocks(self._file, self._start, self._progress), self._codec, self._name)
-        rows = rows_below_header(lines, self._dialect, self._name)
-        self._cuts = []
-        n_rows, from_byte, from_line = 0, self._start + lines.n_bytes, lines.n_lines
-        for part in self._parts(rows, first_row):
-            stop, to_byte = n_rows + len(part), self._start + lines.n_bytes
-            yield part.table(sources)
-            self._cuts.append(_Cut(from_byte, to_byte, n_rows, stop, from_line))
-            n_rows, from_byte, from_line = stop, to_byte, lines.n_lines
+    def cuts(self, first_row: int = 0, progress: Progress | None = None) -> Iterator[tuple[TextTable, Cut]]:
+        """Yield the rows part by part, with their place in the file; one part begins with `first_row`.
 
-    def _parts(self, rows: Iterator[NumberedRow], first_row: int) -> Iterator[GatheredRows]:
-        """Yield groups of rows such that one group begins with `first_row`; at least one group, even if empty."""
-        n_rows = 0
-        while True:
-            size = self._chunk_rows if n_rows >= first_row else min(self._chunk_rows, first_row - n_rows)
-            part = GatheredRows(self._dialect, islice(rows, size))
-            if len(part) or not n_rows:
-                yield part
-            n_rows += len(part)
-            if len(part) < size:
+        There is at least one part, even if it is empty.
+        """
+        return (self._compiled_cuts if self._splitter.compiled else self._cuts)(first_row, progress)
+
+    def parts(self, cuts: Sequence[Cut], first_row: int) -> Iterator[Cut]:
+        """Yield the parts from a row on, with the bytes that they hold."""
+        for cut in cuts:
+            if cut.start >= first_row and not isinstance(cut.content, TextTable):
+                begin, end = cut.content
+                self._file.file.seek(begin)
+                yield cut._replace(content=self._file.file.read(end - begin))
+            elif cut.start >= first_row:
+                yield cut
+
+    def table(self, cut: Cut) -> TextTable:
+        """Return the rows of a part."""
+        if isinstance(cut.content, TextTable):
+            return cut.content
+        return self._splitter.table(cut.content, cut.lines_before)
+
+    def _cuts(self, first_row: int, progress: Progress | None) -> Iterator[tuple[TextTable, Cut]]:
+        """Parts of a small file, which is read as a whole."""
+        self._file.file.seek(self._body)
+        table = self._splitter.table(self._file.file.read(), self.dialect.last_line)
+        start = 0
+        while start < len(table) or start == 0:
+            stop = min(start + self._size_from(start, first_row), len(table))
+            part = table.rows(start, stop)
+            yield part, Cut(start, stop, part, 0)
+            if stop == start:
+                break
+            start = stop
+        if progress is not None:
+            progress(self._size, self._size)
+
+    def _compiled_cuts(self, first_row: int, progress: Progress | None) -> Iterator[tuple[TextTable, Cut]]:
+        """Parts of a large file, which is read once."""
+        begin, row, line = self._body, 0, self.dialect.last_line
+        while begin < self._size or begin == self._body:
+            table, end, next_line = self._next_rows(begin, line, self._size_from(row, first_row))
+            yield table, Cut(row, row + len(table), (begin, end), line)
+            if progress is not None:
+                progress(end - begin, self._size)
+            begin, row, line = end, row + len(table), next_line
+            if end == self._body:
                 return
 
-    def contents(self, first_row: int) -> Iterator[tuple[bytes, int, int, int]]:
-        """Yield the bytes of each part, its first and last row and the number of lines before it."""
-        for cut in self._cuts:
-            if cut.start >= first_row:
-                self._file.seek(cut.from_byte)
-                yield self._file.read(cut.to_byte - cut.from_byte), cut.start, cut.stop, cut.lines_before
+    def _next_rows(self, begin: int, line: int, wanted: int) -> tuple[TextTable, int, int]:
+        """Rows from a byte on, the byte behind them, and the number of lines before that byte."""
+        n_bytes = min(wanted * _BYTES_PER_ROW, self._size)
+        while True:
+            self._file.file.seek(begin)
+            data = self._file.file.read(n_bytes)
+            final = begin + len(data) >= self._size
+            table, end, last_line = self._splitter.first_rows(data, line, wanted, final=final)
+            if table is None:
+                return self._splitter.table(data + self._file.file.read(), line), self._size, last_line
+            if final or len(table) == wanted:
+                return table, begin + end, last_line
+            if not len(table) and len(data) > _LONGEST_LINE:
+                raise UnusableInputError(f"{self._file.name}, line {line + 1}: longer than {_LONGEST_LINE} bytes")
+            n_bytes *= 2
 
-    def _beginning(self) -> str:
-        """The first characters; a character has at most four bytes."""
-        self._file.seek(self._start)
-        data = self._file.read(4 * HEADER_CHARACTERS)
-        return codecs.getincrementaldecoder(self._codec)().decode(data)[:HEADER_CHARACTERS]
+    def _size_from(self, row: int, first_row: int) -> int:
+        return self._chunk_rows if row >= first_row else min(self._chunk_rows, first_row - row)
 
 
-class _Lines:
-    """Lines of a file as text; counts lines and bytes."""
+def _beginning(file: PlainFile) -> str:
+    """The first characters of a file; a character has at most four bytes."""
+    file.file.seek(file.start)
+    data = file.file.read(4 * HEADER_CHARACTERS)
+    return codecs.getincrementaldecoder("utf-8")().decode(data)[:HEADER_CHARACTERS]
 
-    def __init__(self, content: Iterator[bytes], codec: str, name: str) -> None:
-        self.n_bytes = self.n_lines = 0
-        self._codec, self._name = codec, name
-        self._lines = self._cut(content)
 
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> str:
-        line = next(self._lines)
-        self.n_bytes += len(line)
-        self.n_lines += 1
-        return line.decode(self._codec)
-
-    def _cut(self, content: Iterator[bytes]) -> Iterator[bytes]:
-        rest = b""
-        for block in content:
-            lines = (rest + block).splitlines(keepends=True)
-            # The last line may continue in the next block, or its end may be the first half of CR LF.
-            rest = b"" if lines[-1].endswith(b"\n") else lines.pop()
-            yield from lines
-            if len(rest) > _LONGEST_LINE:
-                raise UnusableInputError(f"{self._name}, line {self.n_lines + 1}: longer than {_LONGEST_LINE} bytes")
-        if rest:
-            yield rest
+def _n_bytes(text: str, n_lines: int) -> int:
+    """Number of bytes of the first lines of a text."""
+    return sum(len(line) for line in text.encode().splitlines(keepends=True)[:n_lines])
 
 
 class ParquetRows:
-    """Rows of a Parquet file."""
+    """Rows of a Parquet file.
 
-    def __init__(
-        self, file: BinaryIO, name: str, chunk_rows: int, progress: Progress | None, known: Collection[str] = ()
-    ) -> None:
-        import pyarrow as pa
+    Parameters
+    ----------
+    file : PlainFile
+        The file.
+    chunk_rows : int or None
+        Rows of a part; None for one part.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    decimal_comma = False
+    layout = "Parquet"
+
+    def __init__(self, file: PlainFile, chunk_rows: int | None, known: Collection[str] = ()) -> None:
         from pyarrow.parquet import ParquetFile
 
-        self._name, self._chunk_rows, self._progress = name, chunk_rows, progress
-        self.sha256 = _checksum(file)
-        file.seek(0)
-        with damaged_parquet_refused(name):
-            self._parquet = ParquetFile(file, pre_buffer=False, buffer_size=2**20)
-            self.given_schema = self._parquet.schema_arrow
-            self._with_missing = frozenset(self._columns_with_missing())
-            self._no_rows = pa.RecordBatch.from_pylist([], schema=self.given_schema)
-            frame = self.format().frame(self._no_rows)
-        self.empty = given_table(frame, name).frame
-        self.names = [str(column) for column in self.empty.columns]
-        self.findings: tuple[Finding, ...] = ()
+        self._name = file.name
+        file.file.seek(0)
+        with damaged_parquet_refused(file.name):
+            self._parquet = ParquetFile(file.file, pre_buffer=False, buffer_size=2**20)
+            self._n_rows = self._parquet.metadata.num_rows
+            self._chunk_rows = chunk_rows or max(self._n_rows, 1)
+            empty = self._parquet.schema_arrow.empty_table()
+        self._empty = table_of_arrow(empty, file.name)
+        self.names, self.typed_names = self._empty.names, self._empty.typed_names
 
-    def format(self) -> ParquetFormat:
-        """Return the format that turns a part into rows."""
+    def cuts(self, first_row: int = 0, progress: Progress | None = None) -> Iterator[tuple[TextTable, Cut]]:
+        """Yield the rows part by part, with their place in the file."""
+        for rows, start in self._batches():
+            table = table_of_arrow(rows, self._name, start)
+            yield table, Cut(start, start + len(table), None, 0)
+            if progress is not None:
+                progress(len(table), self._n_rows)
+
+    def parts(self, cuts: Sequence[Cut], first_row: int) -> Iterator[Cut]:
+        """Yield the parts from a row on, with the rows that they hold."""
+        for rows, start in self._batches():
+            rest = rows.slice(max(first_row - start, 0))
+            if rest.num_rows or not self._n_rows:
+                stop = start + rows.num_rows
+                yield Cut(stop - rest.num_rows, stop, rest, 0)
+
+    def table(self, cut: Cut) -> TextTable:
+        """Return the rows of a part."""
+        return table_of_arrow(cut.content, self._name, cut.start)
+
+    def _batches(self) -> Iterator[tuple[pa.Table, int]]:
+        """Rows with their position; at least one batch, even if it is empty."""
         import pyarrow as pa
 
-        texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_null)
-        typed = frozenset(each.name for each in self.given_schema if not any(is_text(each.type) for is_text in texts))
-        return ParquetFormat(self._with_missing, self._name, typed=typed)
-
-    def tables(self, sources: set[str], first_row: int) -> Iterator[TextTable]:
-        """Yield all rows with some of their columns."""
-        names = [name for name in self.given_schema.names if name in sources] or self.given_schema.names[:1]
         start = 0
-        for batch in self._batches(names):
-            part = Part(batch, start, 0, np.zeros(len(batch), dtype=bool))
-            yield self.format().table(part)
-            start += len(batch)
-            if self._progress is not None:
-                self._progress(len(batch), self._parquet.metadata.num_rows)
-
-    def contents(self, first_row: int) -> Iterator[tuple[pa.RecordBatch, int, int, int]]:
-        """Yield batches of rows with their first and last row."""
-        sizes = [self._parquet.metadata.row_group(i).num_rows for i in range(self._parquet.num_row_groups)]
-        ends = np.cumsum(sizes)
-        groups = [i for i, end in enumerate(ends) if end > first_row]
-        start = int(ends[groups[0]] - sizes[groups[0]]) if groups else 0
-        if not ends[-1:].any():
-            yield self._no_rows, 0, 0, 0
-        for batch in self._batches(None, groups):
-            rest = batch.slice(max(first_row - start, 0))
-            start += len(batch)
-            if len(rest):
-                yield rest, start - len(rest), start, 0
-
-    def _batches(self, names: list[str] | None, groups: list[int] | None = None) -> Iterator[pa.RecordBatch]:
         with damaged_parquet_refused(self._name):
-            yield from self._parquet.iter_batches(self._chunk_rows, row_groups=groups, columns=names)
-
-    def _columns_with_missing(self) -> Iterator[str]:
-        """Names of integer and flag columns with missing values."""
-        import pyarrow as pa
-
-        for field in self.given_schema:
-            if pa.types.is_integer(field.type) or pa.types.is_boolean(field.type):
-                batches = self._parquet.iter_batches(self._chunk_rows, columns=[field.name])
-                if any(batch.column(0).null_count for batch in batches):
-                    yield field.name
+            for batch in self._parquet.iter_batches(self._chunk_rows, use_threads=False):
+                yield pa.Table.from_batches([batch]), start
+                start += len(batch)
+        if not start:
+            yield self._parquet.schema_arrow.empty_table(), 0

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.column_map import ColumnMap, MappedColumn
 from asthma_ml.patients.matching import (
@@ -16,13 +18,13 @@ from asthma_ml.patients.matching import (
     variable_of_name,
 )
 from asthma_ml.patients.parsing import LIKELY_CODES, CellParser, parse_column
-from asthma_ml.patients.sources import read_source
-from asthma_ml.patients.text_tables import TextTable
+from asthma_ml.patients.reading import whole_table
+from asthma_ml.patients.text_tables import TextTable, text_codes
 from asthma_ml.patients.units import UnitEvidence
 from asthma_ml.variables import OUTPUT_PREFIX, TRUTH_PREFIX, Variable, data_dictionary
 
 if TYPE_CHECKING:
-    from asthma_ml.patients.sources import Source
+    from asthma_ml.patients.data_frames import Source
 
 _MOST_NAMES = 300
 _MOST_LEVELS = 12
@@ -66,8 +68,8 @@ def draft_map(source: Source, *, show_values: bool = False) -> str:
     # from = "fenno"
     <BLANKLINE>
     """
-    table, name = read_source(source)
-    names = [str(column) for column in table.frame.columns]
+    table, name = whole_table(source)
+    names = table.names
     try:
         matched, _ = match_columns(names, ColumnMap(), name)
     except UnusableInputError:
@@ -80,7 +82,7 @@ def draft_map(source: Source, *, show_values: bool = False) -> str:
 
 
 def _missing(table: TextTable) -> str:
-    seen = {text for place in range(min(table.frame.shape[1], _MOST_NAMES)) for text in _texts(table, place)}
+    seen = {text for place in range(min(len(table.names), _MOST_NAMES)) for text in _texts(table, place)}
     codes = sorted(LIKELY_CODES & seen)
     if not codes:
         return ""
@@ -92,12 +94,12 @@ def _section(column: MappedColumn, table: TextTable, names: Sequence[str], *, sh
     variable, place = data_dictionary()[column.target], names.index(column.sources[0])
     lines = [f"[columns.{column.target}]", f"from = {_quoted(column.sources[0])}"]
     parser = CellParser(variable, column, decimal_comma=table.decimal_comma)
-    values, findings = parse_column(table.texts(table.names[place]), parser)
+    values, findings = parse_column(table.column(table.names[place]), parser)
     if variable.is_numeric and column.unit:
         lines.append(f"unit = {_quoted(column.unit)}")
     elif variable.is_numeric:
         evidence = UnitEvidence(variable)
-        evidence.add(values.to_numpy())
+        evidence.add(np.asarray(values))
         lines += _unit_lines(evidence, names)
         lines += [line for line in _companion_lines(variable, "", names) if not line.startswith("#")]
     if any(finding.rule == "unknown_level" for finding in findings):
@@ -154,7 +156,7 @@ def _guesses(names: Sequence[str], matched: Mapping[str, MappedColumn]) -> Itera
 
 
 def _texts(table: TextTable, place: int) -> list[str]:
-    return list({text.strip() for text in table.texts(table.names[place])})
+    return list({text.strip() for text in text_codes(table.column(table.names[place])).distinct})
 
 
 def _quoted(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Literal
@@ -72,9 +72,18 @@ class Finding:
     rows: NDArray[np.intp] | None = None
 
 
+def invalid_rows(findings: Iterable[Finding], n_rows: int) -> NDArray[np.bool_]:
+    """Whether each row has an error."""
+    invalid = np.zeros(n_rows, dtype=bool)
+    for found in findings:
+        if found.rows is not None and found.severity == "error":
+            invalid[found.rows] = True
+    return invalid
+
+
 def locate_problems(
-    findings: Iterable[Finding], lines: NDArray[np.int64], cells: Mapping[str, Sequence[str]]
-) -> tuple[list[Problem], NDArray[np.bool_]]:
+    findings: Iterable[Finding], lines: NDArray[np.int64], cells: Callable[[str], Sequence[str]]
+) -> list[Problem]:
     """Convert findings to problems with file lines.
 
     Parameters
@@ -83,27 +92,26 @@ def locate_problems(
         Results of the checks.
     lines : ndarray of shape (n_patients,)
         File line of each row.
-    cells : mapping of str to sequence of str
-        Text of each column in the file.
+    cells : callable
+        Returns the texts of a column in the file; none for a column that the file does not have.
 
     Returns
     -------
-    problems : list of Problem
+    list of Problem
         In file order; problems without a line come first.
-    invalid : ndarray of shape (n_patients,)
-        Whether a row has an error.
     """
     problems: list[Problem] = []
-    invalid = np.zeros(len(lines), dtype=bool)
+    texts: dict[str, Sequence[str]] = {}
     for found in findings:
         what = (found.column, found.rule, found.severity, found.message)
         if found.rows is None:
             problems.append(Problem(None, *what))
             continue
-        invalid[found.rows] |= found.severity == "error"
-        texts = cells.get(found.column)
-        problems += [Problem(int(lines[row]), *what, texts[row] if texts else None) for row in found.rows.tolist()]
-    return sorted(problems, key=lambda problem: problem.line or 0), invalid
+        if found.column not in texts:
+            texts[found.column] = cells(found.column)
+        shown = texts[found.column]
+        problems += [Problem(int(lines[row]), *what, shown[row] if shown else None) for row in found.rows.tolist()]
+    return sorted(problems, key=lambda problem: problem.line or 0)
 
 
 def summarise_problems(problems: Iterable[Problem], max_lines: int = NAMED_LINES) -> str:

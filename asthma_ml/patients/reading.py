@@ -3,92 +3,139 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from asthma_ml.columns import Column, ColumnTable, Texts, numbers
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.checks import check_formulas, check_identifiers, check_rows, check_values
 from asthma_ml.patients.column_map import JOINT, ColumnMap, MappedColumn, canonical
 from asthma_ml.patients.conversions import convert_with_companions
+from asthma_ml.patients.data_frames import pandas_frame, table_of_frame
+from asthma_ml.patients.file_rows import ParquetRows, TextRows
+from asthma_ml.patients.identifiers import repeated_cells
 from asthma_ml.patients.matching import match_columns
-from asthma_ml.patients.parsing import JOIN, MISSING_TOKENS, CellParser, parse_column
-from asthma_ml.patients.problems import Finding, Problem, locate_problems
-from asthma_ml.patients.sources import read_source
-from asthma_ml.patients.text_tables import TextTable
+from asthma_ml.patients.parsing import JOIN, MISSING_TOKENS, CachingParser, parse_column
+from asthma_ml.patients.problems import Finding, Problem, invalid_rows, locate_problems
+from asthma_ml.patients.sources import PARQUET, PlainFile, begins_with, plain_file, source_name
+from asthma_ml.patients.text_tables import TextTable, cell_texts, text_codes
 from asthma_ml.patients.units import UnitEvidence, unit_message
 from asthma_ml.variables import ID, data_dictionary
 
 if TYPE_CHECKING:
-    from asthma_ml.patients.sources import Source
+    import pandas as pd
+
+    from asthma_ml.patients.data_frames import Source
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ReadPatients:
     """Patients in the columns of the data dictionary; row i is the same patient in all attributes.
 
     Attributes
     ----------
-    values : DataFrame of shape (n_patients, n_variables)
-        Columns of the data dictionary, in its order, units and levels; NaN where missing or impossible. Identifiers
-        are unchanged.
-    lines : ndarray of shape (n_patients,)
-        File line on which each row begins; the header is line 1.
-    problems : list of Problem
-        Problems, in file order.
+    values : ColumnTable of n_patients rows
+        Columns of the data dictionary, in its order, units and levels; missing where missing or impossible.
+        Identifiers are unchanged.
+    findings : list of Finding
+        Problems by column and rule.
     invalid : ndarray of shape (n_patients,)
         Whether a row has an error.
+    table : TextTable of n_patients rows
+        The table as given.
+    columns : mapping of str to MappedColumn
+        Source columns, unit and levels of each variable.
     """
 
-    values: pd.DataFrame
-    lines: NDArray[np.int64]
-    problems: list[Problem]
+    values: ColumnTable
+    findings: list[Finding]
     invalid: NDArray[np.bool_]
+    table: TextTable
+    columns: Mapping[str, MappedColumn]
+
+    @property
+    def lines(self) -> NDArray[np.int64]:
+        """File line on which each row begins; the header is line 1."""
+        return self.table.lines
+
+    @cached_property
+    def problems(self) -> list[Problem]:
+        """Problems, in file order."""
+        return locate_problems(self.findings, self.lines, self._cells)
+
+    def _cells(self, target: str) -> list[str]:
+        """Cells of a variable; cells of several columns are joined by a bar."""
+        if target not in self.columns:
+            return []
+        return [text.replace(JOIN, JOINT) for text in cell_texts(cells_of_variable(self.table, self.columns[target]))]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PatientTable:
     """A table of patients, as given and in the columns of the data dictionary; row i is the same patient in both.
 
     Attributes
     ----------
-    raw : DataFrame of shape (n_patients, n_columns)
-        The table as given; text if it came from a text file.
-    values : DataFrame of shape (n_patients, n_variables)
-        Columns of the data dictionary, in its order, units and levels; NaN where missing or impossible. Identifiers
-        are unchanged.
-    lines : ndarray of shape (n_patients,)
-        File line on which each row begins; the header is line 1.
-    problems : list of Problem
-        Problems, in file order.
-    invalid : ndarray of shape (n_patients,)
-        Whether a row has an error.
+    read : ReadPatients of n_patients rows
+        The patients without a data frame.
     source : str
         Name of the table for messages.
-    columns : mapping of str to MappedColumn
-        Source columns, unit and levels of each variable.
     layout : str
         Encoding, delimiter and decimal sign in words.
     decimal_comma : bool
         Whether numbers have a decimal comma.
     """
 
-    raw: pd.DataFrame
-    values: pd.DataFrame
-    lines: NDArray[np.int64]
-    problems: list[Problem]
-    invalid: NDArray[np.bool_]
+    read: ReadPatients
     source: str
-    columns: Mapping[str, MappedColumn]
     layout: str = ""
     decimal_comma: bool = False
 
     def __len__(self) -> int:
-        return len(self.raw)
+        return len(self.read.table)
+
+    @cached_property
+    def raw(self) -> pd.DataFrame:
+        """The table as given; text if it came from a text file."""
+        return self.read.table.frame
+
+    @cached_property
+    def values(self) -> pd.DataFrame:
+        """Columns of the data dictionary, in its order, units and levels; NaN where missing or impossible."""
+        import pandas as pd
+
+        columns = {name: _series(self.read.values[name]) for name in self.read.values}
+        return pd.DataFrame(columns, index=pd.RangeIndex(len(self)))
+
+    @property
+    def lines(self) -> NDArray[np.int64]:
+        """File line on which each row begins; the header is line 1."""
+        return self.read.lines
+
+    @property
+    def findings(self) -> list[Finding]:
+        """Problems by column and rule."""
+        return self.read.findings
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Problems, in file order."""
+        return self.read.problems
+
+    @property
+    def invalid(self) -> NDArray[np.bool_]:
+        """Whether a row has an error."""
+        return self.read.invalid
+
+    @property
+    def columns(self) -> Mapping[str, MappedColumn]:
+        """Source columns, unit and levels of each variable."""
+        return self.read.columns
 
 
 def read_patients(source: Source, columns: ColumnMap | str | os.PathLike[str] | None = None) -> PatientTable:
@@ -114,6 +161,7 @@ def read_patients(source: Source, columns: ColumnMap | str | os.PathLike[str] | 
 
     Examples
     --------
+    >>> import pandas as pd
     >>> patients = read_patients(pd.DataFrame({"patient_id": ["007", "008"], "FeNO": ["<5", "42"]}))
     >>> patients.values
       patient_id  feno_ppb
@@ -123,45 +171,32 @@ def read_patients(source: Source, columns: ColumnMap | str | os.PathLike[str] | 
     ['alias', 'censored']
     """
     column_map = as_column_map(columns)
-    table, name = read_source(source, column_map.names)
-    matched, findings = match_columns(table.names, column_map, name)
-    cells, values, cell_findings = parse_table(table, matched, column_map)
-    refuse_other_units(values, matched, name)
-    cell_findings += convert_cells(values, table, matched, column_map, name)
-    found = [*table.findings, *findings, *cell_findings]
-    read = check_patients(cells, values, found, table, matched)
-    comma = has_decimal_comma(column_map, table.decimal_comma)
-    layout = table.layout + (", decimal comma" if comma else "")
-    return PatientTable(table.frame, read.values, read.lines, read.problems, read.invalid, name, matched, layout, comma)
+    table, name = whole_table(source, column_map)
+    reader = PatientReader.of(table, column_map, name)
+    parsed = reader.parse(table)
+    refuse_suspected_units(reader.evidence([parsed]), name)
+    repeated = repeated_cells(parsed.values[ID]) if ID in parsed.values else np.zeros(len(table), dtype=bool)
+    read = reader.check(parsed, repeated, (*table.findings, *reader.findings))
+    layout = table.layout + (", decimal comma" if reader.decimal_comma else "")
+    return PatientTable(read, name, layout, reader.decimal_comma)
 
 
-def parse_table(
-    table: TextTable, matched: Mapping[str, MappedColumn], column_map: ColumnMap
-) -> tuple[dict[str, Sequence[str]], pd.DataFrame, list[Finding]]:
-    """Return texts, values before conversion, and findings of the cells of all variables."""
-    cells = cells_of_variables(table, matched)
-    typed = table.typed_names if column_map.decimal else frozenset()
-    values, findings = parse_cells(cells, cell_parsers(matched, column_map, table.decimal_comma, typed))
-    return cells, values, findings
+def whole_table(source: Source, column_map: ColumnMap | None = None) -> tuple[TextTable, str]:
+    """Read a whole table as text; also return its name for messages."""
+    if not isinstance(source, str | os.PathLike):
+        name = "table in memory"
+        return table_of_frame(pandas_frame(source), name), name
+    name = source_name(source)
+    with plain_file(source, name) as file:
+        rows = rows_of_file(file, None, column_map or ColumnMap())
+        [(table, _)] = rows.cuts()
+        return replace(table, findings=rows.findings, layout=rows.layout), name
 
 
-def has_decimal_comma(column_map: ColumnMap, decimal_comma: bool) -> bool:
-    """Whether numbers have a decimal comma: as stated in the map, else as found in the file."""
-    return column_map.decimal == "," if column_map.decimal else decimal_comma
-
-
-def convert_cells(
-    values: pd.DataFrame, table: TextTable, matched: Mapping[str, MappedColumn], column_map: ColumnMap, source: str
-) -> list[Finding]:
-    """Convert the columns whose conversion needs other columns of the same row; changes values in place."""
-    return convert_with_companions(
-        values,
-        table,
-        matched,
-        missing=MISSING_TOKENS.union(map(canonical, column_map.missing)),
-        decimal_comma=has_decimal_comma(column_map, table.decimal_comma),
-        source=source,
-    )
+def rows_of_file(file: PlainFile, chunk_rows: int | None, column_map: ColumnMap) -> TextRows | ParquetRows:
+    """Open the rows of a file, in parts of `chunk_rows` or as one part."""
+    rows = ParquetRows if begins_with(file.file, PARQUET) else TextRows
+    return rows(file, chunk_rows, column_map.names)
 
 
 def as_column_map(columns: ColumnMap | str | os.PathLike[str] | None) -> ColumnMap:
@@ -171,117 +206,141 @@ def as_column_map(columns: ColumnMap | str | os.PathLike[str] | None) -> ColumnM
     return ColumnMap() if columns is None else ColumnMap.from_toml(columns)
 
 
-def cells_of_variables(table: TextTable, matched: Mapping[str, MappedColumn]) -> dict[str, Sequence[str]]:
-    """Text of the cells of each variable; several source columns are joined. Misfits have only their identifier."""
-    parts = {
-        target: [(table.texts_as_given if target == ID else table.texts)(name) for name in column.sources]
-        for target, column in matched.items()
-    }
-    return {
-        target: texts[0] if len(texts) == 1 else [JOIN.join(row) for row in zip(*texts, strict=True)]
-        for target, texts in parts.items()
-    }
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """Values of a table before conversion and checks, with the findings of its cells."""
+
+    table: TextTable
+    values: ColumnTable
+    findings: list[Finding]
 
 
-def cell_parsers(
-    matched: Mapping[str, MappedColumn], column_map: ColumnMap, decimal_comma: bool, typed: frozenset[str] = frozenset()
-) -> dict[str, CellParser]:
-    """Return a parser for each variable; numbers of typed columns always have a decimal point."""
-    parsers = {}
-    texts = has_decimal_comma(column_map, decimal_comma), column_map.decimal is not None
-    for target, column in matched.items():
-        missing = MISSING_TOKENS.union(map(canonical, (*column_map.missing, *column.missing)))
-        signs = texts if typed.isdisjoint(column.sources) else (False, False)
-        parsers[target] = CellParser(data_dictionary()[target], column, missing, *signs)
-    return parsers
+@dataclass(frozen=True)
+class PatientReader:
+    """Reads the rows of one table, all at once or part by part, also in several threads.
 
-
-def parse_cells(
-    cells: Mapping[str, Sequence[str]], parsers: Mapping[str, CellParser]
-) -> tuple[pd.DataFrame, list[Finding]]:
-    """Parse the cells of variables to values in the units and levels of the data dictionary."""
-    columns: dict[str, pd.Series[Any]] = {}
-    findings: list[Finding] = []
-    for target, texts in cells.items():
-        columns[target], found = parse_column(texts, parsers[target])
-        findings += found
-    return pd.DataFrame(columns), findings
-
-
-def check_patients(
-    cells: Mapping[str, Sequence[str]],
-    values: pd.DataFrame,
-    findings: Sequence[Finding],
-    table: TextTable,
-    matched: Mapping[str, MappedColumn],
-    repeated: NDArray[np.bool_] | None = None,
-) -> ReadPatients:
-    """Check values and set impossible ones to missing, so that no model uses them.
-
-    Parameters
+    Attributes
     ----------
-    cells : mapping of str to sequence of str
-        Texts of each variable.
-    values : DataFrame of shape (n_patients, n_variables)
-        Values of each variable; changed in place.
-    findings : sequence of Finding
-        Earlier findings.
-    table : TextTable of n_patients rows
-        The table.
-    matched : mapping of str to MappedColumn
+    columns : dict of str to MappedColumn
         Source columns, unit and levels of each variable.
-    repeated : ndarray of bool of shape (n_patients,), optional
-        Whether another row has the same identifier; needed if the patients are a part of a larger table.
-
-    Returns
-    -------
-    ReadPatients
-        Values, problems and invalid rows.
+    column_map : ColumnMap
+        Column map of the user.
+    decimal_comma : bool
+        Whether numbers have a decimal comma.
+    typed_names : frozenset of str
+        Columns whose type is not text.
+    source : str
+        Name of the table for messages.
+    findings : tuple of Finding
+        Warnings about the columns.
     """
-    stated = {target for target, column in matched.items() if column.unit or column.companions}
-    found = [*check_rows(table), *findings, *check_values(values, stated), *check_identifiers(values, repeated)]
-    found += check_formulas(table, _parsed_columns(matched))
-    problems, invalid = locate_problems(found, table.lines, {target: _Shown(texts) for target, texts in cells.items()})
-    return ReadPatients(values, table.lines, problems, invalid)
+
+    columns: dict[str, MappedColumn]
+    column_map: ColumnMap
+    decimal_comma: bool
+    typed_names: frozenset[str]
+    source: str
+    findings: tuple[Finding, ...] = ()
+
+    @classmethod
+    def of(cls, table: TextTable | TextRows | ParquetRows, column_map: ColumnMap, source: str) -> PatientReader:
+        """Match the columns of a table; raises UnusableInputError as `match_columns` does."""
+        matched, findings = match_columns(table.names, column_map, source)
+        comma = column_map.decimal == "," if column_map.decimal else table.decimal_comma
+        return cls(matched, column_map, comma, table.typed_names, source, tuple(findings))
+
+    @cached_property
+    def parsers(self) -> dict[str, CachingParser]:
+        """One parser for each variable, which remembers the texts that it has parsed."""
+        stated = self.column_map.decimal is not None
+        parsers = {}
+        for target, column in self.columns.items():
+            missing = MISSING_TOKENS.union(map(canonical, (*self.column_map.missing, *column.missing)))
+            # Numbers of a typed column always have a decimal point.
+            typed = stated and not self.typed_names.isdisjoint(column.sources)
+            signs = (False, False) if typed else (self.decimal_comma, stated)
+            parsers[target] = CachingParser(data_dictionary()[target], column, missing, *signs)
+        return parsers
+
+    def read(self, table: TextTable, repeated: NDArray[np.bool_]) -> ReadPatients:
+        """Read a part of the table; `repeated` says which of its identifiers other rows have as well."""
+        return self.check(self.parse(table), repeated)
+
+    def parse(self, table: TextTable, targets: Sequence[str] | None = None) -> Parsed:
+        """Parse the cells of all variables, or of some of them."""
+        values: dict[str, Column] = {}
+        findings: list[Finding] = []
+        for target in self.columns if targets is None else targets:
+            column = cells_of_variable(table, self.columns[target])
+            values[target], found = parse_column(column, self.parsers[target])
+            findings += found
+        return Parsed(table, ColumnTable(values, len(table)), findings)
+
+    def check(self, parsed: Parsed, repeated: NDArray[np.bool_], found: Sequence[Finding] = ()) -> ReadPatients:
+        """Convert values with other columns, check them, and set impossible ones to missing.
+
+        Parameters
+        ----------
+        parsed : Parsed
+            Values, changed in place.
+        repeated : ndarray of bool of shape (n_patients,)
+            Whether another row has the same identifier.
+        found : sequence of Finding
+            Earlier findings.
+        """
+        table, values = parsed.table, parsed.values
+        converted = convert_with_companions(
+            values,
+            table,
+            self.columns,
+            missing=MISSING_TOKENS.union(map(canonical, self.column_map.missing)),
+            decimal_comma=self.decimal_comma,
+            source=self.source,
+        )
+        stated = {target for target, column in self.columns.items() if column.unit or column.companions}
+        findings = [*check_rows(table), *found, *parsed.findings, *converted, *check_values(values, stated)]
+        findings += [*check_identifiers(values, repeated), *check_formulas(table, self._parsed_names)]
+        return ReadPatients(values, findings, invalid_rows(findings, len(table)), table, self.columns)
+
+    def evidence(self, tables: Iterable[Parsed] = ()) -> dict[str, UnitEvidence]:
+        """Evidence on each number whose unit the column map does not state."""
+        unstated = [target for target, column in self.columns.items() if not (column.unit or column.companions)]
+        variables = [data_dictionary()[target] for target in unstated]
+        evidence = {variable.name: UnitEvidence(variable) for variable in variables if variable.is_numeric}
+        for parsed in tables:
+            for target, found in evidence.items():
+                found.add(numbers(parsed.values, target))
+        return evidence
+
+    @cached_property
+    def _parsed_names(self) -> set[str]:
+        """Columns whose cells are parsed as numbers, flags or levels."""
+        verbatim = ("id", "group")
+        read = (column for target, column in self.columns.items() if data_dictionary()[target].kind not in verbatim)
+        return {name for column in read for name in column.sources}
 
 
-class _Shown(Sequence[str]):
-    """Cells to be shown on request; cells of several columns are joined by a bar."""
-
-    def __init__(self, texts: Sequence[str]) -> None:
-        self.texts = texts
-
-    def __len__(self) -> int:
-        return len(self.texts)
-
-    def __getitem__(self, row: Any) -> Any:
-        return self.texts[row].replace(JOIN, JOINT)
-
-
-def refuse_other_units(values: pd.DataFrame, matched: Mapping[str, MappedColumn], source: str) -> None:
-    """Raise UnusableInputError if columns are evidently in another unit; the message names all of them."""
-    evidence = unit_evidence(matched)
-    for target, found in evidence.items():
-        found.add(values[target].to_numpy())
-    refuse_suspected_units(evidence, source)
-
-
-def unit_evidence(matched: Mapping[str, MappedColumn]) -> dict[str, UnitEvidence]:
-    """Return empty evidence for each number whose unit the column map does not state."""
-    unstated = [target for target, column in matched.items() if not (column.unit or column.companions)]
-    variables = [data_dictionary()[target] for target in unstated]
-    return {variable.name: UnitEvidence(variable) for variable in variables if variable.is_numeric}
+def cells_of_variable(table: TextTable, column: MappedColumn) -> Column:
+    """Cells of a variable; those of several source columns are joined. Misfits have only their identifier."""
+    if column.target == ID:
+        return table.columns[table.names.index(column.sources[0])]
+    if len(column.sources) == 1:
+        return table.column(column.sources[0])
+    rows = zip(*(table.texts(name) for name in column.sources), strict=True)
+    return Texts.of([JOIN.join(row) for row in rows])
 
 
 def refuse_suspected_units(evidence: Mapping[str, UnitEvidence], source: str) -> None:
-    """Raise UnusableInputError if the evidence suggests another unit for any variable."""
+    """Raise UnusableInputError if the evidence suggests another unit for any variable; the message names all."""
     messages = list(filter(None, map(unit_message, evidence.values())))
     if messages:
         raise UnusableInputError(f"{source}: " + "; ".join(messages) + "; then run again with --columns MAP.toml")
 
 
-def _parsed_columns(matched: Mapping[str, MappedColumn]) -> set[str]:
-    """Columns whose cells are parsed as numbers, flags or levels."""
-    verbatim = ("id", "group")
-    read = (column for target, column in matched.items() if data_dictionary()[target].kind not in verbatim)
-    return {name for column in read for name in column.sources}
+def _series(column: Column) -> Any:
+    import pandas as pd
+
+    if isinstance(column, np.ndarray):
+        return column
+    coded = column if isinstance(column, Texts) else text_codes(column)
+    return pd.Series(pd.array(list(coded.distinct), dtype="str").take(coded.codes, allow_fill=True))

@@ -1,4 +1,4 @@
-"""Open a table of patients: a path, standard input or a data frame. The content, not the name, decides the format."""
+"""Open a file of patients: a path or standard input. The content, not the name, decides the format."""
 
 from __future__ import annotations
 
@@ -10,26 +10,16 @@ import sys
 import tempfile
 import zlib
 from codecs import BOM_UTF8
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from itertools import chain
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
-
-import numpy as np
-import pandas as pd
+from typing import Any, BinaryIO, TypeAlias
 
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.files import write_all
-from asthma_ml.patients.dialect import refuse_repeated_names
-from asthma_ml.patients.encodings import UTF16, decoded_utf16
-from asthma_ml.patients.problems import shown
-from asthma_ml.patients.text_tables import TextTable, parse_text_table
-
-if TYPE_CHECKING:
-    from narwhals.typing import IntoDataFrame
-
-    Source: TypeAlias = str | os.PathLike[str] | pd.DataFrame | IntoDataFrame
+from asthma_ml.patients.encodings import UTF16, decoded_utf16, find_encoding
+from asthma_ml.patients.problems import Finding
 
 GZIP, ZSTD, PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
 BLOCK_BYTES = 2**20
@@ -39,40 +29,40 @@ Progress: TypeAlias = Callable[[int, int], object]
 """Called with the number of bytes (rows of a Parquet file) just read and with their total."""
 
 
-def read_source(source: Source, known: Collection[str] = ()) -> tuple[TextTable, str]:
-    """Read a whole table into memory, with every cell as given.
+@dataclass(frozen=True, slots=True)
+class PlainFile:
+    """An uncompressed file that can be read more than once; text is UTF-8 without a byte order mark.
 
-    Parameters
+    Attributes
     ----------
-    source : path, "-" or data frame
-        CSV, TSV or Parquet, also compressed by gzip or zstd; `-` is standard input.
-    known : collection of str
-        Column names in the column map; they help to find the header of a text file.
-
-    Returns
-    -------
-    table : TextTable
-        All cells.
+    file : BinaryIO
+        The file, or a temporary copy of it.
     name : str
-        Name of the table for messages.
-
-    Raises
-    ------
-    UnusableInputError
-        If the file does not exist or is no CSV, TSV or Parquet table.
+        Its name for messages.
+    encoding : str
+        Encoding of the text in words; empty for Parquet.
+    findings : tuple of Finding
+        A warning if text is not UTF-8.
+    start : int
+        Byte at which the content begins.
     """
-    if isinstance(source, str | os.PathLike):
-        name = source_name(source)
-        return _parse(_content(source, name), name, known), name
-    name = "table in memory"
-    return given_table(_pandas(source), name), name
+
+    file: BinaryIO
+    name: str
+    encoding: str = ""
+    findings: tuple[Finding, ...] = ()
+    start: int = 0
+
+    def blocks(self, progress: Progress | None = None) -> Iterator[bytes]:
+        """Yield the content in blocks."""
+        return blocks(self.file, self.start, progress)
 
 
 @contextmanager
-def plain_file(source: str | os.PathLike[str], name: str, folder: Path | None = None) -> Iterator[BinaryIO]:
+def plain_file(source: str | os.PathLike[str], name: str, folder: Path | None = None) -> Iterator[PlainFile]:
     """Open a table as an uncompressed file that can be read more than once.
 
-    Standard input, compressed files and UTF-16 text (converted to UTF-8) are copied to a temporary file.
+    Standard input, compressed files and text that is not UTF-8 are copied to a temporary file.
 
     Parameters
     ----------
@@ -85,8 +75,8 @@ def plain_file(source: str | os.PathLike[str], name: str, folder: Path | None = 
 
     Yields
     ------
-    BinaryIO
-        Positioned at the start.
+    PlainFile
+        The file.
 
     Raises
     ------
@@ -99,14 +89,21 @@ def plain_file(source: str | os.PathLike[str], name: str, folder: Path | None = 
             file = _copied(_blocks(file), name, folder, opened)
         if begins_with(file, GZIP, ZSTD):
             file = _copied(_decompressed(file, name), name, folder, opened)
-        file.seek(0)
+        if begins_with(file, PARQUET):
+            yield PlainFile(file, name)
+            return
         refuse_workbook(file.read(4), name)
         if begins_with(file, *UTF16):
             texts = decoded_utf16(blocks(file), name)
-            # With a byte order mark of its own, so that one that belongs to the text is not taken for it.
-            file = _copied(chain([BOM_UTF8], (text.encode() for text in texts)), name, folder, opened)
-        file.seek(0)
-        yield file
+            yield PlainFile(_copied((text.encode() for text in texts), name, folder, opened), name, "UTF-16")
+            return
+        start = len(BOM_UTF8) if begins_with(file, BOM_UTF8) else 0
+        codec, findings = find_encoding(lambda: blocks(file, start), name)
+        if codec == "utf-8":
+            yield PlainFile(file, name, "UTF-8", start=start)
+            return
+        recoded = (block.decode(codec).encode() for block in blocks(file, start))
+        yield PlainFile(_copied(recoded, name, folder, opened), name, "Windows-1252", findings)
 
 
 def source_name(source: str | os.PathLike[str]) -> str:
@@ -132,13 +129,6 @@ def begins_with(file: BinaryIO, *marks: bytes) -> bool:
     return start.startswith(marks)
 
 
-def _content(source: str | os.PathLike[str], name: str) -> bytes:
-    with ExitStack() as opened:
-        file = _opened(source, name, opened)
-        with _unreadable_refused(name):
-            return file.read()
-
-
 def _opened(source: str | os.PathLike[str], name: str, opened: ExitStack) -> BinaryIO:
     if os.fspath(source) == "-":
         buffer = getattr(sys.stdin, "buffer", None)
@@ -159,17 +149,6 @@ def _unreadable_refused(name: str) -> Iterator[None]:
         raise UnusableInputError(f"{name}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
 
 
-def _parse(data: bytes, name: str, known: Collection[str]) -> TextTable:
-    if data.startswith((GZIP, ZSTD)):
-        data = b"".join(_decompressed(io.BytesIO(data), name))
-    if data.startswith(PARQUET):
-        with damaged_parquet_refused(name):
-            frame = pd.read_parquet(io.BytesIO(data))
-        return given_table(frame, name, "Parquet")
-    refuse_workbook(data[:4], name)
-    return parse_text_table(data, name, known)
-
-
 def refuse_workbook(start: bytes, name: str) -> None:
     """Raise UnusableInputError if a file begins as an Excel workbook does."""
     if start.startswith(_WORKBOOKS):
@@ -184,25 +163,6 @@ def damaged_parquet_refused(name: str) -> Iterator[None]:
     except Exception as error:  # pyarrow raises many kinds, all of which mean the same to the user
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UnusableInputError(f"{name}: damaged Parquet file ({reason})") from error
-
-
-def _pandas(table: pd.DataFrame | IntoDataFrame) -> pd.DataFrame:
-    if isinstance(table, pd.DataFrame):
-        return table
-    import narwhals
-
-    try:
-        return narwhals.from_native(table, eager_only=True).to_pandas()
-    except TypeError:
-        kind = type(table).__name__
-        raise UnusableInputError(f"patients must be a path, `-` or a data frame, not {shown(kind)}") from None
-
-
-def given_table(frame: pd.DataFrame, name: str, layout: str = "data frame") -> TextTable:
-    """Wrap a data frame: rows by position, a named index as a column."""
-    frame = frame.reset_index(drop=frame.index.name is None or frame.index.name in frame.columns)
-    refuse_repeated_names([str(column) for column in frame.columns], name)
-    return TextTable.of_frame(frame, np.arange(len(frame), dtype=np.int64) + 2, layout)
 
 
 def _can_be_read_twice(file: BinaryIO) -> bool:

@@ -1,26 +1,34 @@
-"""Read a text table (CSV, TSV) from bytes: every cell as text, every row with its file line."""
+"""Text tables: every cell as text, every row with its file line, column by column.
+
+A large part of a file is split by machine code (`text_kernel`), a small one by the csv module; both give the same
+cells. Rows whose number of cells is wrong or whose quotation marks are doubled or wrong are always left to the csv
+module.
+"""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from asthma_ml.patients.dialect import Dialect, read_header, rows_below_header
-from asthma_ml.patients.encodings import UTF16, decode
+from asthma_ml.columns import Column, Slices, Texts
+from asthma_ml.patients.dialect import Dialect
 from asthma_ml.patients.problems import Finding
-from asthma_ml.patients.text_rows import Misfit, NumberedRow, fit_to_header
+from asthma_ml.patients.text_rows import Misfit, NumberedRow, fit_to_header, numbered_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
 class TextTable:
-    """A table whose cells are read as text; it comes from a text file or from a data frame.
+    """A table whose cells are read as text; it comes from a text file, a Parquet file or a data frame.
 
     Attributes
     ----------
@@ -28,10 +36,10 @@ class TextTable:
         Column names, unchanged.
     lines : ndarray of shape (n_rows,)
         File line on which each row begins; the header is line 1.
-    columns : sequence of sequences of str
-        Cells by column, unchanged; empty if the table came as a data frame.
-    given : DataFrame or None
-        The table, if it came as a data frame.
+    columns : sequence of Column
+        Cells by column: text, or numbers if the table has a typed column of numbers.
+    given : callable or None
+        Returns the table as a data frame, if it came as one.
     decimal_comma : bool
         Whether numbers have a decimal comma.
     findings : tuple of Finding
@@ -40,141 +48,222 @@ class TextTable:
         Encoding, delimiter and header line in words.
     misfits : mapping of int to Misfit
         Rows whose cells cannot be assigned to columns. Their cells are copied to the output and not read.
+    typed_names : frozenset of str
+        Columns whose type is not text.
+    arrow : Table or None
+        The table, if it came from a Parquet file.
     """
 
     names: list[str]
     lines: NDArray[np.int64]
-    columns: Sequence[Sequence[str]] = ()
-    given: pd.DataFrame | None = None
+    columns: Sequence[Column]
+    given: Callable[[], pd.DataFrame] | None = None
     decimal_comma: bool = False
     findings: tuple[Finding, ...] = ()
     layout: str = ""
     misfits: Mapping[int, Misfit] = field(default_factory=dict)
+    typed_names: frozenset[str] = frozenset()
+    arrow: pa.Table | None = None
 
-    @classmethod
-    def of_frame(cls, frame: pd.DataFrame, lines: NDArray[np.int64], layout: str = "data frame") -> TextTable:
-        """Wrap a data frame."""
-        return cls([str(name) for name in frame.columns], lines, given=frame, layout=layout)
+    def __len__(self) -> int:
+        return len(self.lines)
 
     @cached_property
     def frame(self) -> pd.DataFrame:
         """The table as a data frame, unchanged."""
         if self.given is not None:
-            return self.given
-        frame = pd.DataFrame({i: pd.Series(column, dtype="str") for i, column in enumerate(self.columns)})
+            return self.given()
+        import pandas as pd
+
+        frame = pd.DataFrame({i: pd.Series(self.texts_as_given(i), dtype="str") for i in range(len(self.names))})
         frame.columns = pd.Index(self.names, dtype="str")
         return frame
 
-    def texts(self, name: str) -> Sequence[str]:
+    def rows(self, start: int, stop: int) -> TextTable:
+        """Return consecutive rows of a table that was read from a text file."""
+        misfits = {row - start: misfit for row, misfit in self.misfits.items() if start <= row < stop}
+        columns = [rows_of(column, slice(start, stop)) for column in self.columns]
+        return replace(self, lines=self.lines[start:stop], columns=columns, misfits=misfits)
+
+    def column(self, name: str) -> Column:
+        """Return a column as it is read: the cells of misfits are empty."""
+        column = self.columns[self.names.index(name)]
+        return _without(column, np.array(list(self.misfits))) if self.misfits else column
+
+    def texts(self, name: str) -> list[str]:
         """Return the cells of a column as text; missing cells and cells of misfits are empty."""
-        cells = self.texts_as_given(name)
-        return [("" if row in self.misfits else cell) for row, cell in enumerate(cells)] if self.misfits else cells
+        return cell_texts(self.column(name))
 
-    def texts_as_given(self, name: str) -> Sequence[str]:
-        """Return the cells of a column as text, including cells of misfits."""
-        i = self.names.index(name)
-        return self.columns[i] if self.given is None else cell_texts(self.given.iloc[:, i])
-
-    def holds_text(self, name: str) -> bool:
-        """Whether all cells of a column are text or missing, so that a stated decimal sign applies to them."""
-        if self.given is None:
-            return True
-        return pd.api.types.infer_dtype(self.given.iloc[:, self.names.index(name)], skipna=True) in ("string", "empty")
-
-    @property
-    def typed_names(self) -> frozenset[str]:
-        """Columns whose type is not text."""
-        return frozenset(name for name in self.names if not self.holds_text(name))
+    def texts_as_given(self, place: int) -> list[str]:
+        """Return the cells of the column at this place as text, including cells of misfits."""
+        return cell_texts(self.columns[place])
 
 
-def cell_texts(column: pd.Series[Any]) -> list[str]:
-    """Return each cell as text; missing cells are empty."""
-    missing = column.isna().to_numpy()
-    return ["" if gone else str(cell) for cell, gone in zip(column.tolist(), missing, strict=True)]
+def rows_of(column: Column, rows: Any) -> Column:
+    """Some rows of a column."""
+    if isinstance(column, Slices):
+        return Slices(column.data, column.starts[rows], column.stops[rows])
+    return column.take(rows) if isinstance(column, Texts) else np.asarray(column)[rows]
 
 
-class GatheredRows:
-    """Collects rows of a text file and fits them to its header.
-
-    Parameters
-    ----------
-    dialect : Dialect
-        Dialect of the file.
-    rows : iterable of NumberedRow
-        First rows.
-    """
-
-    def __init__(self, dialect: Dialect, rows: Iterable[NumberedRow] = ()) -> None:
-        self._dialect = dialect
-        self._lines: list[int] = []
-        self._cells: list[list[str]] = []
-        self._misfits: dict[int, Misfit] = {}
-        for row in rows:
-            self.add(row)
-
-    def __len__(self) -> int:
-        return len(self._cells)
-
-    def add(self, row: NumberedRow) -> None:
-        """Add the next row."""
-        cells, misfit = fit_to_header(row, len(self._dialect.names), self._dialect.delimiter)
-        if misfit is not None:
-            self._misfits[len(self)] = misfit
-        self._lines.append(row.line)
-        self._cells.append(cells)
-
-    def table(self, wanted: Collection[str] | None = None) -> TextTable:
-        """Return the rows as a table with all columns or the wanted ones."""
-        names = self._dialect.names
-        columns: Sequence[Sequence[str]]
-        if wanted is None:
-            columns = list(zip(*self._cells, strict=True)) or [()] * len(names)
-        else:
-            places = [i for i, name in enumerate(names) if name in wanted]
-            names, columns = [names[i] for i in places], [[row[i] for row in self._cells] for i in places]
-        return TextTable(
-            names,
-            np.array(self._lines, dtype=np.int64),
-            columns,
-            decimal_comma=self._dialect.decimal_comma,
-            misfits=self._misfits,
-        )
-
-
-def parse_text_table(data: bytes, source: str, known: Collection[str] = ()) -> TextTable:
-    r"""Read a text table.
-
-    Parameters
-    ----------
-    data : bytes
-        Content of the file. The header determines the delimiter: comma, semicolon, tab or bar.
-    source : str
-        Name of the file for messages.
-    known : collection of str
-        Column names in the column map; they help to find the header.
-
-    Returns
-    -------
-    TextTable
-        One row for each row of the file, cells unchanged. A row that does not fit the header is a misfit.
-
-    Raises
-    ------
-    UnusableInputError
-        If the file is empty or binary, has a column name twice or a quotation mark that is never closed.
+def cell_texts(column: Column) -> list[str]:
+    """Text of each cell; missing cells are empty.
 
     Examples
     --------
-    >>> table = parse_text_table(b"patient_id;feno_ppb\n007;38,5\n", "clinic.csv")
-    >>> table.frame.loc[0].tolist(), table.decimal_comma
-    (['007', '38,5'], True)
+    >>> cell_texts(np.array([0.25, np.nan])), cell_texts(Texts.of(["a", None]))
+    (['0.25', ''], ['a', ''])
     """
-    text, findings = decode(data, source)
-    dialect = read_header(text, source, known)
-    rows = rows_below_header(io.StringIO(text, newline=""), dialect, source)
-    encoding = "UTF-16" if data.startswith(UTF16) else "Windows-1252" if findings else "UTF-8"
-    return replace(
-        GatheredRows(dialect, rows).table(),
-        findings=(*findings, *dialect.findings),
-        layout=f"{encoding} text, {dialect}",
-    )
+    if isinstance(column, np.ndarray):
+        return ["" if missing else repr(n) for n, missing in zip(column.tolist(), np.isnan(column), strict=True)]
+    return [cell or "" for cell in column.strings().tolist()]
+
+
+def text_codes(column: Column) -> Texts:
+    """Distinct texts of a column and the place of each cell's text among them; missing cells are empty.
+
+    Examples
+    --------
+    >>> text_codes(Texts.of(["a", None, "a"])).distinct
+    ('a', '')
+    """
+    if isinstance(column, Slices):
+        return _distinct_slices(column)
+    if isinstance(column, Texts) and not column.missing.any():
+        return column
+    return Texts.of(cell_texts(column))
+
+
+def _distinct_slices(column: Slices) -> Texts:
+    from asthma_ml.patients import text_kernel
+
+    n = len(column)
+    codes, first = np.empty(n, dtype=np.int32), np.empty(n, dtype=np.int32)
+    slots = np.full(1 << max(2 * n - 1, 1).bit_length(), -1, dtype=np.int32)
+    n_texts = text_kernel.number_texts(column.data, column.starts, column.stops, slots, codes, first)
+    rows = first[:n_texts]
+    texts = Slices(column.data, column.starts[rows], column.stops[rows]).strings()
+    return Texts(codes, texts.tolist())
+
+
+def _without(column: Column, rows: NDArray[np.intp]) -> Column:
+    """A column whose cells in some rows are empty."""
+    if isinstance(column, Slices):
+        stops = column.stops.copy()
+        stops[rows] = column.starts[rows]
+        return Slices(column.data, column.starts, stops)
+    cells = cell_texts(column)
+    for row in rows.tolist():
+        cells[row] = ""
+    return Texts.of(cells)
+
+
+@dataclass(frozen=True, slots=True)
+class TextSplitter:
+    r"""Splits bytes of a text file into rows and cells.
+
+    Attributes
+    ----------
+    dialect : Dialect
+        Delimiter and column names.
+    source : str
+        Name of the file for messages.
+    compiled : bool
+        Whether machine code splits the rows; loading it takes a third of a second.
+
+    Examples
+    --------
+    >>> splitter = TextSplitter(Dialect(";", ["patient_id", "feno_ppb"]), "clinic.csv")
+    >>> table = splitter.table(b"007;38,5\n008\n", lines_before=1)
+    >>> table.texts_as_given(0), table.misfits
+    (['007', '008'], {1: Misfit(rule='row_length', message='with 1 cell where the header has 2')})
+    """
+
+    dialect: Dialect
+    source: str
+    compiled: bool = False
+
+    def table(self, data: bytes, lines_before: int) -> TextTable:
+        """Return the rows of complete lines in UTF-8; `lines_before` is the number of lines of the file before them.
+
+        Raises
+        ------
+        UnusableInputError
+            If a quotation mark is never closed.
+        """
+        found = self.first_rows(data, lines_before)[0] if self.compiled else None
+        return self._split_by_csv(data, lines_before) if found is None else found
+
+    def first_rows(
+        self, data: bytes, lines_before: int, most: int | None = None, *, final: bool = True
+    ) -> tuple[TextTable | None, int, int]:
+        """Return the first rows of lines in UTF-8, by machine code.
+
+        Parameters
+        ----------
+        data : bytes
+            The lines; unless `final`, they may end within a row, which is left out.
+        lines_before : int
+            Number of lines of the file before them.
+        most : int, optional
+            Largest number of rows.
+        final : bool, default=True
+            Whether the file ends with the lines.
+
+        Returns
+        -------
+        table : TextTable or None
+            None if a quotation is wrong or a cell is very long, of which the csv module gives an account.
+        n_bytes, n_lines : int
+            Bytes that the rows take, and lines of the file up to their end.
+        """
+        from asthma_ml.patients import text_kernel
+
+        n_lines = data.count(b"\n") + data.count(b"\r") + 1
+        size = n_lines if most is None else min(most, n_lines)
+        place = np.int32 if len(data) < 2**31 else np.int64
+        cells = np.empty((2, len(self.dialect.names), size), dtype=place)
+        rows = np.empty((4, size), dtype=np.int64)
+        signs, delimiter = np.frombuffer(data, dtype=np.uint8), ord(self.dialect.delimiter)
+        n, end, line, result = text_kernel.split_rows(signs, 0, lines_before + 1, delimiter, final, cells, rows)
+        if result == text_kernel.UNREADABLE:
+            return None, end, line - 1
+        signs, misfits = self._mend(data, signs, cells[:, :, :n], rows[:, :n])
+        columns = [Slices(signs, starts, stops) for starts, stops in zip(*cells[:, :, :n], strict=True)]
+        return self._table(rows[2, :n], columns, misfits), end, line - 1
+
+    def _split_by_csv(self, data: bytes, lines_before: int) -> TextTable:
+        rows, misfits = self._fitted(data, lines_before)
+        column = Slices.of if self.compiled else Texts.of
+        columns = [column(cells) for cells in zip(*(row.cells for row in rows), strict=True)]
+        none = [column([]) for _ in self.dialect.names]
+        return self._table(np.array([row.line for row in rows], dtype=np.int64), columns or none, misfits)
+
+    def _mend(self, data: bytes, signs: Any, cells: Any, rows: Any) -> tuple[Any, dict[int, Misfit]]:
+        """Let the csv module split the odd rows; their cells follow behind the other bytes."""
+        misfits: dict[int, Misfit] = {}
+        added: list[bytes] = []
+        end = len(data)
+        for row in np.flatnonzero(rows[3]).tolist():
+            begin, stop, line = rows[:3, row].tolist()
+            [found], misfit = self._fitted(data[begin:stop], line - 1)
+            if misfit:
+                misfits[row] = misfit[0]
+            texts = [cell.encode() for cell in found.cells]
+            stops = end + np.cumsum([len(text) for text in texts])
+            cells[0, :, row], cells[1, :, row] = stops - [len(text) for text in texts], stops
+            added += texts
+            end = int(stops[-1])
+        return (np.frombuffer(b"".join([data, *added]), dtype=np.uint8) if added else signs), misfits
+
+    def _fitted(self, data: bytes, lines_before: int) -> tuple[list[NumberedRow], dict[int, Misfit]]:
+        """Rows with as many cells as the header has, and the misfits among them."""
+        lines = io.StringIO(data.decode(), newline="")
+        rows = list(numbered_rows(lines, self.dialect.delimiter, self.source, lines_before))
+        fitted = [fit_to_header(row, len(self.dialect.names), self.dialect.delimiter) for row in rows]
+        misfits = {i: misfit for i, (_, misfit) in enumerate(fitted) if misfit is not None}
+        return [row._replace(cells=cells) for row, (cells, _) in zip(rows, fitted, strict=True)], misfits
+
+    def _table(self, lines: NDArray[np.int64], columns: Sequence[Column], misfits: Mapping[int, Misfit]) -> TextTable:
+        comma = self.dialect.decimal_comma
+        return TextTable(self.dialect.names, lines, columns, decimal_comma=comma, misfits=misfits)

@@ -13,7 +13,7 @@ from hypothesis import assume, given, settings
 
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.files import write_bytes, write_table, write_text
-from asthma_ml.patients.sources import read_source
+from asthma_ml.patients.reading import whole_table
 
 TABLE = pd.DataFrame({"patient_id": ["007", None], "feno_ppb": [0.1 + 0.2, np.nan], "n": [1, 2]})
 
@@ -42,7 +42,7 @@ def test_equal_tables_give_equal_compressed_bytes(tmp_path: Path) -> None:
     no_time = bytes(4)
     assert (tmp_path / "one.csv.gz").read_bytes()[4:8] == no_time
     assert (tmp_path / "one.csv.gz").read_bytes() == (tmp_path / "two.csv.gz").read_bytes()
-    assert read_source(tmp_path / "one.csv.gz")[0].frame["patient_id"].tolist() == ["007", ""]
+    assert whole_table(tmp_path / "one.csv.gz")[0].frame["patient_id"].tolist() == ["007", ""]
 
 
 def test_table_is_written_to_standard_output(
@@ -64,7 +64,7 @@ TABLES = st.lists(TEXT, min_size=1, max_size=4, unique=True).flatmap(
 
 def test_column_name_with_another_delimiter_is_quoted(tmp_path: Path) -> None:
     write_table(pd.DataFrame({"a;b;c": ["1"], "d": ["2"]}), tmp_path / "table.csv")
-    assert list(read_source(tmp_path / "table.csv")[0].frame) == ["a;b;c", "d"]
+    assert list(whole_table(tmp_path / "table.csv")[0].frame) == ["a;b;c", "d"]
 
 
 @settings(deadline=None, max_examples=300)
@@ -75,7 +75,7 @@ def test_any_text_is_read_back_unchanged(
     names, rows = table
     path = tmp_path_factory.getbasetemp() / "round_trip.csv"
     write_table(pd.DataFrame(rows, columns=names, dtype="str"), path)
-    read = read_source(path)[0]
+    read = whole_table(path)[0]
     # A row that looks like a header, such as "ID" alone, is taken for one, with a warning.
     assume("preamble" not in {finding.rule for finding in read.findings})
     assert list(read.frame.columns) == names
@@ -87,13 +87,13 @@ def test_any_text_is_read_back_unchanged(
 def test_any_number_is_read_back_unchanged(tmp_path_factory: pytest.TempPathFactory, numbers: list[float]) -> None:
     path = tmp_path_factory.getbasetemp() / "numbers.csv"
     write_table(pd.DataFrame({"number": numbers}), path)
-    assert [float(cell) for cell in read_source(path)[0].frame["number"]] == numbers
+    assert [float(cell) for cell in whole_table(path)[0].frame["number"]] == numbers
 
 
 def test_many_rows_are_written_in_order(tmp_path: Path) -> None:
     many = pd.DataFrame({"row": np.arange(25_001)})
     write_table(many, tmp_path / "many.csv")
-    assert read_source(tmp_path / "many.csv")[0].frame["row"].astype(int).tolist() == many["row"].tolist()
+    assert whole_table(tmp_path / "many.csv")[0].frame["row"].astype(int).tolist() == many["row"].tolist()
 
 
 class Unwritable:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from asthma_ml.columns import ColumnTable
 from asthma_ml.patients.checks import check_identifiers, check_limits, check_relations
 
 
@@ -61,7 +62,7 @@ def test_missing_values_violate_no_rule() -> None:
     assert broken(age_years=np.nan, age_at_onset_years=41.0) == []
     assert broken(sputum_eosinophils_pct=60.0) == []
     assert check_limits(pd.DataFrame({"feno_ppb": [np.nan]})) == []
-    assert check_identifiers(pd.DataFrame({"feno_ppb": [1.0]})) == []
+    assert check_identifiers(ColumnTable({"feno_ppb": np.array([1.0])}, 1), np.array([False])) == []
 
 
 def test_an_impossible_value_is_not_also_unusual() -> None:

@@ -10,7 +10,7 @@ from asthma_ml.errors import UnusableInputError
 from asthma_ml.files import DELIMITERS
 from asthma_ml.patients import ColumnMap, MappedColumn, read_patients
 from asthma_ml.patients.preamble import find_preamble
-from asthma_ml.patients.text_tables import parse_text_table
+from tests.text_files import parse_text_table
 
 
 def test_a_title_is_skipped_and_line_numbers_are_kept() -> None:

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from asthma_ml.errors import AsthmaMLError, UnusableInputError
 from asthma_ml.files import write_table
 from asthma_ml.patients import ColumnMap, MappedColumn, PatientTable, read_patients, summarise_problems
-from asthma_ml.patients.text_tables import parse_text_table
 from asthma_ml.variables import OUTPUT_PREFIX, TRUTH_PREFIX, data_dictionary
+from tests.text_files import parse_text_table
 
 ROOT = Path(__file__).parents[2]
 SURVEY = ROOT.parent / "shared" / "data" / "nhanes" / "asthma_adults_2005_2010.csv"

@@ -14,8 +14,9 @@ from hypothesis import given
 
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.dialect import find_delimiter
-from asthma_ml.patients.sources import read_source
-from asthma_ml.patients.text_tables import TextTable, parse_text_table
+from asthma_ml.patients.reading import whole_table
+from asthma_ml.patients.text_tables import TextTable
+from tests.text_files import parse_text_table
 
 PLAIN = "patient_id,biologic,note\n007,none,Müller\n008,NA,\n"
 CELLS = [["007", "none", "Müller"], ["008", "NA", ""]]
@@ -151,16 +152,16 @@ def test_unusable_files_are_named(tmp_path: Path, content: bytes | None, expecte
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(UnusableInputError, match=expected) as refusal:
-        read_source(path)
+        whole_table(path)
     assert str(refusal.value).startswith(str(path))
 
 
 def test_a_folder_is_not_a_table(tmp_path: Path) -> None:
     with pytest.raises(UnusableInputError, match="folder"):
-        read_source(tmp_path)
+        whole_table(tmp_path)
 
 
 def test_gzip_is_recognised_by_content(tmp_path: Path) -> None:
     path = tmp_path / "patients.csv"
     path.write_bytes(gzip.compress(PLAIN.encode()))
-    assert read_source(path)[0].frame.to_numpy().tolist() == CELLS
+    assert whole_table(path)[0].frame.to_numpy().tolist() == CELLS

@@ -1,0 +1,129 @@
+"""Find identifiers that more than one row of a file has, in memory that hardly grows with the file."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from math import ceil
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asthma_ml.columns import Column, Slices
+from asthma_ml.files import write_all
+from asthma_ml.patients.sources import temporary_file, temporary_file_refused
+from asthma_ml.patients.text_tables import cell_texts, rows_of, text_codes
+
+_ROWS_PER_BLOCK = 2**18
+_MOST_HASHES_IN_MEMORY = 2**20
+_NO_IDENTIFIER = np.uint64(2**64 - 1)
+
+
+def blank_cells(column: Column) -> NDArray[np.bool_]:
+    """Whether each cell is empty or holds blanks alone.
+
+    Examples
+    --------
+    >>> from asthma_ml.columns import Texts
+    >>> blank_cells(Texts.of(["007", " ", None])).tolist()
+    [False, True, True]
+    """
+    return _hashes_and_blanks(column)[1]
+
+
+def repeated_cells(column: Column) -> NDArray[np.bool_]:
+    """Whether each cell of a column occurs more than once.
+
+    Examples
+    --------
+    >>> from asthma_ml.columns import Texts
+    >>> repeated_cells(Texts.of(["007", "7", "007"])).tolist()
+    [True, False, True]
+    """
+    codes = text_codes(column).codes
+    return np.asarray(np.bincount(codes, minlength=1)[codes] > 1)
+
+
+def _hashes_and_blanks(column: Column) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+    """Hash of each cell, of 128 bits, and whether it holds blanks alone."""
+    if not isinstance(column, Slices):
+        cells = cell_texts(column)
+        digests = b"".join(blake2b(cell.encode("utf-8", "surrogatepass"), digest_size=16).digest() for cell in cells)
+        hashes = np.frombuffer(digests, dtype="<u8").reshape(-1, 2).astype(np.uint64)
+        return hashes, np.array([not cell.strip() for cell in cells], dtype=bool)
+    from asthma_ml.patients import text_kernel
+
+    hashes, kinds = np.empty((len(column), 2), dtype=np.uint64), np.empty(len(column), dtype=np.uint8)
+    text_kernel.hash_texts(column.data, column.starts, column.stops, hashes, kinds)
+    blank, unclear = kinds == 1, np.flatnonzero(kinds == 2)
+    blank[unclear] = [not cell.strip() for cell in cell_texts(rows_of(column, unclear))]
+    return hashes, blank
+
+
+class RepeatedIdentifiers:
+    """Finds rows that share their identifier with another row.
+
+    A temporary file holds a 128-bit hash for each row; memory holds one byte for each row. Identifiers are taken as
+    equal if their hashes agree. All columns must be of one kind, because each kind has its own hash.
+
+    Parameters
+    ----------
+    name : str
+        Name of the table for messages.
+    folder : Path, optional
+        Folder of the temporary file.
+
+    Examples
+    --------
+    >>> from asthma_ml.columns import Texts
+    >>> with RepeatedIdentifiers() as identifiers:
+    ...     identifiers.add(Texts.of(["007", "7"]))
+    ...     identifiers.add(Texts.of(["", "007", ""]))
+    ...     identifiers.repeated().tolist()
+    [True, False, False, True, False]
+    """
+
+    def __init__(self, name: str = "identifiers", folder: Path | None = None) -> None:
+        self._name, self._folder, self.n_rows = name, folder, 0
+        with temporary_file_refused(name, folder):
+            self._file = temporary_file(folder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def add(self, identifiers: Column) -> None:
+        """Add the identifiers of the next rows; rows without an identifier are never duplicates."""
+        hashes, blank = _hashes_and_blanks(identifiers)
+        rows = np.arange(self.n_rows, self.n_rows + len(blank), dtype=np.uint64)
+        hashes[blank] = np.column_stack([rows, np.full(len(rows), _NO_IDENTIFIER)])[blank]
+        with temporary_file_refused(self._name, self._folder):
+            write_all(self._file, hashes.astype("<u8").tobytes())
+        self.n_rows += len(blank)
+
+    def repeated(self) -> NDArray[np.bool_]:
+        """Return for each row whether its identifier occurs more than once."""
+        repeated = np.zeros(self.n_rows, dtype=bool)
+        n_buckets = ceil(self.n_rows / _MOST_HASHES_IN_MEMORY)
+        for bucket in range(n_buckets):
+            rows, hashes = self._bucket(bucket, n_buckets)
+            order = np.lexsort(hashes.T)
+            same = np.all(hashes[order][1:] == hashes[order][:-1], axis=1)
+            repeated[rows[order[1:][same]]] = repeated[rows[order[:-1][same]]] = True
+        return repeated
+
+    def _bucket(self, bucket: int, n_buckets: int) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+        """Rows and hashes of one bucket; equal identifiers fall into the same bucket."""
+        rows, hashes = [np.empty(0, dtype=np.int64)], [np.empty((0, 2), dtype=np.uint64)]
+        self._file.seek(0)
+        start = 0
+        while data := self._file.read(16 * _ROWS_PER_BLOCK):
+            block = np.frombuffer(data, dtype="<u8").reshape(-1, 2)
+            chosen = np.flatnonzero(block[:, 0] % np.uint64(n_buckets) == bucket)
+            rows.append(chosen + start)
+            hashes.append(block[chosen])
+            start += len(block)
+        return np.concatenate(rows), np.concatenate(hashes)

@@ -1,0 +1,102 @@
+"""Read rows of a Parquet file as a table of text and numbers."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from asthma_ml.columns import Column, Slices, Texts
+from asthma_ml.patients.dialect import refuse_repeated_names
+from asthma_ml.patients.text_tables import TextTable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_INDEX = re.compile(r"__index_level_\d+__")
+
+
+def table_of_arrow(rows: pa.Table, name: str, first_row: int = 0) -> TextTable:
+    """Read rows of a Parquet file.
+
+    Parameters
+    ----------
+    rows : Table
+        The rows; an index that pandas has stored without a name is left out.
+    name : str
+        Name of the file for messages.
+    first_row : int, default=0
+        Number of rows of the file before them.
+
+    Returns
+    -------
+    TextTable
+        Floats stay numbers; every other cell becomes text.
+
+    Raises
+    ------
+    UnusableInputError
+        If two columns have the same name.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> table = table_of_arrow(pa.table({"age_years": [50, None], "sex": ["male", None]}), "clinic.parquet")
+    >>> table.texts("age_years"), table.texts("sex"), table.typed_names
+    (['50', ''], ['male', ''], frozenset({'age_years'}))
+    """
+    rows = rows.select([each for each in rows.column_names if not _INDEX.fullmatch(each)]).combine_chunks()
+    names = rows.column_names
+    refuse_repeated_names(names, name)
+    return TextTable(
+        names,
+        np.arange(rows.num_rows, dtype=np.int64) + first_row + 2,
+        [_column(_array(column)) for column in rows.columns],
+        given=lambda: rows.to_pandas(ignore_metadata=True),
+        layout="Parquet",
+        typed_names=frozenset(field.name for field in rows.schema if not _is_text(field.type)),
+        arrow=rows,
+    )
+
+
+def _array(column: pa.ChunkedArray) -> Any:
+    import pyarrow as pa
+
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays([pa.array([], column.type), *column.chunks])
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    text = pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_null
+    return any(is_kind(kind) for is_kind in text) or (pa.types.is_dictionary(kind) and _is_text(kind.value_type))
+
+
+def _column(array: Any) -> Column:
+    import pyarrow as pa
+
+    kind = array.type
+    if pa.types.is_floating(kind):
+        return np.array(array.cast(pa.float64()).to_numpy(zero_copy_only=False))
+    if pa.types.is_null(kind):
+        return Texts(np.full(len(array), -1, dtype=np.int32), ())
+    if _is_text(kind) and not pa.types.is_dictionary(kind):
+        return _slices(array)
+    if not pa.types.is_dictionary(kind):
+        array = array.dictionary_encode()
+    codes = array.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
+    distinct = array.dictionary.to_pandas().tolist()
+    return Texts(codes, [str(each) for each in distinct])
+
+
+def _slices(array: Any) -> Slices:
+    import pyarrow as pa
+
+    array = array.cast(pa.large_string())
+    _, offsets, data = array.buffers()
+    ends = np.frombuffer(offsets, dtype=np.int64)[array.offset : array.offset + len(array) + 1]
+    stops = np.where(np.asarray(array.is_null()), ends[:-1], ends[1:])
+    signs = np.frombuffer(data, dtype=np.uint8) if data is not None else np.empty(0, dtype=np.uint8)
+    place = np.int32 if ends[-1] < 2**31 else np.int64
+    return Slices(signs[: ends[-1]], ends[:-1].astype(place), stops.astype(place))
