@@ -149,8 +149,10 @@ class Slices:
 
     def strings(self) -> NDArray[np.object_]:
         """Return the text of each row."""
-        data, rows = self.data.tobytes(), zip(self.starts.tolist(), self.stops.tolist(), strict=True)
-        return np.array([data[start:stop].decode() for start, stop in rows], dtype=object)
+        data, rows = memoryview(self.data), zip(self.starts.tolist(), self.stops.tolist(), strict=True)
+        texts = np.empty(len(self), dtype=object)
+        texts[:] = [str(data[start:stop], "utf-8") for start, stop in rows]
+        return texts
 
 
 Column: TypeAlias = "NDArray[np.float64] | TextColumn"

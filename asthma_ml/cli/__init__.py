@@ -7,19 +7,7 @@ from collections.abc import Sequence
 import click
 
 from asthma_ml.cli.command_group import AsthmaCommands
-from asthma_ml.cli.compare_real import compare_real_command
-from asthma_ml.cli.demo import demo_command
-from asthma_ml.cli.evaluate import evaluate_command
-from asthma_ml.cli.explain import explain_command
-from asthma_ml.cli.fidelity import fidelity_command
-from asthma_ml.cli.generate import generate_command
-from asthma_ml.cli.inspect import inspect_command
 from asthma_ml.cli.options import examples
-from asthma_ml.cli.predict import predict_command
-from asthma_ml.cli.sensitivity import sensitivity_command
-from asthma_ml.cli.train import train_command
-from asthma_ml.cli.validate import validate_command
-from asthma_ml.cli.variables import variables_command
 from asthma_ml.version import __version__
 
 __all__ = ["commands", "main"]
@@ -41,23 +29,6 @@ def commands() -> None:
     "-" for the standard input. Exit codes: 0 success, 1 unexpected error, 2 usage error or unusable
     input, 3 rows refused under --strict, 4 model file unusable, 5 gate refused.
     """
-
-
-for command in (
-    demo_command,
-    generate_command,
-    validate_command,
-    train_command,
-    predict_command,
-    explain_command,
-    evaluate_command,
-    fidelity_command,
-    compare_real_command,
-    sensitivity_command,
-    variables_command,
-    inspect_command,
-):
-    commands.add_command(command)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

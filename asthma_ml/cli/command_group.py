@@ -6,11 +6,29 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, NoReturn
 
 import click
 
 from asthma_ml.errors import AsthmaMLError, UnusableInputError
+from asthma_ml.spelling import with_suggestion
+
+COMMANDS = {
+    "compare-real": "Compare a generated cohort with real patients.",
+    "demo": "Run the complete workflow, from a cohort to explanations.",
+    "evaluate": "Evaluate a model on labelled patients.",
+    "explain": "Explain predictions by contributions of findings and factors.",
+    "fidelity": "Compare the generated cohorts with the literature.",
+    "generate": "Generate a synthetic cohort.",
+    "inspect": "Show the card of a model.",
+    "predict": "Predict the phenotype of each patient, with reasons.",
+    "sensitivity": "Change each coefficient of the causal model by 50 %.",
+    "train": "Train a classifier on labelled patients.",
+    "validate": "List all problems of a table of patients.",
+    "variables": "List the variables of the data dictionary.",
+}
+"""What each command does; its module has the name of the command."""
 
 UNEXPECTED, USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
 
@@ -24,7 +42,24 @@ class Verbosity:
 
 
 class AsthmaCommands(click.Group):
-    """Command group that reports every error as one line and an exit code."""
+    """Command group that reports every error as one line and an exit code, and imports a command when it is run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; None if there is no command of this name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = cmd_name.replace("-", "_")
+        command: click.Command = getattr(import_module(f"asthma_ml.cli.{module}"), f"{module}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what each command does, without importing it."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> NoReturn:
         """Run a command and exit."""
@@ -43,8 +78,6 @@ class AsthmaCommands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command, or refuse an unknown one with the nearest name."""
         if not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            from asthma_ml.patients import with_suggestion
-
             ctx.fail(f"no command {with_suggestion(args[0], self.list_commands(ctx))}.")
         return super().resolve_command(ctx, args)
 

@@ -325,7 +325,7 @@ def _selected_rows(patients: PatientTable, patient_ids: list[str], line: int | N
 
 
 def _refuse_unknown(patients: PatientTable, patient_ids: list[str]) -> None:
-    from asthma_ml.patients import with_suggestion
+    from asthma_ml.spelling import with_suggestion
 
     if ID not in patients.values:
         raise UnusableInputError(

@@ -34,7 +34,7 @@ class ModelPath(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Path of the model file."""
         from asthma_ml.model_files import SHIPPED, resolve_model_path
-        from asthma_ml.patients import closest
+        from asthma_ml.spelling import closest
 
         path = str(resolve_model_path(value))
         if not Path(path).exists() and closest(str(value), [SHIPPED]):
@@ -47,7 +47,7 @@ class Choice(click.Choice[str]):
 
     def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
         """Message for a value that is not a choice."""
-        from asthma_ml.patients import closest
+        from asthma_ml.spelling import closest
 
         close = closest(str(value), self.choices)
         return super().get_invalid_choice_message(value, ctx) + (f" Did you mean {close!r}?" if close else "")

@@ -176,7 +176,7 @@ def _report(trained: TrainedClassifier) -> None:
 
 def misspelt_classes(levels: Mapping[str, str] | None) -> Iterator[str]:
     """Warnings for class names that resemble a granulocyte class."""
-    from asthma_ml.patients import closest
+    from asthma_ml.spelling import closest
 
     for name in dict.fromkeys((levels or {}).values()):
         close = closest(name, FOUR_CLASSES, 0.85)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.patients import with_suggestion
+from asthma_ml.spelling import with_suggestion
 
 DEFAULT_PRESET = "severe_clinic"
 ALWAYS, NEVER = 30.0, -30.0

@@ -21,7 +21,8 @@ from threadpoolctl import threadpool_limits
 from asthma_ml.cohort import Preset, generate_cohort, record_values, usual_detection_limit
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.intervals import weighted_auc
-from asthma_ml.patients import PatientTable, with_suggestion
+from asthma_ml.patients import PatientTable
+from asthma_ml.spelling import with_suggestion
 from asthma_ml.variables import data_dictionary
 
 Floats: TypeAlias = NDArray[np.float64]

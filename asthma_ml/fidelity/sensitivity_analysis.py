@@ -23,7 +23,7 @@ from tqdm import tqdm
 from asthma_ml.cohort import DEFAULT_PRESET, Coefficient, Preset, generate_cohort, preset_named, severe_asthma_model
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.evidence import ASSUMED
-from asthma_ml.patients import with_suggestion
+from asthma_ml.spelling import with_suggestion
 from asthma_ml.variables import LABEL, TWO_CLASSES, data_dictionary
 
 Areas: TypeAlias = dict[str, float]

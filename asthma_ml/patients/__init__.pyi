@@ -8,11 +8,9 @@ from .problems import NAMED_LINES as NAMED_LINES
 from .problems import ROW as ROW
 from .problems import Finding as Finding
 from .problems import Problem as Problem
-from .problems import closest as closest
 from .problems import counted_lines as counted_lines
 from .problems import problems_as_records as problems_as_records
 from .problems import summarise_problems as summarise_problems
-from .problems import with_suggestion as with_suggestion
 from .reading import PatientTable as PatientTable
 from .reading import ReadPatients as ReadPatients
 from .reading import read_patients as read_patients

@@ -10,8 +10,9 @@ from itertools import islice
 
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.column_map import ColumnMap, MappedColumn, refuse
-from asthma_ml.patients.problems import Finding, closest, shown
+from asthma_ml.patients.problems import Finding, shown
 from asthma_ml.patients.units import find_unit
+from asthma_ml.spelling import closest
 from asthma_ml.variables import OUTPUT_PREFIX, TRUTH_PREFIX, data_dictionary
 
 _NEVER_READ = (TRUTH_PREFIX, OUTPUT_PREFIX)

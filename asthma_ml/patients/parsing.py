@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from asthma_ml.columns import Column, Slices, Texts
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.column_map import FLAGS, FLAGS_NAMED, JOINT, MappedColumn, canonical
-from asthma_ml.patients.problems import Finding, Severity, closest
+from asthma_ml.patients.problems import Finding, Severity
 from asthma_ml.patients.text_tables import rows_of, text_codes
 from asthma_ml.patients.units import convert
+from asthma_ml.spelling import closest
 from asthma_ml.variables import ID, Variable
 
 MISSING_TOKENS = frozenset({"", "na", "n/a", "nan", "null", "."})

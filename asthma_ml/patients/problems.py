@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Severity = Literal["error", "warning"]
-# The time to compare two names grows with the square of their length.
-_LONGEST_COMPARED = 200
 
 NAMED_LINES = 10
 """Number of file lines that a message names; it counts the others."""
@@ -170,45 +167,6 @@ def shown(name: str, width: int = 60) -> str:
     """Return a name from a file for a message: quoted, shortened, without control characters."""
     clean = "".join(sign if sign.isprintable() else "?" for sign in name)
     return f"`{clean if len(clean) <= width else clean[: width - 3] + '...'}`"
-
-
-def closest(name: str, allowed: Iterable[str], cutoff: float = 0.6) -> str:
-    """Return the allowed name that is most similar to a misspelt name, empty if none is similar.
-
-    Parameters
-    ----------
-    name : str
-        Misspelt name; case is ignored.
-    allowed : iterable of str
-        Names to choose from.
-    cutoff : float
-        Smallest similarity from 0 to 1, as defined by `difflib.get_close_matches`.
-
-    Returns
-    -------
-    str
-        One of `allowed`, or empty.
-
-    Examples
-    --------
-    >>> closest("FENO_PBB", ["feno_ppb", "sex"])
-    'feno_ppb'
-    """
-    by_lower = {each.casefold(): each for each in allowed}
-    matches = get_close_matches(name.casefold()[:_LONGEST_COMPARED], by_lower, n=1, cutoff=cutoff)
-    return by_lower[matches[0]] if matches else ""
-
-
-def with_suggestion(name: str, allowed: Iterable[str]) -> str:
-    """Return an unknown name, followed by the most similar allowed name if there is one.
-
-    Examples
-    --------
-    >>> with_suggestion("feno_pbb", ["feno_ppb", "sex"]), with_suggestion("colour", ["feno_ppb", "sex"])
-    ('feno_pbb (did you mean feno_ppb?)', 'colour')
-    """
-    close = closest(name, allowed)
-    return f"{name} (did you mean {close}?)" if close else name
 
 
 def counted_lines(first: Sequence[int], n_lines: int) -> str:

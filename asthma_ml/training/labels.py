@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.patients import with_suggestion
+from asthma_ml.spelling import with_suggestion
 from asthma_ml.variables import FOUR_CLASSES, LABEL, TWO_CLASSES, data_dictionary
 
 if TYPE_CHECKING:

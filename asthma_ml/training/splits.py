@@ -10,7 +10,8 @@ import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.patients import read_number, with_suggestion
+from asthma_ml.patients import read_number
+from asthma_ml.spelling import with_suggestion
 from asthma_ml.variables import ID
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from itertools import islice
 import numpy as np
 
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.patients import closest
+from asthma_ml.spelling import closest
 from asthma_ml.variables import TWO_CLASSES, data_dictionary
 from asthma_ml.wording import first_names
 

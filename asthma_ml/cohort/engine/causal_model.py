@@ -19,7 +19,7 @@ from asthma_ml.cohort.engine.distributions import Categorical, Floats, Normal, V
 from asthma_ml.cohort.engine.noise import Noise, stream_words
 from asthma_ml.cohort.engine.structural_equations import StructuralEquation, checked_overrides
 from asthma_ml.errors import CausalModelError, UnusableInputError
-from asthma_ml.patients import with_suggestion
+from asthma_ml.spelling import with_suggestion
 
 Columns: TypeAlias = dict[str, Values]
 Interventions: TypeAlias = Mapping[str, object]

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.patients import with_suggestion
+from asthma_ml.spelling import with_suggestion
 from asthma_ml.variables import TRUTH_PREFIX, data_dictionary
 
 _GRAMMAR = (

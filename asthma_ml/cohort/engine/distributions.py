@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from asthma_ml.cohort.engine.count_quantiles import panjer_quantiles
-from asthma_ml.patients import closest
+from asthma_ml.spelling import closest
 
 Floats: TypeAlias = NDArray[np.float64]
 Values: TypeAlias = Any  # an array of floats, or a pandas Categorical
