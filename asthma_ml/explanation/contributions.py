@@ -146,9 +146,7 @@ def contributions_of(
         raise UnusableInputError(f"level={level!r}: allowed are {', '.join(get_args(Level))}")
     game = game_of(model, background)
     found = game.attribute(X, ["features", "factors"] if level == "factors" else ["features"])
-    import pandas as pd
-
-    calls = decide_calls(game.model, pd.DataFrame(X, columns=game.model.feature_names_in_), invalid, found.decision)
+    calls = decide_calls(game.model, X, invalid, found.decision)
     explained = explained_classes(calls.classes, calls.probability)
     base, log_odds = found.base_log_odds(explained), found.log_odds(explained)
     features, factors = _of_features_and_factors(game.model, found, level, explained)

@@ -30,7 +30,7 @@ def worth_of_factors(model, patient, background):
     of_factor = factor_columns(model.feature_names_in_)
     linear = model.linear_
     measured = ~np.isnan(linear.scores.transform(patient[None]))
-    slopes = linear.measured_coefficients(measured)[0, :, 0]
+    slopes = linear.measured_coefficients(measured)[0, 0]
     own = np.nan_to_num(linear.scores.transform(patient[None])[0] - linear.joint.mean)
     others = linear.imputed_scores(background)
 

@@ -14,6 +14,66 @@ from asthma_ml.machine_code import compiled
 
 _Floats = NDArray[np.float64]
 _BLOCK = 512
+_HASH_FACTOR = np.uint64(0x9E3779B97F4A7C15)
+
+
+@compiled
+def measured_patterns(columns: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.int32]]:
+    """Distinct patterns of measured features, and the pattern of each patient.
+
+    Parameters
+    ----------
+    columns : ndarray of shape (n_features, n_patients)
+        At most 64 features.
+
+    Returns
+    -------
+    distinct : ndarray of bool of shape (n_patterns, n_features)
+        Patterns, sorted by their last features first.
+    number : ndarray of int of shape (n_patients,)
+        Pattern number of each patient.
+    """
+    keys = _pattern_keys(columns)
+    distinct, number = _numbered(keys)
+    order = np.argsort(distinct)
+    rank, measured = np.empty(len(order), dtype=np.int32), np.empty((len(order), len(columns)), dtype=np.bool_)
+    for place in range(len(order)):
+        rank[order[place]] = place
+        for feature in range(len(columns)):
+            measured[place, feature] = (distinct[order[place]] >> np.uint64(feature)) & np.uint64(1)
+    for i in range(len(number)):
+        number[i] = rank[number[i]]
+    return measured, number
+
+
+@compiled
+def _pattern_keys(columns: Any) -> Any:
+    """Measured features of each patient as a bit set."""
+    keys = np.zeros(columns.shape[1], dtype=np.uint64)
+    for feature in range(len(columns)):
+        column, bit = columns[feature], np.uint64(1) << np.uint64(feature)
+        for i in range(len(keys)):
+            keys[i] |= np.uint64(0) if np.isnan(column[i]) else bit
+    return keys
+
+
+@compiled
+def _numbered(keys: Any) -> Any:
+    """Distinct keys in order of appearance, and the number of each key, from a hash table with linear probing."""
+    bits = 4
+    while (1 << bits) < 2 * len(keys):
+        bits += 1
+    slots = np.full(1 << bits, -1, dtype=np.int32)
+    distinct, number, n = np.empty(len(keys), dtype=np.uint64), np.empty(len(keys), dtype=np.int32), 0
+    for i in range(len(keys)):
+        slot = np.int64((keys[i] * _HASH_FACTOR) >> np.uint64(64 - bits))
+        while slots[slot] >= 0 and distinct[slots[slot]] != keys[i]:
+            slot = (slot + 1) & (len(slots) - 1)
+        if slots[slot] < 0:
+            slots[slot], distinct[n] = n, keys[i]
+            n += 1
+        number[i] = slots[slot]
+    return distinct[:n], number
 
 
 @compiled
@@ -25,7 +85,7 @@ def measured_coefficients(
     Parameters
     ----------
     measured : ndarray of bool of shape (n_patterns, n_scores)
-        Scores that are measured.
+        Scores that are measured. Neighbouring patterns share work if their last scores are equal.
     precision : ndarray of shape (n_scores, n_scores)
         Inverse of the covariance of the scores.
     coefficients : ndarray of shape (n_scores, n_margins)
@@ -35,46 +95,44 @@ def measured_coefficients(
 
     Returns
     -------
-    ndarray of shape (n_margins, n_scores, n_patterns)
+    ndarray of shape (n_margins, n_patterns, n_scores)
         Zero where not measured, or where the sign contradicts a known direction.
     """
     n_patterns, n_scores = measured.shape
     n_margins = coefficients.shape[1]
-    found = np.zeros((n_margins, n_scores, n_patterns))
-    matrix, right = np.empty((n_scores, n_scores)), np.empty((n_margins, n_scores))
-    on_measured = np.empty(n_scores)
+    found = np.zeros((n_margins, n_patterns, n_scores))
+    eliminated, n_eliminated = np.empty(n_scores, dtype=np.int64), 0
+    rows, carried = np.empty((n_scores, n_scores)), np.empty((n_scores + 1, n_margins, n_scores))
+    carried[0] = coefficients.T
     for pattern in range(n_patterns):
-        missing = np.flatnonzero(~measured[pattern])
-        for i in range(len(missing)):
-            for j in range(len(missing)):
-                matrix[i, j] = precision[missing[i], missing[j]]
-            for k in range(n_margins):
-                right[k, i] = coefficients[missing[i], k]
-        _solve(matrix, right, len(missing))
+        n, shared = 0, True
+        for score in range(n_scores - 1, -1, -1):
+            if not measured[pattern, score]:
+                shared = shared and n < n_eliminated and eliminated[n] == score
+                if not shared:
+                    eliminated[n] = score
+                    _eliminate(eliminated[: n + 1], precision, rows, carried)
+                n += 1
+        n_eliminated = n
         for k in range(n_margins):
-            on_measured[:] = coefficients[:, k]
-            for i in range(len(missing)):
-                _subtract(on_measured, right[k, i], precision[missing[i]])
-            for j in range(n_scores):
-                if measured[pattern, j] and on_measured[j] * direction[j] >= 0:
-                    found[k, j, pattern] = on_measured[j]
+            for score in range(n_scores):
+                coefficient = carried[n, k, score]
+                if measured[pattern, score] and coefficient * direction[score] >= 0:
+                    found[k, pattern, score] = coefficient
     return found
 
 
 @compiled
-def _solve(matrix: Any, right: Any, n: int) -> None:
-    # Entries below the diagonal are neither updated nor used.
-    for i in range(n - 1):
-        for row in range(i + 1, n):
-            factor = matrix[i, row] / matrix[i, i]
-            _subtract(matrix[row, row:n], factor, matrix[i, row:n])
-            for k in range(len(right)):
-                right[k, row] -= factor * right[k, i]
-    for i in range(n - 1, -1, -1):
-        for k in range(len(right)):
-            right[k, i] /= matrix[i, i]
-            for row in range(i):
-                right[k, row] -= matrix[row, i] * right[k, i]
+def _eliminate(eliminated: Any, precision: Any, rows: Any, carried: Any) -> None:
+    """Eliminate the last of some scores from the equations of all others."""
+    n, score = len(eliminated) - 1, eliminated[-1]
+    row = rows[n]
+    row[:] = precision[score]
+    for i in range(n):
+        _subtract(row, rows[i, score] / rows[i, eliminated[i]], rows[i])
+    for k in range(carried.shape[1]):
+        carried[n + 1, k] = carried[n, k]
+        _subtract(carried[n + 1, k], carried[n, k, score] / row[score], row)
 
 
 @compiled
@@ -85,10 +143,10 @@ def _subtract(target: Any, factor: float, subtrahend: Any) -> None:
 
 @compiled
 def add_scores(
-    columns: _Floats,
+    columns: NDArray[np.float32],
     start: int,
-    number: NDArray[np.int64],
-    scores: tuple[NDArray[np.int64], NDArray[np.int64], _Floats, _Floats, _Floats, _Floats],
+    number: NDArray[np.int32],
+    scores: tuple[NDArray[np.int64], NDArray[np.int64], _Floats, _Floats, _Floats, _Floats, NDArray[np.float32]],
     of_patterns: tuple[_Floats, _Floats],
     margins: _Floats,
     totals: tuple[_Floats, NDArray[np.int64]],
@@ -104,9 +162,9 @@ def add_scores(
         Index of its first patient among all.
     number : ndarray of int of shape (n_patients,)
         Pattern number of each patient.
-    scores : tuple of 6 ndarrays
-        Source, starts, knots, values, slopes and mean of the scores.
-    of_patterns : tuple of ndarrays of shape (n_margins, n_scores, n_patterns) and (n_margins, n_features, n_patterns)
+    scores : tuple of 7 ndarrays
+        Source, starts, knots, values, slopes and mean of the scores, and their knots rounded up to 32 bits.
+    of_patterns : tuple of ndarrays of shape (n_margins, n_patterns, n_scores) and (n_margins, n_patterns, n_features)
         Coefficients, and the contributions of the reference patient, which are subtracted; the latter may be empty.
     margins : ndarray of shape (n_margins, all patients)
         Margins; added to.
@@ -115,7 +173,7 @@ def add_scores(
     weight : float
         Factor of the contributions.
     """
-    source, starts, knots, values, slopes, mean = scores
+    source, starts, knots, values, slopes, mean, rounded = scores
     coefficients, shift = of_patterns
     sums, rows = totals
     n_margins, n_patients = len(margins), len(number)
@@ -134,12 +192,12 @@ def add_scores(
                 for j in range(first, last):
                     if k == 0 or last > first + 1:
                         part = slice(starts[j], starts[j + 1])
-                        curve = knots[part], values[part], slopes[part]
+                        curve = knots[part], values[part], slopes[part], rounded[part]
                         _score(columns[column, block : block + n], curve, mean[j], place, centred)
-                    _add_products(coefficients[k, j], of_patient, centred, total)
+                    _add_products(coefficients[k, :, j], of_patient, centred, total)
                 _add(total[:n], 1.0, margins[k, start + block : start + block + n])
                 for i in range(n if len(shift) else 0):
-                    total[i] -= shift[k, column, of_patient[i]]
+                    total[i] -= shift[k, of_patient[i], column]
                 for kind in range(len(rows)):
                     _add(total[:n], weight, sums[rows[kind, k, column], start + block : start + block + n])
         first = last
@@ -147,17 +205,30 @@ def add_scores(
 
 @compiled
 def _score(column: Any, curve: Any, mean: float, place: Any, centred: Any) -> None:
-    knots, values, slopes = curve
-    n = len(column)
-    place[:n] = 0
-    # Comparing with each knot in turn is several times faster than binary search, whose branches are mispredicted.
-    for knot in knots[1:]:
-        for i in range(n):
-            place[i] += knot <= column[i]
-    for i in range(n):
-        left, x = place[i], column[i] if column[i] > knots[0] else knots[0]
+    knots, values, slopes, rounded = curve
+    _count_knots(column, rounded[1:], place)
+    for i in range(len(column)):
+        left, x = place[i], np.float64(column[i])
+        x = x if x > knots[0] else knots[0]
         score = slopes[left] * (x - knots[left]) + values[left]
         centred[i] = 0.0 if np.isnan(column[i]) else score - mean
+
+
+@compiled
+def _count_knots(column: Any, knots: Any, place: Any) -> None:
+    """Count the knots that do not exceed each value; they are compared four at a time."""
+    n, first = len(column), 0
+    place[:n] = 0
+    # Comparing with each knot is several times faster than binary search, whose branches are mispredicted.
+    while first + 4 <= len(knots):
+        one, two, three, four = knots[first], knots[first + 1], knots[first + 2], knots[first + 3]
+        for i in range(n):
+            x = column[i]
+            place[i] += np.int32(one <= x) + np.int32(two <= x) + np.int32(three <= x) + np.int32(four <= x)
+        first += 4
+    for knot in knots[first:]:
+        for i in range(n):
+            place[i] += np.int32(knot <= column[i])
 
 
 @compiled

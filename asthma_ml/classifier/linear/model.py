@@ -1,8 +1,8 @@
 """The linear model: margins that are linear in the measured normal scores of a patient.
 
 With S the covariance of the scores and P its inverse, coefficients b on all scores become the coefficients
-``b_O - P_OU solve(P_UU, b_U)`` on the measured scores O, where U are the missing ones. U is mostly small, and with it
-the system of equations.
+``b_O - P_OU solve(P_UU, b_U)`` on the measured scores O, where U are the missing ones. They are found by eliminating
+the missing scores one after the other, from the last to the first.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ import numpy as np
 
 from asthma_ml.classifier.linear.joint_normal import JointNormal, patterns
 from asthma_ml.classifier.linear.normal_scores import NormalScores
+from asthma_ml.classifier.rounding import rounded_up
 from asthma_ml.machine_code import Patience
 
 PATIENCE = Patience(20_000_000)
 """Patients times scores that numpy processes in the time that loading machine code takes."""
 
 _BLOCK = 32_768
+_MOST_BITS = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,14 +114,13 @@ class LinearModel:
         source = self.scores.source
         compiled = PATIENCE.is_over(len(X) * len(source))
         for start in range(0, len(X) if len(source) else 0, _BLOCK):
-            block = slice(start, start + _BLOCK)
-            measured, number = patterns(~np.isnan(X[block]))
+            columns = np.ascontiguousarray(X[start : start + _BLOCK].T, dtype=np.float32)
+            measured, number = _measured_patterns(columns, compiled)
             coefficients = self.measured_coefficients(measured[:, source], compiled)
             shift = np.empty((0, 0, 0)) if offset is None else self._shift(coefficients, offset, X.shape[1])
             if len(shift):
-                base[:, block] += shift.sum(axis=1)[:, number]
+                base[:, start : start + _BLOCK] += shift.sum(axis=2)[:, number]
             add = _add_compiled if compiled else _add
-            columns = np.array(X[block].T, dtype=np.float64, order="C")
             add(self, columns, start, number, (coefficients, shift), margins, totals, weight)
         return margins, base
 
@@ -135,7 +136,7 @@ class LinearModel:
 
         Returns
         -------
-        ndarray of shape (n_margins, n_scores, n_patterns)
+        ndarray of shape (n_margins, n_patterns, n_scores)
             Coefficients of centred scores; zero where not measured.
         """
         precision = np.linalg.inv(self.joint.covariance)
@@ -144,7 +145,7 @@ class LinearModel:
 
             return np.asarray(kernel.measured_coefficients(measured, precision, self.coefficients, self.direction))
         found = _measured_coefficients(measured, precision, self.coefficients)
-        return np.where(found * self.direction[:, None] < 0, 0.0, found)
+        return np.where(found * self.direction < 0, 0.0, found)
 
     def moved(self, place: np.ndarray) -> LinearModel:
         """Return the same model for a table with other columns.
@@ -161,7 +162,7 @@ class LinearModel:
         """
         places = place[self.scores.source]
         order = np.argsort(places, kind="stable")[np.count_nonzero(places < 0) :]
-        coefficients = self.measured_coefficients(places[None] >= 0)[:, order, 0].T.copy()
+        coefficients = self.measured_coefficients(places[None] >= 0)[:, 0, order].T.copy()
         scores, joint = self.scores.moved(place), self.joint.reordered(order)
         return LinearModel(scores, joint, self.direction[order], coefficients, self.base)
 
@@ -170,47 +171,45 @@ class LinearModel:
         return np.asarray(np.nan_to_num(self.scores.score(j, values) - self.joint.mean[j]))
 
     def _shift(self, coefficients: np.ndarray, offset: np.ndarray, n_features: int) -> np.ndarray:
-        """Contributions of the features of the reference patient, of shape (n_margins, n_features, n_patterns)."""
-        shift = np.zeros((len(self.base), n_features, coefficients.shape[2]))
+        """Contributions of the features of the reference patient, of shape (n_margins, n_patterns, n_features)."""
+        shift = np.zeros((*coefficients.shape[:2], n_features))
         for j, feature in enumerate(self.scores.source):
-            shift[:, feature] += coefficients[:, j] * offset[j]
+            shift[:, :, feature] += coefficients[:, :, j] * offset[j]
         return shift
+
+
+def _measured_patterns(columns: np.ndarray, compiled: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct patterns of measured features, sorted by the last features first, and the pattern of each patient."""
+    if compiled and len(columns) <= _MOST_BITS:
+        from asthma_ml.classifier.linear import kernel
+
+        return kernel.measured_patterns(columns)
+    reversed_patterns, number = patterns(~np.isnan(columns[::-1].T))
+    return reversed_patterns[:, ::-1], number
 
 
 def _measured_coefficients(measured: np.ndarray, precision: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
     """Coefficients of measured scores in numpy, for all patterns with the same number of missing scores at once."""
-    found = np.zeros((coefficients.shape[1], *measured.T.shape))
+    found = np.zeros((coefficients.shape[1], *measured.shape))
     n_missing = (~measured).sum(axis=1)
     for n in np.unique(n_missing):
         group = np.flatnonzero(n_missing == n)
-        missing = np.nonzero(~measured[group])[1].reshape(len(group), n).T
-        carried = _solved(precision[missing[:, None], missing[None]], coefficients.T[:, missing])
-        on_measured = np.repeat(coefficients.T[:, :, None], len(group), axis=2)
-        for i in range(n):
-            on_measured -= precision[missing[i]].T * carried[:, i, None]
-        found[:, :, group] = np.where(measured[group].T, on_measured, 0.0)
+        missing = np.nonzero(~measured[group])[1].reshape(len(group), n)[:, ::-1]
+        found[:, group] = np.where(measured[group], _eliminated(missing, precision, coefficients), 0.0)
     return found
 
 
-def _solved(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Solve positive definite systems of equations, stacked along the last axis; both arguments are overwritten.
-
-    Parameters
-    ----------
-    matrix : ndarray of shape (n, n, n_systems)
-        Left sides.
-    right : ndarray of shape (n_margins, n, n_systems)
-        Right sides.
-    """
-    n = len(matrix)
-    for i in range(n - 1):
-        factor = matrix[i, i + 1 :] / matrix[i, i]
-        matrix[i + 1 :, i + 1 :] -= factor[:, None] * matrix[i, i + 1 :]
-        right[:, i + 1 :] -= factor * right[:, i, None]
-    for i in range(n - 1, -1, -1):
-        right[:, i] /= matrix[i, i]
-        right[:, :i] -= matrix[:i, i] * right[:, i, None]
-    return right
+def _eliminated(missing: np.ndarray, precision: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+    """Coefficients without some scores, of shape (n_margins, n_patterns, n_scores); they are eliminated in order."""
+    pattern, rows = np.arange(len(missing)), precision[missing]
+    left = np.repeat(coefficients.T[:, None], len(missing), axis=1)
+    for i, score in enumerate(missing.T):
+        row = rows[:, i]
+        pivot = row[pattern, score]
+        left -= (left[:, pattern, score] / pivot)[:, :, None] * row
+        others = row[pattern[:, None], missing[:, i + 1 :]]
+        rows[:, i + 1 :] -= (others / pivot[:, None])[:, :, None] * row[:, None]
+    return left
 
 
 def _add(
@@ -229,11 +228,11 @@ def _add(
     for column in np.unique(linear.scores.source):
         total = np.zeros((len(margins), len(number)))
         for j in np.flatnonzero(linear.scores.source == column).tolist():
-            total += coefficients[:, j].take(number, axis=1) * linear.centred_score(j, columns[column])
+            total += coefficients[:, number, j] * linear.centred_score(j, columns[column].astype(np.float64))
         margins[:, block] += total
         if totals is not None:
             if len(shift):
-                total -= shift[:, column].take(number, axis=1)
+                total -= shift[:, number, column]
             for rows in totals[1][:, :, column]:
                 totals[0][rows, block] += weight * total
 
@@ -252,5 +251,6 @@ def _add_compiled(
     from asthma_ml.classifier.linear import kernel
 
     scores, no_totals = linear.scores, (np.empty((0, 0)), np.empty((0, 0, 0), dtype=np.int64))
-    arrays = (scores.source, scores.starts, scores.knots, scores.values, scores.slopes(), linear.joint.mean)
+    rounded = rounded_up(scores.knots)
+    arrays = (scores.source, scores.starts, scores.knots, scores.values, scores.slopes(), linear.joint.mean, rounded)
     kernel.add_scores(columns, start, number, arrays, of_patterns, margins, totals or no_totals, weight)

@@ -56,7 +56,11 @@ class NormalScores:
 
     def slopes(self) -> np.ndarray:
         """Slope of the score to the right of each knot, of shape (n_knots,)."""
-        return np.concatenate([slopes(score.knots, score.values) for score in self._split()])
+        last = self.starts[1:] - 1
+        with np.errstate(all="ignore"):  # the last knot of a score may equal the first of the next
+            found = slopes(self.knots, self.values)
+        found[last] = 0.0
+        return found
 
     def moved(self, place: np.ndarray) -> NormalScores:
         """Return the scores for a table with other columns; `place` is the new index of each feature, -1 if absent."""

@@ -67,7 +67,7 @@ def test_contributions_are_shapley_values_relative_to_the_mean_patient():
     patient = np.array([1.2, np.nan, -0.7, 0.4], dtype=np.float32)
     measured = [0, 2, 3]
     scores = model.scores.transform(patient[None])[0]
-    slopes = model.measured_coefficients(~np.isnan(scores)[None])[0, :, 0]
+    slopes = model.measured_coefficients(~np.isnan(scores)[None])[0, 0]
 
     def margin(known: frozenset[int]) -> float:
         stand_in = np.where([j in known for j in range(4)], scores, model.joint.mean)
