@@ -7,7 +7,7 @@ rows. The result therefore does not depend on the size of the parts.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from asthma_ml.patients.file_rows import Cut, checksum
 from asthma_ml.patients.identifiers import RepeatedIdentifiers
 from asthma_ml.patients.problems import NAMED_LINES, Finding, counted_values
 from asthma_ml.patients.reading import (
+    Parsed,
     PatientReader,
     ReadPatients,
     as_column_map,
@@ -32,6 +33,8 @@ from asthma_ml.patients.reading import (
 )
 from asthma_ml.patients.sources import Progress, plain_file, source_name
 from asthma_ml.patients.text_tables import TextTable
+from asthma_ml.patients.units import UnitEvidence
+from asthma_ml.threads import in_order
 from asthma_ml.variables import ID
 
 
@@ -71,6 +74,8 @@ class PatientFile:
         Whether the first pass counts rows with a value outside its hard limits, which takes longer.
     folder : Path, optional
         Folder of temporary files.
+    jobs : int, default=1
+        Number of threads of the first pass.
     progress : callable, optional
         Called with the bytes (rows of a Parquet file) just read and with their total.
 
@@ -121,6 +126,7 @@ class PatientFile:
         first_row: int = 0,
         count_errors: bool = False,
         folder: Path | None = None,
+        jobs: int = 1,
         progress: Progress | None = None,
     ) -> None:
         self.name = source_name(source)
@@ -136,7 +142,7 @@ class PatientFile:
             self._rows = rows_of_file(file, chunk_rows, column_map)
             self.names = self._rows.names
             identifiers = opened.enter_context(RepeatedIdentifiers(self.name, folder))
-            self._read_once(column_map, identifiers, progress)
+            self._read_once(column_map, identifiers, jobs, progress)
             self._opened = opened.pop_all()
 
     def __enter__(self) -> Self:
@@ -161,7 +167,9 @@ class PatientFile:
         """Read a part; the result equals that of `read_patients` for the same rows."""
         return self._reader.read(self._rows.table(part.cut), part.repeated)
 
-    def _read_once(self, column_map: ColumnMap, identifiers: RepeatedIdentifiers, progress: Progress | None) -> None:
+    def _read_once(
+        self, column_map: ColumnMap, identifiers: RepeatedIdentifiers, jobs: int, progress: Progress | None
+    ) -> None:
         """First pass; refuses a file for the same reasons and in the same order as `read_patients`."""
         rows = self._rows.cuts(self.first_row, progress)
         try:
@@ -172,26 +180,30 @@ class PatientFile:
                 pass
             raise
         self.findings: tuple[Finding, ...] = (*self._rows.findings, *self._reader.findings)
-        self._evidence = self._reader.evidence()
+        evidence = self._reader.evidence()
         self._cuts: list[Cut] = []
-        for table, cut in rows:
+        for cut, parsed in in_order(self._parsed, rows, jobs):
             self._cuts.append(cut)
-            self.n_patients += len(table)
-            self._look_at(table, identifiers)
-        refuse_suspected_units(self._evidence, self.name)
+            self.n_patients += len(parsed.table)
+            self._gather(parsed, evidence, identifiers)
+        refuse_suspected_units(evidence, self.name)
         found = ID in self.columns
         self._repeated = identifiers.repeated() if found else np.zeros(self.n_patients, dtype=bool)
         self.n_repeated = int(self._repeated.sum())
 
-    def _look_at(self, table: TextTable, identifiers: RepeatedIdentifiers) -> None:
+    def _parsed(self, part: tuple[TextTable, Cut]) -> tuple[Cut, Parsed]:
+        """Values that the first pass needs."""
+        table, cut = part
+        return cut, self._reader.parse(table, None if self.count_errors else list(self._reader.evidence()))
+
+    def _gather(self, parsed: Parsed, evidence: Mapping[str, UnitEvidence], identifiers: RepeatedIdentifiers) -> None:
         """Gather what depends on the whole table."""
         if ID in self.columns:
-            identifiers.add(cells_of_variable(table, self.columns[ID]))
-        parsed = self._reader.parse(table, None if self.count_errors else list(self._evidence))
-        for target, evidence in self._evidence.items():
-            evidence.add(numbers(parsed.values, target))
+            identifiers.add(cells_of_variable(parsed.table, self.columns[ID]))
+        for target, found in evidence.items():
+            found.add(numbers(parsed.values, target))
         if self.count_errors:
-            read = self._reader.check(parsed, np.zeros(len(table), dtype=bool))
+            read = self._reader.check(parsed, np.zeros(len(parsed.table), dtype=bool))
             self.n_invalid += int(read.invalid.sum())
             self.errors.add(read.findings, read.lines)
 

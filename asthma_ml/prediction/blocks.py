@@ -1,26 +1,22 @@
-"""Turn a part of a file of patients into a block of the table of predictions, in this process or another."""
+"""Turn a part of a file of patients into a block of the table of predictions."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
-import pandas as pd
+import numpy as np
 
-from asthma_ml.classifier import Classifier
-from asthma_ml.errors import UnusableInputError
-from asthma_ml.files import TableForm, csv_rows, frame_cells, parquet_rows
-from asthma_ml.patients import Layout, Part, TextTable
+from asthma_ml.classifier import Classifier, encode_columns
+from asthma_ml.columns import Column, Texts
+from asthma_ml.files import TableForm, arrow_array, encode_rows, parquet_rows
+from asthma_ml.patients import Part, PatientFile, TextTable
 from asthma_ml.prediction.options import Explain
 from asthma_ml.prediction.shift import ShiftStatistics, shift_statistics
-from asthma_ml.prediction.tables import frame_of_columns, predicted_columns
+from asthma_ml.prediction.tables import predicted_columns
 from asthma_ml.variables import OUTPUT_PREFIX
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 ROWS_COMPARED = 500
 """Largest number of rows of a block that are tested for covariate shift; more would add little."""
@@ -44,64 +40,67 @@ class Block:
         Statistics of up to `ROWS_COMPARED` rows, for the test of covariate shift.
     """
 
-    content: bytes
+    content: bytes | memoryview
     n_rows: int
     statuses: Counter[str]
     added: list[str]
     shift: ShiftStatistics
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class BlockWriter:
-    """Predicts the parts of a file.
+    """Predicts the parts of a file; several threads may use it at once.
 
     Attributes
     ----------
     model : Classifier
         Fitted on a table with column names.
-    layout : Layout
+    patients : PatientFile
         Reads the parts.
     explain : {"none", "factors", "features"}
         Level of the explanation.
     form : TableForm
         File format of the output.
-    given_schema : Schema or None
-        Column types of a Parquet input that is written to Parquet.
     """
 
     model: Classifier
-    layout: Layout
+    patients: PatientFile
     explain: Explain
     form: TableForm
-    given_schema: pa.Schema | None = None
 
     def __call__(self, part: Part) -> Block:
         """Predict the rows of a part."""
-        table, patients = self.layout.read(part)
-        added = frame_of_columns(predicted_columns(self.model, patients, self.explain))
-        statuses = Counter(added[f"{OUTPUT_PREFIX}status"].tolist())
-        content = self._arrow(table, added) if self.form.is_parquet else self._text(table, added)
-        some = patients.values.iloc[:: -(-len(added) // ROWS_COMPARED) or 1]
-        shift = shift_statistics(self.model, self.model.encode(some))
-        return Block(content, len(added), statuses, list(added.columns), shift)
+        read = self.patients.read(part)
+        X = encode_columns(read.values, self.model.feature_names_in_)
+        added = predicted_columns(self.model, read, self.explain, X)
+        some = X[:: -(-len(X) // ROWS_COMPARED) or 1]
+        content = _arrow_stream(read.table, added) if self.form.is_parquet else self._rows(read.table, added)
+        statuses = _counted(added[f"{OUTPUT_PREFIX}status"])
+        return Block(content, len(X), statuses, list(added), shift_statistics(self.model, some))
 
-    def _text(self, table: TextTable, added: pd.DataFrame) -> bytes:
-        given: Iterable[Sequence[Any]] = table.columns if table.given is None else frame_cells(table.given)
-        return csv_rows([*given, *frame_cells(added)], self.form.delimiter).encode()
+    def _rows(self, table: TextTable, added: dict[str, Column]) -> bytes | memoryview:
+        columns = [*table.columns, *added.values()]
+        return encode_rows(columns, self.form.delimiter, expected_rows=self.patients.n_patients)
 
-    def _arrow(self, table: TextTable, added: pd.DataFrame) -> bytes:
-        """Rows as a complete Arrow stream, so that the part file can be truncated after any block."""
-        import pyarrow as pa
 
-        frame = pd.concat([table.frame, added.set_axis(table.frame.index)], axis=1)
-        schema = None
-        if self.given_schema is not None:
-            schema = pa.schema([*self.given_schema, *pa.Schema.from_pandas(added, preserve_index=False)])
-        rows = pa.Table.from_pandas(frame, schema=schema, preserve_index=False).combine_chunks()
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, rows.schema) as stream:
-            stream.write_table(rows)
-        return bytes(sink.getvalue())
+def _counted(statuses: Any) -> Counter[str]:
+    texts: Texts = statuses
+    counts = np.bincount(texts.codes, minlength=len(texts.distinct))
+    return Counter({text: int(n) for text, n in zip(texts.distinct, counts, strict=True) if n})
+
+
+def _arrow_stream(table: TextTable, added: dict[str, Column]) -> bytes:
+    """Rows as a complete Arrow stream, so that the part file can be truncated after any block."""
+    import pyarrow as pa
+
+    given = dict(zip(table.names, map(arrow_array, table.columns), strict=True)) if table.arrow is None else None
+    rows: pa.Table = table.arrow if given is None else pa.table(given)
+    for name, column in added.items():
+        rows = rows.append_column(name, arrow_array(column))
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as stream:
+        stream.write_table(rows.combine_chunks())
+    return bytes(sink.getvalue())
 
 
 def convert_to_parquet(part: BinaryIO, file: BinaryIO) -> None:
@@ -115,37 +114,3 @@ def convert_to_parquet(part: BinaryIO, file: BinaryIO) -> None:
     with parquet_rows(file, schema) as append:
         while part.tell() < size:
             append(pa.ipc.open_stream(part).read_all())
-
-
-def given_parquet_schema(frame: pd.DataFrame, given: pa.Schema, source: str) -> pa.Schema:
-    """Column types of a Parquet file after pandas has read it.
-
-    Parameters
-    ----------
-    frame : DataFrame of no rows
-        The table as pandas reads it.
-    given : Schema
-        Schema of the file; it decides where the pandas type is object.
-    source : str
-        Name of the file for messages.
-
-    Returns
-    -------
-    Schema
-        Without the metadata of pandas.
-
-    Raises
-    ------
-    UnusableInputError
-        If a column has no type because all its cells are missing.
-    """
-    import pyarrow as pa
-
-    types = pa.Schema.from_pandas(frame, preserve_index=False)
-    fields = [
-        given.field(field.name) if frame[field.name].dtype == object and field.name in given.names else field
-        for field in types
-    ]
-    if any(pa.types.is_null(field.type) for field in fields):
-        raise UnusableInputError(f"{source}: a column without a type cannot be written to Parquet; write a .csv")
-    return pa.schema(fields)

@@ -1,18 +1,17 @@
-"""Predict a file of any size: in constant memory, in several processes, resumable after an interruption."""
+"""Predict a file of any size: in constant memory, in several threads, resumable after an interruption."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
+import numpy as np
 
 from asthma_ml.classifier import Classifier, refuse_without_features
 from asthma_ml.errors import RowsRefusedError, UnusableInputError
@@ -29,11 +28,11 @@ from asthma_ml.files import (
     table_form,
 )
 from asthma_ml.patients import ColumnMap, PatientFile
-from asthma_ml.prediction.blocks import BlockWriter, convert_to_parquet, given_parquet_schema
+from asthma_ml.prediction.blocks import BlockWriter, convert_to_parquet
 from asthma_ml.prediction.options import CHUNK_ROWS, Explain, refuse_unknown_explain
 from asthma_ml.prediction.shift import ShiftStatistics, detect_shift, shift_warning
 from asthma_ml.prediction.tables import missing_features, refuse_output_columns
-from asthma_ml.prediction.workers import start_workers
+from asthma_ml.threads import in_order
 from asthma_ml.version import __version__
 
 _COPIED_BYTES = 2**20
@@ -102,9 +101,9 @@ def predict_file(
     strict : bool, default=False
         Refuse the file if any row has an error, such as a value outside its hard limits.
     chunk_rows : int, default=10_000
-        Rows that each process holds in memory at a time.
+        Rows that each thread holds in memory at a time.
     jobs : int, default=1
-        Number of processes that predict, this one included.
+        Number of threads that predict.
     resume : bool, default=False
         Continue an interrupted run of the same input, model and options; start from the first row if there is none.
         The finished rows of an interrupted run lie beside `output`, in a file that ends in ``.part``.
@@ -140,9 +139,9 @@ def predict_file(
     journal = read_journal(output) if resume else None
     fitted, model_hash = _loaded(model)
     with ExitStack() as opened:
-        patients = _open_patients(opened, source, output, columns, journal, chunk_rows, strict, progress)
+        patients = _open_patients(opened, source, output, columns, journal, chunk_rows, jobs, strict, progress)
         _refuse_unpredictable(patients, fitted, strict)
-        writer = BlockWriter(fitted, patients.layout, explain, form, _given_schema(patients, form))
+        writer = BlockWriter(fitted, patients, explain, form)
         made_from = _made_from(patients, model_hash, explain, form)
         sink: Sink = (
             opened.enter_context(stream_sink(output))
@@ -153,7 +152,7 @@ def predict_file(
         shift = _predict_parts(patients, writer, sink, jobs, progress)
         sink.finish(_converter(form))
     statuses = dict(sink.counts.most_common())
-    missing = missing_features(fitted, patients.layout.columns)
+    missing = missing_features(fitted, patients.columns)
     warnings = [f"{found.column}: {found.message}".removeprefix(": ") for found in patients.findings] + shift
     return PredictedFile(patients.n_patients, statuses, patients.n_repeated, missing, n_resumed, warnings)
 
@@ -188,17 +187,13 @@ def _open_patients(
     columns: ColumnMap | str | os.PathLike[str] | None,
     journal: Journal | None,
     chunk_rows: int,
+    jobs: int,
     strict: bool,
     progress: bool,
 ) -> PatientFile:
     """First pass over the input; temporary files lie in the folder of the output, if that is a file."""
     folder = None if is_stream(output) else Path(output).resolve().parent
-    with _bar(progress, desc="check", unit="", unit_scale=True) as bar:
-
-        def update(n_read: int, total: int) -> None:
-            bar.total = total
-            bar.update(n_read)
-
+    with _bar(progress, desc="check", unit="", unit_scale=True) as advance:
         return opened.enter_context(
             PatientFile(
                 source,
@@ -207,7 +202,8 @@ def _open_patients(
                 first_row=journal.rows if journal else 0,
                 count_errors=strict,
                 folder=folder if folder is not None and folder.is_dir() else None,
-                progress=update,
+                progress=advance,
+                jobs=jobs,
             )
         )
 
@@ -221,24 +217,17 @@ def _refuse_unpredictable(patients: PatientFile, model: Classifier, strict: bool
         )
     refuse_output_columns(patients.names, patients.name)
     features = [str(name) for name in getattr(model, "feature_names_in_", [])]
-    refuse_without_features(patients.layout.columns, features, patients.names, patients.name)
-
-
-def _given_schema(patients: PatientFile, form: TableForm) -> Any:
-    if not form.is_parquet or patients.given_schema is None:
-        return None
-    return given_parquet_schema(patients.empty, patients.given_schema, patients.name)
+    refuse_without_features(patients.columns, features, patients.names, patients.name)
 
 
 def _made_from(patients: PatientFile, model_hash: str, explain: Explain, form: TableForm) -> dict[str, str]:
     """Everything that determines the output, by name."""
-    versions = {name: version(name) for name in ("numpy", "pandas", "pyarrow", "scikit-learn", "shap")}
     return {
         "version of asthma_ml": __version__,
-        **{f"version of {name}": number for name, number in versions.items()},
+        "version of numpy": np.__version__,
         "input": patients.sha256,
         "model": model_hash,
-        "column map": sha256(repr(patients.layout.columns).encode()).hexdigest(),
+        "column map": sha256(repr(patients.columns).encode()).hexdigest(),
         "--explain": explain,
         "output format": repr(form),
     }
@@ -249,12 +238,12 @@ def _predict_parts(patients: PatientFile, writer: BlockWriter, sink: Sink, jobs:
     statistics: ShiftStatistics | None = None
     shown = {"unit": "patient", "unit_scale": True, "total": patients.n_patients, "initial": sink.rows}
     started = sink.rows > 0
-    with _bar(progress, desc="predict", **shown) as bar, start_workers(writer, jobs) as predict_parts:
-        for block in predict_parts(patients.parts()):
+    with _bar(progress, desc="predict", **shown) as advance:
+        for block in in_order(writer, patients.parts(), jobs):
             names = [*patients.names, *block.added]
             header = b"" if started or writer.form.is_parquet else csv_header(names, writer.form.delimiter).encode()
             sink.append(header + block.content, block.n_rows, block.statuses)
-            bar.update(block.n_rows)
+            advance(block.n_rows)
             statistics = block.shift if statistics is None else statistics + block.shift
             started = True
     if statistics is None:
@@ -262,8 +251,21 @@ def _predict_parts(patients: PatientFile, writer: BlockWriter, sink: Sink, jobs:
     return list(filter(None, [shift_warning(detect_shift(writer.model, statistics), statistics.n_patients)]))
 
 
-def _bar(progress: bool, **shown: Any) -> Any:
-    return tqdm(disable=not progress, dynamic_ncols=True, **shown)
+@contextmanager
+def _bar(progress: bool, **shown: Any) -> Iterator[Any]:
+    """A function that advances a progress bar, if one is shown."""
+    if not progress:
+        yield lambda n, total=None: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(dynamic_ncols=True, **shown) as bar:
+
+        def advance(n: int, total: int | None = None) -> None:
+            bar.total = total or bar.total
+            bar.update(n)
+
+        yield advance
 
 
 def _converter(form: TableForm) -> Callable[[Any, Any], None] | None:

@@ -80,22 +80,22 @@ class Shift:
         return f"{self.column} {'higher' if change > 0 else 'lower'} by {abs(change):.1f} SD"
 
 
-def shift_statistics(model: Classifier, encoded: pd.DataFrame) -> ShiftStatistics:
+def shift_statistics(model: Classifier, encoded: np.ndarray | pd.DataFrame) -> ShiftStatistics:
     """Return the sums that `detect_shift` compares.
 
     Parameters
     ----------
     model : Classifier
         Fitted on a table with column names.
-    encoded : DataFrame of shape (n_patients, n_features)
-        From ``model.encode``.
+    encoded : ndarray or DataFrame of shape (n_patients, n_features)
+        Encoded features.
 
     Returns
     -------
     ShiftStatistics
         Sums over these patients.
     """
-    reference, X = _reference(model), encoded.to_numpy(dtype=np.float64)
+    reference, X = _reference(model), np.asarray(encoded, dtype=np.float64)
     scores = np.nan_to_num(reference.linear_.scores.transform(X))
     return ShiftStatistics(len(X), np.isfinite(X).sum(axis=0), scores.sum(axis=0))
 
