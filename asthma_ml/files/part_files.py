@@ -12,15 +12,17 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from time import monotonic
 from typing import Any, BinaryIO, Self
 
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.files.atomic import open_atomically, sync, write_all, write_error
 
 PART, JOURNAL = ".part", ".part.json"
+_SECONDS_UNSAFE = 1.0
 _START_AGAIN = "run without --resume to start again"
 
 
@@ -62,7 +64,10 @@ def read_journal(path: str | os.PathLike[str]) -> Journal | None:
 
 
 class PartFile:
-    r"""A table that is written block by block; each block is on the disk before the journal states it.
+    r"""A table that is written block by block; rows are on the disk before the journal states them.
+
+    Waiting for the disk may take longer than predicting a block, so it is done once a second. A crash loses the blocks
+    of the last second; an interruption or an error loses none.
 
     Parameters
     ----------
@@ -76,7 +81,7 @@ class PartFile:
     Attributes
     ----------
     rows : int
-        Number of rows on the disk.
+        Number of rows written.
     counts : Counter
         Number of rows by status.
 
@@ -109,6 +114,7 @@ class PartFile:
         _refuse_other_origin(self._part, journal, made_from)
         self.rows, self.n_bytes = (journal.rows, journal.bytes) if journal else (0, 0)
         self.counts = Counter(journal.counts if journal else {})
+        self._safe_rows, self._safe_at = self.rows, -_SECONDS_UNSAFE
         with self._reporting_failures():
             self._file = _locked(self._part)
             try:
@@ -122,27 +128,38 @@ class PartFile:
 
     def __exit__(self, *_: object) -> None:
         """Keep the part file if it has rows; delete it otherwise."""
-        is_empty = not self.rows and not self._file.closed
-        if is_empty:
+        if self._file.closed:
+            return
+        with suppress(OSError):
+            self._make_safe()
+        if not self._safe_rows:
             self._journal.unlink(missing_ok=True)
             self._part.unlink(missing_ok=True)
         self._file.close()
 
     def append(self, block: bytes, n_rows: int, counts: Mapping[str, int] | None = None) -> None:
-        """Write the next rows to the disk, then their counts to the journal."""
+        """Write the next rows; once a second, wait for the disk and state them in the journal."""
         with self._reporting_failures():
             write_all(self._file, block)
-            sync(self._file)
             self.n_bytes += len(block)
-            written = self.counts + Counter(counts or {})
-            journal = Journal(self._made_from, self.rows + n_rows, self.n_bytes, dict(written))
-            with open_atomically(self._journal) as file:
-                file.write(json.dumps(asdict(journal)).encode())
-            self.rows, self.counts = self.rows + n_rows, written
+            self.rows, self.counts = self.rows + n_rows, self.counts + Counter(counts or {})
+            if monotonic() - self._safe_at >= _SECONDS_UNSAFE:
+                self._make_safe()
+
+    def _make_safe(self) -> None:
+        """Wait until all rows are on the disk, then state them in the journal."""
+        if self.rows == self._safe_rows:
+            return
+        sync(self._file)
+        with open_atomically(self._journal) as file:
+            journal = Journal(self._made_from, self.rows, self.n_bytes, dict(self.counts))
+            file.write(json.dumps(asdict(journal)).encode())
+        self._safe_rows, self._safe_at = self.rows, monotonic()
 
     def finish(self, convert: Callable[[BinaryIO, BinaryIO], object] | None = None) -> None:
         """Move the complete table to its target; `convert` copies the part file to a file of another format."""
         with self._reporting_failures():
+            sync(self._file)
             if convert is None:
                 if self._target.exists():
                     shutil.copymode(self._target, self._part)
@@ -170,7 +187,9 @@ class PartFile:
         try:
             yield
         except OSError as error:
-            raise write_error(self.path, error, resume_hint(self.rows)) from error
+            with suppress(OSError):
+                self._make_safe()
+            raise write_error(self.path, error, resume_hint(self._safe_rows)) from error
 
 
 def resume_hint(rows: int) -> str:

@@ -26,7 +26,7 @@ from asthma_ml.classifier import PhenotypeClassifier
 from asthma_ml.errors import AsthmaMLError, RowsRefusedError, UnusableInputError
 from asthma_ml.files import part_files, write_table
 from asthma_ml.model_files.files import save_model
-from asthma_ml.patients import patient_file, read_patients, sources
+from asthma_ml.patients import identifiers, read_patients, sources
 from asthma_ml.prediction import predict_file, predict_table
 from tests.synthetic_patients import fitted_classifier, synthetic_patients
 
@@ -360,7 +360,7 @@ class TestResuming:
         def fail(file, block):
             raise NO_SPACE
 
-        for module in (sources, patient_file):
+        for module in (sources, identifiers):
             with monkeypatch.context() as patch:
                 patch.setattr(module, "write_all", fail)
                 (tmp_path / "clinic.csv.gz").write_bytes(gzip.compress((tmp_path / "clinic.csv").read_bytes()))
