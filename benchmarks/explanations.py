@@ -64,7 +64,7 @@ def in_numba(task: Task) -> Task:
 
 def tables(compiled, X, credited=("features",), background=None):
     """Shapley values of the trees, the part of `attribute` that shap computes too."""
-    return pattern_lookup.look_up(compiled.branches, list(compiled._contributions(credited, background)), X)
+    return pattern_lookup.look_up(compiled._tables(tuple(credited), background), X)
 
 
 def on_two_threads(compiled, X) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
+from asthma_ml.classifier.features.column_encoding import encode_columns
 from asthma_ml.classifier.margins import probability_of_margins
 from asthma_ml.classifier.protocol import Classifier, Predictions
 from asthma_ml.classifier.uncertainty.prediction_sets import conformal_sets, venn_abers_interval
 from asthma_ml.classifier.uncertainty.subgroup_offsets import subgroup_numbers, thresholds_of_patients
 from asthma_ml.classifier.unmodelled import is_unmodelled
+from asthma_ml.columns import ColumnTable
 
 
 class _MarginClassifier(Classifier, Protocol):
@@ -26,6 +29,25 @@ class PredictionMixin:
 
     __slots__ = ()
 
+    def encoded_features(self: _MarginClassifier, X: Any) -> NDArray[np.float32]:
+        """Encoded features, as the other methods use them.
+
+        Parameters
+        ----------
+        X : {array-like, DataFrame, ColumnTable} of shape (n_patients, n_features)
+            Features as in training. An array of 32-bit numbers has been encoded before and needs no column names.
+
+        Returns
+        -------
+        ndarray of shape (n_patients, n_features)
+            32-bit numbers, NaN where not measured.
+        """
+        if isinstance(X, ColumnTable):
+            return encode_columns(X, self.feature_names_in_)
+        n_features = getattr(self, "n_features_in_", None)
+        is_encoded = isinstance(X, np.ndarray) and X.dtype == np.float32 and X.shape[1:] == (n_features,)
+        return X if is_encoded else self._features(X)
+
     def decision_function(self: _MarginClassifier, X: Any) -> np.ndarray:
         """Calibrated margins.
 
@@ -39,7 +61,7 @@ class PredictionMixin:
         ndarray of shape (n_patients,) or (n_patients, n_classes)
             With two classes the log-odds of the second one; with more, the softmax gives the probabilities.
         """
-        return self._decision(self._features(X))
+        return self._decision(self.encoded_features(X))
 
     def predict_proba(self: _MarginClassifier, X: Any) -> np.ndarray:
         """Calibrated probabilities.
@@ -85,7 +107,7 @@ class PredictionMixin:
         Predictions
             Results of `decision_function`, `predict_proba`, `predict_set` and `predict_interval`.
         """
-        features = self._features(X)
+        features = self.encoded_features(X)
         return predictions_of_margins(self, self._decision(features), features)
 
     def predict_set(self: _MarginClassifier, X: Any) -> np.ndarray:
@@ -172,7 +194,7 @@ class PredictionMixin:
 def _unmodelled_probabilities(model: _MarginClassifier, X: Any) -> np.ndarray:
     """Probability of each unmodelled class, of shape (n_patients, n_unmodelled)."""
     if model.auxiliary_ is None:
-        return np.empty((len(model._features(X)), 0))
+        return np.empty((len(model.encoded_features(X)), 0))
     return model.auxiliary_.predict_proba(X)[:, is_unmodelled(model.classes_, model.auxiliary_.classes_)]
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
 from asthma_ml.classifier.linear.model import LinearModel
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Predictions(NamedTuple):
@@ -102,6 +105,9 @@ class Classifier(Protocol):
 
     def encode(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return the encoded features of a table."""
+
+    def encoded_features(self, X: Any) -> NDArray[np.float32]:
+        """Return encoded features as an array."""
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Return calibrated margins."""

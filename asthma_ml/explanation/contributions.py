@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from asthma_ml.classifier import (
-    Attribution,
     Classifier,
+    ContributionKind,
     Level,
     explained_classes,
     factor_of_features,
@@ -145,23 +145,24 @@ def contributions_of(
     if level not in get_args(Level):
         raise UnusableInputError(f"level={level!r}: allowed are {', '.join(get_args(Level))}")
     game = game_of(model, background)
-    found = game.attribute(X, ["features", "factors"] if level == "factors" else ["features"])
+    kinds = _kinds(level, per_feature)
+    found = game.attribute(X, kinds)
     calls = decide_calls(game.model, X, invalid, found.decision)
     explained = explained_classes(calls.classes, calls.probability)
     base, log_odds = found.base_log_odds(explained), found.log_odds(explained)
-    features, factors = _of_features_and_factors(game.model, found, level, explained)
-    for values in (features, factors):
-        _check_additivity(base + values.sum(axis=0), log_odds)
-    return Contributions(features.T if per_feature else None, factors.T, base, log_odds, explained, calls, X, game)
+    values = {kind: found.on_log_odds(kind, explained) for kind in kinds}
+    if "factors" not in values and "sums" not in values:
+        values["sums"] = summed_by_factor(values["features"], factor_of_features(game.model.feature_names_in_))
+    for each in values.values():
+        _check_additivity(base + each.sum(axis=0), log_odds)
+    features, factors = values.get("features"), values["factors" if level == "factors" else "sums"]
+    return Contributions(None if features is None else features.T, factors.T, base, log_odds, explained, calls, X, game)
 
 
-def _of_features_and_factors(
-    model: Classifier, found: Attribution, level: Level, explained: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    features = found.on_log_odds("features", explained)
-    if level == "factors":
-        return features, found.on_log_odds("factors", explained)
-    return features, summed_by_factor(features, factor_of_features(model.feature_names_in_))
+def _kinds(level: Level, per_feature: bool) -> list[ContributionKind]:
+    """Kinds of contributions to compute; sums over features are computed directly where these are not requested."""
+    of_factors: list[ContributionKind] = ["factors"] if level == "factors" else []
+    return ["features", *of_factors] if per_feature else of_factors or ["sums"]
 
 
 def _check_additivity(total: np.ndarray, log_odds: np.ndarray) -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NoReturn, Protocol, cast
 
 import numpy as np
-import pandas as pd
 
 from asthma_ml.classifier import (
     Attribution,
@@ -18,13 +17,17 @@ from asthma_ml.classifier import (
     calibrated,
     compiled_where_possible,
     explained_classes,
+    factor_of_features,
     probability_of_margins,
+    summed_by_factor,
 )
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.explanation.tree_shap import contributions_by_shap
 from asthma_ml.variables import FACTORS
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from asthma_ml.classifier import PhenotypeClassifier
 
 
@@ -73,15 +76,17 @@ class ShapGame:
 
     def attribute(self, X: np.ndarray, credited: Sequence[ContributionKind]) -> Attribution:
         """Margins and Shapley values of encoded patients."""
-        if set(credited) - {"features"}:
+        if set(credited) - {"features", "sums"}:
             _refuse_deep_trees()
-        model, table = self.model, pd.DataFrame(X, columns=self.model.feature_names_in_)
-        slope = model.calibration_slope_
+        model, slope = self.model, self.model.calibration_slope_
         of_trees, tree_base = contributions_by_shap(model.trees_, X)
         moved = slope[0] * model.linear_.contributions(X) + slope[1] * of_trees
         base = calibrated([model.linear_.base[:, None], tree_base[:, None]], slope, model.calibration_intercept_)
-        values: dict[ContributionKind, np.ndarray] = {"features": moved.transpose(2, 1, 0)}
-        return Attribution(model.decision_function(table), base.repeat(len(X), axis=0), values)
+        features, factor = moved.transpose(2, 1, 0), factor_of_features(model.feature_names_in_)
+        values: dict[ContributionKind, np.ndarray] = {"features": features}
+        if "sums" in credited:
+            values["sums"] = np.stack([summed_by_factor(of_margin, factor) for of_margin in features])
+        return Attribution(model.decision_function(X), base.repeat(len(X), axis=0), values)
 
 
 def game_of(model: Classifier, background: pd.DataFrame | Literal["stored"] | None = None) -> Game:
@@ -141,8 +146,8 @@ def _chosen(compiled: CompiledClassifier, background: pd.DataFrame | str | None)
     """Background that was requested."""
     if background is None:
         return None
-    if isinstance(background, pd.DataFrame):
-        return compiled.background_of(compiled.encode(background).to_numpy())
+    if not isinstance(background, str):
+        return compiled.background_of(compiled.encoded_features(background))
     if background != "stored":
         raise UnusableInputError(f'background={background!r}: allowed are a table of patients, "stored" and None')
     if compiled.background is None:

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from asthma_ml.classifier.compiled.pattern_lookup import look_up
 from asthma_ml.classifier.compiled.pattern_tables import (
     branches_of,
     contributions_to_margins,
     interaction_contributions,
 )
+from asthma_ml.classifier.rounding import rounded_down
 from asthma_ml.explanation.tree_shap import _shap, contributions_by_shap
 from tests.classifier.compiled.fitted_trees import (
     N_FEATURES,
@@ -25,6 +25,7 @@ from tests.classifier.compiled.fitted_trees import (
     margin_contributions,
     margins,
     numbers,
+    sums_of_players,
 )
 
 EACH_ALONE = np.arange(N_FEATURES)
@@ -117,7 +118,7 @@ def test_interactions_are_the_shapley_interaction_index_by_definition(n_classes,
     worth = worth_against(X[:30]) if interventional else worth_to_trained_trees
     branches, n_players = branches_of(trees), group.max() + 1
     frequency = frequencies(branches, X[:30] if interventional else None)
-    found = look_up(branches, [interaction_contributions(branches, frequency, group, n_players)], PATIENTS).of_kind(0)
+    found = sums_of_players(branches, interaction_contributions(branches, frequency, group, n_players), PATIENTS)
     for pair, (i, j) in enumerate(combinations(range(n_players), 2)):
         for k, patient in ((k, patient) for k in range(len(found)) for patient in range(len(PATIENTS))):
             expected = interaction_by_definition(worth, trees, PATIENTS[patient], k, group, i, j)
@@ -129,7 +130,7 @@ def test_shap_finds_the_same_interactions():
     trees, X = fitted_trees(seed=3)
     branches = branches_of(trees)
     credits_of_pairs = interaction_contributions(branches, frequencies(branches), EACH_ALONE, N_FEATURES)
-    ours = look_up(branches, [credits_of_pairs], X[:60]).of_kind(0)[0] / 2
+    ours = sums_of_players(branches, credits_of_pairs, X[:60])[0] / 2
     theirs = _shap().TreeExplainer(trees).shap_interaction_values(X[:60])
     np.testing.assert_allclose(ours.T, theirs[:, *np.triu_indices(N_FEATURES, 1)], atol=1e-6)
 
@@ -139,7 +140,7 @@ def test_margins_of_the_same_pass_are_equal_to_the_last_bit():
         trees, X = fitted_trees(n_classes=n_classes)
         branches = branches_of(trees)
         np.testing.assert_array_equal(
-            look_up(branches, [contributions_to_margins(branches)], X).of_kind(0)[:, 0].T, margins(trees, X)
+            sums_of_players(branches, contributions_to_margins(branches), X)[:, 0].T, margins(trees, X)
         )
 
 
@@ -168,9 +169,10 @@ def test_base_is_the_mean_margin_of_the_background():
     np.testing.assert_allclose(contributions.mean(axis=0).sum(axis=0), 0, atol=1e-12)
 
 
-def test_value_equal_to_a_64_bit_threshold():
+def test_values_next_to_a_64_bit_threshold():
     threshold = 0.1 + 0.2  # between two numbers of 32 bit
-    X = np.repeat([[threshold], [np.nextafter(threshold, 1)]], 50, axis=0)
+    below = rounded_down(np.array([threshold]))
+    X = np.repeat([below, np.nextafter(below, np.float32(1))], 50, axis=0)
     trees = HistGradientBoostingClassifier(max_iter=1, min_samples_leaf=5).fit(X, np.arange(100) >= 50)
     trees._predictors[0][0].nodes["num_threshold"][0] = threshold
     contributions, base = margin_contributions(trees, X)

@@ -14,8 +14,8 @@ from asthma_ml.classifier.uncertainty.calibration import calibrate
 from asthma_ml.variables import FACTORS, TWO_CLASSES, data_dictionary
 
 Level = Literal["features", "factors"]
-ContributionKind = Literal["features", "factors", "pairs"]
-"""Kind of contributions: of features, of factors, or of pairs of factors."""
+ContributionKind = Literal["features", "sums", "factors", "pairs"]
+"""Kind of contributions: of features, their sums by factor, of factors, or of pairs of factors."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +49,7 @@ class Attribution:
 
         Parameters
         ----------
-        kind : {"features", "factors", "pairs"}
+        kind : {"features", "sums", "factors", "pairs"}
             Kind of contributions.
         explained : ndarray of int of shape (n_patients,)
             Index of the explained class.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import pandas as pd
 
 from asthma_ml.classifier.compiled.attribution import (
     Attribution,
@@ -17,7 +17,7 @@ from asthma_ml.classifier.compiled.attribution import (
     explained_classes,
     factor_of_features,
 )
-from asthma_ml.classifier.compiled.pattern_lookup import Sums, frequencies_of_patients, look_up
+from asthma_ml.classifier.compiled.pattern_lookup import LookupTables, frequencies_of_patients, look_up, lookup_tables
 from asthma_ml.classifier.compiled.pattern_tables import (
     Branches,
     PatternContributions,
@@ -27,16 +27,20 @@ from asthma_ml.classifier.compiled.pattern_tables import (
     frequencies_of_training_patients,
     interaction_contributions,
     shapley_contributions,
+    summed_by_group,
 )
 from asthma_ml.classifier.features.encoding import align_features, encode_features
 from asthma_ml.classifier.linear.model import LinearModel
 from asthma_ml.classifier.margins import probability_of_margins
 from asthma_ml.classifier.predictions import PredictionMixin
 from asthma_ml.classifier.protocol import Classifier
+from asthma_ml.columns import ColumnTable
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.variables import FACTORS
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from asthma_ml.classifier.phenotype_classifier import PhenotypeClassifier
 
 
@@ -59,7 +63,7 @@ class Background:
     n_patients: int
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CompiledClassifier(PredictionMixin):
     """Arrays of a fitted `PhenotypeClassifier`, with the same predictions and explanations.
 
@@ -113,13 +117,16 @@ class CompiledClassifier(PredictionMixin):
         return encode_features(align_features(table, self.feature_names_in_))
 
     def shapley_values(
-        self, X: pd.DataFrame | np.ndarray, level: Level = "features", background: Background | None = None
+        self,
+        X: pd.DataFrame | ColumnTable | np.ndarray,
+        level: Level = "features",
+        background: Background | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Shapley values for the log-odds of the explained class.
 
         Parameters
         ----------
-        X : DataFrame or ndarray of shape (n_patients, n_features)
+        X : DataFrame, ColumnTable or ndarray of shape (n_patients, n_features)
             A table of patients, or encoded features in the order of ``feature_names_in_``.
         level : {"features", "factors"}, default="features"
             Whether features or factors have contributions.
@@ -134,7 +141,7 @@ class CompiledClassifier(PredictionMixin):
         base : ndarray of shape (n_patients,)
             Base value: with the values it sums to the log-odds.
         """
-        found = self.attribute(self._features(X), [level], background)
+        found = self.attribute(self.encoded_features(X), [level], background)
         explained = explained_classes(self.classes_, probability_of_margins(found.decision))
         return found.on_log_odds(level, explained).T, found.base_log_odds(explained)
 
@@ -147,9 +154,10 @@ class CompiledClassifier(PredictionMixin):
         ----------
         X : ndarray of shape (n_patients, n_features)
             Encoded features.
-        kinds : sequence of {"features", "factors", "pairs"}, default=("features",)
-            Kinds of Shapley values. For pairs of factors it is the Shapley interaction index, in the order of
-            ``numpy.triu_indices(6, 1)``; the linear model has no interactions given the measured features.
+        kinds : sequence of {"features", "sums", "factors", "pairs"}, default=("features",)
+            Kinds of Shapley values. ``"sums"`` are those of features, summed by factor. For pairs of factors it is
+            the Shapley interaction index, in the order of ``numpy.triu_indices(6, 1)``; the linear model has no
+            interactions given the measured features.
         background : Background, default=None
             See `shapley_values`.
 
@@ -159,18 +167,16 @@ class CompiledClassifier(PredictionMixin):
             For calibrated margins.
         """
         slope, intercept = self.calibration_slope_, self.calibration_intercept_
-        group = {"features": np.arange(X.shape[1]), "factors": factor_of_features(self.feature_names_in_)}
-        sums = look_up(
-            self.branches, [contributions_to_margins(self.branches), *self._contributions(kinds, background)], X
-        )
-        margin = np.arange(sums.n_margins)[:, None]
-        rows = [sums.place(i, margin, group[kind]) for i, kind in enumerate(kinds, start=1) if kind in group]
+        tables = self._tables(tuple(kinds), background)
+        sums = look_up(tables, X)
+        player = {"features": np.arange(X.shape[1])} | dict.fromkeys(("sums", "factors"), self._factors)
+        rows = [tables.rows(i)[:, player[kind]] for i, kind in enumerate(kinds, start=1) if kind in player]
         offset = None if background is None else background.offset
-        of_linear, linear_base = self.linear_.add_contributions(X, (sums.rows, np.stack(rows)), slope[0], offset)
+        of_linear, linear_base = self.linear_.add_contributions(X, (sums, np.stack(rows)), slope[0], offset)
         tree_base = expected_margins(self.branches, self._frequency(background))[:, None]
         base = calibrated([linear_base, tree_base.repeat(len(X), axis=1)], slope, intercept)
-        values = {kind: sums.of_kind(i) for i, kind in enumerate(kinds, start=1)}
-        return Attribution(self._combined(of_linear, sums), base, values)
+        values = {kind: tables.of_kind(sums, i) for i, kind in enumerate(kinds, start=1)}
+        return Attribution(self._combined(of_linear, sums[: tables.n_margins]), base, values)
 
     def background_of(self, X: np.ndarray) -> Background:
         """Summary of reference patients for interventional explanations.
@@ -190,32 +196,55 @@ class CompiledClassifier(PredictionMixin):
         offset = self.linear_.imputed_scores(X).mean(axis=0)
         return Background(frequencies_of_patients(self.branches, X), offset, len(X))
 
+    def _decision(self, features: np.ndarray) -> np.ndarray:
+        of_linear, _ = self.linear_.add_contributions(features)
+        return self._combined(of_linear, look_up(self._tables((), None), features))
+
+    def _combined(self, of_linear: np.ndarray, of_trees: np.ndarray) -> np.ndarray:
+        """Calibrated margins from the margins of both models."""
+        decision = calibrated([of_linear, of_trees], self.calibration_slope_, self.calibration_intercept_)
+        return decision[:, 0] if len(self.classes_) == 2 else decision
+
+    def _tables(self, kinds: tuple[ContributionKind, ...], background: Background | None) -> LookupTables:
+        """Tables of the margins and of calibrated contributions; kept unless the background is one of the caller."""
+        key = kinds, background is None
+        if key in self._kept_tables and background in (None, self.background):
+            return self._kept_tables[key]
+        margins = contributions_to_margins(self.branches)
+        tables = lookup_tables(self.branches, [margins, *self._contributions(kinds, background)])
+        if background in (None, self.background):
+            self._kept_tables[key] = tables
+        return tables
+
     def _contributions(
         self, kinds: Sequence[ContributionKind], background: Background | None
     ) -> Iterator[PatternContributions]:
-        """Tables of contributions of the trees, calibrated."""
-        frequency, slope = self._frequency(background), self.calibration_slope_[1]
-        features = np.arange(len(self.feature_names_in_)), len(self.feature_names_in_)
-        factors = factor_of_features(self.feature_names_in_), len(FACTORS)
+        """Contributions of the trees, calibrated."""
+        branches, frequency, slope = self.branches, self._frequency(background), self.calibration_slope_[1]
+        features, factors = np.arange(len(self._factors)), self._factors
         for kind in kinds:
-            tables = interaction_contributions if kind == "pairs" else shapley_contributions
-            yield tables(self.branches, frequency, *(features if kind == "features" else factors)).times(slope)
+            if kind == "pairs":
+                found = interaction_contributions(branches, frequency, factors, len(FACTORS))
+            elif kind == "factors":
+                found = shapley_contributions(branches, frequency, factors, len(FACTORS))
+            else:
+                found = shapley_contributions(branches, frequency, features, len(features))
+            yield (summed_by_group(found, factors, len(FACTORS)) if kind == "sums" else found).times(slope)
 
-    def _decision(self, features: np.ndarray) -> np.ndarray:
-        of_linear, _ = self.linear_.add_contributions(features)
-        return self._combined(of_linear, look_up(self.branches, [contributions_to_margins(self.branches)], features))
+    @cached_property
+    def _kept_tables(self) -> dict[tuple[tuple[ContributionKind, ...], bool], LookupTables]:
+        return {}
 
-    def _combined(self, of_linear: np.ndarray, sums: Sums) -> np.ndarray:
-        """Calibrated margins from the margins of both models."""
-        of_trees = sums.of_kind(0)[:, 0]
-        decision = calibrated([of_linear, of_trees], self.calibration_slope_, self.calibration_intercept_)
-        return decision[:, 0] if len(self.classes_) == 2 else decision
+    @cached_property
+    def _factors(self) -> np.ndarray:
+        """Index of the factor of each feature."""
+        return factor_of_features(self.feature_names_in_)
 
     def _frequency(self, background: Background | None) -> np.ndarray:
         return frequencies_of_training_patients(self.branches) if background is None else background.frequency
 
-    def _features(self, X: pd.DataFrame | np.ndarray) -> np.ndarray:
-        features = self.encode(X).to_numpy() if isinstance(X, pd.DataFrame) else np.asarray(X, dtype=np.float32)
+    def _features(self, X: Any) -> np.ndarray:
+        features = self.encode(X).to_numpy() if hasattr(X, "columns") else np.asarray(X, dtype=np.float32)
         if features.ndim != 2 or features.shape[1] != len(self.feature_names_in_):
             raise UnusableInputError(
                 f"the model has {len(self.feature_names_in_)} features; give a table with column names, or an array of "
@@ -269,7 +298,7 @@ def with_background(compiled: CompiledClassifier, background: pd.DataFrame | Bac
     """Return the compiled classifier with other reference patients, or with a summary that exists already."""
     if background is None or isinstance(background, Background):
         return replace(compiled, background=background)
-    return replace(compiled, background=compiled.background_of(compiled.encode(background).to_numpy()))
+    return replace(compiled, background=compiled.background_of(compiled.encoded_features(background)))
 
 
 def compile_shallow(model: PhenotypeClassifier) -> CompiledClassifier | None:

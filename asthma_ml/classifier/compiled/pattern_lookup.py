@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from asthma_ml.classifier.compiled.pattern_tables import PATTERNS, Branches, Decisions, PatternContributions
+from asthma_ml.classifier.rounding import rounded_down
 from asthma_ml.machine_code import Patience
 
 PATIENCE = Patience(100_000_000)
@@ -17,67 +18,99 @@ _BLOCK = 8_192
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sums:
-    """Sums of the contributions to players for each patient, for several kinds of players.
+class LookupTables:
+    """Contributions of the branches to players of several kinds, as one list of entries.
 
     Attributes
     ----------
-    rows : ndarray of shape (n_rows, n_patients)
-        One row for each kind, margin and player.
-    n_margins : int
-        Number of margins.
+    branches : Branches
+        Branches of all trees.
+    first_entry : ndarray of int of shape (n_branches + 1,)
+        First entry of each branch.
+    row : ndarray of int of shape (n_entries,)
+        Row of each entry in the sums; there is one row for each kind, margin and player.
+    values : ndarray of shape (n_entries, 16)
+        Contribution by pattern.
+    without_branches : ndarray of shape (n_rows,)
+        Contribution without any branch.
     n_players : tuple of int
         Number of players of each kind.
     """
 
-    rows: np.ndarray
-    n_margins: int
+    branches: Branches
+    first_entry: np.ndarray
+    row: np.ndarray
+    values: np.ndarray
+    without_branches: np.ndarray
     n_players: tuple[int, ...]
 
-    @classmethod
-    def of_nothing(cls, n_margins: int, n_players: Sequence[int], n_patients: int) -> Sums:
-        """Return sums of zero."""
-        return cls(np.zeros((n_margins * sum(n_players), n_patients)), n_margins, tuple(n_players))
+    @property
+    def n_margins(self) -> int:
+        """Number of margins."""
+        return len(self.branches.constant)
 
-    def of_kind(self, kind: int) -> np.ndarray:
+    def rows(self, kind: int) -> np.ndarray:
+        """Rows of one kind of players in the sums, of shape (n_margins, n_players)."""
+        return np.arange(len(self.without_branches))[self._rows(kind)].reshape(self.n_margins, -1)
+
+    def of_kind(self, sums: np.ndarray, kind: int) -> np.ndarray:
         """View of the sums of one kind of players, of shape (n_margins, n_players, n_patients)."""
-        start, n = self._start(kind), self.n_players[kind]
-        return self.rows[start : start + self.n_margins * n].reshape(self.n_margins, n, -1)
+        return sums[self._rows(kind)].reshape(self.n_margins, self.n_players[kind], sums.shape[1])
 
-    def place(self, kind: int, margin: np.ndarray, player: np.ndarray) -> np.ndarray:
-        """Row of players of one kind; -1 where the player is -1."""
-        return np.where(player < 0, -1, self._start(kind) + margin * self.n_players[kind] + player)
-
-    def _start(self, kind: int) -> int:
-        return self.n_margins * sum(self.n_players[:kind])
+    def _rows(self, kind: int) -> slice:
+        return slice(*(self.n_margins * sum(self.n_players[:end]) for end in (kind, kind + 1)))
 
 
-def look_up(branches: Branches, contributions_of_kinds: Sequence[PatternContributions], X: np.ndarray) -> Sums:
-    """Sum the contributions of the branches to each player.
+def lookup_tables(branches: Branches, contributions_of_kinds: Sequence[PatternContributions]) -> LookupTables:
+    """Tables of several kinds of players, from `pattern_tables`.
 
     Parameters
     ----------
     branches : Branches
         Branches of all trees.
     contributions_of_kinds : sequence of PatternContributions
-        Tables of each kind of players, from `pattern_tables`.
+        Contributions to the players of each kind.
+
+    Returns
+    -------
+    LookupTables
+        For `look_up`.
+    """
+    n_players = tuple(each.n_players for each in contributions_of_kinds)
+    first_of_kind = len(branches.constant) * np.cumsum([0, *n_players])
+    margin = branches.margin[:, None]
+    rows = [
+        np.where(each.player < 0, -1, first + margin * each.n_players + each.player)
+        for first, each in zip(first_of_kind, contributions_of_kinds, strict=False)
+    ]
+    row, values = np.hstack(rows), np.concatenate([each.values for each in contributions_of_kinds], axis=1)
+    starts = [
+        np.broadcast_to(each.start, (len(branches.constant), each.n_players)).ravel() for each in contributions_of_kinds
+    ]
+    first_entry = np.cumsum([0, *(row >= 0).sum(axis=1)])
+    return LookupTables(branches, first_entry, row[row >= 0], values[row >= 0], np.concatenate(starts), n_players)
+
+
+def look_up(tables: LookupTables, X: np.ndarray) -> np.ndarray:
+    """Sum the contributions of the branches to each player.
+
+    Parameters
+    ----------
+    tables : LookupTables
+        From `lookup_tables`.
     X : ndarray of shape (n_patients, n_features)
         Encoded features.
 
     Returns
     -------
-    Sums
+    ndarray of shape (n_rows, n_patients)
         Sums of a patient do not depend on the number of patients, to the last bit.
     """
-    sums = Sums.of_nothing(len(branches.constant), [each.n_players for each in contributions_of_kinds], len(X))
-    for kind, each in enumerate(contributions_of_kinds):
-        sums.of_kind(kind)[:] = np.asarray(each.start)[..., None]
-    margin = branches.margin[:, None]
-    place = np.hstack([sums.place(kind, margin, each.player) for kind, each in enumerate(contributions_of_kinds)])
-    values = np.concatenate([each.values for each in contributions_of_kinds], axis=1)
-    add_block = add_compiled if PATIENCE.is_over(len(X) * len(place)) else add
+    sums = np.empty((len(tables.without_branches), len(X)))
+    add = sum_compiled if PATIENCE.is_over(len(X) * len(tables.branches.decision)) else sum_in_numpy
     for start in range(0, len(X), _BLOCK):
-        add_block(branches, (place, values), _columns(X[start : start + _BLOCK]), start, sums.rows)
+        block = slice(start, start + _BLOCK)
+        add(tables, _columns(X[block]), sums[:, block])
     return sums
 
 
@@ -104,57 +137,37 @@ def frequencies_of_patients(branches: Branches, X: np.ndarray) -> np.ndarray:
     return counts / len(X)
 
 
-def add(
-    branches: Branches, tables: tuple[np.ndarray, np.ndarray], columns: np.ndarray, start: int, summed: np.ndarray
-) -> None:
-    """Add one block of patients in numpy.
-
-    Parameters
-    ----------
-    branches : Branches
-        Branches of all trees.
-    tables : tuple of ndarrays of shape (n_branches, n_contributions) and (n_branches, n_contributions, 16)
-        Row of `summed`, or -1, and value by pattern.
-    columns : ndarray of float64 of shape (n_features, n_patients)
-        The block.
-    start : int
-        Index of its first patient in `summed`.
-    summed : ndarray of shape (n_rows, all patients)
-        Sums; added to.
-    """
-    right = _goes_right(branches.decisions, columns)
-    block = summed[:, start : start + columns.shape[1]]
+def sum_in_numpy(tables: LookupTables, columns: np.ndarray, sums: np.ndarray) -> None:
+    """Write the sums of a block of patients, given as 32-bit features in rows."""
+    branches, first_entry = tables.branches, tables.first_entry.tolist()
+    sums[:] = tables.without_branches[:, None]
     contribution = np.empty(columns.shape[1])
-    patterns = _patterns(right, branches.decision)
-    for pattern, rows, values in zip(patterns, tables[0].tolist(), tables[1], strict=True):
-        place = pattern.astype(np.intp)
-        for row, value in zip(rows, values, strict=True):
-            if row >= 0:
-                # The default mode would buffer the output.
-                value.take(place, out=contribution, mode="clip")
-                block[row] += contribution
+    for branch, pattern in enumerate(_patterns(_goes_right(branches.decisions, columns), branches.decision)):
+        place, entries = pattern.astype(np.intp), slice(first_entry[branch], first_entry[branch + 1])
+        for row, value in zip(tables.row[entries].tolist(), tables.values[entries], strict=True):
+            # The default mode would buffer the output.
+            value.take(place, out=contribution, mode="clip")
+            sums[row] += contribution
 
 
-def add_compiled(
-    branches: Branches, tables: tuple[np.ndarray, np.ndarray], columns: np.ndarray, start: int, summed: np.ndarray
-) -> None:
-    """Do the same as `add` in machine code."""
+def sum_compiled(tables: LookupTables, columns: np.ndarray, sums: np.ndarray) -> None:
+    """Do the same as `sum_in_numpy` in machine code."""
     from asthma_ml.classifier.compiled import pattern_kernel
 
-    decisions = branches.decisions
-    splits = (decisions.feature, decisions.threshold, decisions.missing_right)
-    pattern_kernel.add_contributions(columns, start, splits, (branches.decision, *tables), summed)
+    branches, decisions = tables.branches, tables.branches.decisions
+    splits = decisions.feature, rounded_down(decisions.threshold), decisions.missing_right
+    entries = branches.decision, tables.first_entry, tables.row, tables.values
+    pattern_kernel.sum_contributions(columns, splits, entries, tables.without_branches, sums)
 
 
 def _columns(X: np.ndarray) -> np.ndarray:
-    """Features in rows, as 64-bit numbers, since thresholds may equal values of patients."""
-    return np.array(X.T, dtype=np.float64, order="C")
+    return np.ascontiguousarray(X.T, dtype=np.float32)
 
 
 def _goes_right(decisions: Decisions, columns: np.ndarray) -> np.ndarray:
     """Decisions that go right, as 0 or 1, of shape (n_decisions, n_patients)."""
     right = np.empty((len(decisions.feature), columns.shape[1]), dtype=bool)
-    splits = zip(decisions.feature, decisions.threshold, decisions.missing_right, right, strict=True)
+    splits = zip(decisions.feature, rounded_down(decisions.threshold), decisions.missing_right, right, strict=True)
     for feature, threshold, missing_right, out in splits:
         # Comparisons with NaN are false.
         if missing_right:

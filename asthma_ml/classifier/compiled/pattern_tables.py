@@ -181,6 +181,31 @@ def shapley_contributions(
     return _contributions(player, values, n_players)
 
 
+def summed_by_group(contributions: PatternContributions, group: np.ndarray, n_groups: int) -> PatternContributions:
+    """Contributions to groups of players, each the sum of the contributions to its players.
+
+    Parameters
+    ----------
+    contributions : PatternContributions
+        Contributions to players.
+    group : ndarray of int of shape (n_players,)
+        Group of each player.
+    n_groups : int
+        Number of groups.
+
+    Returns
+    -------
+    PatternContributions
+        Contributions to the groups.
+    """
+    known = contributions.player >= 0
+    player = np.where(known, group[contributions.player], -1)
+    first, values = _first_with_same_player(player), np.zeros_like(contributions.values)
+    for j in range(player.shape[1]):
+        values[np.arange(len(values)), first[:, j]] += np.where(known[:, j, None], contributions.values[:, j], 0.0)
+    return _contributions(player, values, n_groups)
+
+
 def interaction_contributions(
     branches: Branches, frequency: np.ndarray, group: np.ndarray, n_players: int
 ) -> PatternContributions:

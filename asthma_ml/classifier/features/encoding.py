@@ -8,14 +8,16 @@ TreeSHAP explains them wrongly without a warning.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
-import pandas as pd
 
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.variables import OUTPUT_PREFIX, TRUTH_PREFIX, Variable, data_dictionary
 from asthma_ml.wording import first_names
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def encode_features(table: pd.DataFrame, known: Iterable[str] | None = None) -> pd.DataFrame:
@@ -42,23 +44,25 @@ def encode_features(table: pd.DataFrame, known: Iterable[str] | None = None) -> 
 
     Examples
     --------
+    >>> import pandas as pd
     >>> patients = pd.DataFrame({"sex": ["male", "female"], "feno_ppb": [18, 62]})
     >>> encode_features(patients).to_numpy().tolist()
     [[1.0, 18.0], [0.0, 62.0]]
     """
+    import pandas as pd
+
     if len(table.columns) and (table.dtypes == np.float32).all():
         return table
-    columns: list[np.ndarray] = []
+    # Column-major memory, as pandas stores and trees read it.
+    matrix = np.empty(table.shape[::-1], dtype=np.float32)
     not_numeric: list[str] = []
-    for name, column in table.items():
+    for row, (name, column) in zip(matrix, table.items(), strict=True):
         try:
-            columns.append(_encode_column(str(name), column))
+            row[:] = _encode_column(str(name), column)
         except (TypeError, ValueError):
             not_numeric.append(str(name))
     if not_numeric:
         _refuse_text(table, not_numeric, not_numeric if known is None else known)
-    # Column-major memory, as pandas stores and trees read it.
-    matrix = np.stack(columns) if columns else np.empty(table.shape[::-1], dtype=np.float32)
     return pd.DataFrame(matrix.T, index=table.index, columns=table.columns)
 
 
@@ -77,6 +81,7 @@ def unknown_levels(table: pd.DataFrame) -> dict[str, list[str]]:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> unknown_levels(pd.DataFrame({"sex": ["male", "m", None]}))
     {'sex': ['m']}
     """
@@ -108,6 +113,7 @@ def align_features(table: pd.DataFrame, feature_names: Iterable[str]) -> pd.Data
 
     Examples
     --------
+    >>> import pandas as pd
     >>> patients = pd.DataFrame({"site": ["A"], "feno_ppb": [62.0]})
     >>> align_features(patients, ["bmi_kg_m2", "feno_ppb"]).to_dict("records")
     [{'bmi_kg_m2': nan, 'feno_ppb': 62.0}]
@@ -164,18 +170,25 @@ def _refuse_text(table: pd.DataFrame, not_numeric: Iterable[str], known: Iterabl
 
 
 def _encode_column(name: str, column: pd.Series) -> np.ndarray:
+    import pandas as pd
+
     variable = _category(name, column)
-    if variable is None:
-        # A number too large for 32 bits becomes infinite, which scikit-learn then refuses by name.
-        with np.errstate(over="ignore"):
+    # A number too large for 32 bits becomes infinite, which scikit-learn then refuses by name.
+    with np.errstate(over="ignore"):
+        if variable is None and isinstance(column.dtype, np.dtype) and column.dtype.kind in "fiu":
+            return column.to_numpy().astype(np.float32)
+        if variable is None:
             return pd.to_numeric(column).to_numpy(dtype=np.float32, na_value=np.nan)
-    codes = pd.Index(variable.levels).get_indexer(pd.Index(column)).astype(np.float32)
-    codes[codes < 0] = np.nan
-    return codes
+    codes, distinct = pd.factorize(column)
+    numbers = [variable.levels.index(text) if text in variable.levels else np.nan for text in distinct]
+    return np.array([*numbers, np.nan], dtype=np.float32)[codes]
 
 
 def _category(name: str, column: pd.Series) -> Variable | None:
     """Data dictionary entry of a column that contains categories as text, else None."""
+    from pandas.api.types import is_numeric_dtype
+
     variable = data_dictionary().get(name)
-    holds_text = not (pd.api.types.is_numeric_dtype(column) or column.isna().all())
-    return variable if variable is not None and variable.kind == "category" and holds_text else None
+    if variable is None or variable.kind != "category" or is_numeric_dtype(column) or column.isna().all():
+        return None
+    return variable

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from asthma_ml.classifier.compiled.pattern_lookup import frequencies_of_patients, look_up
+from asthma_ml.classifier.compiled.pattern_lookup import frequencies_of_patients, look_up, lookup_tables
 from asthma_ml.classifier.compiled.pattern_tables import (
     Branches,
+    PatternContributions,
     branches_of,
     expected_margins,
     frequencies_of_training_patients,
@@ -52,6 +53,12 @@ def frequencies(branches: Branches, background: np.ndarray | None = None) -> np.
     return frequencies_of_patients(branches, background)
 
 
+def sums_of_players(branches: Branches, contributions: PatternContributions, X: np.ndarray) -> np.ndarray:
+    """Sums of tabulated contributions, of shape (n_margins, n_players, n_patients)."""
+    tables = lookup_tables(branches, [contributions])
+    return tables.of_kind(look_up(tables, X), 0)
+
+
 def margin_contributions(
     trees: HistGradientBoostingClassifier,
     X: np.ndarray,
@@ -62,5 +69,5 @@ def margin_contributions(
     branches = branches_of(trees)
     assert branches is not None
     frequency, group = frequencies(branches, background), np.arange(X.shape[1]) if groups is None else groups
-    sums = look_up(branches, [shapley_contributions(branches, frequency, group, group.max() + 1)], X)
-    return sums.of_kind(0).transpose(2, 1, 0), expected_margins(branches, frequency)
+    sums = sums_of_players(branches, shapley_contributions(branches, frequency, group, group.max() + 1), X)
+    return sums.transpose(2, 1, 0), expected_margins(branches, frequency)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from asthma_ml.classifier.compiled import pattern_kernel, pattern_lookup
-from asthma_ml.classifier.compiled.pattern_lookup import frequencies_of_patients, look_up
+from asthma_ml.classifier.compiled.pattern_lookup import frequencies_of_patients, look_up, lookup_tables
 from asthma_ml.classifier.compiled.pattern_tables import (
     branches_of,
     contributions_to_margins,
@@ -26,18 +26,18 @@ def tables(n_classes=2):
     of_features = shapley_contributions(
         branches, frequencies_of_training_patients(branches), np.arange(N_FEATURES), N_FEATURES
     )
-    return branches, [contributions_to_margins(branches), of_features]
+    return lookup_tables(branches, [contributions_to_margins(branches), of_features])
 
 
 def looked_up(given, X):
-    return look_up(*given, X).rows.T
+    return look_up(given, X).T
 
 
 @pytest.fixture
 def kernel_calls(monkeypatch):
-    calls, add_contributions = [], pattern_kernel.add_contributions
+    calls, sum_contributions = [], pattern_kernel.sum_contributions
     monkeypatch.setattr(
-        pattern_kernel, "add_contributions", lambda *given: calls.append(0) or add_contributions(*given)
+        pattern_kernel, "sum_contributions", lambda *given: calls.append(0) or sum_contributions(*given)
     )
     return calls
 
@@ -78,7 +78,7 @@ def test_machine_code_is_compiled_without_a_cache_folder(monkeypatch):
     fresh.__spec__.loader.exec_module(fresh)
     X = numbers(5)
     expected = looked_up(tables(), X)
-    monkeypatch.setattr(pattern_kernel, "add_contributions", fresh.add_contributions)
+    monkeypatch.setattr(pattern_kernel, "sum_contributions", fresh.sum_contributions)
     monkeypatch.setattr(pattern_lookup.PATIENCE, "steps", 0)
     np.testing.assert_array_equal(looked_up(tables(), X), expected)
 
