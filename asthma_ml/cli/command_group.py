@@ -51,7 +51,7 @@ class AsthmaCommands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command; None if there is no command of this name."""
         if cmd_name not in COMMANDS:
-            return None
+            return super().get_command(ctx, cmd_name)
         module = cmd_name.replace("-", "_")
         command: click.Command = getattr(import_module(f"asthma_ml.cli.{module}"), f"{module}_command")
         return command
