@@ -13,7 +13,7 @@ from asthma_ml.columns import Column, ColumnTable, Slices, numbers, texts
 from asthma_ml.patients.identifiers import blank_cells
 from asthma_ml.patients.problems import ROW, Finding, Severity, shown
 from asthma_ml.patients.text_rows import Misfit
-from asthma_ml.patients.text_tables import TextTable, rows_of, text_codes
+from asthma_ml.patients.text_tables import TextTable, cell_texts, rows_of, text_codes
 from asthma_ml.patients.units import fits_other_unit
 from asthma_ml.variables import ID, Variable, data_dictionary
 
@@ -149,8 +149,9 @@ def check_formulas(table: TextTable, parsed: Collection[str] = ()) -> list[Findi
     message = "that a spreadsheet would run as a formula; copied unchanged, so import the output as text"
     findings: list[Finding] = []
     for name, column in zip(table.names, table.columns, strict=True):
-        rows = np.empty(0) if name in parsed or name in table.typed_names else _formulas(column)
-        if rows.size:
+        if name in parsed or name in table.typed_names:
+            continue
+        if (rows := _formulas(column)).size:
             findings.append(Finding(shown(name), "formula", "warning", message, rows))
     return findings
 
@@ -160,8 +161,8 @@ def _formulas(column: Column) -> NDArray[np.intp]:
     if isinstance(column, Slices):
         filled = np.flatnonzero(column.stops > column.starts)
         rows = filled[np.isin(column.data[column.starts[filled]], _FORMULA_BYTES)]
-        found = [_is_formula(text) for text in rows_of(column, rows).strings().tolist()]
-        return rows[np.array(found, dtype=bool)]
+        found = [_is_formula(text) for text in cell_texts(rows_of(column, rows))]
+        return np.asarray(rows[np.array(found, dtype=bool)])
     distinct = text_codes(column)
     formulas = [code for code, text in enumerate(distinct.distinct) if _is_formula(text)]
     return np.flatnonzero(np.isin(distinct.codes, formulas))

@@ -288,7 +288,7 @@ def _parse_numbers(column: Slices | NDArray[np.float64], parser: CellParser) -> 
     rows = np.flatnonzero(others)
     if rows.size:
         rest, found = _parse_distinct(text_codes(rows_of(column, rows)), parser)
-        values[rows] = rest
+        values[rows] = np.asarray(rest)
         findings += [replace(each, rows=None if each.rows is None else rows[each.rows]) for each in found]
     return values, findings
 

@@ -31,7 +31,7 @@ def split_rows(
     line: int,
     delimiter: int,
     final: bool,
-    cells: NDArray[np.int32],
+    cells: NDArray[np.integer[Any]],
     rows: NDArray[np.int64],
 ) -> tuple[int, int, int, int]:
     """Split bytes into rows and cells.
@@ -48,7 +48,7 @@ def split_rows(
         Code of the delimiter.
     final : bool
         Whether the file ends with these bytes.
-    cells : ndarray of int32 of shape (2, n_columns, most_rows)
+    cells : ndarray of int of shape (2, n_columns, most_rows)
         Receives where each cell begins and ends.
     rows : ndarray of int64 of shape (4, most_rows)
         Receives where each row begins and ends, its line, and 1 if its cells must be found in another way: their
@@ -59,53 +59,76 @@ def split_rows(
     n_rows, at, line, result : int
         Rows found, the byte and the line after them, and one of the three results.
     """
-    n, row, most = len(data), 0, rows.shape[1]
-    separator, n_columns = np.uint8(delimiter), cells.shape[1]
-    while at < n and row < most:
+    row, separator = 0, np.uint8(delimiter)
+    while at < len(data) and row < rows.shape[1]:
         begin, first_line = at, line
-        column, odd, result = 0, False, COMPLETE
-        if data[at] != _LF and data[at] != _CR:
-            while True:
-                if at < n and data[at] == _QUOTE:
-                    first = at + 1
-                    last, line, doubled = _end_of_quotation(data, first, line)
-                    if last >= n:
-                        result = UNREADABLE if final else PARTIAL
-                        break
-                    at = last + 1
-                    odd |= doubled
-                    if at < n and data[at] != separator and data[at] != _LF and data[at] != _CR:
-                        if line > first_line:
-                            result = UNREADABLE
-                            break
-                        odd = True
-                        while at < n and data[at] != _LF and data[at] != _CR:
-                            at += 1
-                else:
-                    first = at
-                    while at < n and data[at] != separator and data[at] != _LF and data[at] != _CR:
-                        at += 1
-                    last = at
-                if last - first > _LONGEST_CELL:
-                    return row, begin, first_line, UNREADABLE
-                if column < n_columns:
-                    cells[0, column, row], cells[1, column, row] = first, last
-                column += 1
-                if at >= n or data[at] != separator:
-                    break
-                at += 1
-        if result == COMPLETE and not final and (at >= n or (data[at] == _CR and at + 1 >= n)):
-            result = PARTIAL
+        n_cells, odd, result = 0, False, COMPLETE
+        if not _ends_line(data[at]):
+            at, line, n_cells, odd, result = _split_row(data, at, line, separator, cells, row)
+        at, result = _end_of_line(data, at, final, result)
         if result != COMPLETE:
             return row, begin, first_line, result
-        if column > 0:
-            rows[0, row], rows[1, row], rows[2, row] = begin, at, first_line
-            rows[3, row] = odd or column != n_columns
-            row += 1
-        if at < n:
-            at += 2 if data[at] == _CR and at + 1 < n and data[at + 1] == _LF else 1
         line += 1
+        if n_cells > 0:
+            rows[0, row], rows[1, row], rows[2, row], rows[3, row] = begin, at, first_line, odd
+            row += 1
     return row, at, line, COMPLETE
+
+
+@compiled
+def _split_row(data: Any, at: int, line: int, separator: Any, cells: Any, row: int) -> tuple[int, int, int, bool, int]:
+    """Split one row: the byte and the line at its end, its number of cells, whether it is odd, and the result."""
+    n_cells, odd, first_line, n_columns = 0, False, line, cells.shape[1]
+    while True:
+        quoted = at < len(data) and data[at] == _QUOTE
+        if quoted:
+            first = at + 1
+            last, line, doubled = _end_of_quotation(data, first, line)
+            if last >= len(data):
+                return at, line, n_cells, odd, PARTIAL
+            at = _end_of_plain_cell(data, last + 1, separator)
+            if at > last + 1:
+                if line > first_line:
+                    return at, line, n_cells, odd, UNREADABLE
+                odd, at = True, _end_of_plain_cell(data, at, _LF)
+            odd |= doubled
+        else:
+            first = at
+            at = last = _end_of_plain_cell(data, at, separator)
+        if last - first > _LONGEST_CELL:
+            return at, line, n_cells, odd, UNREADABLE
+        if n_cells < n_columns:
+            cells[0, n_cells, row], cells[1, n_cells, row] = first, last
+        n_cells += 1
+        if at >= len(data) or data[at] != separator:
+            return at, line, n_cells, odd or n_cells != n_columns, COMPLETE
+        at += 1
+
+
+@compiled
+def _ends_line(sign: Any) -> bool:
+    return bool(sign in (_LF, _CR))
+
+
+@compiled
+def _end_of_plain_cell(data: Any, at: int, separator: Any) -> int:
+    """Where the next delimiter or line break is."""
+    while at < len(data) and data[at] != separator and data[at] != _LF and data[at] != _CR:
+        at += 1
+    return at
+
+
+@compiled
+def _end_of_line(data: Any, at: int, final: bool, result: int) -> tuple[int, int]:
+    """The byte after a line break, and the result; a line without a break is complete only at the end of the file."""
+    n = len(data)
+    if result == PARTIAL and final:
+        return at, UNREADABLE
+    if result != COMPLETE or (not final and (at >= n or (data[at] == _CR and at + 1 >= n))):
+        return at, result if result != COMPLETE else PARTIAL
+    if at < n:
+        at += 2 if data[at] == _CR and at + 1 < n and data[at + 1] == _LF else 1
+    return at, COMPLETE
 
 
 @compiled
@@ -128,8 +151,8 @@ def _end_of_quotation(data: Any, at: int, line: int) -> tuple[int, int, bool]:
 @compiled
 def read_plain_numbers(
     data: NDArray[np.uint8],
-    starts: NDArray[np.int32],
-    stops: NDArray[np.int32],
+    starts: NDArray[np.integer[Any]],
+    stops: NDArray[np.integer[Any]],
     point: int,
     values: NDArray[np.float64],
     others: NDArray[np.int64],
@@ -140,7 +163,7 @@ def read_plain_numbers(
     ----------
     data : ndarray of uint8
         UTF-8 text.
-    starts, stops : ndarray of int32 of shape (n_rows,)
+    starts, stops : ndarray of int of shape (n_rows,)
         Where each cell begins and ends.
     point : int
         Code of the decimal sign.
@@ -186,8 +209,8 @@ def read_plain_numbers(
 @compiled
 def number_texts(
     data: NDArray[np.uint8],
-    starts: NDArray[np.int32],
-    stops: NDArray[np.int32],
+    starts: NDArray[np.integer[Any]],
+    stops: NDArray[np.integer[Any]],
     slots: NDArray[np.int32],
     codes: NDArray[np.int32],
     first: NDArray[np.int32],
@@ -198,7 +221,7 @@ def number_texts(
     ----------
     data : ndarray of uint8
         UTF-8 text.
-    starts, stops : ndarray of int32 of shape (n_rows,)
+    starts, stops : ndarray of int of shape (n_rows,)
         Where each cell begins and ends.
     slots : ndarray of int32
         Hash table filled with -1; its length is a power of two and at least twice the number of rows.
@@ -241,8 +264,8 @@ def number_texts(
 @compiled
 def hash_texts(
     data: NDArray[np.uint8],
-    starts: NDArray[np.int32],
-    stops: NDArray[np.int32],
+    starts: NDArray[np.integer[Any]],
+    stops: NDArray[np.integer[Any]],
     hashes: NDArray[np.uint64],
     blank: NDArray[np.uint8],
 ) -> None:
@@ -252,7 +275,7 @@ def hash_texts(
     ----------
     data : ndarray of uint8
         UTF-8 text.
-    starts, stops : ndarray of int32 of shape (n_rows,)
+    starts, stops : ndarray of int of shape (n_rows,)
         Where each cell begins and ends.
     hashes : ndarray of uint64 of shape (n_rows, 2)
         Receives the hashes.
