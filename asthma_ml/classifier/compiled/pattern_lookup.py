@@ -106,11 +106,14 @@ def look_up(tables: LookupTables, X: np.ndarray) -> np.ndarray:
     ndarray of shape (n_rows, n_patients)
         Sums of a patient do not depend on the number of patients, to the last bit.
     """
+    columns = np.ascontiguousarray(X.T, dtype=np.float32)
     sums = np.empty((len(tables.without_branches), len(X)))
-    add = sum_compiled if PATIENCE.is_over(len(X) * len(tables.branches.decision)) else sum_in_numpy
-    for start in range(0, len(X), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        add(tables, _columns(X[block]), sums[:, block])
+    if PATIENCE.is_over(len(X) * len(tables.branches.decision)):
+        _sum_compiled(tables, columns, sums)
+    else:
+        for start in range(0, len(X), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            _sum_in_numpy(tables, columns[:, block], sums[:, block])
     return sums
 
 
@@ -129,15 +132,15 @@ def frequencies_of_patients(branches: Branches, X: np.ndarray) -> np.ndarray:
     ndarray of shape (n_branches, 16)
         Frequencies; rows sum to one.
     """
-    counts = np.zeros((len(branches.decision), PATTERNS))
+    columns, counts = X.T.astype(np.float32), np.zeros((len(branches.decision), PATTERNS))
     for start in range(0, len(X), _BLOCK):
-        right = _goes_right(branches.decisions, _columns(X[start : start + _BLOCK]))
+        right = _goes_right(branches.decisions, columns[:, start : start + _BLOCK])
         for branch, pattern in enumerate(_patterns(right, branches.decision)):
             counts[branch] += np.bincount(pattern, minlength=PATTERNS)
     return counts / len(X)
 
 
-def sum_in_numpy(tables: LookupTables, columns: np.ndarray, sums: np.ndarray) -> None:
+def _sum_in_numpy(tables: LookupTables, columns: np.ndarray, sums: np.ndarray) -> None:
     """Write the sums of a block of patients, given as 32-bit features in rows."""
     branches, first_entry = tables.branches, tables.first_entry.tolist()
     sums[:] = tables.without_branches[:, None]
@@ -150,18 +153,14 @@ def sum_in_numpy(tables: LookupTables, columns: np.ndarray, sums: np.ndarray) ->
             sums[row] += contribution
 
 
-def sum_compiled(tables: LookupTables, columns: np.ndarray, sums: np.ndarray) -> None:
-    """Do the same as `sum_in_numpy` in machine code."""
+def _sum_compiled(tables: LookupTables, columns: np.ndarray, sums: np.ndarray) -> None:
+    """Do the same as `_sum_in_numpy` in machine code."""
     from asthma_ml.classifier.compiled import pattern_kernel
 
     branches, decisions = tables.branches, tables.branches.decisions
     splits = decisions.feature, rounded_down(decisions.threshold), decisions.missing_right
     entries = branches.decision, tables.first_entry, tables.row, tables.values
     pattern_kernel.sum_contributions(columns, splits, entries, tables.without_branches, sums)
-
-
-def _columns(X: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(X.T, dtype=np.float32)
 
 
 def _goes_right(decisions: Decisions, columns: np.ndarray) -> np.ndarray:

@@ -13,18 +13,22 @@ from numpy.typing import NDArray
 from asthma_ml.machine_code import compiled
 
 _Floats = NDArray[np.float64]
-_BLOCK = 512
+_BLOCK = 256
 _HASH_FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 
 @compiled
-def measured_patterns(columns: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.int32]]:
+def measured_patterns(
+    columns: NDArray[np.float32], start: int, stop: int
+) -> tuple[NDArray[np.bool_], NDArray[np.int32]]:
     """Distinct patterns of measured features, and the pattern of each patient.
 
     Parameters
     ----------
-    columns : ndarray of shape (n_features, n_patients)
+    columns : ndarray of shape (n_features, all patients)
         At most 64 features.
+    start, stop : int
+        First patient, and the one after the last.
 
     Returns
     -------
@@ -33,7 +37,7 @@ def measured_patterns(columns: NDArray[np.float32]) -> tuple[NDArray[np.bool_], 
     number : ndarray of int of shape (n_patients,)
         Pattern number of each patient.
     """
-    keys = _pattern_keys(columns)
+    keys = _pattern_keys(columns, start, stop)
     distinct, number = _numbered(keys)
     order = np.argsort(distinct)
     rank, measured = np.empty(len(order), dtype=np.int32), np.empty((len(order), len(columns)), dtype=np.bool_)
@@ -47,11 +51,11 @@ def measured_patterns(columns: NDArray[np.float32]) -> tuple[NDArray[np.bool_], 
 
 
 @compiled
-def _pattern_keys(columns: Any) -> Any:
+def _pattern_keys(columns: Any, start: int, stop: int) -> Any:
     """Measured features of each patient as a bit set."""
-    keys = np.zeros(columns.shape[1], dtype=np.uint64)
+    keys = np.zeros(stop - start, dtype=np.uint64)
     for feature in range(len(columns)):
-        column, bit = columns[feature], np.uint64(1) << np.uint64(feature)
+        column, bit = columns[feature, start:stop], np.uint64(1) << np.uint64(feature)
         for i in range(len(keys)):
             keys[i] |= np.uint64(0) if np.isnan(column[i]) else bit
     return keys
@@ -145,73 +149,69 @@ def _subtract(target: Any, factor: float, subtrahend: Any) -> None:
 def add_scores(
     columns: NDArray[np.float32],
     start: int,
-    number: NDArray[np.int32],
+    patterns: tuple[NDArray[np.int32], _Floats],
     scores: tuple[NDArray[np.int64], NDArray[np.int64], _Floats, _Floats, _Floats, _Floats, NDArray[np.float32]],
-    of_patterns: tuple[_Floats, _Floats],
-    margins: _Floats,
+    offset: _Floats,
+    margins: tuple[_Floats, _Floats],
     totals: tuple[_Floats, NDArray[np.int64]],
     weight: float,
 ) -> None:
-    """Add to the margins and to the contributions of the features.
+    """Add to the margins, to those of the reference patient, and to the contributions of the features.
 
     Parameters
     ----------
-    columns : ndarray of shape (n_features, n_patients)
-        Features of a block of patients.
+    columns : ndarray of shape (n_features, all patients)
+        Features.
     start : int
-        Index of its first patient among all.
-    number : ndarray of int of shape (n_patients,)
-        Pattern number of each patient.
+        First patient.
+    patterns : tuple of ndarrays of shape (n_patients,) and (n_margins, n_patterns, n_scores)
+        Pattern number of each patient from the first on, and the coefficients of each pattern.
     scores : tuple of 7 ndarrays
         Source, starts, knots, values, slopes and mean of the scores, and their knots rounded up to 32 bits.
-    of_patterns : tuple of ndarrays of shape (n_margins, n_patterns, n_scores) and (n_margins, n_patterns, n_features)
-        Coefficients, and the contributions of the reference patient, which are subtracted; the latter may be empty.
-    margins : ndarray of shape (n_margins, all patients)
-        Margins; added to.
+    offset : ndarray of shape (n_scores,)
+        Centred scores of the reference patient; empty for the mean patient.
+    margins : tuple of 2 ndarrays of shape (n_margins, all patients)
+        Margins, and those of the reference patient; added to.
     totals : tuple of ndarrays of shape (n_rows, all patients) and (n_kinds, n_margins, n_features)
         Contributions, which are added to, and the row of each feature; may be empty.
     weight : float
         Factor of the contributions.
     """
-    source, starts, knots, values, slopes, mean, rounded = scores
-    coefficients, shift = of_patterns
-    sums, rows = totals
-    n_margins, n_patients = len(margins), len(number)
-    centred, total, place = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK, dtype=np.int32)
-    first = 0
-    while first < len(source):
-        column = source[first]
-        last = first + 1
-        while last < len(source) and source[last] == column:
-            last += 1
-        for block in range(0, n_patients, _BLOCK):
-            n = min(_BLOCK, n_patients - block)
-            of_patient = number[block : block + n]
-            for k in range(n_margins):
-                total[:n] = 0.0
-                for j in range(first, last):
-                    if k == 0 or last > first + 1:
-                        part = slice(starts[j], starts[j + 1])
-                        curve = knots[part], values[part], slopes[part], rounded[part]
-                        _score(columns[column, block : block + n], curve, mean[j], place, centred)
-                    _add_products(coefficients[k, :, j], of_patient, centred, total)
-                _add(total[:n], 1.0, margins[k, start + block : start + block + n])
-                for i in range(n if len(shift) else 0):
-                    total[i] -= shift[k, of_patient[i], column]
-                for kind in range(len(rows)):
-                    _add(total[:n], weight, sums[rows[kind, k, column], start + block : start + block + n])
-        first = last
+    (number, coefficients), source, (sums, rows) = patterns, scores[0], totals
+    # Rows whose distance is a power of two would compete for the same part of the cache.
+    shape = len(source), _BLOCK + 8
+    centred, products, of_reference = np.empty(shape), np.empty(shape), np.zeros(shape)
+    reference, place = np.empty(shape), np.empty(_BLOCK, dtype=np.uint32)
+    for j in range(len(offset)):
+        reference[j] = offset[j]
+    for first in range(0, len(number), _BLOCK):
+        of_patient = number[first : first + _BLOCK]
+        begin, n = start + first, len(of_patient)
+        for j in range(len(source)):
+            _score(columns[source[j], begin : begin + n], j, scores, place, centred[j])
+        for k in range(len(coefficients)):
+            _multiply(coefficients[k], of_patient, centred, products)
+            _add_rows(products, margins[0][k, begin : begin + n])
+            if len(offset):
+                _multiply(coefficients[k], of_patient, reference, of_reference)
+                _add_rows(of_reference, margins[1][k, begin : begin + n])
+            for kind in range(len(rows)):
+                for j in range(len(source)):
+                    total = sums[rows[kind, k, source[j]], begin : begin + n]
+                    _add_difference(products[j], of_reference[j], weight, total)
 
 
 @compiled
-def _score(column: Any, curve: Any, mean: float, place: Any, centred: Any) -> None:
-    knots, values, slopes, rounded = curve
-    _count_knots(column, rounded[1:], place)
+def _score(column: Any, j: int, scores: Any, place: Any, centred: Any) -> None:
+    _, starts, all_knots, all_values, all_slopes, mean, rounded = scores
+    first, last = starts[j], starts[j + 1]
+    knots, values, slopes = all_knots[first:last], all_values[first:last], all_slopes[first:last]
+    _count_knots(column, rounded[first + 1 : last], place)
     for i in range(len(column)):
         left, x = place[i], np.float64(column[i])
         x = x if x > knots[0] else knots[0]
         score = slopes[left] * (x - knots[left]) + values[left]
-        centred[i] = 0.0 if np.isnan(column[i]) else score - mean
+        centred[i] = 0.0 if np.isnan(column[i]) else score - mean[j]
 
 
 @compiled
@@ -224,20 +224,29 @@ def _count_knots(column: Any, knots: Any, place: Any) -> None:
         one, two, three, four = knots[first], knots[first + 1], knots[first + 2], knots[first + 3]
         for i in range(n):
             x = column[i]
-            place[i] += np.int32(one <= x) + np.int32(two <= x) + np.int32(three <= x) + np.int32(four <= x)
+            place[i] += np.uint32(one <= x) + np.uint32(two <= x) + np.uint32(three <= x) + np.uint32(four <= x)
         first += 4
     for knot in knots[first:]:
         for i in range(n):
-            place[i] += np.int32(knot <= column[i])
+            place[i] += np.uint32(knot <= column[i])
 
 
 @compiled
-def _add_products(coefficients: Any, number: Any, centred: Any, total: Any) -> None:
+def _multiply(coefficients: Any, number: Any, centred: Any, products: Any) -> None:
     for i in range(len(number)):
-        total[i] += coefficients[number[i]] * centred[i]
+        of_pattern = np.uint64(number[i])
+        for j in range(coefficients.shape[1]):
+            products[j, i] = coefficients[of_pattern, j] * centred[j, i]
 
 
 @compiled
-def _add(added: Any, weight: float, to: Any) -> None:
-    for i in range(len(added)):
-        to[i] += weight * added[i]
+def _add_rows(rows: Any, to: Any) -> None:
+    for j in range(len(rows)):
+        for i in range(len(to)):
+            to[i] += rows[j, i]
+
+
+@compiled
+def _add_difference(one: Any, other: Any, weight: float, to: Any) -> None:
+    for i in range(len(to)):
+        to[i] += weight * (one[i] - other[i])

@@ -112,16 +112,15 @@ class LinearModel:
         margins = np.repeat(self.base[:, None], len(X), axis=1)
         base = margins.copy()
         source = self.scores.source
-        compiled = PATIENCE.is_over(len(X) * len(source))
+        add, compiled = _add, PATIENCE.is_over(len(X) * len(source))
+        if compiled:
+            add = _add_compiled
+        columns = np.ascontiguousarray(X.T, dtype=np.float32)
         for start in range(0, len(X) if len(source) else 0, _BLOCK):
-            columns = np.ascontiguousarray(X[start : start + _BLOCK].T, dtype=np.float32)
-            measured, number = _measured_patterns(columns, compiled)
+            stop = min(start + _BLOCK, len(X))
+            measured, number = _measured_patterns(columns, start, stop, compiled)
             coefficients = self.measured_coefficients(measured[:, source], compiled)
-            shift = np.empty((0, 0, 0)) if offset is None else self._shift(coefficients, offset, X.shape[1])
-            if len(shift):
-                base[:, start : start + _BLOCK] += shift.sum(axis=2)[:, number]
-            add = _add_compiled if compiled else _add
-            add(self, columns, start, number, (coefficients, shift), margins, totals, weight)
+            add(self, columns, start, (number, coefficients), offset, (margins, base), totals, weight)
         return margins, base
 
     def measured_coefficients(self, measured: np.ndarray, compiled: bool = False) -> np.ndarray:
@@ -170,21 +169,14 @@ class LinearModel:
         """Score number `j` of values of its feature, minus its mean; zero where not measured."""
         return np.asarray(np.nan_to_num(self.scores.score(j, values) - self.joint.mean[j]))
 
-    def _shift(self, coefficients: np.ndarray, offset: np.ndarray, n_features: int) -> np.ndarray:
-        """Contributions of the features of the reference patient, of shape (n_margins, n_patterns, n_features)."""
-        shift = np.zeros((*coefficients.shape[:2], n_features))
-        for j, feature in enumerate(self.scores.source):
-            shift[:, :, feature] += coefficients[:, :, j] * offset[j]
-        return shift
 
-
-def _measured_patterns(columns: np.ndarray, compiled: bool) -> tuple[np.ndarray, np.ndarray]:
+def _measured_patterns(columns: np.ndarray, start: int, stop: int, compiled: bool) -> tuple[np.ndarray, np.ndarray]:
     """Distinct patterns of measured features, sorted by the last features first, and the pattern of each patient."""
     if compiled and len(columns) <= _MOST_BITS:
         from asthma_ml.classifier.linear import kernel
 
-        return kernel.measured_patterns(columns)
-    reversed_patterns, number = patterns(~np.isnan(columns[::-1].T))
+        return kernel.measured_patterns(columns, start, stop)
+    reversed_patterns, number = patterns(~np.isnan(columns[::-1, start:stop].T))
     return reversed_patterns[:, ::-1], number
 
 
@@ -216,34 +208,32 @@ def _add(
     linear: LinearModel,
     columns: np.ndarray,
     start: int,
-    number: np.ndarray,
-    of_patterns: tuple[np.ndarray, np.ndarray],
-    margins: np.ndarray,
+    patterns: tuple[np.ndarray, np.ndarray],
+    offset: np.ndarray | None,
+    margins: tuple[np.ndarray, np.ndarray],
     totals: tuple[np.ndarray, np.ndarray] | None,
     weight: float,
 ) -> None:
-    """Add to the margins and to the contributions of the features, in numpy."""
-    coefficients, shift = of_patterns
+    """Add to the margins, to those of the reference patient, and to the contributions of the features, in numpy."""
+    number, coefficients = patterns
     block = slice(start, start + len(number))
-    for column in np.unique(linear.scores.source):
-        total = np.zeros((len(margins), len(number)))
-        for j in np.flatnonzero(linear.scores.source == column).tolist():
-            total += coefficients[:, number, j] * linear.centred_score(j, columns[column].astype(np.float64))
-        margins[:, block] += total
-        if totals is not None:
-            if len(shift):
-                total -= shift[:, number, column]
-            for rows in totals[1][:, :, column]:
-                totals[0][rows, block] += weight * total
+    for j, feature in enumerate(linear.scores.source):
+        of_score = coefficients[:, number, j]
+        product = of_score * linear.centred_score(j, columns[feature, block].astype(np.float64))
+        of_reference = of_score * (0.0 if offset is None else offset[j])
+        margins[0][:, block] += product
+        margins[1][:, block] += of_reference
+        for rows in () if totals is None else totals[1][:, :, feature]:
+            totals[0][rows, block] += weight * (product - of_reference)
 
 
 def _add_compiled(
     linear: LinearModel,
     columns: np.ndarray,
     start: int,
-    number: np.ndarray,
-    of_patterns: tuple[np.ndarray, np.ndarray],
-    margins: np.ndarray,
+    patterns: tuple[np.ndarray, np.ndarray],
+    offset: np.ndarray | None,
+    margins: tuple[np.ndarray, np.ndarray],
     totals: tuple[np.ndarray, np.ndarray] | None,
     weight: float,
 ) -> None:
@@ -251,6 +241,6 @@ def _add_compiled(
     from asthma_ml.classifier.linear import kernel
 
     scores, no_totals = linear.scores, (np.empty((0, 0)), np.empty((0, 0, 0), dtype=np.int64))
-    rounded = rounded_up(scores.knots)
+    rounded, reference = rounded_up(scores.knots), np.empty(0) if offset is None else offset
     arrays = (scores.source, scores.starts, scores.knots, scores.values, scores.slopes(), linear.joint.mean, rounded)
-    kernel.add_scores(columns, start, number, arrays, of_patterns, margins, totals or no_totals, weight)
+    kernel.add_scores(columns, start, patterns, arrays, reference, margins, totals or no_totals, weight)
