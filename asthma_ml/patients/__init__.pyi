@@ -1,7 +1,7 @@
-from .column_map import ColumnMap as ColumnMap
-from .column_map import MappedColumn as MappedColumn
+from .columns.cells import read_number as read_number
+from .columns.column_map import ColumnMap as ColumnMap
+from .columns.column_map import MappedColumn as MappedColumn
 from .map_draft import draft_map as draft_map
-from .parsing import read_number as read_number
 from .patient_file import Part as Part
 from .patient_file import PatientFile as PatientFile
 from .problems import NAMED_LINES as NAMED_LINES
@@ -14,4 +14,4 @@ from .problems import summarise_problems as summarise_problems
 from .reading import PatientTable as PatientTable
 from .reading import ReadPatients as ReadPatients
 from .reading import read_patients as read_patients
-from .text_tables import TextTable as TextTable
+from .text.text_tables import TextTable as TextTable

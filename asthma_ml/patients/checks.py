@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asthma_ml.columns import Column, ColumnTable, Slices, numbers, texts
-from asthma_ml.patients.identifiers import blank_cells
+from asthma_ml.patients.columns.units import fits_other_unit
 from asthma_ml.patients.problems import ROW, Finding, Severity, shown
-from asthma_ml.patients.text_rows import Misfit
-from asthma_ml.patients.text_tables import TextTable, cell_texts, rows_of, text_codes
-from asthma_ml.patients.units import fits_other_unit
+from asthma_ml.patients.text.identifiers import blank_cells
+from asthma_ml.patients.text.text_rows import Misfit
+from asthma_ml.patients.text.text_tables import TextTable, cell_texts, rows_of, text_codes
 from asthma_ml.variables import ID, Variable, data_dictionary
 
 # Two percentages rounded to whole numbers may exceed 100 together by this much.

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.patients.column_map import ColumnMap, MappedColumn
-from asthma_ml.patients.matching import (
+from asthma_ml.patients.columns.cells import LIKELY_CODES, CellParser, parse_column
+from asthma_ml.patients.columns.column_map import ColumnMap, MappedColumn
+from asthma_ml.patients.columns.matching import (
     likely_companions,
     match_columns,
     nearest_variable,
     unit_in_name,
     variable_of_name,
 )
-from asthma_ml.patients.parsing import LIKELY_CODES, CellParser, parse_column
+from asthma_ml.patients.columns.units import UnitEvidence
 from asthma_ml.patients.reading import whole_table
-from asthma_ml.patients.text_tables import TextTable, text_codes
-from asthma_ml.patients.units import UnitEvidence
+from asthma_ml.patients.text.text_tables import TextTable, text_codes
 from asthma_ml.variables import OUTPUT_PREFIX, TRUTH_PREFIX, Variable, data_dictionary
 
 if TYPE_CHECKING:
-    from asthma_ml.patients.data_frames import Source
+    from asthma_ml.patients.text.data_frames import Source
 
 _MOST_NAMES = 300
 _MOST_LEVELS = 12

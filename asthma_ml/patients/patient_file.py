@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 
 from asthma_ml.columns import numbers
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.patients.column_map import ColumnMap, MappedColumn
-from asthma_ml.patients.file_rows import Cut, checksum
-from asthma_ml.patients.identifiers import RepeatedIdentifiers
+from asthma_ml.patients.columns.column_map import ColumnMap, MappedColumn
+from asthma_ml.patients.columns.units import UnitEvidence
 from asthma_ml.patients.problems import NAMED_LINES, Finding, counted_values
 from asthma_ml.patients.reading import (
     Parsed,
@@ -31,9 +30,10 @@ from asthma_ml.patients.reading import (
     refuse_suspected_units,
     rows_of_file,
 )
-from asthma_ml.patients.sources import Progress, plain_file, source_name
-from asthma_ml.patients.text_tables import TextTable
-from asthma_ml.patients.units import UnitEvidence
+from asthma_ml.patients.text.file_rows import Cut, checksum
+from asthma_ml.patients.text.identifiers import RepeatedIdentifiers
+from asthma_ml.patients.text.plain_files import Progress, plain_file, source_name
+from asthma_ml.patients.text.text_tables import TextTable
 from asthma_ml.threads import in_order
 from asthma_ml.variables import ID
 

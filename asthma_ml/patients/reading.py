@@ -14,23 +14,23 @@ from numpy.typing import NDArray
 from asthma_ml.columns import Column, ColumnTable, Texts, numbers
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.checks import check_formulas, check_identifiers, check_rows, check_values
-from asthma_ml.patients.column_map import JOINT, ColumnMap, MappedColumn, canonical
-from asthma_ml.patients.conversions import convert_with_companions
-from asthma_ml.patients.data_frames import pandas_frame, table_of_frame
-from asthma_ml.patients.file_rows import ParquetRows, TextRows
-from asthma_ml.patients.identifiers import repeated_cells
-from asthma_ml.patients.matching import match_columns
-from asthma_ml.patients.parsing import JOIN, MISSING_TOKENS, CachingParser, parse_column
+from asthma_ml.patients.columns.cells import JOIN, MISSING_TOKENS, CachingParser, parse_column
+from asthma_ml.patients.columns.column_map import JOINT, ColumnMap, MappedColumn, canonical
+from asthma_ml.patients.columns.conversions import convert_with_companions
+from asthma_ml.patients.columns.matching import match_columns, variable_of_name
+from asthma_ml.patients.columns.units import UnitEvidence, unit_message
 from asthma_ml.patients.problems import Finding, Problem, invalid_rows, locate_problems
-from asthma_ml.patients.sources import PARQUET, PlainFile, begins_with, plain_file, source_name
-from asthma_ml.patients.text_tables import TextTable, cell_texts, text_codes
-from asthma_ml.patients.units import UnitEvidence, unit_message
+from asthma_ml.patients.text.data_frames import pandas_frame, table_of_frame
+from asthma_ml.patients.text.file_rows import ParquetRows, TextRows
+from asthma_ml.patients.text.identifiers import repeated_cells
+from asthma_ml.patients.text.plain_files import PARQUET, PlainFile, begins_with, plain_file, source_name
+from asthma_ml.patients.text.text_tables import TextTable, cell_texts, text_codes
 from asthma_ml.variables import ID, data_dictionary
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from asthma_ml.patients.data_frames import Source
+    from asthma_ml.patients.text.data_frames import Source
 
 
 @dataclass(frozen=True)
@@ -195,8 +195,10 @@ def whole_table(source: Source, column_map: ColumnMap | None = None) -> tuple[Te
 
 def rows_of_file(file: PlainFile, chunk_rows: int | None, column_map: ColumnMap) -> TextRows | ParquetRows:
     """Open the rows of a file, in parts of `chunk_rows` or as one part."""
-    rows = ParquetRows if begins_with(file.file, PARQUET) else TextRows
-    return rows(file, chunk_rows, column_map.names)
+    if begins_with(file.file, PARQUET):
+        return ParquetRows(file, chunk_rows)
+    names = column_map.names
+    return TextRows(file, chunk_rows, lambda name: name if name in names else variable_of_name(name))
 
 
 def as_column_map(columns: ColumnMap | str | os.PathLike[str] | None) -> ColumnMap:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
-from asthma_ml.patients import file_rows
+from asthma_ml.patients.text import file_rows
 
 READS_FILES = ("test_dirty_files", "test_preamble", "test_reading", "test_text_tables")
 
@@ -17,8 +19,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="module")
-def way_of_splitting(request: pytest.FixtureRequest) -> None:
+def way_of_splitting(request: pytest.FixtureRequest) -> Iterator[None]:
     """Lower the size from which machine code splits a file."""
-    if request.param == "machine code":
-        before, file_rows.COMPILED_BYTES = file_rows.COMPILED_BYTES, 0
-        request.addfinalizer(lambda: setattr(file_rows, "COMPILED_BYTES", before))
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "machine code":
+            patch.setattr(file_rows, "COMPILED_BYTES", 0)
+        yield

@@ -12,7 +12,7 @@ import pytest
 
 from asthma_ml.files import write_table
 from asthma_ml.patients import ColumnMap, read_patients
-from asthma_ml.patients.conversions import dose_factor
+from asthma_ml.patients.columns.conversions import dose_factor
 from asthma_ml.variables import data_dictionary
 
 ROOT = Path(__file__).parents[2]

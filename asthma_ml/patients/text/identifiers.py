@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from asthma_ml.columns import Column, Slices
 from asthma_ml.files import write_all
-from asthma_ml.patients.sources import temporary_file, temporary_file_refused
-from asthma_ml.patients.text_tables import cell_texts, rows_of, text_codes
+from asthma_ml.patients.text.plain_files import temporary_file, temporary_file_refused
+from asthma_ml.patients.text.text_tables import cell_texts, rows_of, text_codes
 
 _ROWS_PER_BLOCK = 2**18
 _MOST_HASHES_IN_MEMORY = 2**20
@@ -52,7 +52,7 @@ def _hashes_and_blanks(column: Column) -> tuple[NDArray[np.uint64], NDArray[np.b
         digests = b"".join(blake2b(cell.encode("utf-8", "surrogatepass"), digest_size=16).digest() for cell in cells)
         hashes = np.frombuffer(digests, dtype="<u8").reshape(-1, 2).astype(np.uint64)
         return hashes, np.array([not cell.strip() for cell in cells], dtype=bool)
-    from asthma_ml.patients import text_kernel
+    from asthma_ml.patients.text import text_kernel
 
     hashes, kinds = np.empty((len(column), 2), dtype=np.uint64), np.empty(len(column), dtype=np.uint8)
     text_kernel.hash_texts(column.data, column.starts, column.stops, hashes, kinds)

@@ -9,7 +9,7 @@ import pytest
 
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients import ColumnMap, read_patients
-from asthma_ml.patients.column_map import canonical
+from asthma_ml.patients.columns.column_map import canonical
 
 SURVEY = pd.DataFrame(
     {

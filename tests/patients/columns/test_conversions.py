@@ -11,7 +11,7 @@ import pytest
 
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients import ColumnMap, PatientTable, read_patients
-from asthma_ml.patients.conversions import dose_factor, percent_predicted
+from asthma_ml.patients.columns.conversions import dose_factor, percent_predicted
 from asthma_ml.variables import data_dictionary
 
 COUNTS = {"blood_eosinophils_cells_ul": {"from": "eos_pct", "unit": "%", "with": {"leukocytes": "wbc"}}}

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import codecs
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.patients.dialect import HEADER_CHARACTERS, read_header
-from asthma_ml.patients.parquet_tables import table_of_arrow
 from asthma_ml.patients.problems import Finding
-from asthma_ml.patients.sources import PlainFile, Progress, damaged_parquet_refused
-from asthma_ml.patients.text_tables import TextSplitter, TextTable
+from asthma_ml.patients.text.dialect import HEADER_CHARACTERS, read_header
+from asthma_ml.patients.text.parquet_tables import table_of_arrow
+from asthma_ml.patients.text.plain_files import PlainFile, Progress, damaged_parquet_refused
+from asthma_ml.patients.text.preamble import VariableOf
+from asthma_ml.patients.text.text_tables import TextSplitter, TextTable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -52,14 +53,14 @@ class TextRows:
         The file.
     chunk_rows : int or None
         Rows of a part; None for one part.
-    known : collection of str
-        Column names in the column map; they help to find the header.
+    variable_of : callable
+        Returns what a known column name stands for, and None for any other name; finds the header.
     """
 
-    def __init__(self, file: PlainFile, chunk_rows: int | None, known: Collection[str] = ()) -> None:
+    def __init__(self, file: PlainFile, chunk_rows: int | None, variable_of: VariableOf) -> None:
         self._file, self._chunk_rows = file, chunk_rows or _ALL_ROWS
         beginning = _beginning(file)
-        self.dialect = read_header(beginning, file.name, known)
+        self.dialect = read_header(beginning, file.name, variable_of)
         self._size = file.file.seek(0, os.SEEK_END)
         self._splitter = TextSplitter(self.dialect, file.name, compiled=self._size >= COMPILED_BYTES)
         self._body = file.start + _n_bytes(beginning, self.dialect.last_line)
@@ -165,7 +166,7 @@ class ParquetRows:
     decimal_comma = False
     layout = "Parquet"
 
-    def __init__(self, file: PlainFile, chunk_rows: int | None, known: Collection[str] = ()) -> None:
+    def __init__(self, file: PlainFile, chunk_rows: int | None) -> None:
         from pyarrow.parquet import ParquetFile
 
         self._name = file.name

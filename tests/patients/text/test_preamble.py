@@ -9,7 +9,8 @@ import pytest
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.files import DELIMITERS
 from asthma_ml.patients import ColumnMap, MappedColumn, read_patients
-from asthma_ml.patients.preamble import find_preamble
+from asthma_ml.patients.columns.matching import variable_of_name
+from asthma_ml.patients.text.preamble import find_preamble
 from tests.text_files import parse_text_table
 
 
@@ -24,12 +25,12 @@ def test_a_title_is_skipped_and_line_numbers_are_kept() -> None:
 
 def test_a_header_in_the_first_line_is_kept() -> None:
     """Even if a later row contains two names of variables."""
-    assert find_preamble("patient_id,x\nage,sex\n", DELIMITERS).n_lines == 0
+    assert find_preamble("patient_id,x\nage,sex\n", DELIMITERS, variable_of_name).n_lines == 0
 
 
 def test_a_single_known_name_is_a_header_only_alone() -> None:
-    assert find_preamble("Export\nfeno_ppb\n25\n", DELIMITERS).n_lines == 1
-    assert find_preamble("Export\nx,hospital,y\n", DELIMITERS).n_lines == 0
+    assert find_preamble("Export\nfeno_ppb\n25\n", DELIMITERS, variable_of_name).n_lines == 1
+    assert find_preamble("Export\nx,hospital,y\n", DELIMITERS, variable_of_name).n_lines == 0
 
 
 def test_names_in_the_column_map_identify_the_header(tmp_path: Path) -> None:

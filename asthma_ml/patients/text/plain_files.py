@@ -18,8 +18,8 @@ from typing import Any, BinaryIO, TypeAlias
 
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.files import write_all
-from asthma_ml.patients.encodings import UTF16, decoded_utf16, find_encoding
 from asthma_ml.patients.problems import Finding
+from asthma_ml.patients.text.encodings import UTF16, decoded_utf16, find_encoding
 
 GZIP, ZSTD, PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
 BLOCK_BYTES = 2**20

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.patients.dialect import find_delimiter
 from asthma_ml.patients.reading import whole_table
-from asthma_ml.patients.text_tables import TextTable
+from asthma_ml.patients.text.dialect import find_delimiter
+from asthma_ml.patients.text.text_tables import TextTable
 from tests.text_files import parse_text_table
 
 PLAIN = "patient_id,biologic,note\n007,none,Müller\n008,NA,\n"

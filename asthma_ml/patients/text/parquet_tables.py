@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asthma_ml.columns import Column, Slices, Texts
-from asthma_ml.patients.dialect import refuse_repeated_names
-from asthma_ml.patients.text_tables import TextTable
+from asthma_ml.patients.text.dialect import refuse_repeated_names
+from asthma_ml.patients.text.text_tables import TextTable
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
-from typing import NamedTuple
-
-from asthma_ml.patients.matching import variable_of_name
+from collections.abc import Callable, Collection
+from typing import NamedTuple, TypeAlias
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
+VariableOf: TypeAlias = Callable[[str], object]
 _LINES_SEARCHED = 40
 _LONGEST_LINE = 200_000
 
@@ -20,7 +19,7 @@ class Preamble(NamedTuple):
     n_lines: int
 
 
-def find_preamble(text: str, delimiters: Collection[str], names: Collection[str] = ()) -> Preamble:
+def find_preamble(text: str, delimiters: Collection[str], variable_of: VariableOf) -> Preamble:
     r"""Find the lines before the header.
 
     The first line that is not blank is the header if it has a known column name. Otherwise the header is the first
@@ -33,8 +32,8 @@ def find_preamble(text: str, delimiters: Collection[str], names: Collection[str]
         Content of the file.
     delimiters : collection of str
         Possible delimiters.
-    names : collection of str
-        Column names in the column map; they are known names.
+    variable_of : callable
+        Returns what a known column name stands for, and None for any other name.
 
     Returns
     -------
@@ -43,9 +42,10 @@ def find_preamble(text: str, delimiters: Collection[str], names: Collection[str]
 
     Examples
     --------
-    >>> find_preamble("Export of 1 May\n\npatient_id;FeNO\n7;20\n", ",;")
+    >>> known = {"patient_id": 1, "FeNO": 2}.get
+    >>> find_preamble("Export of 1 May\n\npatient_id;FeNO\n7;20\n", ",;", known)
     Preamble(n_characters=17, n_lines=2)
-    >>> find_preamble("patient_id;FeNO\n7;20\n", ",;")
+    >>> find_preamble("patient_id;FeNO\n7;20\n", ",;", known)
     Preamble(n_characters=0, n_lines=0)
     """
     start, seen = 0, 0
@@ -54,7 +54,7 @@ def find_preamble(text: str, delimiters: Collection[str], names: Collection[str]
         line = found[0].rstrip("\r\n") if found else ""
         if not found or len(line) >= _LONGEST_LINE:
             break
-        known, n_cells = _known_names(line, delimiters, names)
+        known, n_cells = _known_names(line, delimiters, variable_of)
         if known and (not seen or known >= 2 or n_cells == 1):
             return Preamble(start, number) if seen else Preamble(0, 0)
         seen += bool(line.strip())
@@ -62,11 +62,11 @@ def find_preamble(text: str, delimiters: Collection[str], names: Collection[str]
     return Preamble(0, 0)
 
 
-def _known_names(line: str, delimiters: Collection[str], names: Collection[str]) -> tuple[int, int]:
+def _known_names(line: str, delimiters: Collection[str], variable_of: VariableOf) -> tuple[int, int]:
     """Number of known names and of cells in a line, with the delimiter that gives the most known names."""
     best = (0, 1)
     for delimiter in delimiters:
         cells = [cell.strip().strip('"') for cell in line.split(delimiter)]
-        known = {target for cell in cells if (target := cell if cell in names else variable_of_name(cell))}
+        known = {variable for cell in cells if (variable := variable_of(cell))}
         best = max(best, (len(known), len(cells)))
     return best

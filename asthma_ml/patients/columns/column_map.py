@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from asthma_ml.errors import UnusableInputError
+from asthma_ml.patients.columns.units import find_unit, known_units
 from asthma_ml.patients.problems import shown
-from asthma_ml.patients.units import find_unit, known_units
 from asthma_ml.spelling import closest
 from asthma_ml.variables import TRUTH_PREFIX, Variable, data_dictionary
 

@@ -9,7 +9,7 @@ import pytest
 
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients import ColumnMap, read_patients
-from asthma_ml.patients.matching import plain_name, variable_of_name
+from asthma_ml.patients.columns.matching import plain_name, variable_of_name
 from asthma_ml.variables import data_dictionary
 
 

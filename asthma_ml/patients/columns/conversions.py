@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from asthma_ml.columns import ColumnTable, numbers, texts
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.patients.column_map import MappedColumn, canonical
-from asthma_ml.patients.parsing import read_number
+from asthma_ml.patients.columns.cells import read_number
+from asthma_ml.patients.columns.column_map import MappedColumn, canonical
+from asthma_ml.patients.columns.units import convert, find_unit
 from asthma_ml.patients.problems import Finding
-from asthma_ml.patients.text_tables import TextTable
-from asthma_ml.patients.units import convert, find_unit
+from asthma_ml.patients.text.text_tables import TextTable
 from asthma_ml.variables import Variable, data_dictionary
 
 _LEUKOCYTES_10_9_L = (0.1, 100.0)

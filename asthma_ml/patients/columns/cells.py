@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from asthma_ml.columns import Column, Slices, Texts
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.patients.column_map import FLAGS, FLAGS_NAMED, JOINT, MappedColumn, canonical
+from asthma_ml.patients.columns.column_map import FLAGS, FLAGS_NAMED, JOINT, MappedColumn, canonical
+from asthma_ml.patients.columns.units import convert
 from asthma_ml.patients.problems import Finding, Severity
-from asthma_ml.patients.text_tables import rows_of, text_codes
-from asthma_ml.patients.units import convert
+from asthma_ml.patients.text.text_tables import rows_of, text_codes
 from asthma_ml.spelling import closest
 from asthma_ml.variables import ID, Variable
 
@@ -295,7 +295,7 @@ def _parse_numbers(column: Slices | NDArray[np.float64], parser: CellParser) -> 
 
 def _plain_numbers(column: Slices, decimal_comma: bool) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Plain numbers of a column, NaN where a cell is empty, and the rows that hold another text."""
-    from asthma_ml.patients import text_kernel
+    from asthma_ml.patients.text import text_kernel
 
     values, others = np.empty(len(column)), np.zeros(len(column), dtype=bool)
     rows = np.empty(len(column), dtype=np.int64)

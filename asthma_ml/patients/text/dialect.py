@@ -6,14 +6,13 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.files import DELIMITERS
-from asthma_ml.patients.preamble import find_preamble
 from asthma_ml.patients.problems import Finding, shown
-from asthma_ml.patients.text_rows import numbered_rows
+from asthma_ml.patients.text.preamble import VariableOf, find_preamble
+from asthma_ml.patients.text.text_rows import numbered_rows
 
 HEADER_CHARACTERS = 1_000_000
 _MOST_COLUMNS = 100_000
@@ -60,7 +59,7 @@ class Dialect:
         return self.delimiter == ";"
 
 
-def read_header(start: str, source: str, known: Collection[str] = ()) -> Dialect:
+def read_header(start: str, source: str, variable_of: VariableOf) -> Dialect:
     """Find the dialect of a table from its first million characters.
 
     Parameters
@@ -69,15 +68,15 @@ def read_header(start: str, source: str, known: Collection[str] = ()) -> Dialect
         The first characters of the file.
     source : str
         Name of the file for messages.
-    known : collection of str
-        Column names in the column map.
+    variable_of : callable
+        Returns what a known column name stands for, and None for any other name.
 
     Raises
     ------
     UnusableInputError
         If the file is empty, or its header is damaged or contains a name twice.
     """
-    preamble = find_preamble(start, DELIMITERS, known)
+    preamble = find_preamble(start, DELIMITERS, variable_of)
     start = start[preamble.n_characters :]
     delimiter = find_delimiter(start)
     rows = numbered_rows(io.StringIO(start, newline=""), delimiter, source, preamble.n_lines)

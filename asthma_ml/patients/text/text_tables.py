@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asthma_ml.columns import Column, Slices, Texts
-from asthma_ml.patients.dialect import Dialect
 from asthma_ml.patients.problems import Finding
-from asthma_ml.patients.text_rows import Misfit, NumberedRow, fit_to_header, numbered_rows
+from asthma_ml.patients.text.dialect import Dialect
+from asthma_ml.patients.text.text_rows import Misfit, NumberedRow, fit_to_header, numbered_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,7 +135,7 @@ def text_codes(column: Column) -> Texts:
 
 
 def _distinct_slices(column: Slices) -> Texts:
-    from asthma_ml.patients import text_kernel
+    from asthma_ml.patients.text import text_kernel
 
     n = len(column)
     codes, first = np.empty(n, dtype=np.int32), np.empty(n, dtype=np.int32)
@@ -217,7 +217,7 @@ class TextSplitter:
         n_bytes, n_lines : int
             Bytes that the rows take, and lines of the file up to their end.
         """
-        from asthma_ml.patients import text_kernel
+        from asthma_ml.patients.text import text_kernel
 
         n_lines = data.count(b"\n") + data.count(b"\r") + 1
         size = n_lines if most is None else min(most, n_lines)

@@ -9,9 +9,9 @@ from functools import cache
 from itertools import islice
 
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.patients.column_map import ColumnMap, MappedColumn, refuse
+from asthma_ml.patients.columns.column_map import ColumnMap, MappedColumn, refuse
+from asthma_ml.patients.columns.units import find_unit
 from asthma_ml.patients.problems import Finding, shown
-from asthma_ml.patients.units import find_unit
 from asthma_ml.spelling import closest
 from asthma_ml.variables import OUTPUT_PREFIX, TRUTH_PREFIX, data_dictionary
 

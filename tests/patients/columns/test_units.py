@@ -10,7 +10,14 @@ from hypothesis import given
 
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients import ColumnMap, MappedColumn, read_patients
-from asthma_ml.patients.units import UnitEvidence, convert, find_unit, fits_other_unit, known_units, unit_message
+from asthma_ml.patients.columns.units import (
+    UnitEvidence,
+    convert,
+    find_unit,
+    fits_other_unit,
+    known_units,
+    unit_message,
+)
 from asthma_ml.variables import data_dictionary
 
 

@@ -1,0 +1,1 @@
+"""From columns of text to variables: names, units, codes and numbers."""

@@ -1,0 +1,1 @@
+"""From bytes to rows and cells of text: encoding, delimiter, header, quotation marks."""
