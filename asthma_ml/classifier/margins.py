@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import expit, softmax
 
 
 def margins_of_classes(margins: np.ndarray) -> np.ndarray:
@@ -38,4 +37,16 @@ def probability_of_margins(margins: np.ndarray) -> np.ndarray:
     """
     if margins.ndim == 1:
         return np.column_stack([expit(-margins), expit(margins)])
-    return np.asarray(softmax(margins, axis=1))
+    return softmax(margins)
+
+
+def expit(log_odds: np.ndarray) -> np.ndarray:
+    """Probability of log-odds, as `scipy.special.expit`, whose import takes longer than the prediction of a patient."""
+    with np.errstate(over="ignore"):
+        return np.asarray(1.0 / (1.0 + np.exp(-log_odds)))
+
+
+def softmax(margins: np.ndarray) -> np.ndarray:
+    """Probabilities of margins, which are on the last axis."""
+    relative = np.exp(margins - margins.max(axis=-1, initial=-np.inf, keepdims=True))
+    return np.asarray(relative / relative.sum(axis=-1, keepdims=True))

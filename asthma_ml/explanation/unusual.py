@@ -7,7 +7,6 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from asthma_ml.variables import data_dictionary
 
@@ -36,6 +35,8 @@ def proportions_below(scores: NormalScores, encoded: pd.DataFrame) -> Mapping[st
         Proportion [0-1] by column, for numbers only: counts and levels have too many ties. NaN where missing, and
         where the value is a minimum shared by many patients, such as no oral steroid.
     """
+    from scipy.special import ndtr
+
     columns = encoded.columns.to_list()
     of_patients = scores.transform(encoded.to_numpy())
     found = {}
@@ -58,6 +59,8 @@ def _of_minimum(least: float) -> tuple[float, float]:
     The score of a value at which a proportion p of the patients is tied is the normal quantile of p / 2, divided by
     the standard deviation of all scores.
     """
+    from scipy.special import ndtri
+
     cut, middle = ndtri(_PROPORTIONS_AT_MINIMUM), ndtri(_PROPORTIONS_AT_MINIMUM / 2)
     density = np.exp(-(cut**2) / 2) / np.sqrt(2 * np.pi)
     mean = _PROPORTIONS_AT_MINIMUM * middle + density

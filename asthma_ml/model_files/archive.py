@@ -11,7 +11,6 @@ from hashlib import sha256
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from asthma_ml.classifier import Classifier
 from asthma_ml.errors import AsthmaMLError, ModelFileError
@@ -125,7 +124,7 @@ def check_self_test(model: Classifier, card: Mapping[str, Any], source: str) -> 
     """Refuse a model whose probabilities of the rows in the card differ from those at writing."""
     try:
         expected = np.array(card["self_test"]["probabilities"])
-        rows = np.array(card["self_test"]["rows"], dtype=np.float32)
+        rows = np.array(card["self_test"]["rows"], dtype=np.float32).reshape(-1, len(model.feature_names_in_))
         found = self_test_probabilities(model, rows)
         same = np.allclose(found, expected, rtol=0, atol=SELF_TEST_TOLERANCE)
     except (AsthmaMLError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
@@ -136,17 +135,21 @@ def check_self_test(model: Classifier, card: Mapping[str, Any], source: str) -> 
 
 def self_test_probabilities(model: Classifier, rows: np.ndarray) -> np.ndarray:
     """Return the probabilities of encoded rows, of shape (n_rows, n_classes)."""
-    return model.predict_proba(pd.DataFrame(rows, columns=[str(name) for name in model.feature_names_in_]))
+    return model.predict_proba(rows)
 
 
 def _changed_variables(card: Mapping[str, Any]) -> list[str]:
     """Features whose kind, unit or levels differ between the card and today's data dictionary."""
-
-    def meaning(records: list[dict[str, Any]]) -> dict[str, tuple[str, str, list[str]]]:
-        return {r["name"]: (r["kind"], r.get("unit", ""), list(r.get("levels", []))) for r in records}
-
-    then, now = meaning(card.get("data_dictionary", [])), meaning(data_dictionary().to_records())
-    return [name for name in card.get("feature_names") or [] if then.get(name) != now.get(name)]
+    dictionary, names = data_dictionary(), card.get("feature_names") or []
+    then = {
+        r["name"]: (r["kind"], r.get("unit", ""), tuple(r.get("levels", ()))) for r in card.get("data_dictionary", [])
+    }
+    now = {
+        name: (dictionary[name].kind, dictionary[name].unit, dictionary[name].levels)
+        for name in names
+        if name in dictionary
+    }
+    return [name for name in names if then.get(name) != now.get(name)]
 
 
 def zip_members(members: Mapping[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:

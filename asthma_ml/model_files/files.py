@@ -6,12 +6,10 @@ import os
 import platform
 from collections.abc import Mapping
 from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
-import pandas as pd
 
 from asthma_ml.classifier import Background, CompiledClassifier, compile_shallow, with_background
 from asthma_ml.errors import UnusableInputError
@@ -31,6 +29,8 @@ from asthma_ml.version import __version__
 from asthma_ml.wording import first_names
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from asthma_ml.classifier import PhenotypeClassifier
 
 INTENDED_USE = (
@@ -258,6 +258,8 @@ def _n_patients(background: pd.DataFrame | Background) -> int:
 
 
 def _versions() -> dict[str, str]:
+    from importlib.metadata import version
+
     packages = {name: version(name) for name in ("scikit-learn", "numpy", "skops")}
     return {"asthma_ml": __version__, "python": platform.python_version(), **packages}
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from asthma_ml.classifier import Classifier
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LEAST_SHIFT = 0.2
 """Smallest reported difference of two means, in standard deviations: a small effect (Cohen 1988)."""
@@ -118,6 +121,7 @@ def detect_shift(model: Classifier, statistics: ShiftStatistics) -> list[Shift]:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> from asthma_ml import PhenotypeClassifier
     >>> rng = np.random.default_rng(0)
     >>> X = pd.DataFrame(

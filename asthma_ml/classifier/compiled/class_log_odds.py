@@ -10,7 +10,8 @@ needed.
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import logsumexp, softmax
+
+from asthma_ml.classifier.margins import softmax
 
 _QUADRATURE_POINTS = 64
 
@@ -38,7 +39,9 @@ def class_log_odds(margins: np.ndarray, explained: np.ndarray) -> np.ndarray:
     own = np.take_along_axis(margins, explained[:, None], axis=1)[:, 0]
     if margins.shape[1] == 2:
         return np.asarray(own - np.take_along_axis(margins, 1 - explained[:, None], axis=1)[:, 0])
-    return np.asarray(own - logsumexp(_without(margins, explained), axis=1))
+    others = _without(margins, explained)
+    largest = others.max(axis=1, initial=-np.inf)
+    return np.asarray(own - largest - np.log(np.exp(others - largest[:, None]).sum(axis=1)))
 
 
 def margin_weights(base: np.ndarray, margins: np.ndarray, explained: np.ndarray) -> np.ndarray:
@@ -75,7 +78,7 @@ def margin_weights(base: np.ndarray, margins: np.ndarray, explained: np.ndarray)
     mean_weight = np.zeros_like(margins)
     for point, weight in zip((points + 1) / 2, weights / 2, strict=True):
         on_path = base + point * (margins - base)
-        mean_weight += weight * softmax(_without(on_path, explained), axis=1)
+        mean_weight += weight * softmax(_without(on_path, explained))
     return np.asarray(own - mean_weight)
 
 

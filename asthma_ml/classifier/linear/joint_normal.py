@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import block_diag
 
 _SHRINKAGE = 60.0
 """Prior weight of independent scores [patients]; results hardly change between 20 and 150."""
@@ -42,7 +41,9 @@ class JointNormal:
     def extended(self, n_scores: int) -> JointNormal:
         """Return the distribution of these scores followed by `n_scores` independent standard normal ones."""
         mean = np.concatenate([self.mean, np.zeros(n_scores)])
-        return JointNormal(mean, block_diag(self.covariance, np.eye(n_scores)))
+        covariance = np.eye(len(mean))
+        covariance[: len(self.mean), : len(self.mean)] = self.covariance
+        return JointNormal(mean, covariance)
 
     def reordered(self, order: np.ndarray) -> JointNormal:
         """Return the distribution of some of the scores, in another order."""

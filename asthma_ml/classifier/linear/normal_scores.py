@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import ndtri
 
 from asthma_ml.classifier.linear.piecewise_linear import piecewise_linear, slopes
 
@@ -129,6 +128,8 @@ def _joined(scores: Iterable[_Score]) -> NormalScores:
 
 def _ranked(levels: np.ndarray, proportion: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Knots and scores of a number, from its distinct values and their proportions."""
+    from scipy.special import ndtri
+
     scores = ndtri(np.cumsum(proportion) - proportion / 2)
     scores /= np.sqrt(np.dot(proportion, scores**2) - np.dot(proportion, scores) ** 2)
     wanted = np.searchsorted(np.cumsum(proportion), np.linspace(0, 1, _MOST_KNOTS)[1:-1])

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import log_softmax, softmax
 
 from asthma_ml.classifier.margins import margins_of_classes
 
@@ -85,6 +84,7 @@ def fit_calibration(
     Platt J, Advances in Large Margin Classifiers, 1999; 61-74. Breiman L, Mach Learn, 1996;24:49-64.
     """
     from scipy.optimize import minimize
+    from scipy.special import log_softmax, softmax
 
     n_models, _, n_margins = margins.shape
     prior_mean, precision = np.zeros(n_models), np.ones(n_models)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from scipy.special import expit, logit
 
+from asthma_ml.classifier.margins import expit
 from asthma_ml.variables import data_dictionary
 
 CUTS = {"age_years": (40.0, 65.0), "ocs_dose_mg_day": (1e-9,)}
@@ -63,7 +63,8 @@ def _level(values: np.ndarray) -> np.ndarray:
 
 def conformal_log_odds(probability: np.ndarray) -> np.ndarray:
     """Conformal score of a class as log-odds: logit of one minus its probability."""
-    return np.asarray(logit(np.clip(1.0 - probability, _SMALLEST, 1.0 - _SMALLEST)))
+    score = np.clip(1.0 - probability, _SMALLEST, 1.0 - _SMALLEST)
+    return np.asarray(np.log(score / (1.0 - score)))
 
 
 def fit_offsets(scores: np.ndarray, subgroups: np.ndarray, confidence: float, weight: np.ndarray) -> np.ndarray:
