@@ -153,7 +153,8 @@ def contributions_of(
     values = {kind: found.on_log_odds(kind, explained) for kind in kinds}
     if "factors" not in values and "sums" not in values:
         values["sums"] = summed_by_factor(values["features"], factor_of_features(game.model.feature_names_in_))
-    for each in values.values():
+    # Sums by factor that add up are of features that add up.
+    for each in values.values() if level == "factors" else [values["sums"]]:
         _check_additivity(base + each.sum(axis=0), log_odds)
     features, factors = values.get("features"), values["factors" if level == "factors" else "sums"]
     return Contributions(None if features is None else features.T, factors.T, base, log_odds, explained, calls, X, game)

@@ -55,7 +55,11 @@ def rounded_texts(values: NDArray[np.float64]) -> Texts:
     >>> rounded_texts(np.array([0.943, 0.996, 0.9431])).strings().tolist()
     ['0.94', '0.996', '0.94']
     """
-    return text_of_numbers(values, rounded, 2 * 10**_MOST_DIGITS)
+    far = (values >= 0.01) & (values <= 0.99)  # from 0 and 1, where two decimal places suffice
+    found = text_of_numbers(np.where(far, values, 0.5), rounded, 200)
+    others = text_of_numbers(values[~far], rounded, 2 * 10**_MOST_DIGITS)
+    found.codes[~far] = len(found.distinct) + others.codes
+    return Texts(found.codes, [*found.distinct, *others.distinct])
 
 
 def signed_texts(values: NDArray[np.float64]) -> Texts:

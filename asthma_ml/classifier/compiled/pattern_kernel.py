@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from asthma_ml.classifier.compiled.sixteen_values import add_looked_up
 from asthma_ml.machine_code import compiled
 
 _BLOCK = 256
@@ -43,7 +44,7 @@ def sum_contributions(
     """
     decision, first_entry, row, values = tables
     right = np.empty((len(splits[0]), _BLOCK), dtype=np.uint8)
-    pattern = np.empty(_BLOCK, dtype=np.uint8)
+    pattern = np.zeros(_BLOCK, dtype=np.uint8)
     # Sums of a block stay in the cache of the processor.
     block = np.empty((len(summed), _BLOCK))
     for start in range(0, columns.shape[1], _BLOCK):
@@ -57,7 +58,7 @@ def sum_contributions(
             for i in range(n):
                 pattern[i] = root[i] | (child[i] << 1) | (left[i] << 2) | (other[i] << 3)
             for entry in range(first_entry[branch], first_entry[branch + 1]):
-                _add(values[entry], pattern, block[row[entry], :n])
+                add_looked_up(values[entry], pattern, block[row[entry]])
         summed[:, start : start + n] = block[:, :n]
 
 
@@ -73,9 +74,3 @@ def _decide(columns: Any, start: int, n: int, splits: Any, right: Any) -> None:
         else:
             for i in range(n):
                 out[i] = column[i] > cut
-
-
-@compiled
-def _add(value: Any, pattern: Any, to: Any) -> None:
-    for i in range(len(to)):
-        to[i] += value[pattern[i]]

@@ -19,7 +19,7 @@ from asthma_ml.machine_code import Patience
 PATIENCE = Patience(20_000_000)
 """Patients times scores that numpy processes in the time that loading machine code takes."""
 
-_BLOCK = 32_768
+_BLOCK = 65_536
 _MOST_BITS = 64
 
 
@@ -223,8 +223,9 @@ def _add(
         of_reference = of_score * (0.0 if offset is None else offset[j])
         margins[0][:, block] += product
         margins[1][:, block] += of_reference
-        for rows in () if totals is None else totals[1][:, :, feature]:
-            totals[0][rows, block] += weight * (product - of_reference)
+        if totals is not None:
+            for rows in totals[1][:, :, feature]:
+                totals[0][rows, block] += weight * (product - of_reference)
 
 
 def _add_compiled(
