@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
@@ -51,6 +52,8 @@ class Patience:
     ----------
     steps : float
         Steps of the interpreted path in the loading time.
+    once_loaded : float, default=1
+        Loading time as a fraction of that, where numba has been loaded for another function before.
 
     References
     ----------
@@ -63,10 +66,10 @@ class Patience:
     [False, False, True, True]
     """
 
-    def __init__(self, steps: float) -> None:
-        self.steps, self.done = steps, 0.0
+    def __init__(self, steps: float, once_loaded: float = 1.0) -> None:
+        self.steps, self.once_loaded, self.done = steps, once_loaded, 0.0
 
     def is_over(self, steps: float) -> bool:
         """Whether the next `steps` should use compiled code."""
         self.done += steps
-        return self.done >= self.steps
+        return self.done >= self.steps * (self.once_loaded if "numba" in sys.modules else 1.0)

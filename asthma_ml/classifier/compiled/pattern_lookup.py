@@ -11,7 +11,7 @@ from asthma_ml.classifier.compiled.pattern_tables import PATTERNS, Branches, Dec
 from asthma_ml.classifier.rounding import rounded_down
 from asthma_ml.machine_code import Patience
 
-PATIENCE = Patience(100_000_000)
+PATIENCE = Patience(60_000_000, once_loaded=0.05)
 """Patients times branches that numpy processes in the time that loading machine code takes."""
 
 _BLOCK = 8_192

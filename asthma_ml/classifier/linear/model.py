@@ -16,7 +16,7 @@ from asthma_ml.classifier.linear.normal_scores import NormalScores
 from asthma_ml.classifier.rounding import rounded_up
 from asthma_ml.machine_code import Patience
 
-PATIENCE = Patience(20_000_000)
+PATIENCE = Patience(3_000_000, once_loaded=0.05)
 """Patients times scores that numpy processes in the time that loading machine code takes."""
 
 _BLOCK = 65_536

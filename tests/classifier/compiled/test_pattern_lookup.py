@@ -46,6 +46,7 @@ def kernel_calls(monkeypatch):
 @pytest.mark.parametrize("n_patients", [0, 1, 513, 9_000])
 def test_machine_code_equals_numpy_to_the_last_bit(n_classes, n_patients, monkeypatch, kernel_calls):
     X = numbers(5, n_patients, missing=0.4)
+    monkeypatch.setattr(pattern_lookup.PATIENCE, "steps", np.inf)
     in_numpy = looked_up(tables(n_classes), X)
     assert not kernel_calls
     monkeypatch.setattr(pattern_lookup.PATIENCE, "steps", 0)
@@ -77,6 +78,7 @@ def test_machine_code_is_compiled_without_a_cache_folder(monkeypatch):
     fresh = importlib.util.module_from_spec(importlib.util.spec_from_file_location("fresh", pattern_kernel.__file__))
     fresh.__spec__.loader.exec_module(fresh)
     X = numbers(5)
+    monkeypatch.setattr(pattern_lookup.PATIENCE, "steps", np.inf)
     expected = looked_up(tables(), X)
     monkeypatch.setattr(pattern_kernel, "sum_contributions", fresh.sum_contributions)
     monkeypatch.setattr(pattern_lookup.PATIENCE, "steps", 0)

@@ -55,6 +55,7 @@ def margins_and_contributions(given: LinearModel, X: np.ndarray, offset: np.ndar
 @pytest.mark.parametrize("offset", [None, np.linspace(-1, 1, N_SCORES)], ids=["mean patient", "background"])
 def test_machine_code_equals_numpy_to_the_last_bit(n_margins, offset, monkeypatch):
     monkeypatch.setattr(linear_model, "_BLOCK", 700)
+    monkeypatch.setattr(linear_model.PATIENCE, "steps", np.inf)
     given, X = linear(n_margins), patients(1500)
     in_numpy = margins_and_contributions(given, X, offset)
     monkeypatch.setattr(linear_model.PATIENCE, "steps", 0)
@@ -97,3 +98,14 @@ def test_margins_without_patients_and_without_measurements():
     given = linear()
     assert given.margins(patients(0)).shape == (0, 1)
     np.testing.assert_array_equal(given.margins(np.full((2, N_FEATURES), np.nan)), given.base[None].repeat(2, 0))
+
+
+@pytest.mark.parametrize("n_features", [1, 64, 65])
+def test_patterns_of_few_and_of_many_features_are_those_of_the_patients(n_features):
+    rng = np.random.default_rng(n_features)
+    columns = rng.normal(size=(n_features, 700)).astype(np.float32)
+    columns[(rng.random(columns.shape) < 0.5) & (rng.random(n_features) < 0.1)[:, None]] = np.nan
+    for compiled in (False, True):
+        distinct, number = linear_model._measured_patterns(columns, 100, 650, compiled)
+        np.testing.assert_array_equal(distinct[number], ~np.isnan(columns[:, 100:650].T))
+        assert len(np.unique(distinct, axis=0)) == len(distinct)
