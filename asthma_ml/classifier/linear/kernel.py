@@ -121,8 +121,8 @@ def measured_coefficients(
         for k in range(n_margins):
             for score in range(n_scores):
                 coefficient = carried[n, k, score]
-                if measured[pattern, score] and coefficient * direction[score] >= 0:
-                    found[k, pattern, score] = coefficient
+                kept = measured[pattern, score] & (coefficient * direction[score] >= 0)
+                found[k, pattern, score] = coefficient if kept else 0.0
     return found
 
 
@@ -190,6 +190,9 @@ def add_scores(
         for j in range(len(source)):
             _score(columns[source[j], begin : begin + n], j, scores, place, centred[j])
         for k in range(len(coefficients)):
+            if len(offset) == 0 and len(rows) == 0:
+                _add_scalar_products(coefficients[k], of_patient, centred, margins[0][k, begin : begin + n])
+                continue
             _multiply(coefficients[k], of_patient, centred, products)
             _add_rows(products, margins[0][k, begin : begin + n])
             if len(offset):
@@ -229,6 +232,15 @@ def _count_knots(column: Any, knots: Any, place: Any) -> None:
     for knot in knots[first:]:
         for i in range(n):
             place[i] += np.uint32(knot <= column[i])
+
+
+@compiled
+def _add_scalar_products(coefficients: Any, number: Any, centred: Any, to: Any) -> None:
+    for i in range(len(number)):
+        of_pattern, total = np.uint64(number[i]), to[i]
+        for j in range(coefficients.shape[1]):
+            total += coefficients[of_pattern, j] * centred[j, i]
+        to[i] = total
 
 
 @compiled
