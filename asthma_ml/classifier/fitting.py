@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import expit
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from asthma_ml.classifier.features.distinct_patients import DistinctPatients
+from asthma_ml.classifier.fold_fits import NO_FOLD, FitSettings, FoldFits, LinearFit, fit_folds
 from asthma_ml.classifier.linear.model import LinearModel
-from asthma_ml.classifier.linear.regression import default_penalty
 from asthma_ml.classifier.margins import probability_of_margins
-from asthma_ml.classifier.starting_point import (
-    START_PRIOR,
-    LinearCandidate,
-    StartingPoint,
-    best_candidate,
-    linear_candidates,
-)
-from asthma_ml.classifier.trees import fit_trees, gain_of_features, margins_of_trees, sum_of_trees
+from asthma_ml.classifier.starting_point import START_PRIOR, StartingPoint, best_candidate
+from asthma_ml.classifier.trees import gain_of_features, margins_of_trees, sum_of_trees
 from asthma_ml.classifier.uncertainty.calibration import (
     LinearCalibration,
     SlopePrior,
@@ -42,37 +35,6 @@ _MOST_PATIENTS_FOR_IMPORTANCES = 10_000
 
 _RECALIBRATION_PRIOR = SlopePrior((1.0,), (10.0,))
 """Prior of the calibration slope of a recalibration: 1, as calibrated before."""
-
-
-@dataclass(frozen=True)
-class FitSettings:
-    """Settings of a fit.
-
-    Attributes
-    ----------
-    trees : mapping
-        Parameters of the trees, see `fit_trees`.
-    linear_penalty : float or None
-        Penalty on squared coefficients; `default_penalty` with None.
-    is_category : ndarray of bool of shape (n_features,)
-        Features whose values are level numbers.
-    direction : list of n_features ints or None
-        Known signs of the features.
-    feature_names : ndarray of shape (n_features,) or None
-        Names of the features.
-    n_folds : int
-        Number of folds for held-out margins.
-    confidence : float
-        Nominal coverage of the prediction sets.
-    """
-
-    trees: Mapping[str, Any]
-    linear_penalty: float | None
-    is_category: np.ndarray
-    direction: list[int] | None
-    feature_names: np.ndarray | None
-    n_folds: int
-    confidence: float
 
 
 class Models(NamedTuple):
@@ -117,6 +79,24 @@ class ScoreMeans(NamedTuple):
     mean_scores: np.ndarray
 
 
+class HeldOut(NamedTuple):
+    """Held-out probabilities from nested cross-validation.
+
+    Attributes
+    ----------
+    probability : ndarray of shape (n_patients, n_classes)
+        Probabilities from a classifier that was fitted and calibrated without the fold of the patient.
+    without_start : ndarray of shape (n_patients, n_classes)
+        The same without the starting point.
+    n_folds : int
+        Number of folds.
+    """
+
+    probability: np.ndarray
+    without_start: np.ndarray
+    n_folds: int
+
+
 class FittedParts(NamedTuple):
     """Results of `fit_parts`.
 
@@ -132,8 +112,12 @@ class FittedParts(NamedTuple):
         Relative importances.
     patients : DistinctPatients
         Training patients without duplicates.
-    held_out_probability : ndarray of shape (n_distinct, n_classes) or None
-        Their out-of-fold probabilities; None if a class has too few patients for the folds.
+    out_of_fold_probability : ndarray of shape (n_distinct, n_classes) or None
+        Their out-of-fold probabilities; None if a class has too few patients for the folds. The calibration is fitted
+        to all of them.
+    held_out : HeldOut or None
+        Probabilities of the training rows, duplicates included, from nested cross-validation; None if it was not
+        requested or there are no folds.
     """
 
     models: Models
@@ -141,11 +125,17 @@ class FittedParts(NamedTuple):
     score_means: ScoreMeans
     feature_importances: np.ndarray
     patients: DistinctPatients
-    held_out_probability: np.ndarray | None
+    out_of_fold_probability: np.ndarray | None
+    held_out: HeldOut | None
 
 
 def fit_parts(
-    patients: DistinctPatients, n_patients: int, start: StartingPoint | None, settings: FitSettings
+    patients: DistinctPatients,
+    n_patients: int,
+    start: StartingPoint | None,
+    settings: FitSettings,
+    *,
+    nested: bool = False,
 ) -> FittedParts:
     """Fit all parts of a classifier.
 
@@ -159,28 +149,38 @@ def fit_parts(
         Classifier of other patients on the same features.
     settings : FitSettings
         Settings.
+    nested : bool
+        Also predict the patients by nested cross-validation.
 
     Returns
     -------
     FittedParts
         Everything that a classifier stores.
     """
-    penalty = default_penalty(patients.weight) if settings.linear_penalty is None else settings.linear_penalty
-    candidates = linear_candidates(patients, start, settings.is_category, settings.direction, penalty)
-    candidate, margins = _best_candidate(candidates, patients, settings)
-    models = _fit_models(candidate, margins, patients, settings)
-    held_out = None if margins is None else _probability(models.calibration.apply(margins))
+    fits = fit_folds(patients, start, settings, nested=nested)
+    margins = fits.margins()
+    best, calibration = _combine(fits.linear[NO_FOLD], margins, patients)
+    chosen = fits.linear[NO_FOLD][best]
+    feature_range = np.array([np.fmin.reduce(patients.X), np.fmax.reduce(patients.X)])
+    trees = fits.trees[NO_FOLD].trees
+    models = Models(chosen.model, trees, calibration, feature_range, chosen.start_weight, chosen.start_penalty)
+    probability = None if margins is None else _probability(calibration.apply(margins[best]))
     uncertainty = (
         _without_held_out_patients(patients.codes.max() + 1)
-        if held_out is None
-        else fit_uncertainty(held_out, patients, settings.feature_names, settings.confidence)
+        if probability is None
+        else fit_uncertainty(probability, patients, settings.feature_names, settings.confidence)
     )
-    if start is not None and candidate.tree_margins is not None:
-        # Without held-out patients the own trees cannot be weighted and are omitted.
-        weights = np.array([1.0, 0.0]) if margins is None else models.calibration.slope
-        models = _with_start(models, start, weights, n_patients)
-    importances = _importances(models, patients)
-    return FittedParts(models, uncertainty, score_means(models.linear, patients), importances, patients, held_out)
+    if start is not None and chosen.start_penalty is not None:
+        models = _with_start(models, start, n_patients)
+    return FittedParts(
+        models,
+        uncertainty,
+        score_means(models.linear, patients),
+        _importances(models, patients),
+        patients,
+        probability,
+        _held_out(fits, patients) if fits.held_out_folds else None,
+    )
 
 
 def fit_uncertainty(
@@ -255,55 +255,46 @@ def margins_of_models(linear: LinearModel, trees: HistGradientBoostingClassifier
     return np.stack([linear.margins(X), margins_of_trees(trees, X)])
 
 
-def _best_candidate(
-    candidates: list[LinearCandidate], patients: DistinctPatients, settings: FitSettings
-) -> tuple[LinearCandidate, np.ndarray | None]:
-    """Best linear model on held-out patients, with the out-of-fold margins of both models.
+def _combine(
+    linear: list[LinearFit], margins: list[np.ndarray] | None, patients: DistinctPatients
+) -> tuple[int, LinearCalibration]:
+    """Best linear model on held-out patients, and the calibration of its margins and those of the trees.
 
-    The first candidate, and no margins, if a class has too few patients for the folds.
+    The first linear model if a class has too few patients for the folds.
     """
-    if np.bincount(patients.codes).min() < settings.n_folds:
-        return candidates[0], None
-    folds = patients.folds(settings.n_folds)
-    if not _every_class_outside_each_fold(folds, patients.codes):
-        return candidates[0], None
-    margins = np.empty((len(candidates), 2, len(folds), _n_margins(patients.codes)))
-    for fold in range(folds.max() + 1):
-        held_out = folds == fold
-        X, codes, weight = (of[~held_out] for of in (patients.X, patients.codes, patients.weight))
-        trees = fit_trees(X, codes, weight, settings.trees)
-        margins[:, 1, held_out] = margins_of_trees(trees, patients.X[held_out])
-        for i, candidate in enumerate(candidates):
-            margins[i, 0, held_out] = candidate.held_out_margins(held_out)
-    best = best_candidate(list(margins), patients) if len(candidates) > 1 else 0
-    return candidates[best], margins[best]
+    best = best_candidate(margins, patients) if margins is not None and len(margins) > 1 else 0
+    return best, _calibration(linear[best], None if margins is None else margins[best], patients)
 
 
-def _fit_models(
-    candidate: LinearCandidate, margins: np.ndarray | None, patients: DistinctPatients, settings: FitSettings
-) -> Models:
-    """Fit linear model and trees to all patients, and their calibration to the out-of-fold margins."""
-    uses_start = candidate.tree_margins is not None
-    linear, start_weight = candidate.fit(np.ones(len(patients.codes), dtype=bool))
-    trees = fit_trees(patients.X, patients.codes, patients.weight, settings.trees)
-    if margins is None:
-        calibration = mean_of_margins(2, _n_margins(patients.codes))
-    else:
-        prior = START_PRIOR if uses_start else None
-        calibration = fit_calibration(margins, patients.codes, patients.weight, prior)
-    feature_range = np.array([np.fmin.reduce(patients.X), np.fmax.reduce(patients.X)])
-    return Models(linear, trees, calibration, feature_range, start_weight, candidate.penalty if uses_start else None)
+def _calibration(linear: LinearFit, margins: np.ndarray | None, patients: DistinctPatients) -> LinearCalibration:
+    """Weights and intercept for one linear model and the trees."""
+    uses_start = linear.start_penalty is not None
+    if margins is not None:
+        return fit_calibration(margins, patients.codes, patients.weight, START_PRIOR if uses_start else None)
+    mean = mean_of_margins(2, len(linear.model.base))
+    # Without held-out patients the own trees cannot be weighted and are omitted.
+    return replace(mean, slope=np.array([1.0, 0.0])) if uses_start else mean
 
 
-def _every_class_outside_each_fold(folds: np.ndarray, codes: np.ndarray) -> bool:
-    """Whether the patients outside each fold include all classes."""
-    of_class_in_fold = np.array([np.bincount(folds[codes == k], minlength=folds.max() + 1) for k in np.unique(codes)])
-    return bool(np.all(of_class_in_fold < of_class_in_fold.sum(axis=1, keepdims=True)))
+def _held_out(fits: FoldFits, patients: DistinctPatients) -> HeldOut:
+    """Probabilities of the patients of each fold from the models of the other folds."""
+    n_classes = int(patients.codes.max()) + 1
+    with_start, without = (np.empty((len(patients.codes), n_classes)) for _ in range(2))
+    for outer in fits.held_out_folds:
+        linear, margins = fits.linear[outer], fits.margins(outer)
+        held_out = np.isin(fits.folds, list(outer))
+        training = patients.select(~held_out)
+        of_trees = fits.trees_margins(outer, *outer)
+        best, calibration = _combine(linear, margins, training)
+        with_start[held_out] = _probability(calibration.apply(np.stack([linear[best].held_out, of_trees])))
+        alone = _calibration(linear[-1], None if margins is None else margins[-1], training)
+        without[held_out] = _probability(alone.apply(np.stack([linear[-1].held_out, of_trees])))
+    return HeldOut(with_start[patients.place], without[patients.place], len(fits.held_out_folds))
 
 
-def _with_start(models: Models, start: StartingPoint, weights: np.ndarray, n_patients: int) -> Models:
+def _with_start(models: Models, start: StartingPoint, n_patients: int) -> Models:
     """Add the trees of the starting point, which were weighted with the linear model, to the own trees."""
-    linear_weight, tree_weight = weights
+    linear_weight, tree_weight = models.calibration.slope
     theirs = start.trees, linear_weight * models.start_weight, 1.0 / start.n_patients
     own = models.trees, tree_weight, 1.0 / n_patients
     low, high = models.feature_range
@@ -334,11 +325,6 @@ def _importances(models: Models, patients: DistinctPatients) -> np.ndarray:
 def _normalised(sizes: np.ndarray) -> np.ndarray:
     """Sizes divided by their sum."""
     return np.asarray(sizes / sizes.sum() if sizes.any() else sizes)
-
-
-def _n_margins(codes: np.ndarray) -> int:
-    n_classes = int(codes.max()) + 1
-    return 1 if n_classes == 2 else n_classes
 
 
 def _probability(calibrated: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Self
 
 import numpy as np
@@ -19,8 +20,8 @@ from asthma_ml.classifier.features.columns import category_features, known_direc
 from asthma_ml.classifier.features.distinct_patients import distinct_patients
 from asthma_ml.classifier.features.encoding import align_features, encode_features, refuse_forbidden_features
 from asthma_ml.classifier.fitting import (
-    FitSettings,
     FittedParts,
+    HeldOut,
     ScoreMeans,
     Uncertainty,
     fit_parts,
@@ -29,6 +30,7 @@ from asthma_ml.classifier.fitting import (
     margins_of_models,
     score_means,
 )
+from asthma_ml.classifier.fold_fits import FitSettings
 from asthma_ml.classifier.predictions import PredictionMixin
 from asthma_ml.classifier.starting_point import starting_point, unfrozen
 from asthma_ml.classifier.uncertainty.calibration import LinearCalibration
@@ -76,7 +78,10 @@ class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         `clone` keeps it. The columns, the assays and the class frequencies of its patients may differ. How strongly
         the fit is regularised towards it, and whether it is used at all, is decided on held-out patients.
     n_threads : int or None, default=1
-        Number of threads, None for all; one is fastest for small data.
+        Number of threads of one fit of trees, None for all; one is fastest for small data.
+    n_jobs : int or None, default=None
+        Number of processes that `fit` uses for its folds; None is 1 outside a `joblib.parallel_config`, -1 all. It
+        does not change the result. Processes need a second to start, so they help from some thousand patients on.
     random_state : int, RandomState instance or None, default=0
         Only used to draw the patients that determine the bins of the trees, if there are more than 200,000.
 
@@ -136,6 +141,8 @@ class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
     """
 
     auxiliary_: PhenotypeClassifier | None
+    # Model files written before this parameter existed lack it.
+    n_jobs: int | None = None
 
     def __init__(
         self,
@@ -152,6 +159,7 @@ class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         class_weight: Mapping[str, float] | str | None = None,
         start_from: FrozenEstimator | PhenotypeClassifier | None = None,
         n_threads: int | None = 1,
+        n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = 0,
     ) -> None:
         self.n_trees = n_trees
@@ -166,6 +174,7 @@ class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         self.class_weight = class_weight
         self.start_from = start_from
         self.n_threads = n_threads
+        self.n_jobs = n_jobs
         self.random_state = random_state
 
     def fit(
@@ -203,6 +212,38 @@ class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         """
         self._fit(X, y, sample_weight, groups)
         return self
+
+    def fit_with_held_out(
+        self,
+        X: ArrayLike | pd.DataFrame,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        *,
+        progress: bool = False,
+    ) -> HeldOut | None:
+        """Fit as `fit` does, and predict the training patients by nested cross-validation.
+
+        Fitting and cross-validation share their models: the trees of all folds but one give the out-of-fold margins of
+        the classifier and predict the held-out patients.
+
+        Parameters
+        ----------
+        X, y, sample_weight, groups
+            As in `fit`.
+        progress : bool
+            Show a progress bar on stderr.
+
+        Returns
+        -------
+        HeldOut or None
+            Probabilities of each row of positive weight, from a classifier that was fitted and calibrated without the
+            fold of the row. None if there are no such classifiers: a class has too few patients or groups, the
+            balanced class weights depend on all patients, or there are duplicates without `groups`, which could be
+            different patients but lie in one fold.
+        """
+        nested = self.class_weight != "balanced"
+        return self._fit(X, y, sample_weight, groups, nested=nested, progress=progress).held_out
 
     def recalibrate(self, X: ArrayLike | pd.DataFrame, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit calibration, prediction sets and intervals to other patients; both models are unchanged.
@@ -294,9 +335,9 @@ class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
                 "an auxiliary classifier needs patients of every class of the classifier, and of other classes"
             )
         threshold = 0.5
-        if fitted.held_out_probability is not None:
+        if fitted.out_of_fold_probability is not None:
             unmodelled = is_unmodelled(self.classes_, auxiliary.classes_)
-            probability = fitted.held_out_probability[:, unmodelled].sum(axis=1)
+            probability = fitted.out_of_fold_probability[:, unmodelled].sum(axis=1)
             threshold = unmodelled_threshold(probability, unmodelled[fitted.patients.codes], fitted.patients.weight)
         self.auxiliary_, self.unmodelled_threshold_ = auxiliary, threshold
         return self
@@ -341,14 +382,19 @@ class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         y: ArrayLike,
         sample_weight: ArrayLike | None,
         groups: ArrayLike | None,
+        *,
+        nested: bool = False,
+        progress: bool = False,
     ) -> FittedParts:
         """Fit all parts and store them."""
         self._check_parameters()
         X, codes, weight, groups = self._check_training_data(X, y, sample_weight, groups)
         patients = distinct_patients(X, codes, weight, groups, reading_order(self._names))
         start = starting_point(self.start_from, self._names, self.classes_)
+        nested = nested and (groups is not None or len(patients.codes) == len(X))
+        settings = replace(self._settings(), progress=progress)
         with threadpool_limits(self.n_threads, user_api="openmp"):
-            fitted = fit_parts(patients, len(X), start, self._settings())
+            fitted = fit_parts(patients, len(X), start, settings, nested=nested)
         models = fitted.models
         self.linear_, self.trees_, self.start_penalty_ = models.linear, models.trees, models.start_penalty
         self.feature_range_, self.feature_importances_ = models.feature_range, fitted.feature_importances
@@ -419,7 +465,15 @@ class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         trees |= {"max_iter": self.n_trees, "monotonic_cst": direction}
         is_category = category_features(self._names, self.n_features_in_)
         return FitSettings(
-            trees, self.linear_penalty, is_category, direction, self._names, self.n_folds, self.confidence
+            trees,
+            self.linear_penalty,
+            is_category,
+            direction,
+            self._names,
+            self.n_folds,
+            self.confidence,
+            self.n_threads,
+            self.n_jobs,
         )
 
     @property

@@ -37,7 +37,9 @@ DEFAULT_BUDGET = 12
 
 SAME_PATIENTS = "warning: this model was trained on the same patients, so the metrics are far too optimistic"
 
-_NOT_WITH_RECALIBRATION = ("groups", "time", "weights", "class_weight", "without", "start_from", "tune", "classes")
+_NOT_WITH_RECALIBRATION = (
+    *("groups", "time", "weights", "class_weight", "without", "start_from", "tune", "classes", "jobs"),
+)
 
 
 @click.command(
@@ -101,7 +103,8 @@ _NOT_WITH_RECALIBRATION = ("groups", "time", "weights", "class_weight", "without
     help="Only recalibrate MODEL (a file, or 'shipped') to these patients, about a hundred or more, none of them "
     "training patients of MODEL.",
 )
-@number_option("--seed", 0, "Seed of model and folds.", least=0)
+@number_option("--seed", 0, "Seed of the model, the bootstrap, and the folds of a search.", least=0)
+@number_option("--jobs", 1, "Number of processes for the fits; does not change the result.")
 @output_option(MODEL_SUFFIXES, required=True, text="Model file, .aml; its card is written beside it.")
 @with_verbosity
 def train_command(
@@ -117,6 +120,7 @@ def train_command(
     budget: int,
     recalibrated: str | None,
     seed: int,
+    jobs: int,
     output: str,
     **how: Any,
 ) -> None:
@@ -139,12 +143,13 @@ def train_command(
     if recalibrated is None:
         by_default = "classes" not in command_given()
         wanted = None if by_default and (levels is not None or at_least is not None) else CLASSES[classes]
-        how |= {"budget": budget if tune else 0, "progress": shows_progress()}
+        how |= {"budget": budget if tune else 0, "jobs": jobs, "progress": shows_progress()}
         trained = train_classifier(patients, chosen, wanted, levels=levels, seed=seed, **how)
         background: Any = trained.patients.features
     else:
         trained, background = _recalibrate(recalibrated, patients, chosen, levels, seed)
-    card = {**trained.card, "command": command_given()}
+    command = {name: value for name, value in command_given().items() if name != "jobs"}
+    card = {**trained.card, "command": command}
     save_model_with_card(trained.model, output, card=card, background=background)
     _report(trained)
 

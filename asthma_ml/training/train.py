@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tqdm import tqdm
 
 from asthma_ml.errors import UnusableInputError
+from asthma_ml.training.cross_validation import TrainingRows, fit_with_metrics
 from asthma_ml.training.held_out import held_out_metrics
 from asthma_ml.training.labels import LabelledPatients, LabelRule, default_classes, labelled_patients
 from asthma_ml.training.splits import (
@@ -55,48 +55,6 @@ class TrainedClassifier:
     card: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class _TrainingRows:
-    """Labelled rows with their groups and weights."""
-
-    labelled: LabelledPatients
-    group_ids: NDArray[Any] | None
-    weight: NDArray[np.float64] | None
-
-    @property
-    def y(self) -> NDArray[Any]:
-        return self.labelled.labels.to_numpy(dtype=object)
-
-    def fit(self, model: Any, rows: NDArray[Any] | slice = slice(None)) -> Any:
-        """Fit an estimator or a hyperparameter search to some rows."""
-        from sklearn import config_context
-
-        given: dict[str, Any] = {}
-        if self.group_ids is not None:
-            given["groups"] = self.group_ids[rows]
-        if self.weight is not None:
-            given["sample_weight"] = self.weight[rows]
-        if not hasattr(model, "param_grid"):
-            return model.fit(self.labelled.features.iloc[rows], self.y[rows], **given)
-        given.setdefault("groups", np.arange(len(self.y))[rows])
-        with config_context(enable_metadata_routing=True):
-            return model.fit(self.labelled.features.iloc[rows], self.y[rows], **given)
-
-    def metrics(self, estimator: Any, folds: Folds, seed: int, tick: Callable[[], object]) -> dict[str, Any]:
-        """Held-out metrics of an unfitted estimator."""
-        from sklearn.base import clone
-
-        probability: list[NDArray[Any]] = []
-        for training, held_out in folds:
-            fitted = self.fit(clone(estimator), training)
-            probability.append(fitted.predict_proba(self.labelled.features.iloc[held_out]))
-            tick()
-        rows = np.concatenate([held_out for _, held_out in folds])
-        weight, group_ids = (None if of is None else of[rows] for of in (self.weight, self.group_ids))
-        found = held_out_metrics(self.y[rows], np.concatenate(probability), weight, group_ids, seed=seed)
-        return {"folds": len(folds), "n_held_out": len(rows), **found}
-
-
 def train_classifier(
     patients: PatientTable,
     label: str | LabelRule = LABEL,
@@ -111,6 +69,7 @@ def train_classifier(
     start_from: PhenotypeClassifier | str | os.PathLike[str] | None = None,
     budget: int = 0,
     seed: int = 0,
+    jobs: int = 1,
     progress: bool = False,
 ) -> TrainedClassifier:
     """Fit a `PhenotypeClassifier` on a labelled patient table.
@@ -143,7 +102,9 @@ def train_classifier(
         Number of settings to search; with 0 or 1 the default settings are used. The metrics are then those of nested
         cross-validation.
     seed : int
-        Seed of the model, the folds, the search and the bootstrap.
+        Seed of the model, the search, its folds and the bootstrap.
+    jobs : int
+        Number of processes for the fits; it does not change the result.
     progress : bool
         Show a progress bar on stderr.
 
@@ -169,24 +130,22 @@ def train_classifier(
         labelled = labelled.select(weight > 0, "weight 0")
     _refuse_unmeasured(patients, labelled)
     rows = _training_rows(patients, labelled, groups, weights)
-    folds = _held_out_folds(patients, rows, groups, time, seed)
+    refuse_few(labelled, N_FOLDS)
+    folds = _temporal_folds(patients, rows, groups, time)
     start, origin = load_starting_model(start_from, labelled)
-    with tqdm(total=_n_fits(folds, budget, start), unit="fit", desc="train", disable=not progress) as bar:
-        estimator = _estimator(rows, start, class_weight, budget, seed, bar.update)
-        metrics = rows.metrics(estimator, folds, seed, bar.update)
-        if start is not None:
-            alone = _estimator(rows, None, class_weight, budget, seed, bar.update)
-            origin |= {"log_loss_without": rows.metrics(alone, folds, seed, bar.update)["log_loss"]}
-        found = rows.fit(estimator)
-        bar.update()
-    model = getattr(found, "best_estimator_", found)
+    estimator = _estimator(rows, start, class_weight, budget, seed)
+    fitted = fit_with_metrics(rows, estimator, folds, seed, jobs, progress)
+    found, metrics = fitted.estimator, fitted.metrics
+    if start is not None:
+        origin |= {"log_loss_without": fitted.metrics_without_start["log_loss"]}
+    model = getattr(found, "best_estimator_", found).set_params(n_jobs=jobs)
     # The metadata routing of a search is not part of the fitted model, and a model file does not accept it.
     vars(model).pop("_metadata_request", None)
     unmodelled = _fit_auxiliary(model, patients, labelled, groups, weights)
     calls = calls_by_diagnosis(model, labelled.unmodelled_features, labelled.unmodelled_labels)
-    # A model file holds one model, without its starting model.
-    for fitted in filter(None, (model, model.auxiliary_)):
-        fitted.set_params(start_from=None)
+    # A model file holds one model, without its starting model, and is the same for any number of jobs.
+    for each in filter(None, (model, model.auxiliary_)):
+        each.set_params(start_from=None, n_jobs=None)
     card = _card(patients, labelled, metrics, seed) | {
         "groups": groups,
         "time": time,
@@ -254,9 +213,9 @@ def recalibrate_classifier(
 
 def _training_rows(
     patients: PatientTable, labelled: LabelledPatients, groups: str | None, weights: str | None
-) -> _TrainingRows:
+) -> TrainingRows:
     group_ids = group_rows(patients, labelled, groups)
-    return _TrainingRows(labelled, group_ids, sample_weights(patients, labelled, weights))
+    return TrainingRows(labelled, group_ids, sample_weights(patients, labelled, weights))
 
 
 def _fit_auxiliary(
@@ -307,12 +266,10 @@ def sample_weights(
     return np.asarray(weight / weight.mean(), dtype=np.float64)
 
 
-def _held_out_folds(
-    patients: PatientTable, rows: _TrainingRows, groups: str | None, time: str | None, seed: int
-) -> Folds:
-    """Training and held-out rows of each fold."""
+def _temporal_folds(patients: PatientTable, rows: TrainingRows, groups: str | None, time: str | None) -> Folds | None:
+    """Training and held-out rows of each fold of a temporal validation; None without one."""
     if time is None:
-        return cross_validation_folds(rows.labelled, rows.group_ids, seed)
+        return None
     if groups is not None:
         raise UnusableInputError("groups and time cannot be held out together; choose --groups or --time")
     return temporal_folds(rows.labelled, rows.group_ids, times_of(patients, rows.labelled, time))
@@ -343,21 +300,12 @@ def load_starting_model(
     return model, {**origin, "n_patients": int(model.n_patients_)}
 
 
-def _n_fits(folds: Folds, budget: int, start: PhenotypeClassifier | None) -> int:
-    """Number of fits for the progress bar, including the inner folds of a search."""
-    from asthma_ml.training.tuning import N_INNER_FOLDS
-
-    n_estimators = len(folds) * (1 if start is None else 2) + 1
-    return n_estimators * (1 + (budget * N_INNER_FOLDS if budget > 1 else 0))
-
-
 def _estimator(
-    rows: _TrainingRows,
+    rows: TrainingRows,
     start: PhenotypeClassifier | None,
     class_weight: Mapping[str, float] | str | None,
     budget: int,
     seed: int,
-    tick: Callable[[], object],
 ) -> Any:
     """Unfitted classifier, or a search of its settings."""
     from sklearn.frozen import FrozenEstimator
@@ -371,7 +319,7 @@ def _estimator(
         return model
     refuse_few(rows.labelled, _FEWEST_TO_TUNE)
     refuse_few_groups(rows.labelled, rows.group_ids, N_INNER_FOLDS + 1)
-    return search_settings(model, sorted(rows.labelled.class_counts), budget, seed, tick)
+    return search_settings(model, sorted(rows.labelled.class_counts), budget, seed)
 
 
 def _search_record(found: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from scipy.stats import loguniform
@@ -31,7 +31,6 @@ def search_settings(
     classes: Sequence[str],
     n_settings: int,
     seed: int,
-    tick: Callable[[], object] = lambda: None,
 ) -> GridSearchCV:
     """Unfitted search of random settings, starting with those of the model.
 
@@ -45,8 +44,6 @@ def search_settings(
         Number of settings, each with three folds.
     seed : int
         Seed of the settings and the folds.
-    tick : callable
-        Called after each fit.
 
     Returns
     -------
@@ -54,13 +51,8 @@ def search_settings(
         Fit it under scikit-learn's metadata routing, with `sample_weight` and `groups`. It selects the smallest
         held-out log-loss.
     """
-
-    def scored_fit(y: Any, probability: Any, sample_weight: Any = None) -> float:
-        tick()
-        return float(log_loss(y, probability, labels=list(classes), sample_weight=sample_weight))
-
     drawn = ParameterSampler(dict(SPACE), n_settings - 1, random_state=seed) if n_settings > 1 else []
-    scorer = make_scorer(scored_fit, response_method="predict_proba", greater_is_better=False)
+    scorer = make_scorer(log_loss, response_method="predict_proba", greater_is_better=False, labels=list(classes))
     with config_context(enable_metadata_routing=True):
         return GridSearchCV(
             model.set_fit_request(sample_weight=True, groups=True),

@@ -30,12 +30,30 @@ class DistinctPatients:
         Sum of the weights of the duplicates.
     groups : ndarray of shape (n_distinct,) or None
         Group number of each row, numbered in order of appearance; None if there are no groups.
+    place : ndarray of shape (n_patients,) or None
+        Distinct row of each row of the table; None after `select`.
     """
 
     X: np.ndarray
     codes: np.ndarray
     weight: np.ndarray
     groups: np.ndarray | None = None
+    place: np.ndarray | None = None
+
+    def select(self, rows: np.ndarray) -> DistinctPatients:
+        """Return some of the distinct patients, without their groups.
+
+        Parameters
+        ----------
+        rows : ndarray of bool of shape (n_distinct,)
+            Patients to keep.
+
+        Returns
+        -------
+        DistinctPatients
+            In the same order.
+        """
+        return DistinctPatients(self.X[rows], self.codes[rows], self.weight[rows])
 
     def folds(self, n_folds: int) -> np.ndarray:
         """Assign patients to folds, stratified by class; a group stays together.
@@ -134,10 +152,12 @@ def distinct_patients(
     group = np.zeros(len(codes), dtype=np.intp) if groups is None else same_patients(groups)
     # The order of groups with equal content depends on neither their names nor the order of the file.
     order = np.lexsort((group, _content_of_groups(group, content)[group], content, codes))
-    first = np.flatnonzero(np.r_[True, np.any([np.diff(key[order]) != 0 for key in (codes, content, group)], axis=0)])
+    is_first = np.r_[True, np.any([np.diff(key[order]) != 0 for key in (codes, content, group)], axis=0)]
+    first, place = np.flatnonzero(is_first), np.empty(len(order), dtype=np.intp)
+    place[order] = np.cumsum(is_first) - 1
     kept = order[first]
     numbers = None if groups is None else pd.factorize(group[kept])[0]
-    return DistinctPatients(X[kept], codes[kept], np.add.reduceat(weight[order], first), numbers)
+    return DistinctPatients(X[kept], codes[kept], np.add.reduceat(weight[order], first), numbers, place)
 
 
 def _content_of_groups(group: np.ndarray, content: np.ndarray) -> np.ndarray:

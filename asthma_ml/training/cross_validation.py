@@ -1,0 +1,153 @@
+"""Fit of a classifier to all rows, with metrics of held-out rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from asthma_ml.jobs import run_tasks
+from asthma_ml.training.held_out import held_out_metrics
+from asthma_ml.training.splits import Folds, cross_validation_folds
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from asthma_ml.training.labels import LabelledPatients
+
+_ALL = slice(None)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRows:
+    """Labelled rows with their groups and weights."""
+
+    labelled: LabelledPatients
+    group_ids: NDArray[Any] | None
+    weight: NDArray[np.float64] | None
+
+    @property
+    def y(self) -> NDArray[Any]:
+        """Labels of the rows."""
+        return self.labelled.labels.to_numpy(dtype=object)
+
+    def given(self, rows: NDArray[Any] | slice = _ALL) -> dict[str, Any]:
+        """Arguments of `fit` for some rows."""
+        every: dict[str, Any] = {"sample_weight": self.weight, "groups": self.group_ids}
+        chosen = {name: of[rows] for name, of in every.items() if of is not None}
+        return {"X": self.labelled.features.iloc[rows], "y": self.y[rows], **chosen}
+
+    def metrics(
+        self, probability: NDArray[np.float64], n_folds: int, seed: int, rows: NDArray[Any] | slice = _ALL
+    ) -> dict[str, Any]:
+        """Metrics of the held-out probabilities of some rows."""
+        y = self.y[rows]
+        weight, group_ids = (None if of is None else of[rows] for of in (self.weight, self.group_ids))
+        found = held_out_metrics(y, probability, weight, group_ids, seed=seed)
+        return {"folds": n_folds, "n_held_out": len(y), **found}
+
+
+class FittedWithMetrics(NamedTuple):
+    """An estimator fitted to all rows, and its held-out metrics with and without its starting model."""
+
+    estimator: Any
+    metrics: Mapping[str, Any]
+    metrics_without_start: Mapping[str, Any]
+
+
+def fit_with_metrics(
+    rows: TrainingRows, estimator: Any, folds: Folds | None, seed: int, jobs: int, progress: bool
+) -> FittedWithMetrics:
+    """Fit an estimator to all rows, and evaluate it on held-out rows.
+
+    Parameters
+    ----------
+    rows : TrainingRows
+        Rows.
+    estimator : PhenotypeClassifier or GridSearchCV
+        Unfitted classifier or search of its settings.
+    folds : list of (training rows, held-out rows) or None
+        Folds of a temporal validation. With None, cross-validation: a classifier is fitted with those models that its
+        own folds share with the cross-validation, see `PhenotypeClassifier.fit_with_held_out`; a search, or a
+        classifier for which that is impossible, is fitted once for each fold.
+    seed : int
+        Seed of the folds of a search, and of the bootstrap.
+    jobs : int
+        Number of processes; it does not change the result.
+    progress : bool
+        Show a progress bar on stderr.
+
+    Returns
+    -------
+    FittedWithMetrics
+        Estimator and metrics.
+    """
+    fitted = None
+    if folds is None and not _is_search(estimator):
+        fitted = estimator.set_params(n_jobs=jobs)
+        held_out = fitted.fit_with_held_out(**rows.given(), progress=progress)
+        if held_out is not None:
+            both = (held_out.probability, held_out.without_start)
+            return FittedWithMetrics(fitted, *(rows.metrics(of, held_out.n_folds, seed) for of in both))
+    if folds is None:
+        folds = cross_validation_folds(rows.labelled, rows.group_ids, seed)
+    return _fit_each_fold(rows, estimator, fitted, folds, seed, jobs, progress)
+
+
+def _fit_each_fold(
+    rows: TrainingRows, estimator: Any, fitted: Any | None, folds: Folds, seed: int, jobs: int, progress: bool
+) -> FittedWithMetrics:
+    """Fit an estimator to the training rows of each fold, with and without its starting model, and to all rows."""
+    variants = [estimator, _without_start(estimator)] if _has_start(estimator) else [estimator]
+    tasks = [(_fit_and_predict, rows, each, *fold) for each in variants for fold in folds]
+    last = [] if fitted is not None else [(_fit, rows, estimator)]
+    *probability, fitted_last = [*run_tasks([*tasks, *last], jobs, progress="train" if progress else None)] + (
+        [] if last else [fitted]
+    )
+    held_out = np.concatenate([held_out for _, held_out in folds])
+    metrics = [
+        rows.metrics(np.concatenate(probability[i : i + len(folds)]), len(folds), seed, held_out)
+        for i in range(0, len(probability), len(folds))
+    ]
+    return FittedWithMetrics(fitted_last, metrics[0], metrics[-1])
+
+
+def _fit(rows: TrainingRows, estimator: Any, training: NDArray[Any] | slice = _ALL) -> Any:
+    """Fit a copy of a classifier or a search to some rows."""
+    from sklearn import config_context
+    from sklearn.base import clone
+
+    given = rows.given(training)
+    if not _is_search(estimator):
+        return clone(estimator).set_params(n_jobs=None).fit(**given)
+    given.setdefault("groups", np.arange(len(rows.y))[training])
+    with config_context(enable_metadata_routing=True):
+        return clone(estimator).fit(**given)
+
+
+def _fit_and_predict(
+    rows: TrainingRows, estimator: Any, training: NDArray[Any], held_out: NDArray[Any]
+) -> NDArray[np.float64]:
+    """Probabilities of held-out rows after a fit to the training rows."""
+    fitted = _fit(rows, estimator, training)
+    return np.asarray(fitted.predict_proba(rows.labelled.features.iloc[held_out]))
+
+
+def _is_search(estimator: Any) -> bool:
+    return hasattr(estimator, "param_grid")
+
+
+def _start_parameter(estimator: Any) -> str:
+    return "estimator__start_from" if _is_search(estimator) else "start_from"
+
+
+def _has_start(estimator: Any) -> bool:
+    return estimator.get_params()[_start_parameter(estimator)] is not None
+
+
+def _without_start(estimator: Any) -> Any:
+    from sklearn.base import clone
+
+    return clone(estimator).set_params(**{_start_parameter(estimator): None})
