@@ -27,7 +27,7 @@ from asthma_ml.cohort import Noise, generate_cohort, severe_asthma_model, write_
 from asthma_ml.cohort.engine.noise import BLOCK_SIZE
 from asthma_ml.cohort.patient_stream import PATIENTS_AT_ONCE, variables_of_observed_table
 from asthma_ml.cohort.patient_tables import whole_columns
-from asthma_ml.files.table_files import MANY_ROWS, table_file
+from asthma_ml.files.table_files import table_file
 
 PRESET = "population_asthma"
 """Preset without selection, so that each person of the population is a patient."""
@@ -65,7 +65,7 @@ def only_to_csv(observed: pd.DataFrame, path: Path) -> None:
 
 def only_stream_to_csv(observed: pd.DataFrame, path: Path) -> None:
     """Write blocks of patients, as the generator does."""
-    with table_file(path, whole=whole_columns(), n_rows=MANY_ROWS) as append:
+    with table_file(path, whole=whole_columns(), n_rows=100_000) as append:
         for start in range(0, len(observed), PATIENTS_AT_ONCE):
             append(observed.iloc[start : start + PATIENTS_AT_ONCE])
 

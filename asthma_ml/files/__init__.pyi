@@ -1,3 +1,4 @@
+from .arrow_tables import arrow_array as arrow_array
 from .arrow_tables import categories_to_text as categories_to_text
 from .arrow_tables import category_to_text as category_to_text
 from .arrow_tables import parquet_rows as parquet_rows
@@ -8,8 +9,6 @@ from .atomic import write_bytes as write_bytes
 from .atomic import write_text as write_text
 from .csv_text import DELIMITERS as DELIMITERS
 from .csv_text import csv_header as csv_header
-from .csv_text import csv_rows as csv_rows
-from .csv_text import frame_cells as frame_cells
 from .part_files import Journal as Journal
 from .part_files import PartFile as PartFile
 from .part_files import read_journal as read_journal

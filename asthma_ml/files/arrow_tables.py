@@ -11,6 +11,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
+from asthma_ml.columns import Column, Texts
+
 ROW_GROUP = 65_536
 """Rows of a Parquet row group."""
 
@@ -52,6 +54,22 @@ def parquet_rows(file: BinaryIO, schema: pa.Schema | None = None) -> Iterator[Ca
     finally:
         if writer is not None:
             writer.close()
+
+
+def arrow_array(column: Column) -> pa.Array:
+    """Convert a column to Arrow; NaN and missing texts become null.
+
+    Examples
+    --------
+    >>> arrow_array(Texts.of(["male", None])).to_pylist()
+    ['male', None]
+    """
+    if isinstance(column, np.ndarray):
+        return pa.array(column, from_pandas=True)
+    if isinstance(column, Texts):
+        texts = pa.array(list(column.distinct), pa.large_string())
+        return texts.take(pa.array(column.codes, mask=column.missing))
+    return pa.array(column.strings(), pa.large_string())
 
 
 def arrow_table(frame: pd.DataFrame, whole: Collection[str] = ()) -> pa.Table:

@@ -122,12 +122,19 @@ def compressing(file: BinaryIO, compressed: bool) -> Iterator[BinaryIO | gzip.Gz
         yield sink
 
 
-def encode_text(text: str, path: str | os.PathLike[str]) -> bytes:
-    """Encode text as UTF-8; raise UnusableInputError, which names the file, if it is not Unicode."""
+@contextmanager
+def unencodable_refused(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Raise UnusableInputError, which names the file, if text is not Unicode."""
     try:
-        return text.encode()
+        yield
     except UnicodeEncodeError as error:
         raise UnusableInputError(f"{os.fspath(path)}: text that is not Unicode cannot be written") from error
+
+
+def encode_text(text: str, path: str | os.PathLike[str]) -> bytes:
+    """Encode text as UTF-8; raise UnusableInputError, which names the file, if it is not Unicode."""
+    with unencodable_refused(path):
+        return text.encode()
 
 
 def _reason(error: OSError, target: Path) -> str:

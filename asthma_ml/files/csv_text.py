@@ -5,14 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from decimal import Decimal
+from typing import Any
 
 import numpy as np
 
 from asthma_ml.columns import Column
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 DELIMITERS = (",", ";", "\t", "|")
 
@@ -31,14 +29,15 @@ def csv_rows(columns: Iterable[Sequence[Any]], delimiter: str) -> str:
 
 
 def number_text(number: float) -> str:
-    """Shortest text that reads back as the same number, without decimals that are zero.
+    """Shortest text that reads back as the same number, with an exponent below a millionth and from 10^16 on.
 
     Examples
     --------
-    >>> number_text(62.0), number_text(0.1), number_text(1e-7)
-    ('62', '0.1', '1e-07')
+    >>> number_text(62.0), number_text(0.1), number_text(1e-5), number_text(1e-7)
+    ('62', '0.1', '0.00001', '1e-07')
     """
-    return repr(number).removesuffix(".0")
+    text = repr(number).removesuffix(".0")
+    return format(Decimal(text), "f") if 1e-6 <= abs(number) < 1e-4 else text
 
 
 def column_cells(column: Column) -> list[str | None]:
@@ -47,15 +46,6 @@ def column_cells(column: Column) -> list[str | None]:
         texts: list[str | None] = column.strings().tolist()
         return texts
     return [None if number != number else number_text(number) for number in column.tolist()]  # noqa: PLR0124
-
-
-def frame_cells(frame: pd.DataFrame) -> list[list[Any]]:
-    """Cells of a table by column, None where missing."""
-    columns = (frame.iloc[:, i] for i in range(frame.shape[1]))
-    return [
-        [None if missing else cell for cell, missing in zip(column.tolist(), column.isna().tolist(), strict=True)]
-        for column in columns
-    ]
 
 
 def _lines(rows: Any, delimiter: str, quoting: Any) -> str:

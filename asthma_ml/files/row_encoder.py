@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from asthma_ml.columns import Column
 from asthma_ml.files.csv_text import column_cells, csv_rows
+from asthma_ml.files.row_layout import row_layout
+from asthma_ml.machine_code import Patience
+
+CELLS_OF_PATIENCE = 1_000_000
+_PATIENCE = Patience(CELLS_OF_PATIENCE)
+_ROWS_AT_ONCE = 1_024
+"""Rows whose cells fit into the processor's cache."""
+# Columns at distances of a power of two compete for the same lines of the cache.
+_PADDING = 8
 
 
 def encode_rows(columns: Sequence[Column], delimiter: str, *, expected_rows: int = 0) -> bytes | memoryview:
@@ -35,4 +46,28 @@ def encode_rows(columns: Sequence[Column], delimiter: str, *, expected_rows: int
     >>> encode_rows([Texts.of(["male", None, "a,b"]), np.array([0.25, 62.0, np.nan])], ",")
     b'male,0.25\n,62\n"a,b",\n'
     """
+    cells, expected_cells = sum(map(len, columns)), expected_rows * len(columns)
+    if cells and (expected_cells >= CELLS_OF_PATIENCE or _PATIENCE.is_over(cells)):
+        return encode_compiled(columns, delimiter)
+    return encode_plainly(columns, delimiter)
+
+
+def encode_plainly(columns: Sequence[Column], delimiter: str) -> bytes:
+    """Encode columns as rows of CSV with Python."""
     return csv_rows(map(column_cells, columns), delimiter).encode()
+
+
+def encode_compiled(columns: Sequence[Column], delimiter: str) -> memoryview:
+    """Encode columns as rows of CSV with compiled code."""
+    from asthma_ml.files.row_kernel import write_rows
+
+    values, layout = row_layout(columns, delimiter)
+    n_rows = len(values[0])
+    cells = np.empty((len(values), min(n_rows, _ROWS_AT_ONCE) + _PADDING), dtype=np.int64)
+    out, at = np.empty(layout.longest(values), dtype=np.uint8), 0
+    for start in range(0, n_rows, _ROWS_AT_ONCE):
+        size = min(n_rows - start, _ROWS_AT_ONCE)
+        for cell, value in zip(cells, values, strict=True):
+            cell[:size] = value[start : start + size]
+        at = write_rows(cells, size, *layout, ord(delimiter), out, at)
+    return out[:at].data

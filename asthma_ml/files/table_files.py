@@ -6,20 +6,21 @@ import os
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, TypeAlias
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias
 
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.files.atomic import compressing, encode_text, open_atomically, write_text
-from asthma_ml.files.csv_text import csv_header, csv_rows, frame_cells
+from asthma_ml.files.atomic import compressing, encode_text, open_atomically, unencodable_refused
+from asthma_ml.files.csv_text import csv_header
+from asthma_ml.files.frame_columns import frame_columns
+from asthma_ml.files.row_encoder import encode_rows
 
-MANY_ROWS = 100_000
-"""Number of rows from which compiled code writes CSV."""
+if TYPE_CHECKING:
+    import pandas as pd
+
 _ROWS_AT_ONCE = 10_000
 _DELIMITER_OF = {".csv": ",", ".tsv": "\t", ".txt": ",", "": ","}
 
-Append: TypeAlias = Callable[[pd.DataFrame], None]
+Append: TypeAlias = "Callable[[pd.DataFrame], None]"
 
 
 class TableForm(NamedTuple):
@@ -66,7 +67,7 @@ def table_form(path: str | os.PathLike[str]) -> TableForm:
 
 
 def write_table(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
-    """Write a table of arbitrary cells, atomically.
+    r"""Write a table of arbitrary cells, atomically.
 
     Parameters
     ----------
@@ -83,20 +84,20 @@ def write_table(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
 
     Examples
     --------
-    >>> write_table(pd.DataFrame({"patient_id": ["007"], "feno_ppb": [0.1 + 0.2]}), "-")
-    patient_id,feno_ppb
-    007,0.30000000000000004
+    >>> import pandas as pd
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "table.csv")
+    ...     write_table(pd.DataFrame({"patient_id": ["007"], "feno_ppb": [0.1 + 0.2]}), path)
+    ...     path.read_text()
+    'patient_id,feno_ppb\n007,0.30000000000000004\n'
     """
     form = table_form(path)
-    if os.fspath(path) == "-":
-        return write_text("".join(_csv_parts(frame, form.delimiter)), path)
     with _opened(path, form) as sink:
         if form.is_parquet:
             _write_parquet(frame, sink, path)
         else:
-            for text in _csv_parts(frame, form.delimiter):
-                sink.write(encode_text(text, path))
-    return None
+            _csv_appender(sink, form.delimiter, path, 0)(frame)
 
 
 @contextmanager
@@ -104,7 +105,7 @@ def table_file(path: str | Path, *, whole: Collection[str] = (), n_rows: int = 0
     r"""Open a file for a table that arrives in parts; it appears when all parts are written.
 
     Numbers are written in their shortest exact form, floats without decimals as integers, missing values as
-    empty cells. Texts must need no quotes. The bytes do not depend on the sizes of the parts.
+    empty cells. The bytes do not depend on the sizes of the parts.
 
     Parameters
     ----------
@@ -113,7 +114,7 @@ def table_file(path: str | Path, *, whole: Collection[str] = (), n_rows: int = 0
     whole : collection of str
         Float columns that hold whole numbers; Parquet stores them as integers.
     n_rows : int
-        Expected number of rows. From `MANY_ROWS` on, compiled code writes CSV; loading it takes a second.
+        Expected number of rows; for many, compiled code is loaded at once.
 
     Yields
     ------
@@ -127,6 +128,7 @@ def table_file(path: str | Path, *, whole: Collection[str] = (), n_rows: int = 0
 
     Examples
     --------
+    >>> import pandas as pd
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
     ...     path = Path(folder, "cohort.csv")
@@ -144,7 +146,7 @@ def table_file(path: str | Path, *, whole: Collection[str] = (), n_rows: int = 0
             with parquet_rows(sink) as append:
                 yield lambda frame: append(arrow_table(frame, whole))
         else:
-            yield _csv_rows_of_numbers(sink, form.delimiter, whole, compiled=n_rows >= MANY_ROWS)
+            yield _csv_appender(sink, form.delimiter, path, n_rows)
 
 
 @contextmanager
@@ -153,24 +155,18 @@ def _opened(path: str | os.PathLike[str], form: TableForm) -> Iterator[Any]:
         yield sink
 
 
-def _csv_parts(frame: pd.DataFrame, delimiter: str) -> Iterator[str]:
-    """Text of a CSV file in parts of limited size."""
-    yield csv_header(frame.columns, delimiter)
-    for start in range(0, len(frame), _ROWS_AT_ONCE):
-        yield csv_rows(frame_cells(frame.iloc[start : start + _ROWS_AT_ONCE]), delimiter)
-
-
-def _csv_rows_of_numbers(sink: Any, delimiter: str, whole: Collection[str], *, compiled: bool) -> Append:
-    from asthma_ml.files.csv_encoder import CsvEncoder
-
-    encoder = CsvEncoder(delimiter, whole, compiled=compiled)
+def _csv_appender(sink: Any, delimiter: str, path: str | os.PathLike[str], n_rows: int) -> Append:
+    """A function that appends rows, after a header above the first."""
     header: list[str] = []
 
     def append(frame: pd.DataFrame) -> None:
         if not header:
             header.extend(map(str, frame.columns))
-            sink.write((delimiter.join(header) + "\n").encode())
-        sink.write(encoder.encode(frame))
+            sink.write(encode_text(csv_header(header, delimiter), path))
+        for start in range(0, len(frame), _ROWS_AT_ONCE):
+            columns = frame_columns(frame.iloc[start : start + _ROWS_AT_ONCE])
+            with unencodable_refused(path):
+                sink.write(encode_rows(columns, delimiter, expected_rows=max(n_rows, len(frame))))
 
     return append
 
@@ -181,7 +177,7 @@ def _write_parquet(frame: pd.DataFrame, file: BinaryIO, path: str | os.PathLike[
     from asthma_ml.files.arrow_tables import parquet_rows
 
     try:
-        table = pa.Table.from_pandas(frame, preserve_index=False)
+        table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata()
     except (ValueError, TypeError, OverflowError, NotImplementedError) as error:
         raise UnusableInputError(f"{os.fspath(path)}: the table does not fit Parquet ({error})") from error
     with parquet_rows(file) as append:

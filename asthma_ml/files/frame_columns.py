@@ -1,0 +1,56 @@
+"""Columns of a data frame as the writers of CSV and Parquet take them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from asthma_ml.columns import Column, Slices, Texts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_LARGEST_EXACT = 2**53
+
+
+def frame_columns(frame: pd.DataFrame) -> list[Column]:
+    """Columns of a data frame: floats and whole numbers as numbers, everything else as text.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> sex, age = frame_columns(pd.DataFrame({"sex": pd.Categorical(["male", None]), "age": [61, 44]}))
+    >>> sex.strings().tolist(), age.tolist()
+    (['male', None], [61.0, 44.0])
+    """
+    return [_column(frame.iloc[:, i]) for i in range(frame.shape[1])]
+
+
+def _column(column: pd.Series[Any]) -> Column:
+    import pandas as pd
+
+    values: Any = column.array
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return Texts(values.codes.astype(np.int32), [str(level) for level in values.categories])
+    if column.dtype == np.float64:
+        return column.to_numpy()
+    if pd.api.types.is_integer_dtype(column.dtype):
+        numbers = column.to_numpy(dtype=float, na_value=np.nan)
+        if not np.any(np.abs(numbers) > _LARGEST_EXACT):
+            return numbers
+    if isinstance(column.dtype, pd.StringDtype) and column.dtype.storage == "pyarrow":
+        return _slices(values)
+    missing = column.isna().tolist()
+    return Texts.of(None if gone else str(cell) for cell, gone in zip(column.tolist(), missing, strict=True))
+
+
+def _slices(values: Any) -> Slices:
+    import pyarrow as pa
+
+    array = pa.array(values)
+    array = (array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array).cast(pa.large_string())
+    _, offsets, data = array.buffers()
+    ends = np.frombuffer(offsets, dtype=np.int64)[array.offset : array.offset + len(array) + 1]
+    stops = np.where(np.asarray(array.is_null()), ends[:-1], ends[1:])
+    return Slices(np.frombuffer(data or b"", dtype=np.uint8), ends[:-1], stops)
