@@ -82,8 +82,9 @@ def predict_file(
     r"""Predict a file of patients of any size.
 
     The output equals that of ``write_table(predict_table(model, read_patients(source, columns)), output)`` byte for
-    byte, for any `chunk_rows` and `jobs`. The input is read twice: a first pass checks it, a second pass predicts it.
-    Memory does not grow with the file, except for one byte per row.
+    byte, for any `chunk_rows` and `jobs`; columns of a Parquet file that is written to Parquet keep their types. The
+    input is read twice: a first pass checks it, a second pass predicts it. Memory does not grow with the file, except
+    for one byte per row.
 
     Parameters
     ----------
