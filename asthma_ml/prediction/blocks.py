@@ -11,7 +11,7 @@ import numpy as np
 
 from asthma_ml.classifier import Classifier, encode_columns
 from asthma_ml.columns import Column, Texts
-from asthma_ml.files import TableForm, arrow_array, encode_rows, parquet_rows
+from asthma_ml.files import TableForm, encode_rows
 from asthma_ml.patients import Part, PatientFile, TextTable
 from asthma_ml.prediction.options import Explain
 from asthma_ml.prediction.shift import ShiftStatistics, shift_statistics
@@ -93,6 +93,8 @@ def _arrow_stream(table: TextTable, added: dict[str, Column]) -> bytes:
     """Rows as a complete Arrow stream, so that the part file can be truncated after any block."""
     import pyarrow as pa
 
+    from asthma_ml.files import arrow_array
+
     given = dict(zip(table.names, map(arrow_array, table.columns), strict=True)) if table.arrow is None else None
     rows: pa.Table = table.arrow if given is None else pa.table(given)
     for name, column in added.items():
@@ -106,6 +108,8 @@ def _arrow_stream(table: TextTable, added: dict[str, Column]) -> bytes:
 def convert_to_parquet(part: BinaryIO, file: BinaryIO) -> None:
     """Convert the Arrow streams of a part file to one Parquet file."""
     import pyarrow as pa
+
+    from asthma_ml.files import parquet_rows
 
     part.seek(0)
     schema = pa.ipc.open_stream(part).schema
