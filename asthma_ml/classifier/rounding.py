@@ -13,8 +13,8 @@ def rounded_down(thresholds: np.ndarray) -> NDArray[np.float32]:
 
     Examples
     --------
-    >>> bool(rounded_down(np.array([0.1]))[0] <= 0.1 < np.float32(0.1))
-    True
+    >>> float(np.float32(0.1)), float(rounded_down(np.array([0.1]))[0])
+    (0.10000000149011612, 0.09999999403953552)
     """
     with np.errstate(over="ignore"):
         nearest = thresholds.astype(np.float32)

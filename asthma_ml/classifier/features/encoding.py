@@ -58,7 +58,9 @@ def encode_features(table: pd.DataFrame, known: Iterable[str] | None = None) -> 
     not_numeric: list[str] = []
     for row, (name, column) in zip(matrix, table.items(), strict=True):
         try:
-            row[:] = _encode_column(str(name), column)
+            # A number too large for 32 bits becomes infinite, which scikit-learn then refuses by name.
+            with np.errstate(over="ignore"):
+                row[:] = _encode_column(str(name), column)
         except (TypeError, ValueError):
             not_numeric.append(str(name))
     if not_numeric:
@@ -173,12 +175,10 @@ def _encode_column(name: str, column: pd.Series) -> np.ndarray:
     import pandas as pd
 
     variable = _category(name, column)
-    # A number too large for 32 bits becomes infinite, which scikit-learn then refuses by name.
-    with np.errstate(over="ignore"):
-        if variable is None and isinstance(column.dtype, np.dtype) and column.dtype.kind in "fiu":
-            return column.to_numpy().astype(np.float32)
-        if variable is None:
-            return pd.to_numeric(column).to_numpy(dtype=np.float32, na_value=np.nan)
+    if variable is None and isinstance(column.dtype, np.dtype) and column.dtype.kind in "fiu":
+        return column.to_numpy()
+    if variable is None:
+        return pd.to_numeric(column).to_numpy(dtype=np.float32, na_value=np.nan)
     codes, distinct = pd.factorize(column)
     numbers = [variable.levels.index(text) if text in variable.levels else np.nan for text in distinct]
     return np.array([*numbers, np.nan], dtype=np.float32)[codes]

@@ -236,11 +236,24 @@ def _count_knots(column: Any, knots: Any, place: Any) -> None:
 
 @compiled
 def _add_scalar_products(coefficients: Any, number: Any, centred: Any, to: Any) -> None:
-    for i in range(len(number)):
+    """Add the products of all scores, for four patients at a time, because each sum waits for its last addition."""
+    n, i = len(number), 0
+    while i + 4 <= n:
+        p, q, r, s = np.uint64(number[i]), np.uint64(number[i + 1]), np.uint64(number[i + 2]), np.uint64(number[i + 3])
+        a, b, c, d = to[i], to[i + 1], to[i + 2], to[i + 3]
+        for j in range(coefficients.shape[1]):
+            a += coefficients[p, j] * centred[j, i]
+            b += coefficients[q, j] * centred[j, i + 1]
+            c += coefficients[r, j] * centred[j, i + 2]
+            d += coefficients[s, j] * centred[j, i + 3]
+        to[i], to[i + 1], to[i + 2], to[i + 3] = a, b, c, d
+        i += 4
+    while i < n:
         of_pattern, total = np.uint64(number[i]), to[i]
         for j in range(coefficients.shape[1]):
             total += coefficients[of_pattern, j] * centred[j, i]
         to[i] = total
+        i += 1
 
 
 @compiled
