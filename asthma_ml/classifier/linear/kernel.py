@@ -180,7 +180,7 @@ def add_scores(
     (number, coefficients), source, (sums, rows) = patterns, scores[0], totals
     # Rows whose distance is a power of two would compete for the same part of the cache.
     shape = len(source), _BLOCK + 8
-    centred, products, of_reference = np.empty(shape), np.empty(shape), np.zeros(shape)
+    centred, products, of_reference = np.empty(shape), np.empty(shape), np.empty(shape)
     reference, place = np.empty(shape), np.empty(_BLOCK, dtype=np.uint32)
     for j in range(len(offset)):
         reference[j] = offset[j]
@@ -198,10 +198,11 @@ def add_scores(
             if len(offset):
                 _multiply(coefficients[k], of_patient, reference, of_reference)
                 _add_rows(of_reference, margins[1][k, begin : begin + n])
+                for j in range(len(source)):
+                    _subtract(products[j], 1.0, of_reference[j])
             for kind in range(len(rows)):
                 for j in range(len(source)):
-                    total = sums[rows[kind, k, source[j]], begin : begin + n]
-                    _add_difference(products[j], of_reference[j], weight, total)
+                    _add(products[j], weight, sums[rows[kind, k, source[j]], begin : begin + n])
 
 
 @compiled
@@ -272,6 +273,6 @@ def _add_rows(rows: Any, to: Any) -> None:
 
 
 @compiled
-def _add_difference(one: Any, other: Any, weight: float, to: Any) -> None:
+def _add(added: Any, weight: float, to: Any) -> None:
     for i in range(len(to)):
-        to[i] += weight * (one[i] - other[i])
+        to[i] += weight * added[i]
