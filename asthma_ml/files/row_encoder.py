@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from asthma_ml.columns import Column
+from asthma_ml.columns import Column, Slices
 from asthma_ml.files.csv_text import column_cells, csv_rows
 from asthma_ml.files.row_layout import row_layout
 from asthma_ml.machine_code import Patience
@@ -19,7 +19,9 @@ _ROWS_AT_ONCE = 1_024
 _PADDING = 8
 
 
-def encode_rows(columns: Sequence[Column], delimiter: str, *, expected_rows: int = 0) -> bytes | memoryview:
+def encode_rows(
+    columns: Sequence[Column], delimiter: str, *, copied: Slices | None = None, expected_rows: int = 0
+) -> bytes | memoryview:
     r"""Encode columns as rows of CSV.
 
     Cells are quoted where necessary, missing values are empty cells, and numbers have the shortest text that reads
@@ -31,6 +33,8 @@ def encode_rows(columns: Sequence[Column], delimiter: str, *, expected_rows: int
         Numbers or texts.
     delimiter : str
         One ASCII character.
+    copied : Slices of n_rows rows, default=None
+        Cells that are copied to the beginning of each row, already encoded.
     expected_rows : int, default=0
         Number of rows of the whole table, if known; for many, compiled code is loaded at once.
 
@@ -48,20 +52,25 @@ def encode_rows(columns: Sequence[Column], delimiter: str, *, expected_rows: int
     """
     cells, expected_cells = sum(map(len, columns)), expected_rows * len(columns)
     if cells and (expected_cells >= CELLS_OF_PATIENCE or _PATIENCE.is_over(cells)):
-        return encode_compiled(columns, delimiter)
-    return encode_plainly(columns, delimiter)
+        return encode_compiled(columns, delimiter, copied)
+    return encode_plainly(columns, delimiter, copied)
 
 
-def encode_plainly(columns: Sequence[Column], delimiter: str) -> bytes:
+def encode_plainly(columns: Sequence[Column], delimiter: str, copied: Slices | None = None) -> bytes:
     """Encode columns as rows of CSV with Python."""
-    return csv_rows(map(column_cells, columns), delimiter).encode()
+    cells = [column_cells(column) for column in columns]
+    if copied is None:
+        return csv_rows(cells, delimiter).encode()
+    # With a cell before it, an empty cell needs no quotes.
+    rows = (csv_rows([["0"], *([cell] for cell in row)], delimiter)[1:] for row in zip(*cells, strict=True))
+    return "".join(start + row for start, row in zip(copied.strings().tolist(), rows, strict=True)).encode()
 
 
-def encode_compiled(columns: Sequence[Column], delimiter: str) -> memoryview:
+def encode_compiled(columns: Sequence[Column], delimiter: str, copied: Slices | None = None) -> memoryview:
     """Encode columns as rows of CSV with compiled code."""
     from asthma_ml.files.row_kernel import write_rows
 
-    values, layout = row_layout(columns, delimiter)
+    values, layout = row_layout(columns, delimiter, copied)
     n_rows = len(values[0])
     cells = np.empty((len(values), min(n_rows, _ROWS_AT_ONCE) + _PADDING), dtype=np.int64)
     out, at = np.empty(layout.longest(values), dtype=np.uint8), 0

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asthma_ml.files.number_kernel import put_number
-from asthma_ml.files.row_layout import NUMBER, TEXT
+from asthma_ml.files.row_layout import COPIED, NUMBER, TEXT
 from asthma_ml.machine_code import compiled
 
 _QUOTE, _NEWLINE, _RETURN = (np.uint8(ord(sign)) for sign in '"\n\r')
@@ -64,8 +64,12 @@ def write_rows(
             elif kind == TEXT:
                 at = _put_text(out, at, cells, row, slot, slots[column + 1], first, ends, special, content)
             else:
-                begin = first[slot]
-                at = _put_slice(out, at, data, begin + cells[slot, row], begin + cells[slot + 1, row], separator)
+                begin, stop = first[slot] + cells[slot, row], first[slot] + cells[slot + 1, row]
+                if kind == COPIED:
+                    out[at : at + stop - begin] = data[begin:stop]
+                    at += stop - begin
+                else:
+                    at = _put_slice(out, at, data, begin, stop, separator)
             out[at] = separator
             at += 1
         if len(kinds) == 1 and at == start + 1:  # an empty line would be no row

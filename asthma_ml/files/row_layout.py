@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from asthma_ml.columns import Column, Joined, Slices, Texts
 from asthma_ml.files.text_bytes import NO_TEXTS, text_bytes
 
-NUMBER, TEXT, SLICE = 0, 1, 2
+NUMBER, TEXT, SLICE, COPIED = 0, 1, 2, 3
 """Kinds of columns."""
 LONGEST_NUMBER = len("-2.2250738585072014e-308")
 _QUOTES_AND_DELIMITER = 3
@@ -28,7 +28,7 @@ class RowLayout(NamedTuple):
     Attributes
     ----------
     kinds : ndarray of shape (n_columns,)
-        `NUMBER`, `TEXT` or `SLICE`.
+        `NUMBER`, `TEXT`, `SLICE` or `COPIED`: a slice that is copied as it is.
     slots : ndarray of shape (n_columns + 1,)
         First slot of each column.
     first : ndarray of shape (n_slots,)
@@ -57,7 +57,7 @@ class RowLayout(NamedTuple):
         room = n_rows * (len(self.kinds) * _QUOTES_AND_DELIMITER + LONGEST_NUMBER * int(np.sum(self.kinds == NUMBER)))
         lengths = np.diff(self.ends)
         for kind, slot, after in zip(self.kinds, self.slots, self.slots[1:], strict=False):
-            if kind == SLICE:
+            if kind in (SLICE, COPIED):
                 room += 2 * int(np.sum(values[slot + 1], dtype=np.int64) - np.sum(values[slot], dtype=np.int64))
             elif kind == TEXT:
                 room += n_rows * sum(self._longest_text(lengths, place, values[place]) for place in range(slot, after))
@@ -68,8 +68,10 @@ class RowLayout(NamedTuple):
         return int(lengths[self.first[slot] : self.first[slot] + n_texts].max(initial=0))
 
 
-def row_layout(columns: Sequence[Column], delimiter: str) -> tuple[list[NDArray[Any]], RowLayout]:
-    """Values of the slots of columns, and their layout.
+def row_layout(
+    columns: Sequence[Column], delimiter: str, copied: Slices | None = None
+) -> tuple[list[NDArray[Any]], RowLayout]:
+    """Values of the slots of columns, and their layout; `copied` comes first and is copied as it is.
 
     Examples
     --------
@@ -77,9 +79,11 @@ def row_layout(columns: Sequence[Column], delimiter: str) -> tuple[list[NDArray[
     >>> len(values), layout.kinds.tolist(), layout.ends.tolist()
     (2, [0, 1], [0, 4])
     """
+    columns = columns if copied is None else [copied, *columns]
     slots = [slot for column in columns for slot in _slots(column)]
     n_slots = [len(_slots(column)) for column in columns]
     kinds = np.array([_kind(column) for column in columns], dtype=np.int8)
+    kinds[: 0 if copied is None else 1] = COPIED
     data, begins = _data(columns)
     texts = text_bytes([distinct for _, distinct in slots], delimiter)
     first = texts.first + np.repeat(begins, n_slots)

@@ -79,8 +79,10 @@ class BlockWriter:
         return Block(content, len(X), statuses, list(added), shift_statistics(self.model, some))
 
     def _rows(self, table: TextTable, added: dict[str, Column]) -> bytes | memoryview:
-        columns = [*table.columns, *added.values()]
-        return encode_rows(columns, self.form.delimiter, expected_rows=self.patients.n_patients)
+        delimiter, n_rows = self.form.delimiter, self.patients.n_patients
+        if table.whole_rows is not None and table.delimiter == delimiter:
+            return encode_rows([*added.values()], delimiter, copied=table.whole_rows, expected_rows=n_rows)
+        return encode_rows([*table.columns, *added.values()], delimiter, expected_rows=n_rows)
 
 
 def _counted(statuses: Any) -> Counter[str]:

@@ -50,6 +50,15 @@ def test_compiled_code_writes_the_bytes_of_python(table: list[Column], delimiter
     assert bytes(encode_compiled(table, delimiter)) == encode_plainly(table, delimiter)
 
 
+@settings(deadline=None, max_examples=100)
+@given(columns(), st.text("abc019.-;", max_size=20))
+def test_copied_cells_come_first(table: list[Column], row: str) -> None:
+    numbered = [f"{row}{i}" for i in range(len(table[0]))]
+    rows = bytes(encode_compiled(table, ",", Slices.of(numbered)))
+    assert rows == encode_plainly(table, ",", Slices.of(numbered))
+    assert rows == encode_plainly([Texts.of(numbered), *table], ",")
+
+
 @settings(deadline=None, max_examples=200)
 @given(columns())
 def test_every_cell_is_read_back(table: list[Column]) -> None:

@@ -392,6 +392,7 @@ class TestResuming:
     def test_resume_refuses_another_input_model_or_option(self, tmp_path, change, difference):
         write_table(clinic(), tmp_path / "clinic.csv")
         self.cut_after(2, tmp_path, tmp_path / "out.csv", chunk_rows=30)
+        change = dict(change)
         if change.pop("touch", False):
             table = clinic()
             table.loc[0, "age_years"] += 1

@@ -65,12 +65,13 @@ def split_rows(
         n_cells, odd, result = 0, False, COMPLETE
         if not _ends_line(data[at]):
             at, line, n_cells, odd, result = _split_row(data, at, line, separator, cells, row)
+        end = at
         at, result = _end_of_line(data, at, final, result)
         if result != COMPLETE:
             return row, begin, first_line, result
         line += 1
         if n_cells > 0:
-            rows[0, row], rows[1, row], rows[2, row], rows[3, row] = begin, at, first_line, odd
+            rows[0, row], rows[1, row], rows[2, row], rows[3, row] = begin, end, first_line, odd
             row += 1
     return row, at, line, COMPLETE
 

@@ -52,6 +52,10 @@ class TextTable:
         Columns whose type is not text.
     arrow : Table or None
         The table, if it came from a Parquet file.
+    whole_rows : Slices or None
+        Rows as they are in the file, if they are written as they were read: with `delimiter` and without quotes.
+    delimiter : str
+        Delimiter of the text file; empty for other tables.
     """
 
     names: list[str]
@@ -64,6 +68,8 @@ class TextTable:
     misfits: Mapping[int, Misfit] = field(default_factory=dict)
     typed_names: frozenset[str] = frozenset()
     arrow: pa.Table | None = None
+    whole_rows: Slices | None = None
+    delimiter: str = ""
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -83,7 +89,7 @@ class TextTable:
         """Return consecutive rows of a table that was read from a text file."""
         misfits = {row - start: misfit for row, misfit in self.misfits.items() if start <= row < stop}
         columns = [rows_of(column, slice(start, stop)) for column in self.columns]
-        return replace(self, lines=self.lines[start:stop], columns=columns, misfits=misfits)
+        return replace(self, lines=self.lines[start:stop], columns=columns, misfits=misfits, whole_rows=None)
 
     def column(self, name: str) -> Column:
         """Return a column as it is read: the cells of misfits are empty."""
@@ -230,7 +236,10 @@ class TextSplitter:
             return None, end, line - 1
         signs, misfits = self._mend(data, signs, cells[:, :, :n], rows[:, :n])
         columns = [Slices(signs, starts, stops) for starts, stops in zip(*cells[:, :, :n], strict=True)]
-        return self._table(rows[2, :n], columns, misfits), end, line - 1
+        table = self._table(rows[2, :n], columns, misfits)
+        if b'"' not in data and not rows[3, :n].any():
+            table = replace(table, whole_rows=Slices(signs, rows[0, :n], rows[1, :n]))
+        return table, end, line - 1
 
     def _split_by_csv(self, data: bytes, lines_before: int) -> TextTable:
         rows, misfits = self._fitted(data, lines_before)
@@ -265,5 +274,6 @@ class TextSplitter:
         return [row._replace(cells=cells) for row, (cells, _) in zip(rows, fitted, strict=True)], misfits
 
     def _table(self, lines: NDArray[np.int64], columns: Sequence[Column], misfits: Mapping[int, Misfit]) -> TextTable:
-        comma = self.dialect.decimal_comma
-        return TextTable(self.dialect.names, lines, columns, decimal_comma=comma, misfits=misfits)
+        dialect = self.dialect
+        comma, delimiter = dialect.decimal_comma, dialect.delimiter
+        return TextTable(dialect.names, lines, columns, decimal_comma=comma, misfits=misfits, delimiter=delimiter)
