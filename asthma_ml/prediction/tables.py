@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from asthma_ml.classifier import Classifier, compiled_where_possible, explained_classes, refuse_without_features
 from asthma_ml.columns import Column, Joined, Texts
@@ -16,7 +16,7 @@ from asthma_ml.explanation import Contributions, account_of_predictions, contrib
 from asthma_ml.patients import PatientTable, ReadPatients, read_patients
 from asthma_ml.prediction.options import Explain, refuse_unknown_explain
 from asthma_ml.variables import FACTORS, OUTPUT_PREFIX
-from asthma_ml.wording import first_names, hidden, narrate_table, text_of_patterns
+from asthma_ml.wording import first_names, hidden, narrate_table, text_of_patterns, text_of_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +65,9 @@ def predict_table(
     table = patients if isinstance(patients, PatientTable) else read_patients(patients)
     refuse_output_columns(table.raw.columns, table.source)
     refuse_table_without_features(model, table)
-    added = frame_of_columns(predicted_columns(compiled_where_possible(model), table, explain))
+    compiled = compiled_where_possible(model)
+    X = compiled.encode(table.values).to_numpy()
+    added = frame_of_columns(predicted_columns(compiled, table.read, explain, X))
     predicted = pd.concat([table.raw, added.set_axis(table.raw.index)], axis=1)
     return _with_index_of(patients, predicted) if isinstance(patients, pd.DataFrame) else predicted
 
@@ -77,24 +79,28 @@ def _with_index_of(given: pd.DataFrame, predicted: pd.DataFrame) -> pd.DataFrame
     return predicted.drop(columns=index_column).set_axis(given.index)
 
 
-def predicted_columns(model: Classifier, patients: PatientTable | ReadPatients, explain: Explain) -> dict[str, Column]:
+def predicted_columns(
+    model: Classifier, patients: ReadPatients, explain: Explain, X: NDArray[np.float32]
+) -> dict[str, Column]:
     """Return the columns that `predict` adds to the input columns.
 
     Parameters
     ----------
     model : Classifier
         Fitted on a table with column names.
-    patients : PatientTable or ReadPatients of n_patients rows
+    patients : ReadPatients of n_patients rows
         Predictions of a row do not depend on the other rows.
     explain : {"none", "factors", "features"}
         Level of the explanation.
+    X : ndarray of shape (n_patients, n_features)
+        Their encoded features.
 
     Returns
     -------
     dict of str to Column of n_patients rows
         The columns that begin with ``aml_``; most are missing where a row is invalid.
     """
-    X, invalid = model.encode(patients.values).to_numpy(), patients.invalid
+    invalid = patients.invalid
     found = None if explain == "none" else contributions_of(model, X, invalid, per_feature=explain == "features")
     calls = decide_calls(model, X, invalid) if found is None else found.calls
     gate = judge_adherence(patients.values)
@@ -149,7 +155,7 @@ def missing_features(model: Classifier, patients: PatientTable | Iterable[str]) 
     list of str
         In descending order of importance in the model.
     """
-    found = set(patients.values.columns if isinstance(patients, PatientTable) else patients)
+    found = set(patients.read.values if isinstance(patients, PatientTable) else patients)
     weight = model.feature_importances_
     used = [str(model.feature_names_in_[k]) for k in np.argsort(-weight, kind="stable") if weight[k] > 0]
     return [name for name in used if name not in found]
@@ -165,32 +171,30 @@ def refuse_output_columns(names: Iterable[object], source: str) -> None:
         )
 
 
-def _reasons(
-    table: PatientTable | ReadPatients, calls: Calls, found: Contributions | None, gate: AdherenceGate
-) -> Joined:
+def _reasons(patients: ReadPatients, calls: Calls, found: Contributions | None, gate: AdherenceGate) -> Joined:
     """One sentence for each patient."""
-    account = account_of_predictions(calls, table.values, gate, found)
-    return narrate_table(account, _problem_texts(table, "warning"), _problem_texts(table, "error"), table.invalid)
+    account = account_of_predictions(calls, patients.values, gate, found)
+    problems = [_problem_texts(patients, severity) for severity in ("warning", "error")]
+    return narrate_table(account, *problems, patients.invalid)
 
 
 def refuse_table_without_features(model: Classifier, patients: PatientTable) -> None:
     """Raise UnusableInputError if no column of a table is a feature of the model; the message suggests near names."""
     features = [str(name) for name in getattr(model, "feature_names_in_", [])]
-    refuse_without_features(patients.values.columns, features, patients.raw.columns, patients.source)
+    refuse_without_features(patients.read.values, features, patients.read.table.names, patients.source)
 
 
-def _problem_texts(table: PatientTable | ReadPatients, severity: str) -> Texts:
+def _problem_texts(patients: ReadPatients, severity: str) -> Texts:
     """Problems of each row, with their columns and rules."""
-    by_line: dict[int, list[str]] = defaultdict(list)
-    for problem in table.problems:
-        if problem.severity == severity and problem.line is not None:
-            by_line[problem.line].append(f"{problem.column} {problem.message} ({problem.rule})")
-    found = np.full(len(table.lines), None, dtype=object)
-    found[np.isin(table.lines, list(by_line))] = [", ".join(texts) for _, texts in sorted(by_line.items())]
-    return Texts.of(found.tolist())
+    statements = [
+        (each.rows, f"{each.column} {each.message} ({each.rule})")
+        for each in patients.findings
+        if each.severity == severity and each.rows is not None
+    ]
+    return text_of_rows(statements, len(patients.invalid))
 
 
-def _probability_columns(model: Classifier, calls: Calls, explained: np.ndarray) -> dict[str, Column]:
+def _probability_columns(model: Classifier, calls: Calls, explained: NDArray[np.intp]) -> dict[str, Column]:
     names = np.array(calls.called_texts.distinct, dtype=object)
     calibrated = not model.uncalibrated_classes
     low, high = (np.take_along_axis(end, explained[:, None], axis=1)[:, 0] for end in (calls.low, calls.high))
@@ -215,6 +219,6 @@ def _explanation_columns(model: Classifier, found: Contributions) -> dict[str, C
     }
 
 
-def _without_invalid(column: Column, invalid: np.ndarray) -> Column:
+def _without_invalid(column: Column, invalid: NDArray[np.bool_]) -> Column:
     """A column that is missing in invalid rows."""
     return hidden(column, invalid) if isinstance(column, Texts) else np.where(invalid, np.nan, column)

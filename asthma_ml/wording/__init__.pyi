@@ -5,6 +5,7 @@ from .by_pattern import joined as joined
 from .by_pattern import text_of_keys as text_of_keys
 from .by_pattern import text_of_patterns as text_of_patterns
 from .by_pattern import text_of_row as text_of_row
+from .by_pattern import text_of_rows as text_of_rows
 from .by_pattern import text_where as text_where
 from .by_pattern import written as written
 from .numbers import percent as percent

@@ -98,13 +98,12 @@ def text_of_patterns(holds: NDArray[np.bool_], text: Callable[[NDArray[np.bool_]
     ['FeNO, age', 'age']
     """
     n_words = -(-holds.shape[1] // 64) or 1
-    packed = np.zeros((len(holds), 8 * n_words), dtype=np.uint8)
-    packed[:, : -(-holds.shape[1] // 8)] = np.packbits(holds, axis=1)
-    words = packed.view("<u8")
-    # In most patients none of many statements holds: only the others are sorted.
-    some = np.flatnonzero(words[:, 0] if n_words == 1 else words.any(axis=1))
-    codes = np.zeros(len(holds), dtype=np.int32)
-    found, of_some = _distinct(words[some, 0]) if n_words == 1 else np.unique(words[some], axis=0, return_inverse=True)
+    # In most patients none of many statements holds: only the others are packed and sorted.
+    some = np.flatnonzero(holds.any(axis=1))
+    packed = np.zeros((len(some), 8 * n_words), dtype=np.uint8)
+    packed[:, : -(-holds.shape[1] // 8)] = np.packbits(holds[some], axis=1)
+    words, codes = packed.view("<u8"), np.zeros(len(holds), dtype=np.int32)
+    found, of_some = _distinct(words[:, 0]) if n_words == 1 else np.unique(words, axis=0, return_inverse=True)
     codes[some] = of_some.reshape(-1) + 1
     rows = np.vstack([np.zeros((1, n_words), dtype="<u8"), found.reshape(-1, n_words)]).view(np.uint8)
     patterns = np.unpackbits(rows, axis=1, count=holds.shape[1]).astype(bool)
@@ -143,6 +142,38 @@ def text_of_numbers(values: NDArray[np.float64], text: Callable[[float], str], s
     others, which = np.unique(values[~plain].view(np.int64), return_inverse=True)
     between.codes[~plain] = len(between.distinct) + which
     return Texts(between.codes, [*between.distinct, *map(text, others.view(np.float64).tolist())])
+
+
+def text_of_rows(statements: Iterable[tuple[NDArray[np.intp], str]], n_rows: int, separator: str = ", ") -> Texts:
+    """Statements on some rows each, joined for each row and written once for each distinct combination.
+
+    Parameters
+    ----------
+    statements : iterable of tuple
+        Rows for which a statement holds, each row once, and its text.
+    n_rows : int
+        Number of rows of the table.
+    separator : str, default=", "
+        Text between two statements.
+
+    Returns
+    -------
+    Texts
+        The statements of each row in the given order, missing where none holds.
+
+    Examples
+    --------
+    >>> text_of_rows([(np.array([0, 2]), "a"), (np.array([2]), "b")], 3).strings().tolist()
+    ['a', None, 'a, b']
+    """
+    codes = np.full(n_rows, -1, dtype=np.int32)
+    combinations: list[tuple[str, ...]] = []
+    for rows, text in statements:
+        before, place = np.unique(codes[rows], return_inverse=True)
+        codes[rows] = len(combinations) + place
+        combinations += [(*(combinations[code] if code >= 0 else ()), text) for code in before.tolist()]
+    found, codes = distinct_keys(codes)
+    return written(codes, [separator.join(combinations[code]) if code >= 0 else None for code in found])
 
 
 def joined(columns: Iterable[Texts | Joined], separator: str = "; ") -> Joined:
