@@ -90,7 +90,7 @@ class TextRows:
         """Return the rows of a part."""
         if isinstance(cut.content, TextTable):
             return cut.content
-        return self._splitter.table(cut.content, cut.lines_before)
+        return self._splitter.table(cut.content, cut.lines_before, cut.stop - cut.start)
 
     def _cuts(self, first_row: int, progress: Progress | None) -> Iterator[tuple[TextTable, Cut]]:
         """Parts of a small file, which is read as a whole."""
@@ -126,7 +126,9 @@ class TextRows:
             self._file.file.seek(begin)
             data = self._file.file.read(n_bytes)
             final = begin + len(data) >= self._size
-            table, end, last_line = self._splitter.first_rows(data, line, wanted, final=final)
+            table, end, last_line = self._splitter.first_rows(
+                data, line, None if wanted == _ALL_ROWS else wanted, final=final
+            )
             if table is None:
                 return self._splitter.table(data + self._file.file.read(), line), self._size, last_line
             if final or len(table) == wanted:

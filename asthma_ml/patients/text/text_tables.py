@@ -189,15 +189,17 @@ class TextSplitter:
     source: str
     compiled: bool = False
 
-    def table(self, data: bytes, lines_before: int) -> TextTable:
+    def table(self, data: bytes, lines_before: int, most: int | None = None) -> TextTable:
         """Return the rows of complete lines in UTF-8; `lines_before` is the number of lines of the file before them.
+
+        `most` is their number, if it is known.
 
         Raises
         ------
         UnusableInputError
             If a quotation mark is never closed.
         """
-        found = self.first_rows(data, lines_before)[0] if self.compiled else None
+        found = self.first_rows(data, lines_before, most)[0] if self.compiled else None
         return self._split_by_csv(data, lines_before) if found is None else found
 
     def first_rows(
@@ -225,8 +227,7 @@ class TextSplitter:
         """
         from asthma_ml.patients.text import text_kernel
 
-        n_lines = data.count(b"\n") + data.count(b"\r") + 1
-        size = n_lines if most is None else min(most, n_lines)
+        size = data.count(b"\n") + data.count(b"\r") + 1 if most is None else min(most, len(data))
         place = np.int32 if len(data) < 2**31 else np.int64
         cells = np.empty((2, len(self.dialect.names), size), dtype=place)
         rows = np.empty((4, size), dtype=np.int64)
