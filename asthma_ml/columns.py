@@ -149,7 +149,7 @@ class Slices:
 
     def strings(self) -> NDArray[np.object_]:
         """Return the text of each row."""
-        data, rows = memoryview(self.data), zip(self.starts.tolist(), self.stops.tolist(), strict=True)
+        data, rows = self.data.data, zip(self.starts.tolist(), self.stops.tolist(), strict=True)
         texts = np.empty(len(self), dtype=object)
         texts[:] = [str(data[start:stop], "utf-8") for start, stop in rows]
         return texts
