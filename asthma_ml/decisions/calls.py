@@ -137,7 +137,7 @@ class Calls:
     @property
     def status(self) -> np.ndarray:
         """One of `STATUSES` for each patient."""
-        return self.status_texts.strings().astype(str)
+        return np.asarray(np.array(STATUSES)[self.status_texts.codes])
 
     @property
     def called(self) -> np.ndarray:
@@ -164,7 +164,7 @@ class Calls:
     @property
     def abstention_reason(self) -> np.ndarray:
         """One of `ABSTENTION_REASONS`; empty where a call is made or the row is invalid."""
-        return np.array([*ABSTENTION_REASONS, ""])[self.reason]
+        return np.asarray(np.array([*ABSTENTION_REASONS, ""])[self.reason])
 
     def take(self, rows: Any) -> Calls:
         """Return the calls of some patients."""
@@ -286,7 +286,7 @@ def _strings(texts: Texts | Joined) -> np.ndarray:
     """Text of each row, empty where it is missing."""
     strings = texts.strings()
     strings[~is_written(texts)] = ""
-    return strings
+    return np.asarray(strings)
 
 
 def _outside(model: Classifier, X: np.ndarray) -> Texts:

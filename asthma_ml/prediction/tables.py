@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +66,7 @@ def predict_table(
     refuse_output_columns(table.raw.columns, table.source)
     refuse_table_without_features(model, table)
     compiled = compiled_where_possible(model)
-    X = compiled.encode(table.values).to_numpy()
+    X = compiled.encoded_features(table.read.values)
     added = frame_of_columns(predicted_columns(compiled, table.read, explain, X))
     predicted = pd.concat([table.raw, added.set_axis(table.raw.index)], axis=1)
     return _with_index_of(patients, predicted) if isinstance(patients, pd.DataFrame) else predicted
@@ -105,7 +105,7 @@ def predicted_columns(
     calls = decide_calls(model, X, invalid) if found is None else found.calls
     gate = judge_adherence(patients.values)
     explained = explained_classes(model.classes_, calls.probability)
-    columns = {
+    columns: dict[str, Any] = {
         "status": calls.status_texts,
         "phenotype": calls.called_texts,
         **_probability_columns(model, calls, explained),
@@ -174,8 +174,8 @@ def refuse_output_columns(names: Iterable[object], source: str) -> None:
 def _reasons(patients: ReadPatients, calls: Calls, found: Contributions | None, gate: AdherenceGate) -> Joined:
     """One sentence for each patient."""
     account = account_of_predictions(calls, patients.values, gate, found)
-    problems = [_problem_texts(patients, severity) for severity in ("warning", "error")]
-    return narrate_table(account, *problems, patients.invalid)
+    warnings, errors = (_problem_texts(patients, severity) for severity in ("warning", "error"))
+    return narrate_table(account, warnings, errors, patients.invalid)
 
 
 def refuse_table_without_features(model: Classifier, patients: PatientTable) -> None:
@@ -219,6 +219,6 @@ def _explanation_columns(model: Classifier, found: Contributions) -> dict[str, C
     }
 
 
-def _without_invalid(column: Column, invalid: NDArray[np.bool_]) -> Column:
+def _without_invalid(column: NDArray[np.float64] | Texts, invalid: NDArray[np.bool_]) -> Column:
     """A column that is missing in invalid rows."""
     return hidden(column, invalid) if isinstance(column, Texts) else np.where(invalid, np.nan, column)

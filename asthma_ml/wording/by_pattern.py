@@ -166,14 +166,14 @@ def text_of_rows(statements: Iterable[tuple[NDArray[np.intp], str]], n_rows: int
     >>> text_of_rows([(np.array([0, 2]), "a"), (np.array([2]), "b")], 3).strings().tolist()
     ['a', None, 'a, b']
     """
-    codes = np.full(n_rows, -1, dtype=np.int32)
+    codes: NDArray[np.integer] = np.full(n_rows, -1)
     combinations: list[tuple[str, ...]] = []
     for rows, text in statements:
         before, place = np.unique(codes[rows], return_inverse=True)
         codes[rows] = len(combinations) + place
         combinations += [(*(combinations[code] if code >= 0 else ()), text) for code in before.tolist()]
-    found, codes = distinct_keys(codes)
-    return written(codes, [separator.join(combinations[code]) if code >= 0 else None for code in found])
+    found, place = distinct_keys(codes)
+    return written(place, [separator.join(combinations[code]) if code >= 0 else None for code in found])
 
 
 def joined(columns: Iterable[Texts | Joined], separator: str = "; ") -> Joined:
@@ -197,15 +197,23 @@ def joined(columns: Iterable[Texts | Joined], separator: str = "; ") -> Joined:
     ['a; b', 'c']
     """
     first, *others = columns
-    parts, before = [*parts_of(first)], is_written(first)
+    parts = [*parts_of(first)]
+    before = is_written(first)
     for column in others:
         here = is_written(column)
-        if not here.any():
-            continue
-        both = before & here & bool(separator)
-        parts += [*([Texts.where(both, separator)] if both.any() else []), *parts_of(column)]
+        parts += _after(separator, before & here, column)
         before = before | here
     return Joined(parts)
+
+
+def _after(separator: str, where: NDArray[np.bool_], column: Texts | Joined) -> Sequence[Texts]:
+    """Parts of a column, after a separator in some rows."""
+    if not where.any():
+        return parts_of(column)
+    if isinstance(column, Joined):
+        return [Texts.where(where, separator), *column.parts]
+    codes = column.codes + np.where(where, np.int32(len(column.distinct)), np.int32(0))
+    return [Texts(codes, [*column.distinct, *(separator + text for text in column.distinct)])]
 
 
 def parts_of(column: Texts | Joined) -> Sequence[Texts]:
@@ -221,7 +229,11 @@ def is_written(column: Texts | Joined) -> NDArray[np.bool_]:
     >>> is_written(Texts.of(["a", None])).tolist()
     [True, False]
     """
-    return ~np.all([part.missing for part in parts_of(column)], axis=0)
+    first, *others = parts_of(column)
+    found = first.codes >= 0
+    for part in others:
+        found |= part.codes >= 0
+    return np.asarray(found)
 
 
 def text_of_row(column: Texts | Joined, row: int) -> str:

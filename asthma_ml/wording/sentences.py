@@ -119,7 +119,7 @@ class Account:
         return _strongest_first(self.contributions)
 
     @cached_property
-    def caveats(self) -> tuple[Texts | Joined, ...]:
+    def caveats(self) -> tuple[Texts, Texts, Texts, Texts | Joined, Joined]:
         """Caveats of each patient, in the order in which they are printed; missing where one does not apply."""
         check = text_where(is_written(self.check_first), phrase("check_first", reason=""))
         return (
@@ -127,7 +127,7 @@ class Account:
             text_where(self.called, self.unmodelled),
             self._close_factors(),
             self.masking,
-            joined([check, self.check_first], ""),
+            Joined([check, *parts_of(self.check_first)]),
         )
 
     @cached_property
@@ -164,18 +164,16 @@ def narrate_table(
     """
     prior, unmodelled, close, *others = account.caveats
     no_call = text_where(~account.called, _capitalised(phrase("no_call", reason="")))
-    opening = joined([no_call, account.no_call, *_calls_with_factors(account)], "")
-    close = hidden(close, ~account.called)
-    text = joined([opening, prior, unmodelled, close, *others, warnings])
+    opening = Joined([no_call, *parts_of(account.no_call), *_calls_with_factors(account)])
+    text = joined([opening, prior, unmodelled, hidden(close, ~account.called), *others, warnings])
     not_predicted = text_where(invalid, _capitalised(phrase("row_not_predicted", problems="")))
-    return Joined(
-        [
-            *(hidden(part, invalid) for part in text.parts),
-            not_predicted,
-            *(hidden(part, ~invalid) for part in parts_of(errors)),
-            text_where(np.ones(len(invalid), dtype=bool), "."),
-        ]
-    )
+    full_stop = text_where(np.ones(len(invalid), dtype=bool), ".")
+    parts = [
+        *(hidden(part, invalid) for part in text.parts),
+        not_predicted,
+        *(hidden(part, ~invalid) for part in parts_of(errors)),
+    ]
+    return Joined([*(part for part in parts if (part.codes >= 0).any()), full_stop])
 
 
 def narrate_patient(account: Account, i: int, findings: Sequence[Finding], length: Length = "medium") -> str:

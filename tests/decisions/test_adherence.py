@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from asthma_ml.decisions.adherence import GATES, adherence_gate
+from asthma_ml.columns import ColumnTable, Texts
+from asthma_ml.decisions.adherence import GATES, adherence_gate, judge_adherence
 
 PATIENTS = {
     "good adherence and technique": ({"adherence": 0.92, "technique": "correct"}, "clear", "treatment is taken"),
@@ -58,3 +59,15 @@ def test_columns_may_be_missing_and_the_index_is_kept():
     assert result.index.tolist() == ["a", "b"]
     assert set(result["gate"]) == {"unknown"} < set(GATES)
     assert adherence_gate(pd.DataFrame({"age_years": []})).empty
+
+
+def test_a_table_of_columns_has_the_gates_and_reasons_of_the_data_frame():
+    frame = pd.DataFrame(
+        [{column: record.get(name, np.nan) for name, column in COLUMNS.items()} for record, *_ in PATIENTS.values()]
+    )
+    technique = Texts.of(frame["inhaler_technique"].astype(object).where(frame["inhaler_technique"].notna(), None))
+    columns = {name: frame[name].to_numpy(dtype=float) for name in frame if name != "inhaler_technique"}
+    found = judge_adherence(ColumnTable(columns | {"inhaler_technique": technique}, len(frame)))
+    expected = adherence_gate(frame)
+    assert [GATES[code] for code in found.gate] == expected["gate"].tolist()
+    assert found.reason.strings().tolist() == expected["reason"].tolist()

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from asthma_ml.columns import Texts
-from asthma_ml.wording import Account, Finding, narrate_patient, narrate_table
+from asthma_ml.wording import (
+    Account,
+    Finding,
+    listed,
+    narrate_patient,
+    narrate_table,
+    phrase,
+    plain_name,
+    rounded,
+    text_where,
+)
 
 CLASSES = ["neutrophilic_th2_low", "th2_high"]
 FACTORS = ["immune_profile", "environment", "patient_context"]
@@ -112,3 +124,58 @@ def test_row_that_was_not_predicted_has_its_errors_only():
         "Row not predicted: feno_ppb outside 0-400 ppb (limits)."
     )
     assert row(probability=0.6, warning="pack_years missing").endswith("; pack_years missing.")
+
+
+PATIENT = st.fixed_dictionaries(
+    {
+        "contributions": st.tuples(*[st.one_of(st.floats(-3, 3), st.sampled_from([0.0, 0.004, 0.005, -0.5]))] * 3),
+        "predicted": st.sampled_from(range(2)),
+        "explained": st.sampled_from(range(2)),
+        "probability": st.floats(0, 1),
+        "prior_decides": st.booleans(),
+        "unstable": st.booleans(),
+        "invalid": st.booleans(),
+        **{name: st.sampled_from([None, "one", "two"]) for name in ("no_call", "masking", "check_first", "warning")},
+    }
+)
+
+
+def narrated(patients):
+    columns = {name: [each[name] for each in patients] for name in patients[0]}
+    texts = {name: Texts.of(columns.pop(name)) for name in ("no_call", "masking", "check_first", "warning")}
+    invalid, warnings = np.array(columns.pop("invalid")), texts.pop("warning")
+    arrays = {name: np.array(values) for name, values in columns.items()}
+    given_account = Account(classes=CLASSES, factors=FACTORS, unmodelled="not modelled", **arrays, **texts)
+    return narrate_table(given_account, warnings, text_where(invalid, "an error"), invalid).strings().tolist()
+
+
+def written_out(patient):
+    """The sentence of a patient, written word by word."""
+    if patient["invalid"]:
+        return "Row not predicted: an error."
+    towards, sides = 1 if patient["predicted"] == patient["explained"] else -1, {1: [], -1: []}
+    values = dict(zip(FACTORS, patient["contributions"], strict=True))
+    strongest = sorted(values, key=lambda name: -abs(values[name]))
+    for name in strongest:
+        if abs(values[name]) >= 0.005:
+            side = sides[1 if values[name] * towards > 0 else -1]
+            side.append(f"{plain_name(name)} ({values[name]:+.2f})")
+    words = [f"no call: {patient['no_call']}"]
+    if not patient["no_call"]:
+        scale = f"signed numbers are contributions to the log-odds of {plain_name(CLASSES[patient['explained']])}"
+        words = [f"{plain_name(CLASSES[patient['predicted']])}, probability {rounded(patient['probability'])}"]
+        words += [f"supporting factors: {listed(sides[1])}"] * bool(sides[1])
+        words += [f"opposing factors: {listed(sides[-1])}"] * bool(sides[-1])
+        words += [scale] * bool(sides[1] or sides[-1])
+        words += [phrase("prior_decides")] * patient["prior_decides"] + ["not modelled"]
+        first, second = map(plain_name, strongest[:2])
+        words += [phrase("close_factors", first=first, second=second)] * patient["unstable"]
+    words += [patient["masking"]] * bool(patient["masking"])
+    words += [phrase("check_first", reason=str(patient["check_first"]))] * bool(patient["check_first"])
+    text = "; ".join([*words, *[patient["warning"]] * bool(patient["warning"])])
+    return f"{text[0].upper()}{text[1:]}."
+
+
+@given(st.lists(PATIENT, min_size=1, max_size=8))
+def test_sentences_of_a_table_are_those_written_out_for_each_patient(patients):
+    assert narrated(patients) == [written_out(patient) for patient in patients]
