@@ -53,14 +53,14 @@ if TYPE_CHECKING:
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="Number of processes; the output is the same.",
+    help="Number of threads; the output is the same.",
 )
 @click.option(
     "--chunk-rows",
     type=click.IntRange(min=1),
     default=CHUNK_ROWS,
     show_default=True,
-    help="Rows that each process holds in memory; the output is the same.",
+    help="Rows that each thread holds in memory; the output is the same.",
 )
 @output_option(TABLE_SUFFIXES, text="Output table, .csv, .tsv (also .gz) or .parquet. Default: standard output.")
 @with_verbosity

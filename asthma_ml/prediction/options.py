@@ -11,7 +11,7 @@ EXPLAIN: tuple[str, ...] = get_args(Explain)
 """Levels of explanation, coarsest first."""
 
 CHUNK_ROWS = 10_000
-"""Rows that each process holds in memory at a time."""
+"""Rows that each thread holds in memory at a time."""
 
 
 def refuse_unknown_explain(explain: str) -> None:

@@ -28,5 +28,5 @@ def test_help_and_usage_errors_load_no_library_of_numbers(arguments: list[str]) 
         "except SystemExit: pass\n"
         "print({'numpy', 'pandas', 'scipy', 'sklearn', 'shap', 'numba', 'pyarrow'} & set(sys.modules), file=sys.stderr)"
     )
-    run = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)  # noqa: S603
+    run = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
     assert run.stderr.endswith("set()\n")
