@@ -25,6 +25,7 @@ from asthma_ml.wording import (
     plain_name,
     rounded,
     rounded_texts,
+    spread,
     text_of_patterns,
     text_where,
 )
@@ -294,11 +295,12 @@ def _outside(model: Classifier, X: np.ndarray) -> Texts:
     smallest, largest = model.feature_range_
     columns = np.array([str(name) for name in model.feature_names_in_], dtype=object)
 
-    def reason(outside: np.ndarray) -> str | None:
-        names = first_names(columns[outside], _COLUMNS_IN_A_REASON)
-        return phrase("out_of_range", columns=names) if names else None
+    def reason(features: np.ndarray) -> str:
+        return phrase("out_of_range", columns=first_names(columns[features], _COLUMNS_IN_A_REASON))
 
-    return text_of_patterns((smallest > X) | (largest < X), reason)
+    outside = (smallest > X) | (largest < X)
+    some = outside.any(axis=1)
+    return spread(text_of_patterns(outside[some], reason), some)
 
 
 def _doubts(
@@ -349,10 +351,7 @@ def _unmodelled_diagnosis(model: Classifier, p_unmodelled: np.ndarray) -> Joined
 def _with_probability(holds: np.ndarray, probability: np.ndarray, around: tuple[str, str]) -> Joined:
     """The text before and after a probability, for the patients for whom a statement holds."""
     before, after = (text_where(holds, text) for text in around)
-    rows, number = np.flatnonzero(holds), rounded_texts(probability[holds])
-    codes = np.full(len(holds), -1, dtype=np.int32)
-    codes[rows] = number.codes
-    return Joined([before, Texts(codes, number.distinct), after])
+    return Joined([before, spread(rounded_texts(probability[holds]), holds), after])
 
 
 def _ambiguous_class(model: Classifier, assessed: Predictions) -> Joined:

@@ -2,12 +2,10 @@ from .by_pattern import first_names as first_names
 from .by_pattern import hidden as hidden
 from .by_pattern import is_written as is_written
 from .by_pattern import joined as joined
-from .by_pattern import text_of_keys as text_of_keys
+from .by_pattern import spread as spread
 from .by_pattern import text_of_patterns as text_of_patterns
-from .by_pattern import text_of_row as text_of_row
 from .by_pattern import text_of_rows as text_of_rows
 from .by_pattern import text_where as text_where
-from .by_pattern import written as written
 from .numbers import percent as percent
 from .numbers import percent_with_interval as percent_with_interval
 from .numbers import rounded as rounded

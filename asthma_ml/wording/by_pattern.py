@@ -97,17 +97,14 @@ def text_of_patterns(holds: NDArray[np.bool_], text: Callable[[NDArray[np.bool_]
     >>> found.strings().tolist()
     ['FeNO, age', 'age']
     """
-    n_words = -(-holds.shape[1] // 64) or 1
-    # In most patients none of many statements holds: only the others are packed and sorted.
-    some = np.flatnonzero(holds.any(axis=1))
-    packed = np.zeros((len(some), 8 * n_words), dtype=np.uint8)
-    packed[:, : -(-holds.shape[1] // 8)] = np.packbits(holds[some], axis=1)
-    words, codes = packed.view("<u8"), np.zeros(len(holds), dtype=np.int32)
-    found, of_some = _distinct(words[:, 0]) if n_words == 1 else np.unique(words, axis=0, return_inverse=True)
-    codes[some] = of_some.reshape(-1) + 1
-    rows = np.vstack([np.zeros((1, n_words), dtype="<u8"), found.reshape(-1, n_words)]).view(np.uint8)
-    patterns = np.unpackbits(rows, axis=1, count=holds.shape[1]).astype(bool)
-    return written(codes, [text(pattern) for pattern in patterns])
+    packed = np.packbits(holds, axis=1)
+    if packed.shape[1] == 1:
+        found, codes = _distinct(packed[:, 0])
+        found = found[:, None]
+    else:
+        found, codes = _distinct_words(packed)
+    patterns = np.unpackbits(found.view(np.uint8), axis=1, count=holds.shape[1])
+    return written(codes, [text(pattern) for pattern in patterns.astype(bool)])
 
 
 def text_of_numbers(values: NDArray[np.float64], text: Callable[[float], str], scale: int) -> Texts:
@@ -247,6 +244,19 @@ def text_of_row(column: Texts | Joined, row: int) -> str:
     return "".join(part.distinct[part.codes[row]] for part in parts_of(column) if part.codes[row] >= 0)
 
 
+def spread(texts: Texts, rows: NDArray[np.bool_]) -> Texts:
+    """Texts of some rows as a column of all rows, missing in the others.
+
+    Examples
+    --------
+    >>> spread(Texts.of(["a"]), np.array([False, True])).strings().tolist()
+    [None, 'a']
+    """
+    codes = np.full(len(rows), -1, dtype=np.int32)
+    codes[rows] = texts.codes
+    return Texts(codes, texts.distinct)
+
+
 def hidden(column: Texts, where: NDArray[np.bool_]) -> Texts:
     """The texts of a column, missing also where a statement holds.
 
@@ -294,6 +304,17 @@ def first_names(names: Iterable[object], n: int = _NAMED) -> str:
     texts = [str(name) for name in names]
     rest = len(texts) - n
     return ", ".join(texts[:n]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _distinct_words(packed: NDArray[np.uint8]) -> tuple[NDArray[np.uint64], NDArray[np.integer]]:
+    """Distinct rows of bytes, as 64-bit words, and the position of each row among them."""
+    n_words = -(-packed.shape[1] // 8) or 1
+    padded = np.zeros((len(packed), 8 * n_words), dtype=np.uint8)
+    padded[:, : packed.shape[1]] = packed
+    words = padded.view(np.uint64)
+    # One word is sorted as an integer, several as a record, which is slower.
+    found, codes = np.unique(words, axis=0 if n_words > 1 else None, return_inverse=True)
+    return found.reshape(-1, n_words), codes.reshape(-1)
 
 
 def _distinct(keys: NDArray[np.integer]) -> tuple[NDArray[np.integer], NDArray[np.integer]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,6 @@ from asthma_ml.columns import Texts
 from asthma_ml.wording.by_pattern import text_of_numbers
 
 _MOST_DIGITS = 4
-_REMEMBERED = 2**12
 
 
 def rounded(value: float, digits: int = 2, whole: float = 1.0) -> str:
@@ -72,12 +70,7 @@ def signed_texts(values: NDArray[np.float64]) -> Texts:
     >>> signed_texts(np.array([1.234, -0.5])).strings().tolist()
     ['+1.23', '-0.50']
     """
-    return text_of_numbers(values, _signed, 200)
-
-
-@lru_cache(_REMEMBERED)
-def _signed(value: float) -> str:
-    return f"{value:+.2f}"
+    return text_of_numbers(values, "{:+.2f}".format, 200)
 
 
 def percent(proportion: float, digits: int = 0) -> str:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from asthma_ml.columns import Joined, Texts
-from asthma_ml.wording import joined, rounded, rounded_texts, text_of_patterns, text_of_row, text_of_rows
+from asthma_ml.wording import joined, rounded, rounded_texts, text_of_patterns, text_of_rows
+from asthma_ml.wording.by_pattern import text_of_row
 from asthma_ml.wording.numbers import signed_texts
 
 # Numbers at which rounding changes, their neighbours, and any others.
