@@ -135,10 +135,11 @@ def text_of_numbers(values: NDArray[np.float64], text: Callable[[float], str], s
     plain = np.abs(place - np.rint(place)) > _NEAR_AN_INTEGER
     step = np.where(plain, np.floor(place), 0.0).astype(np.int64)
     least = int(step.min(initial=0))
-    between = text_of_keys(np.where(plain, step - least, -1), lambda key: text((key + least + 0.5) / scale))
-    others, which = np.unique(values[~plain].view(np.int64), return_inverse=True)
-    between.codes[~plain] = len(between.distinct) + which
-    return Texts(between.codes, [*between.distinct, *map(text, others.view(np.float64).tolist())])
+    found, codes = _distinct(step - least)
+    others, place_of_other = np.unique(values[~plain].view(np.int64), return_inverse=True)
+    codes[~plain] = len(found) + place_of_other
+    written_out = np.concatenate([(found + (least + 0.5)) / scale, others.view(np.float64)])
+    return Texts(codes.astype(np.int32), [*map(text, written_out.tolist())])
 
 
 def text_of_rows(statements: Iterable[tuple[NDArray[np.intp], str]], n_rows: int, separator: str = ", ") -> Texts:
