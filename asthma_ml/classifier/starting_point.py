@@ -19,7 +19,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from asthma_ml.classifier.features.distinct_patients import DistinctPatients
 from asthma_ml.classifier.linear.model import LinearModel
-from asthma_ml.classifier.linear.regression import fit_scores, regression_towards, ridge_regression
+from asthma_ml.classifier.linear.regression import fit_scores, regression_towards
+from asthma_ml.classifier.linear.ridge import ridge_regression
 from asthma_ml.classifier.margins import margins_of_classes
 from asthma_ml.classifier.trees import margins_of_trees, move_trees, sum_of_trees
 from asthma_ml.classifier.uncertainty.calibration import SlopePrior, fit_calibration

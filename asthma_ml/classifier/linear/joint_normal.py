@@ -3,6 +3,9 @@
 The conditional expectation of missing scores is linear in the measured ones. So is then the expectation of any linear
 combination: with coefficients b, covariance S and measured scores O, the expectation of ``b @ z`` given ``z_O`` has
 the coefficients ``solve(S_OO, (S @ b)_O)``, which belong to measured scores only.
+
+With P the inverse of S, the missing scores U have the conditional covariance ``inv(P_UU)`` and the expectation
+``mean_U - inv(P_UU) @ P_UO @ (z_O - mean_O)``. Patients with equally many missing scores are computed together.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ because assays and patients differ, than correlations do."""
 
 _MOST_PATIENTS = 5000
 _STEPS = 3
+_MOST_ELEMENTS = 500_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,18 +66,37 @@ class JointNormal:
         ndarray of shape (n_patients, n_scores)
             Measured scores are unchanged.
         """
-        imputed = scores.copy()
-        for measured, rows in _by_pattern(~np.isnan(scores)):
-            expected, _ = self.conditional(measured, scores[rows][:, measured])
-            imputed[np.ix_(rows, ~measured)] = expected
-        return imputed
+        return self.conditional(scores)[0]
 
-    def conditional(self, measured: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Conditional expectation and covariance of the missing scores given the measured ones."""
-        across = self.covariance[measured][:, ~measured]
-        slopes = np.linalg.solve(self.covariance[measured][:, measured], across)
-        residual = self.covariance[~measured][:, ~measured] - across.T @ slopes
-        return self.mean[~measured] + (scores - self.mean[measured]) @ slopes, residual
+    def conditional(self, scores: np.ndarray, weight: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Conditional expectation of the scores, and sum of their conditional covariances given the measured scores.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (n_patients, n_scores)
+            NaN where not measured.
+        weight : ndarray of shape (n_patients,), default=None
+            Weights of the patients in the sum; without them it is zero.
+
+        Returns
+        -------
+        expectation : ndarray of shape (n_patients, n_scores)
+            Measured scores are unchanged.
+        covariance : ndarray of shape (n_scores, n_scores)
+            Weighted sum; zero for measured scores.
+        """
+        precision, known = np.linalg.inv(self.covariance), ~np.isnan(scores)
+        expectation, total = np.where(known, scores, self.mean), np.zeros_like(precision)
+        gradient = (expectation - self.mean) @ precision
+        for rows, missing, pattern in _by_number_missing(known):
+            covariance = np.linalg.inv(precision[missing[:, :, None], missing[:, None]])
+            own = rows[:, None], missing[pattern]
+            expectation[own] -= (covariance[pattern] @ gradient[own][:, :, None])[:, :, 0]
+            if weight is not None:
+                size = np.bincount(pattern, weight[rows])[:, None, None] * covariance
+                place = missing[:, :, None] * len(total) + missing[:, None]
+                total += np.bincount(place.ravel(), size.ravel(), total.size).reshape(total.shape)
+        return expectation, total
 
 
 def fit_joint_normal(scores: np.ndarray, weight: np.ndarray, prior: JointNormal | None = None) -> JointNormal:
@@ -133,14 +156,28 @@ def patterns(measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return measured[first], number.reshape(-1)
 
 
-def _by_pattern(measured: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Each pattern with missing scores, and its rows."""
-    distinct, number = patterns(measured)
-    order = np.argsort(number, kind="stable")
-    ends = np.searchsorted(number[order], np.arange(len(distinct) + 1))
-    for i, pattern in enumerate(distinct):
-        if not pattern.all():
-            yield pattern, order[ends[i] : ends[i + 1]]
+def _by_number_missing(known: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Patients with equally many missing scores, in blocks of limited memory.
+
+    Yields
+    ------
+    rows : ndarray of shape (n_rows,)
+        Patients, by pattern.
+    missing : ndarray of shape (n_patterns, n_missing)
+        Missing scores of each of their patterns.
+    pattern : ndarray of shape (n_rows,)
+        Pattern of each patient.
+    """
+    distinct, number = patterns(known)
+    n_missing = (~distinct).sum(axis=1)
+    order = np.lexsort((number, n_missing[number]))
+    ends = np.cumsum(np.bincount(n_missing[number]))
+    for n in range(1, len(ends)):
+        size = _MOST_ELEMENTS // n**2 + 1
+        for start in range(ends[n - 1], ends[n], size):
+            rows = order[start : min(start + size, ends[n])]
+            own, pattern = np.unique(number[rows], return_inverse=True)
+            yield rows, np.nonzero(~distinct[own])[1].reshape(len(own), n), pattern
 
 
 def _available_cases(scores: np.ndarray, weight: np.ndarray) -> JointNormal:
@@ -161,12 +198,7 @@ def _available_cases(scores: np.ndarray, weight: np.ndarray) -> JointNormal:
 def _em_step(fitted: JointNormal, scores: np.ndarray, weight: np.ndarray, prior: JointNormal | None) -> JointNormal:
     """One step of the EM algorithm towards the posterior mode."""
     n_scores = scores.shape[1]
-    imputed, residual = scores.copy(), np.zeros((n_scores, n_scores))
-    for measured, rows in _by_pattern(~np.isnan(scores)):
-        missing = np.flatnonzero(~measured)
-        expected, conditional_covariance = fitted.conditional(measured, scores[rows][:, measured])
-        imputed[np.ix_(rows, missing)] = expected
-        residual[np.ix_(missing, missing)] += weight[rows].sum() * conditional_covariance
+    imputed, residual = fitted.conditional(scores, weight)
     total, n_patients = weight @ imputed, weight.sum()
     if prior is None:
         mean, prior_scatter, prior_weight = total / n_patients, _SHRINKAGE * np.eye(n_scores), _SHRINKAGE

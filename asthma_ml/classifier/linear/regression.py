@@ -1,11 +1,10 @@
-"""Logistic regression on imputed normal scores, shrunk towards zero or towards the coefficients of a starting model."""
+"""Normal scores and their joint distribution, and a regression shrunk towards the coefficients of a starting model."""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
-from sklearn.linear_model import LogisticRegression
 
 from asthma_ml.classifier.linear.joint_normal import fit_joint_normal
 from asthma_ml.classifier.linear.model import LinearModel
@@ -52,36 +51,6 @@ def fit_scores(
     joint = fit_joint_normal(scores.transform(X), weight, start.joint.extended(n_own).reordered(order))
     coefficients = np.concatenate([start.coefficients, np.zeros((n_own, n_margins))])[order]
     return LinearModel(scores, joint, signs[scores.source], coefficients, start.base)
-
-
-def ridge_regression(
-    scores: np.ndarray, codes: np.ndarray, weight: np.ndarray, penalty: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Fit a logistic regression that is shrunk towards zero.
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n_patients, n_scores)
-        Centred scores without missing values.
-    codes : ndarray of shape (n_patients,)
-        Class number of each patient.
-    weight : ndarray of shape (n_patients,)
-        Weights.
-    penalty : float
-        Penalty on the squared coefficients.
-
-    Returns
-    -------
-    coefficients : ndarray of shape (n_scores, n_margins)
-        Coefficients.
-    base : ndarray of shape (n_margins,)
-        Intercepts.
-    """
-    regression = LogisticRegression(C=1.0 / penalty, tol=1e-5, max_iter=1000)
-    # Without any score, scikit-learn still needs a column to fit the intercept.
-    given = scores if scores.shape[1] else np.zeros((len(scores), 1))
-    regression.fit(given, codes, sample_weight=weight)
-    return regression.coef_[:, : scores.shape[1]].T.copy(), regression.intercept_
 
 
 def regression_towards(

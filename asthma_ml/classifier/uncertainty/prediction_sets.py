@@ -120,8 +120,8 @@ def venn_abers_grid(probability: np.ndarray, is_class: np.ndarray, weight: np.nd
     total = np.bincount(place, weights=weight, minlength=len(points))
     of_class = np.bincount(place, weights=weight * is_class, minlength=len(points))
     chosen = np.unique(np.linspace(0, len(points) - 1, min(len(points), _LARGEST_GRID)).astype(int))
-    lower = [_isotonic_with_one_more(total, of_class, j, 0.0) for j in chosen]
-    upper = [_isotonic_with_one_more(total, of_class, j, 1.0) for j in chosen]
+    starts = _pool_starts(total, of_class)
+    lower, upper = ([_isotonic_with_one_more(total, of_class, starts, j, y) for j in chosen] for y in (0.0, 1.0))
     return np.array([points[chosen], lower, upper])
 
 
@@ -151,13 +151,31 @@ def venn_abers_interval(probability: np.ndarray, grid: np.ndarray) -> tuple[np.n
     return np.minimum(low, probability), np.maximum(high, probability)
 
 
-def _isotonic_with_one_more(total: np.ndarray, of_class: np.ndarray, place: int, is_class: float) -> float:
-    """Isotonic regression at grid point `place`, with one additional patient there."""
+def _pool_starts(total: np.ndarray, of_class: np.ndarray) -> np.ndarray:
+    """First point of each pool of the isotonic regression; points without patients are pools of their own."""
     from scipy.optimize import isotonic_regression
 
-    total, of_class = total.copy(), of_class.copy()
-    total[place] += 1.0
-    of_class[place] += is_class
-    occupied = total > 0
-    fit = isotonic_regression(of_class[occupied] / total[occupied], weights=total[occupied]).x
-    return float(fit[occupied[: place + 1].sum() - 1])
+    occupied = np.flatnonzero(total > 0)
+    pools = isotonic_regression(of_class[occupied] / total[occupied], weights=total[occupied]).blocks[:-1]
+    return np.union1d(occupied[pools], np.flatnonzero(total == 0))
+
+
+def _isotonic_with_one_more(
+    total: np.ndarray, of_class: np.ndarray, starts: np.ndarray, place: int, is_class: float
+) -> float:
+    """Isotonic regression at grid point `place`, with one additional patient there.
+
+    The patient can only divide the pool of this point. The points of every other pool remain together.
+    """
+    from scipy.optimize import isotonic_regression
+
+    own = np.searchsorted(starts, place, side="right") - 1
+    end = starts[own + 1] if own + 1 < len(starts) else len(total)
+    kept = np.r_[starts[:own], starts[own] : end, starts[own + 1 :]]
+    of_kept, weight = np.add.reduceat(of_class, kept), np.add.reduceat(total, kept)
+    at = own + place - starts[own]
+    of_kept[at] += is_class
+    weight[at] += 1.0
+    occupied = weight > 0
+    fit = isotonic_regression(of_kept[occupied] / weight[occupied], weights=weight[occupied]).x
+    return float(fit[occupied[: at + 1].sum() - 1])

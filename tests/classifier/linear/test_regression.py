@@ -10,7 +10,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from asthma_ml.classifier.linear.model import LinearModel
-from asthma_ml.classifier.linear.regression import fit_scores, regression_towards, ridge_regression
+from asthma_ml.classifier.linear.regression import fit_scores, regression_towards
+from asthma_ml.classifier.linear.ridge import ridge_regression
 from tests.synthetic_patients import synthetic_patients
 
 N = 600
