@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from math import isnan, nan
+
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from asthma_ml.columns import ColumnTable, Texts
 from asthma_ml.decisions.adherence import GATES, adherence_gate, judge_adherence
@@ -71,3 +75,43 @@ def test_a_table_of_columns_has_the_gates_and_reasons_of_the_data_frame():
     expected = adherence_gate(frame)
     assert [GATES[code] for code in found.gate] == expected["gate"].tolist()
     assert found.reason.strings().tolist() == expected["reason"].tolist()
+
+
+RECORDS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "adherence": st.sampled_from([nan, 0.0, 0.5, 0.79, 0.8, 1.0]),
+            "technique": st.sampled_from([None, "", "poor", "acceptable", "correct"]),
+            "fall": st.sampled_from([nan, 21.0, 41.9, 42.0, 60.0]),
+            "feno": st.sampled_from([nan, 20.0, 44.9, 45.0, 80.0]),
+            "education": st.sampled_from([nan, 0.0, 1.0]),
+        }
+    ),
+    max_size=20,
+)
+
+
+def judged_alone(adherence, technique, fall, feno, education):
+    """Gate and reason of one patient, rule by rule."""
+    tested = not isnan(fall) and not feno < 45
+    against = ["recorded adherence is below 80 % of the prescribed doses"] * (adherence < 0.8)
+    against += ["FeNO fell by 42 % or more in a week of directly observed treatment"] * (tested and fall >= 42)
+    against += ["inhaler technique is poor"] * (technique == "poor")
+    missing = ["adherence is not recorded"] * (isnan(adherence) and not tested)
+    missing += ["inhaler technique is not recorded"] * (technique in {None, ""} and not tested)
+    gate = "check_first" if against else "unknown" if missing else "clear"
+    uneducated = ["no structured asthma education"] * (education == 0)
+    if gate == "clear":
+        return gate, "the record indicates that the treatment is taken"
+    return gate, ", ".join([*(against or missing), *uneducated])
+
+
+@given(RECORDS)
+def test_each_patient_of_a_table_is_judged_by_the_rules_alone(records):
+    cells = {column: [record[name] for record in records] for name, column in COLUMNS.items()}
+    technique = Texts.of(cells.pop("inhaler_technique"))
+    columns = {name: np.array(values, dtype=float) for name, values in cells.items()}
+    found = judge_adherence(ColumnTable(columns | {"inhaler_technique": technique}, len(records)))
+    gates = [GATES[code] for code in found.gate]
+    together = [*zip(gates, found.reason.strings(), strict=True)]
+    assert together == [judged_alone(**record) for record in records]

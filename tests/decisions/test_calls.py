@@ -9,6 +9,7 @@ import pytest
 from asthma_ml.classifier import PhenotypeClassifier
 from asthma_ml.decisions import ABSTENTION_REASONS, MINIMUM_PROBABILITY, decide_calls, unmodelled_classes_clause
 from asthma_ml.variables import FOUR_CLASSES, TWO_CLASSES
+from asthma_ml.wording import listed, plain_name, rounded
 from tests.synthetic_patients import fitted_classifier, synthetic_patients
 
 
@@ -76,6 +77,60 @@ def test_every_reason_for_abstention_occurs(abstaining):
     assert ((calls.abstention_reason == "") == (calls.status == "ok")).all()
     assert set(calls.abstention_reason[:100]) == {"insufficient data"}
     assert set(calls.abstention_reason[100:200]) == {"outside the training range"}
+
+
+MARKERS = {"blood_eosinophils_cells_ul", "feno_ppb", "sputum_neutrophils_pct"}
+"""Inflammatory markers of the invented patients."""
+
+
+def doubts_alone(model, measured, probability, members, p_unmodelled):
+    """Reasons for no call of one patient within the training range, rule by rule."""
+    this_set = f"the prediction set at {model.confidence:.0%} confidence".replace("%", " %")
+    ambiguous = []
+    if len(members) > 1:
+        ambiguous = [f"{this_set} contains {listed([plain_name(name) for name in members])}"]
+    elif len(members) and model.classes_[probability.argmax()] not in members:
+        ambiguous = [f"{this_set} does not contain the most probable class"]
+    elif len(members) and probability.max() < MINIMUM_PROBABILITY:
+        largest = rounded(probability.max())
+        ambiguous = [f"the highest class probability, {largest}, is below the threshold of 0.67"]
+    importance = sum(model.feature_importances_[[name in measured for name in model.feature_names_in_]])
+    doubts = [] if measured & MARKERS else ["no inflammatory marker measured"]
+    if ambiguous and importance < 0.5:
+        doubts += ["the measured features carry less than half of the feature importance"]
+    if not len(members):
+        doubts += [f"{this_set} is empty: the patient is unlike the training patients of every class"]
+    if p_unmodelled >= model.unmodelled_threshold_:
+        doubts += [f"an unmodelled diagnosis (mixed or paucigranulocytic) has probability {rounded(p_unmodelled)}"]
+    return doubts + ambiguous
+
+
+def reasons_alone(model, patient, invalid, *assessed):
+    """Reasons for no call of one patient, rule by rule."""
+    measured = {name for name, value in patient.items() if not np.isnan(value)}
+    limits = zip(model.feature_names_in_, *model.feature_range_, strict=True)
+    outside = [name for name, low, high in limits if patient[name] < low or patient[name] > high]
+    more = f" and {len(outside) - 3} more" if len(outside) > 3 else ""
+    reasons = [f"{', '.join(outside[:3])}{more} outside the training range"] if outside else []
+    hard_limit = ["a value is outside its hard limits"] if invalid else []
+    return "; ".join([*hard_limit, *reasons, *doubts_alone(model, measured, *assessed)])
+
+
+@pytest.mark.parametrize("name", ["abstaining", "low_confidence_model"])
+def test_each_patient_of_a_table_has_the_reasons_of_the_rules_alone(name, request):
+    found = request.getfixturevalue(name)
+    model = found[0] if isinstance(found, tuple) else found
+    rng, (patients, _) = np.random.default_rng(3), synthetic_patients(1200, seed=8, n_classes=4)
+    X = np.array(model.encode(patients))
+    X[rng.random(X.shape) < rng.choice([0.0, 0.5, 0.95], (len(X), 1))] = np.nan
+    X *= np.where(rng.random(X.shape) < rng.choice([0.0, 0.0, 0.1, 0.9], (len(X), 1)), 5, 1)
+    invalid = rng.random(len(X)) < 0.1
+    calls = decide_calls(model, X, invalid)
+    members = [model.classes_[row] for row in calls.in_set]
+    rows = zip(X, invalid, calls.probability, members, calls.p_unmodelled, strict=True)
+    expected = [reasons_alone(model, dict(zip(model.feature_names_in_, x, strict=True)), *row) for x, *row in rows]
+    assert calls.no_call.tolist() == expected
+    assert {"outside the training range", "insufficient data", "ambiguous class"} <= {*calls.abstention_reason}
 
 
 def test_unmodelled_diagnosis_is_a_reason_for_abstention(abstaining):
