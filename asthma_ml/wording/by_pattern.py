@@ -266,7 +266,7 @@ def hidden(column: Texts, where: NDArray[np.bool_]) -> Texts:
     >>> hidden(Texts.of(["a", "b"]), np.array([True, False])).strings().tolist()
     [None, 'b']
     """
-    return Texts(np.where(where, np.int32(-1), column.codes), column.distinct)
+    return Texts(np.where(where, np.int32(-1), column.codes), column.distinct) if where.any() else column
 
 
 def text_where(holds: NDArray[np.bool_], text: str) -> Texts:

@@ -173,7 +173,7 @@ def narrate_table(
         not_predicted,
         *(hidden(part, ~invalid) for part in parts_of(errors)),
     ]
-    return Joined([*(part for part in parts if (part.codes >= 0).any()), full_stop])
+    return Joined([*(part for part in parts if part.codes.max(initial=-1) >= 0), full_stop])
 
 
 def narrate_patient(account: Account, i: int, findings: Sequence[Finding], length: Length = "medium") -> str:
@@ -322,40 +322,35 @@ def _strongest_factors(account: Account) -> list[Texts]:
     base = 2 * len(account.factors) + 1
     keys = account.explained + len(account.classes) * (shown @ base ** np.arange(shown.shape[1]))
     found, codes = distinct_keys(np.where(account.called, keys, -1))
-    layouts = [_layout(account, key, base) for key in found]
-    numbers, columns = signed_texts(values.reshape(-1)), []
-    of_row = numbers.codes.reshape(values.shape)
-    for slot in range(values.shape[1] + 1):
-        columns.append(written(codes, [texts[slot] if slot < len(texts) else None for texts, _ in layouts]))
-        place = np.array([places[slot] if slot < len(places) else -1 for _, places in layouts], dtype=np.intp)[codes]
-        if (place >= 0).any():
-            number = np.take_along_axis(of_row, np.maximum(place, 0)[:, None], axis=1)[:, 0]
-            columns.append(hidden(Texts(number, numbers.distinct), place < 0))
-    return columns
-
-
-def _layout(account: Account, key: int, base: int) -> tuple[list[str], list[int]]:
-    """Texts around the contributions of a call's factors, and which contribution stands where."""
-    if key < 0:
-        return [], []
-    sides, explained = divmod(key, len(account.classes))
-    shown = []
-    while sides:
-        sides, side = divmod(sides, base)
-        shown.append((account.factors[(side - 1) // 2], side % 2 == 0))
-    return _layout_of_factors(account.classes[explained], tuple(shown))
+    layouts = [_layout(tuple(account.classes), tuple(account.factors), key) for key in found]
+    numbers = signed_texts(values.reshape(-1))
+    # The last column stands for no number: it is that of place -1.
+    of_row = np.pad(numbers.codes.reshape(values.shape), ((0, 0), (0, 1)), constant_values=-1)
+    places = np.array([places for _, places in layouts], dtype=np.intp).reshape(-1, _FACTORS_IN_A_TABLE + 1)
+    of_slot = np.ascontiguousarray(np.take_along_axis(of_row, places[codes], axis=1).T)
+    texts = [written(codes, [texts[slot] for texts, _ in layouts]) for slot in range(len(of_slot))]
+    return [
+        part for text, number in zip(texts, of_slot, strict=True) for part in (text, Texts(number, numbers.distinct))
+    ]
 
 
 @cache
-def _layout_of_factors(explained: object, shown: tuple[tuple[str, bool], ...]) -> tuple[list[str], list[int]]:
-    _, ending = phrase_around("short_call", "probability", **_class(explained))
-    words = [
-        (f"{plain_name(name)} (\0{place}\0)", 1.0 if supports else -1.0) for place, (name, supports) in enumerate(shown)
-    ]
-    texts = "; ".join([ending, *_plain_sides(words, 1.0, "factors"), *([_scale(explained)] if shown else [])]).split(
-        "\0"
-    )
-    return texts[::2], [int(place) for place in texts[1::2]]
+def _layout(classes: Sequence[object], factors: Sequence[str], key: int) -> tuple[list[str | None], list[int]]:
+    """Texts around the contributions of a call's factors, and which contribution follows which; -1 stands for none."""
+    n_slots = _FACTORS_IN_A_TABLE + 1
+    if key < 0:
+        return [None] * n_slots, [-1] * n_slots
+    sides, explained = divmod(key, len(classes))
+    words = []
+    while sides:
+        sides, side = divmod(sides, 2 * len(factors) + 1)
+        name, supports = factors[(side - 1) // 2], side % 2 == 0
+        words.append((f"{plain_name(name)} (\0{len(words)}\0)", 1.0 if supports else -1.0))
+    _, ending = phrase_around("short_call", "probability", **_class(classes[explained]))
+    scale = [_scale(classes[explained])] if words else []
+    texts = "; ".join([ending, *_plain_sides(words, 1.0, "factors"), *scale]).split("\0")
+    n_missing = n_slots - len(words)
+    return [*texts[::2], *[None] * (n_missing - 1)], [*map(int, texts[1::2]), *[-1] * n_missing]
 
 
 def _class(name: object) -> dict[str, str]:
