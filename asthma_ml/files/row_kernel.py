@@ -1,5 +1,6 @@
 """Compiled kernel of the row encoder: numbers, texts, quotes and delimiters.
 
+Text is written to addresses, in words of `STEP` bytes; what is written beyond its end is overwritten by what follows.
 Importing this module imports numba; the encoder does so only for many rows.
 """
 
@@ -11,10 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asthma_ml.files.number_kernel import put_number
-from asthma_ml.files.row_layout import COPIED, NUMBER, TEXT
+from asthma_ml.files.row_layout import COPIED, JOINED, NUMBER, STEP, TEXT
+from asthma_ml.files.words import load_word, store_word
 from asthma_ml.machine_code import compiled
 
-_QUOTE, _NEWLINE, _RETURN = (np.uint8(ord(sign)) for sign in '"\n\r')
+_U = np.uint64
+_QUOTE, _NEWLINE, _RETURN, _DIGIT_ZERO = map(_U, b'"\n\r0')
+_EACH_BYTE, _HIGH_BITS, _LAST_BYTE = _U(0x0101010101010101), _U(0x8080808080808080), _U(0xFF)
 
 
 @compiled
@@ -30,7 +34,7 @@ def write_rows(
     data: NDArray[np.uint8],
     delimiter: int,
     out: NDArray[np.uint8],
-    at: int,
+    written: int,
 ) -> int:
     """Write rows of CSV into a buffer.
 
@@ -46,81 +50,122 @@ def write_rows(
         Code of the delimiter.
     out : ndarray of uint8
         Receives the rows; it must have room for them.
-    at : int
-        Where the first row begins in `out`.
+    written : int
+        Number of bytes that `out` holds.
 
     Returns
     -------
     int
-        Where the rows end in `out`.
+        Number of bytes that `out` then holds.
     """
-    numbers, bits, separator = cells.view(np.float64), cells.view(np.uint64), np.uint8(delimiter)
+    numbers, bits, separator = cells.view(np.float64), cells.view(np.uint64), np.uint64(delimiter)
+    texts, slices, begin = _address(content), _address(data), _address(out)
+    last_word = slices + len(data) - STEP
+    at = begin + written
     for row in range(n_rows):
         start = at
         for column in range(len(kinds)):
             kind, slot = kinds[column], slots[column]
+            cell = cells[slot, row]
             if kind == NUMBER:
-                at = put_number(out, at, numbers[slot, row], bits[slot, row])
+                at = _put_cell_of_number(at, numbers[slot, row], bits[slot, row])
             elif kind == TEXT:
-                at = _put_text(out, at, cells, row, slot, slots[column + 1], first, ends, special, content)
+                if cell >= 0:
+                    text = first[slot] + cell
+                    at = _put_text(at, texts + ends[text], texts + ends[text + 1], special[text])
+            elif kind == JOINED:
+                at = _put_parts(at, cells, row, slot, slots[column + 1], first, ends, special, texts)
             else:
-                begin, stop = first[slot] + cells[slot, row], first[slot] + cells[slot + 1, row]
-                if kind == COPIED:
-                    out[at : at + stop - begin] = data[begin:stop]
-                    at += stop - begin
-                else:
-                    at = _put_slice(out, at, data, begin, stop, separator)
-            out[at] = separator
+                offset, stop = slices + first[slot], cells[slot + 1, row]
+                at = _put_slice(at, offset + cell, offset + stop, last_word, separator, kind == COPIED)
+            store_word(at, separator)
             at += 1
         if len(kinds) == 1 and at == start + 1:  # an empty line would be no row
-            out[start], out[start + 1] = _QUOTE, _QUOTE
+            store_word(start, _QUOTE | _QUOTE << _U(8))
             at += 2
-        out[at - 1] = _NEWLINE
-    return at
+        store_word(at - 1, _NEWLINE)
+    n_bytes: int = at - begin
+    return n_bytes
 
 
 @compiled
-def _put_text(
-    out: Any, at: int, cells: Any, row: int, slot: int, stop: int, first: Any, ends: Any, special: Any, content: Any
+def _address(array: Any) -> Any:
+    # As a signed number: numba adds signed and unsigned ones as floats.
+    return np.int64(array.ctypes.data)
+
+
+@compiled
+def _put_cell_of_number(at: int, number: float, bits: Any) -> int:
+    if np.isnan(number):
+        return at
+    if bits >> _U(63) == _U(0) and number < 10 and int(number) == number:  # the usual flags and counts
+        store_word(at, _DIGIT_ZERO + np.uint64(number))
+        return at + 1
+    return put_number(at, number, bits)
+
+
+@compiled
+def _put_text(at: int, start: int, stop: int, quoted: bool) -> int:
+    at = _put_quote(at, quoted)
+    for place in range(start, stop, STEP):
+        store_word(at + place - start, load_word(place))
+    return _put_quote(at + stop - start, quoted)
+
+
+@compiled
+def _put_parts(
+    at: int, cells: Any, row: int, slot: int, stop: int, first: Any, ends: Any, special: Any, texts: int
 ) -> int:
     """Write the parts of a text, in quotes if one of them needs it."""
     quoted = False
     for part in range(slot, stop):
-        cell = cells[part, row]
-        quoted |= cell >= 0 and special[first[part] + cell]
-    if quoted:
-        out[at] = _QUOTE
-        at += 1
+        quoted |= cells[part, row] >= 0 and special[first[part] + cells[part, row]]
+    at = _put_quote(at, quoted)
     for part in range(slot, stop):
-        cell = cells[part, row]
-        if cell >= 0:
-            text = first[part] + cell
-            for place in range(ends[text], ends[text + 1]):
-                out[at] = content[place]
-                at += 1
-    if quoted:
-        out[at] = _QUOTE
-        at += 1
-    return at
+        if cells[part, row] >= 0:
+            text = first[part] + cells[part, row]
+            at = _put_text(at, texts + ends[text], texts + ends[text + 1], False)
+    return _put_quote(at, quoted)
 
 
 @compiled
-def _put_slice(out: Any, at: int, data: Any, begin: int, stop: int, separator: Any) -> int:
+def _put_quote(at: int, quoted: bool) -> int:
+    store_word(at, _QUOTE)
+    return at + 1 if quoted else at
+
+
+@compiled
+def _put_slice(at: int, start: int, stop: int, last_word: int, separator: Any, copied: bool) -> int:
     """Copy a cell of the input; write it again in quotes if it needs them."""
-    special = False
-    for place in range(begin, stop):
-        sign = data[place]
-        out[at + place - begin] = sign
-        special |= sign in (separator, _QUOTE, _NEWLINE, _RETURN)
-    if not special:
-        return at + stop - begin
-    out[at] = _QUOTE
-    at += 1
-    for place in range(begin, stop):
-        if data[place] == _QUOTE:
-            out[at] = _QUOTE
-            at += 1
-        out[at] = data[place]
-        at += 1
-    out[at] = _QUOTE
-    return at + 1
+    found = _U(0)
+    for place in range(start, stop, STEP):
+        word = _word_before_end(place, last_word)
+        store_word(at + place - start, word)
+        if not copied:
+            found |= _special_bytes(word, separator) & (_HIGH_BITS >> _U(8 * max(place + STEP - stop, 0)))
+    return at + stop - start if found == _U(0) else _put_in_quotes(at, start, stop, last_word)
+
+
+@compiled
+def _special_bytes(word: Any, separator: Any) -> Any:
+    """Set the highest bit of each byte that needs quotes, and perhaps of bytes after it."""
+    a, b = word ^ (_EACH_BYTE * separator), word ^ (_EACH_BYTE * _QUOTE)
+    c, d = word ^ (_EACH_BYTE * _NEWLINE), word ^ (_EACH_BYTE * _RETURN)
+    return (a - _EACH_BYTE) & ~a | (b - _EACH_BYTE) & ~b | (c - _EACH_BYTE) & ~c | (d - _EACH_BYTE) & ~d
+
+
+@compiled
+def _put_in_quotes(at: int, start: int, stop: int, last_word: int) -> int:
+    at = _put_quote(at, True)
+    for place in range(start, stop):
+        byte = _word_before_end(place, last_word) & _LAST_BYTE
+        store_word(at, byte | byte << _U(8))
+        at += 2 if byte == _QUOTE else 1
+    return _put_quote(at, True)
+
+
+@compiled
+def _word_before_end(address: int, last_word: int) -> Any:
+    """Bytes at an address, followed by zeros instead of bytes beyond the last word of the data."""
+    beyond = max(address - last_word, 0)
+    return load_word(address - beyond) >> _U(8 * beyond)

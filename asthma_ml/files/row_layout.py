@@ -11,24 +11,26 @@ from numpy.typing import NDArray
 from asthma_ml.columns import Column, Joined, Slices, Texts
 from asthma_ml.files.text_bytes import NO_TEXTS, text_bytes
 
-NUMBER, TEXT, SLICE, COPIED = 0, 1, 2, 3
+NUMBER, TEXT, JOINED, SLICE, COPIED = range(5)
 """Kinds of columns."""
+STEP = 8
+"""Bytes written at once."""
 LONGEST_NUMBER = len("-2.2250738585072014e-308")
 _QUOTES_AND_DELIMITER = 3
 
-_NO_BYTES = np.empty(0, dtype=np.uint8)
+_PADDING = np.zeros(STEP, dtype=np.uint8)
 
 
 class RowLayout(NamedTuple):
     """Kinds, texts and bytes of columns, whose cells lie in slots: arrays of one value for each row.
 
-    A number has one slot, with its bits. A text has one slot for each of its parts, with the position of the part
-    among the distinct texts of the slot; negative: missing. A slice has two slots, its start and stop.
+    A number has one slot, with its bits. A text has one slot, with its position among the distinct texts of the slot,
+    negative if it is missing; a joined text has one for each part. A slice has two slots, its start and stop.
 
     Attributes
     ----------
     kinds : ndarray of shape (n_columns,)
-        `NUMBER`, `TEXT`, `SLICE` or `COPIED`: a slice that is copied as it is.
+        `NUMBER`, `TEXT`, `JOINED`, `SLICE` or `COPIED`: a slice that is copied as it is.
     slots : ndarray of shape (n_columns + 1,)
         First slot of each column.
     first : ndarray of shape (n_slots,)
@@ -38,9 +40,9 @@ class RowLayout(NamedTuple):
     special : ndarray of shape (n_texts,)
         Whether a cell with this text needs quotes.
     content : ndarray of uint8
-        All texts, with doubled quotation marks.
+        All texts, with doubled quotation marks, followed by `STEP` bytes.
     data : ndarray of uint8
-        Bytes of the slices.
+        Bytes of the slices, at least `STEP`.
     """
 
     kinds: NDArray[np.int8]
@@ -52,16 +54,16 @@ class RowLayout(NamedTuple):
     data: NDArray[np.uint8]
 
     def longest(self, values: Sequence[NDArray[Any]]) -> int:
-        """Largest number of bytes of the rows with these values of the slots."""
+        """Largest number of bytes of the rows with these values of the slots, and of what is written beyond them."""
         n_rows = len(values[0])
         room = n_rows * (len(self.kinds) * _QUOTES_AND_DELIMITER + LONGEST_NUMBER * int(np.sum(self.kinds == NUMBER)))
         lengths = np.diff(self.ends)
         for kind, slot, after in zip(self.kinds, self.slots, self.slots[1:], strict=False):
             if kind in (SLICE, COPIED):
                 room += 2 * int(np.sum(values[slot + 1], dtype=np.int64) - np.sum(values[slot], dtype=np.int64))
-            elif kind == TEXT:
+            elif kind in (TEXT, JOINED):
                 room += n_rows * sum(self._longest_text(lengths, place, values[place]) for place in range(slot, after))
-        return room + _QUOTES_AND_DELIMITER
+        return room + LONGEST_NUMBER + 2 * STEP
 
     def _longest_text(self, lengths: NDArray[np.int64], slot: int, codes: NDArray[Any]) -> int:
         n_texts = int(codes.max(initial=-1)) + 1
@@ -85,7 +87,7 @@ def row_layout(
     kinds = np.array([_kind(column) for column in columns], dtype=np.int8)
     kinds[: 0 if copied is None else 1] = COPIED
     data, begins = _data(columns)
-    texts = text_bytes([distinct for _, distinct in slots], delimiter)
+    texts = text_bytes([distinct for _, distinct in slots], delimiter, STEP)
     first = texts.first + np.repeat(begins, n_slots)
     layout = RowLayout(kinds, np.cumsum([0, *n_slots]), first, texts.ends, texts.special, texts.content, data)
     return [values for values, _ in slots], layout
@@ -106,7 +108,7 @@ def _slots(column: Column) -> list[tuple[NDArray[Any], Sequence[str]]]:
 def _kind(column: Column) -> int:
     if isinstance(column, np.ndarray):
         return NUMBER
-    return SLICE if isinstance(column, Slices) else TEXT
+    return {Slices: SLICE, Joined: JOINED}.get(type(column), TEXT)
 
 
 def _data(columns: Sequence[Column]) -> tuple[NDArray[np.uint8], list[int]]:
@@ -114,6 +116,8 @@ def _data(columns: Sequence[Column]) -> tuple[NDArray[np.uint8], list[int]]:
     keys = [(column.data.ctypes.data, len(column.data)) if isinstance(column, Slices) else None for column in columns]
     arrays = {key: column.data for key, column in zip(keys, columns, strict=True) if isinstance(column, Slices)}
     begins = dict(zip(arrays, np.cumsum([0, *map(len, arrays.values())]).tolist(), strict=False))
-    data = np.concatenate([_NO_BYTES, *arrays.values()]) if len(arrays) != 1 else next(iter(arrays.values())).view()
+    data = next(iter(arrays.values()), _PADDING).view()
+    if len(arrays) > 1 or len(data) < STEP:
+        data = np.concatenate([*arrays.values(), _PADDING])
     data.flags.writeable = False  # the kernel is compiled for such an array only
     return data, [begins.get(key, 0) for key in keys]
