@@ -86,14 +86,14 @@ class HeldOut(NamedTuple):
     ----------
     probability : ndarray of shape (n_patients, n_classes)
         Probabilities from a classifier that was fitted and calibrated without the fold of the patient.
-    without_start : ndarray of shape (n_patients, n_classes)
-        The same without the starting point.
+    without_start : ndarray of shape (n_patients, n_classes) or None
+        The same without the starting point; None if there is none.
     n_folds : int
         Number of folds.
     """
 
     probability: np.ndarray
-    without_start: np.ndarray
+    without_start: np.ndarray | None
     n_folds: int
 
 
@@ -278,18 +278,19 @@ def _calibration(linear: LinearFit, margins: np.ndarray | None, patients: Distin
 
 def _held_out(fits: FoldFits, patients: DistinctPatients) -> HeldOut:
     """Probabilities of the patients of each fold from the models of the other folds."""
-    n_classes = int(patients.codes.max()) + 1
-    with_start, without = (np.empty((len(patients.codes), n_classes)) for _ in range(2))
+    n_classes, n_variants = int(patients.codes.max()) + 1, min(2, len(fits.linear[NO_FOLD]))
+    probability = np.empty((n_variants, len(patients.codes), n_classes))
     for outer in fits.held_out_folds:
         linear, margins = fits.linear[outer], fits.margins(outer)
         held_out = np.isin(fits.folds, list(outer))
-        training = patients.select(~held_out)
-        of_trees = fits.trees_margins(outer, *outer)
-        best, calibration = _combine(linear, margins, training)
-        with_start[held_out] = _probability(calibration.apply(np.stack([linear[best].held_out, of_trees])))
-        alone = _calibration(linear[-1], None if margins is None else margins[-1], training)
-        without[held_out] = _probability(alone.apply(np.stack([linear[-1].held_out, of_trees])))
-    return HeldOut(with_start[patients.place], without[patients.place], len(fits.held_out_folds))
+        training, of_trees = patients.select(~held_out), fits.trees_margins(outer, *outer)
+        alone = (linear[-1:], None if margins is None else margins[-1:])
+        for variant, given in enumerate([(linear, margins), alone][:n_variants]):
+            best, calibration = _combine(*given, training)
+            both = np.stack([given[0][best].held_out, of_trees])
+            probability[variant, held_out] = _probability(calibration.apply(both))
+    with_start, *without = probability[:, patients.place]
+    return HeldOut(with_start, without[0] if without else None, len(fits.held_out_folds))
 
 
 def _with_start(models: Models, start: StartingPoint, n_patients: int) -> Models:

@@ -104,7 +104,8 @@ def refused_rows(patients: PatientTable) -> pd.DataFrame:
 
 def say_repeated_patients(patients: PatientTable) -> None:
     """Print a warning if rows share their identifier with another row."""
-    n_repeated = sum(problem.rule == "identifier_repeated" for problem in patients.problems)
+    repeated = [found.rows for found in patients.findings if found.rule == "identifier_repeated"]
+    n_repeated = sum(len(rows) for rows in repeated if rows is not None)
     if n_repeated:
         say(f"warning: {n_repeated} rows share their {ID} with another row")
 

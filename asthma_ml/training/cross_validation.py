@@ -50,11 +50,11 @@ class TrainingRows:
 
 
 class FittedWithMetrics(NamedTuple):
-    """An estimator fitted to all rows, and its held-out metrics with and without its starting model."""
+    """An estimator fitted to all rows, and its held-out metrics with and, if it has one, without its starting model."""
 
     estimator: Any
     metrics: Mapping[str, Any]
-    metrics_without_start: Mapping[str, Any]
+    metrics_without_start: Mapping[str, Any] | None
 
 
 def fit_with_metrics(
@@ -90,7 +90,8 @@ def fit_with_metrics(
         held_out = fitted.fit_with_held_out(**rows.given(), progress=progress)
         if held_out is not None:
             both = (held_out.probability, held_out.without_start)
-            return FittedWithMetrics(fitted, *(rows.metrics(of, held_out.n_folds, seed) for of in both))
+            metrics = [None if of is None else rows.metrics(of, held_out.n_folds, seed) for of in both]
+            return FittedWithMetrics(fitted, *metrics)
     if folds is None:
         folds = cross_validation_folds(rows.labelled, rows.group_ids, seed)
     return _fit_each_fold(rows, estimator, fitted, folds, seed, jobs, progress)
@@ -111,7 +112,7 @@ def _fit_each_fold(
         rows.metrics(np.concatenate(probability[i : i + len(folds)]), len(folds), seed, held_out)
         for i in range(0, len(probability), len(folds))
     ]
-    return FittedWithMetrics(fitted_last, metrics[0], metrics[-1])
+    return FittedWithMetrics(fitted_last, metrics[0], metrics[1] if len(variants) > 1 else None)
 
 
 def _fit(rows: TrainingRows, estimator: Any, training: NDArray[Any] | slice = _ALL) -> Any:

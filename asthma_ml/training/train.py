@@ -136,7 +136,7 @@ def train_classifier(
     estimator = _estimator(rows, start, class_weight, budget, seed)
     fitted = fit_with_metrics(rows, estimator, folds, seed, jobs, progress)
     found, metrics = fitted.estimator, fitted.metrics
-    if start is not None:
+    if fitted.metrics_without_start is not None:
         origin |= {"log_loss_without": fitted.metrics_without_start["log_loss"]}
     model = getattr(found, "best_estimator_", found).set_params(n_jobs=jobs)
     # The metadata routing of a search is not part of the fitted model, and a model file does not accept it.
@@ -236,7 +236,7 @@ def _fit_auxiliary(
 
 
 def _refuse_leaks(patients: PatientTable) -> None:
-    leaks = [name for name in patients.raw.columns if str(name).startswith((TRUTH_PREFIX, OUTPUT_PREFIX))]
+    leaks = [name for name in patients.read.table.names if str(name).startswith((TRUTH_PREFIX, OUTPUT_PREFIX))]
     if leaks:
         raise UnusableInputError(
             f"{patients.source}: {first_names(leaks)} would reveal the label; "
@@ -248,7 +248,7 @@ def _refuse_unmeasured(patients: PatientTable, labelled: LabelledPatients) -> No
     from asthma_ml.classifier import refuse_without_features
 
     features = data_dictionary().features
-    refuse_without_features(labelled.features.columns, features, patients.raw.columns, patients.source)
+    refuse_without_features(labelled.features.columns, features, patients.read.table.names, patients.source)
     if labelled.features.isna().all(axis=None):
         raise UnusableInputError(f"{patients.source}: all features are missing in all labelled rows")
 
