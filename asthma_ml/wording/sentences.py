@@ -341,7 +341,7 @@ def _layout(classes: Sequence[object], factors: Sequence[str], key: int) -> tupl
     if key < 0:
         return [None] * n_slots, [-1] * n_slots
     sides, explained = divmod(key, len(classes))
-    words = []
+    words: list[tuple[str, float]] = []
     while sides:
         sides, side = divmod(sides, 2 * len(factors) + 1)
         name, supports = factors[(side - 1) // 2], side % 2 == 0
