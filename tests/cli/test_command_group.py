@@ -12,12 +12,11 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from asthma_ml.cli import commands
-from asthma_ml.cli.command_group import AsthmaCommands
+from asthma_ml.cli.command_group import COMMANDS, AsthmaCommands
 from asthma_ml.cli.options import with_verbosity
 from asthma_ml.errors import AsthmaMLError, ModelFileError, RowsRefusedError, UnusableInputError
 
-NAMES = sorted(commands.commands)
+NAMES = sorted(COMMANDS)
 
 
 def failing(error: BaseException) -> AsthmaCommands:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click import Context
 from readme_table import with_table
 
 from asthma_ml.cli import commands as cli
@@ -79,7 +80,8 @@ def documented_commands() -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize(("page", "line"), list(documented_commands()))
 def test_documented_commands_have_their_options(page: str, line: str) -> None:
     words = shlex.split(line, comments=True)
-    command = cli.commands[words[1]]
+    command = cli.get_command(Context(cli), words[1])
+    assert command is not None
     options = {name for parameter in command.params for name in parameter.opts}
     used = {word.partition("=")[0] for word in words[2:] if re.match(r"-[a-z-]", word)}
     assert used <= options, f"{page}: {sorted(used - options)}"
