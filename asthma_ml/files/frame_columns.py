@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,8 +15,15 @@ if TYPE_CHECKING:
 _LARGEST_EXACT = 2**53
 
 
-def frame_columns(frame: pd.DataFrame) -> list[Column]:
+def frame_columns(frame: pd.DataFrame, whole: Collection[str] = ()) -> list[Column]:
     """Columns of a data frame: floats and whole numbers as numbers, everything else as text.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Any table.
+    whole : collection of str
+        Float columns that hold whole numbers; they are written without negative zero, as integers are.
 
     Examples
     --------
@@ -24,7 +32,11 @@ def frame_columns(frame: pd.DataFrame) -> list[Column]:
     >>> sex.strings().tolist(), age.tolist()
     (['male', None], [61.0, 44.0])
     """
-    return [_column(frame.iloc[:, i]) for i in range(frame.shape[1])]
+    columns = [_column(frame.iloc[:, i]) for i in range(frame.shape[1])]
+    return [
+        column + 0.0 if name in whole and isinstance(column, np.ndarray) else column
+        for name, column in zip(frame.columns, columns, strict=True)
+    ]
 
 
 def _column(column: pd.Series[Any]) -> Column:

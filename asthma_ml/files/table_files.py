@@ -97,7 +97,7 @@ def write_table(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         if form.is_parquet:
             _write_parquet(frame, sink, path)
         else:
-            _csv_appender(sink, form.delimiter, path, 0)(frame)
+            _csv_appender(sink, form.delimiter, path)(frame)
 
 
 @contextmanager
@@ -146,7 +146,7 @@ def table_file(path: str | Path, *, whole: Collection[str] = (), n_rows: int = 0
             with parquet_rows(sink) as append:
                 yield lambda frame: append(arrow_table(frame, whole))
         else:
-            yield _csv_appender(sink, form.delimiter, path, n_rows)
+            yield _csv_appender(sink, form.delimiter, path, whole, n_rows)
 
 
 @contextmanager
@@ -155,7 +155,9 @@ def _opened(path: str | os.PathLike[str], form: TableForm) -> Iterator[Any]:
         yield sink
 
 
-def _csv_appender(sink: Any, delimiter: str, path: str | os.PathLike[str], n_rows: int) -> Append:
+def _csv_appender(
+    sink: Any, delimiter: str, path: str | os.PathLike[str], whole: Collection[str] = (), n_rows: int = 0
+) -> Append:
     """A function that appends rows, after a header above the first."""
     header: list[str] = []
 
@@ -164,7 +166,7 @@ def _csv_appender(sink: Any, delimiter: str, path: str | os.PathLike[str], n_row
             header.extend(map(str, frame.columns))
             sink.write(encode_text(csv_header(header, delimiter), path))
         for start in range(0, len(frame), _ROWS_AT_ONCE):
-            columns = frame_columns(frame.iloc[start : start + _ROWS_AT_ONCE])
+            columns = frame_columns(frame.iloc[start : start + _ROWS_AT_ONCE], whole)
             with unencodable_refused(path):
                 sink.write(encode_rows(columns, delimiter, expected_rows=max(n_rows, len(frame))))
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, given, settings
 
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.files import write_bytes, write_table, write_text
+from asthma_ml.files import table_file, write_bytes, write_table, write_text
 from asthma_ml.patients.reading import whole_table
 
 TABLE = pd.DataFrame({"patient_id": ["007", None], "feno_ppb": [0.1 + 0.2, np.nan], "n": [1, 2]})
@@ -29,6 +29,12 @@ def test_csv_is_utf_8_with_line_feeds_and_exact_numbers(tmp_path: Path, suffix: 
     path = tmp_path / f"table{suffix}"
     write_table(TABLE, path)
     assert path.read_bytes() == expected.encode()
+
+
+def test_columns_of_whole_numbers_have_no_negative_zero(tmp_path: Path) -> None:
+    with table_file(tmp_path / "table.csv", whole=["attacks"]) as append:
+        append(pd.DataFrame({"attacks": [-0.0, 3.0, np.nan], "change": [-0.0, 1.5, 2.0]}))
+    assert (tmp_path / "table.csv").read_text() == "attacks,change\n0,-0\n3,1.5\n,2\n"
 
 
 def test_parquet_keeps_types(tmp_path: Path) -> None:
