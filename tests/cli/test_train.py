@@ -31,6 +31,27 @@ def test_training_reports_excluded_rows_and_metrics_with_intervals(
     assert (tmp_path / "model.aml").is_file()
 
 
+@pytest.mark.parametrize("options", [[], ["--class-weight", "balanced"]])
+def test_the_number_of_processes_changes_no_byte(
+    options: list[str], clinic: Path, tmp_path: Path, run: Callable[..., Result]
+) -> None:
+    """With balanced class weights each fold is a fit of its own; otherwise the folds share their fits."""
+    written = []
+    for jobs in (1, 2):
+        result = run("train", clinic / "cohort.csv", *options, "--jobs", jobs, "-o", tmp_path / "model.aml")
+        assert result.exit_code == 0, result.stderr
+        written.append([path.read_bytes() for path in sorted(tmp_path.iterdir())] + [result.stdout.encode()])
+    assert len(written[0]) == 3
+    assert written[0] == written[1]
+
+
+def test_recalibration_takes_no_jobs(clinic: Path, tmp_path: Path, run: Callable[..., Result]) -> None:
+    options = ("--recalibrate-only", "shipped", "--jobs", 2)
+    result = run("train", clinic / "cohort.csv", *options, "-o", tmp_path / "model.aml")
+    assert result.exit_code == 2
+    assert "--jobs" in result.stderr
+
+
 def test_card_is_written_beside_the_model(clinic: Path, run: Callable[..., Result]) -> None:
     assert [path.name for path in clinic.iterdir() if "model" in path.name and path.suffix == ".json"]
     assert "Intended use" in run("inspect", clinic / "model.aml").stdout
