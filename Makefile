@@ -4,6 +4,7 @@
 #   make test    the test suite           make lint   ruff and mypy
 #   make format  let ruff tidy the code   make model  retrain the shipped model
 #   make data    remake the small cohort   make lock   renew requirements/
+#   make bench   speed beside the peers, into benchmarks/ (10 minutes)
 #   make docs    docs/mechanisms.md, docs/worked_patients.md    make sensitivity  docs/sensitivity.md (10 minutes)
 #   make build   sdist and wheel          make clean  remove what was made
 
@@ -20,7 +21,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 COMPILE := $(UV) pip compile pyproject.toml --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 
-.PHONY: demo test lint format model data docs sensitivity lock build clean
+.PHONY: demo test lint format model data docs sensitivity bench lock build clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.run
@@ -59,6 +60,9 @@ docs: $(VENV)/.run
 sensitivity: $(VENV)/.run
 	@mkdir -p $(OUT)
 	$(BIN)/asthma-ml sensitivity --patients 3000 --jobs 2 -o $(OUT)/sensitivity.csv --plot docs/sensitivity.svg --report docs/sensitivity.md
+
+bench: $(VENV)/.run
+	$(BIN)/python benchmarks/bench.py --quick -o benchmarks
 
 build: $(VENV)/.test
 	$(BIN)/python -m hatchling build

@@ -77,11 +77,12 @@ def main() -> None:
     parser.add_argument("--patients", type=int, default=3000)
     parser.add_argument("--limit-patients", type=int, default=300)
     parser.add_argument("--limit-patients-elsewhere", type=int, default=100)
+    parser.add_argument("--presets", nargs="*", default=list(OTHER_PRESETS), help="Other presets.")
     asked = parser.parse_args()
     model = aml.load_model("shipped")
     effects = true_effects(TwinCohort(asked.patients, SEED), limit_patients=asked.limit_patients)
     parts = [HEAD, *shipped_section(model, effects), *attributions_section(model, effects)]
-    for preset in OTHER_PRESETS:
+    for preset in asked.presets:
         cohort = TwinCohort(asked.patients // 2, SEED, preset)
         elsewhere = true_effects(cohort, limit_patients=asked.limit_patients_elsewhere)
         parts += [f"## `{preset}`\n", sizes(elsewhere), agreement_table(evaluate_faithfulness(model, elsewhere))]

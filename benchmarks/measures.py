@@ -1,11 +1,8 @@
-"""Patients, losses, timing and tables that several benchmark scripts share."""
+"""Patients, losses and tables that several benchmark scripts share."""
 
 from __future__ import annotations
 
-import resource
-import sys
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +15,6 @@ from asthma_ml.evaluation.causal.faithfulness import REFERENCES
 from asthma_ml.variables import LABEL, TWO_CLASSES
 
 POSITIVE = TWO_CLASSES[0]
-
-Task = Callable[[], object]
 
 
 def two_class_patients(n_patients: int, seed: int, preset: str | Preset = DEFAULT_PRESET) -> pd.DataFrame:
@@ -53,64 +48,6 @@ def divergences(limit: np.ndarray, other: np.ndarray) -> np.ndarray:
 def standard_error(values: np.ndarray) -> float:
     """Standard error of a mean over patients."""
     return float(np.std(values) / len(values) ** 0.5)
-
-
-def cpu_seconds() -> float:
-    """CPU time of this process and of those that it started [s]."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(each.ru_utime + each.ru_stime for each in used)
-
-
-def timed(task: Task) -> tuple[float, float]:
-    """Wall-clock and CPU time of a task [s]."""
-    wall, cpu = time.perf_counter(), cpu_seconds()
-    task()
-    return time.perf_counter() - wall, cpu_seconds() - cpu
-
-
-def in_turns(
-    tasks: dict[str, tuple[int, Task]],
-    repeats: int,
-    *,
-    twice: bool = False,
-    after_round: Callable[[], list[dict[str, Any]]] = list,
-) -> pd.DataFrame:
-    """Time all tasks in every round, after a warm-up.
-
-    Parameters
-    ----------
-    tasks : dict of str to tuple of int and callable
-        Patients of a task, and the task.
-    repeats : int
-        Rounds.
-    twice : bool
-        Warm up by running each task once before each timing; otherwise by a first round that is not timed.
-    after_round : callable
-        Returns runs that were timed elsewhere, such as in another environment.
-
-    Returns
-    -------
-    DataFrame
-        One row for each run: `task`, `repeat`, `patients`, `wall_s`, `cpu_s`.
-    """
-    runs: list[dict[str, Any]] = []
-    for repeat in range(int(twice), repeats + 1):
-        for name, (n_patients, task) in tasks.items():
-            if twice:
-                task()
-            wall, cpu = timed(task)
-            runs.append({"task": name, "repeat": repeat, "patients": n_patients, "wall_s": wall, "cpu_s": cpu})
-        runs = [*runs, *({"repeat": repeat, **run} for run in after_round())] if repeat else []
-        print(f"{repeat} of {repeats}", file=sys.stderr, flush=True)
-    return pd.DataFrame(runs)
-
-
-def median_rates(runs: pd.DataFrame) -> str:
-    """Medians over rounds, and patients per second."""
-    medians = runs.groupby(["task", "patients"], sort=False)[["wall_s", "cpu_s"]].median().reset_index()
-    medians["per_cpu_s"] = medians["patients"] / medians["cpu_s"]
-    medians["per_wall_s"] = medians["patients"] / medians["wall_s"]
-    return medians.to_string(index=False, float_format=lambda number: f"{number:.6g}")
 
 
 class ResultFile:

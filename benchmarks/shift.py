@@ -112,9 +112,11 @@ def main() -> None:
     parser.add_argument("--patients", type=int, default=10_000)
     parser.add_argument("--limit-patients", type=int, default=300)
     parser.add_argument("--particles", type=int, default=1_000)
+    parser.add_argument("--worlds", nargs="+", choices=list(worlds()), default=list(worlds()))
     options = parser.parse_args()
     model = load_model(options.model)
-    for name, preset in worlds().items():
+    for name in options.worlds:
+        preset = worlds()[name]
         started = time.process_time()
         clinic = generate_cohort(options.patients, SEED, preset).observed
         print(f"{name}\n{performance(model, clinic)}", flush=True)

@@ -64,13 +64,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--fraction", type=float, default=1.0, help="Fraction of the patients of each size.")
+    parser.add_argument("--sizes", type=int, nargs="+", choices=list(COHORT_SIZES), default=list(COHORT_SIZES))
     asked = parser.parse_args()
     test, _ = aml.generate_cohort(int(N_TEST * asked.fraction), TEST_SEED).training_data()
     head = ["trained on", "refits", "limit", "not marked"]
     head += ["same factor: all", "not marked", "marked", "same feature"]
     rows, signs = [], []
-    for size, n_models in COHORT_SIZES.items():
-        for kind, pairs in refits(int(size * asked.fraction), n_models, test):
+    for size in asked.sizes:
+        for kind, pairs in refits(int(size * asked.fraction), COHORT_SIZES[size], test):
             rows.append(agreement_row(kind, pairs))
             signs.append(sign_row(kind, pairs))
     parts = [HEAD.format(n=len(test)), markdown_table(head, rows)]

@@ -1,7 +1,7 @@
-"""Sampling speed of dowhy.gcm with the same graph and of SDV with the same table; generator.py runs this script.
+"""Sampling speed of dowhy.gcm with the same graph and of SDV with the same table; bench.py runs this script.
 
     python -m venv peers && peers/bin/pip install dowhy sdv
-    python benchmarks/generator.py --peers peers/bin/python
+    python benchmarks/bench.py generate --peers "$PWD/peers/bin/python"
 
 Only sampling is timed, not fitting. dowhy has the graph of the causal model with linear additive-noise mechanisms, its
 fastest general ones; SDV has a Gaussian copula with normal margins, its fastest.
