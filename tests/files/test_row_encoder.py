@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import asthma_ml
 from asthma_ml.cohort import generate_cohort, write_cohort
 from asthma_ml.columns import Column, Joined, Slices, Texts
-from asthma_ml.files import row_encoder
+from asthma_ml.files import arrow_array, row_encoder
 from asthma_ml.files.csv_text import number_text
 from asthma_ml.files.frame_columns import frame_columns
 from asthma_ml.files.row_encoder import encode_compiled, encode_plainly
@@ -69,6 +69,16 @@ def test_every_cell_is_read_back(table: list[Column]) -> None:
             np.testing.assert_array_equal([float(cell or "nan") for cell in read], column)
         else:
             assert list(read) == [cell or "" for cell in column.strings()]
+
+
+@settings(deadline=None, max_examples=200)
+@given(columns())
+def test_arrow_has_the_cells_of_every_column(table: list[Column]) -> None:
+    for column in table:
+        cells = arrow_array(column)
+        cells.validate(full=True)
+        expected = column if isinstance(column, np.ndarray) else column.strings()
+        assert cells.to_pylist() == [None if pd.isna(cell) else cell for cell in expected]
 
 
 @settings(deadline=None, max_examples=400)
