@@ -1,14 +1,30 @@
-"""Independent tasks in several processes, with results that do not depend on their number."""
+"""Independent tasks in several processes, with results that do not depend on the number of processes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Any, TypeAlias
 
 from asthma_ml.errors import AsthmaMLError
 
+Task: TypeAlias = tuple[Any, ...]
+"""A function and its arguments."""
 
-def run_tasks(tasks: Sequence[tuple[Any, ...]], n_jobs: int | None = None, *, progress: str | None = None) -> list[Any]:
+_WAITING_PER_JOB = 2
+"""Tasks that each process has taken or will take next; loky holds no more, and can then be stopped at any time."""
+
+_IDLE_S = 10.0
+_ORPHAN_CHECK_S = 1.0
+
+
+def run_tasks(tasks: Sequence[Task], n_jobs: int | None = None, *, progress: str | None = None) -> list[Any]:
     """Results of the tasks, in their order.
 
     Parameters
@@ -23,7 +39,7 @@ def run_tasks(tasks: Sequence[tuple[Any, ...]], n_jobs: int | None = None, *, pr
     Returns
     -------
     list
-        One result a task.
+        One result for each task.
 
     Raises
     ------
@@ -35,22 +51,63 @@ def run_tasks(tasks: Sequence[tuple[Any, ...]], n_jobs: int | None = None, *, pr
     >>> run_tasks([(max, 1, 2), (len, "abc")])
     [2, 3]
     """
-    from joblib.externals.loky.process_executor import BrokenProcessPool
-    from sklearn.utils.parallel import Parallel, delayed
+    from joblib import effective_n_jobs
     from tqdm import tqdm
 
-    work = Parallel(n_jobs=n_jobs, return_as="generator", pre_dispatch="all", batch_size=1)(
-        delayed(_one_blas_thread)(*task) for task in tasks
-    )
+    jobs = min(effective_n_jobs(n_jobs), len(tasks))
+    results = _in_processes(tasks, jobs) if jobs > 1 else (_with_one_blas_thread(*task) for task in tasks)
+    return list(tqdm(results, total=len(tasks), unit="fit", desc=progress, disable=progress is None))
+
+
+def _in_processes(tasks: Sequence[Task], jobs: int) -> Iterator[Any]:
+    """Yield the results in the order of the tasks; idle processes are used again for a while."""
+    from joblib.externals.loky import get_reusable_executor
+    from joblib.externals.loky.process_executor import BrokenProcessPool
+
+    pool = get_reusable_executor(jobs, timeout=_IDLE_S, initializer=_end_with_parent)
     try:
-        return list(tqdm(work, total=len(tasks), unit="fit", desc=progress, disable=progress is None))
+        waiting: deque[Future[Any]] = deque()
+        for task in tasks:
+            with _interrupts_ignored():
+                waiting.append(pool.submit(_with_one_blas_thread, *task))
+            if len(waiting) == _WAITING_PER_JOB * jobs:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
     except BrokenProcessPool as error:
         raise AsthmaMLError("a worker process was killed, perhaps because memory ran out; try fewer --jobs") from error
+    except BaseException:
+        pool.shutdown(wait=False, kill_workers=True)
+        raise
 
 
-def _one_blas_thread(function: Callable[..., Any], *given: Any) -> Any:
-    """Call a function with one thread for BLAS, because the last bits of a sum depend on their number."""
+def _with_one_blas_thread(function: Callable[..., Any], *given: Any) -> Any:
+    """Call a function; with several threads, BLAS would add in an order that depends on their number."""
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1, user_api="blas"):
         return function(*given)
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Ignore Ctrl-C, so that processes started meanwhile ignore it too; only this process handles it later."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _end_with_parent() -> None:
+    """Let a worker process exit when its parent is gone."""
+    threading.Thread(target=_exit_after, args=(os.getppid(),), daemon=True).start()
+
+
+def _exit_after(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_ORPHAN_CHECK_S)
+    os._exit(1)

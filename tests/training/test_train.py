@@ -315,3 +315,15 @@ def test_card_has_the_searched_settings_and_the_model_can_be_saved(
     assert load_model(tmp_path / "tuned.aml").predict_proba(trained.patients.features).shape == (60, 2)
     with pytest.raises(UnusableInputError, match="at least 15 patients each"):
         train_classifier(read_patients(few.head(20)), budget=2)
+
+
+@pytest.mark.parametrize("how", [{"start_from": "shipped"}, {"time": "year"}])
+def test_the_number_of_jobs_does_not_change_the_model_file(
+    how: dict[str, str], few: pd.DataFrame, tmp_path: Path
+) -> None:
+    files = []
+    for jobs in (1, 2):
+        trained = train_classifier(read_patients(few), jobs=jobs, **how)
+        files.append(tmp_path / f"{jobs}.aml")
+        save_model(trained.model, files[-1], card=trained.card)
+    assert files[0].read_bytes() == files[1].read_bytes()
