@@ -86,14 +86,14 @@ class HeldOut(NamedTuple):
     ----------
     probability : ndarray of shape (n_patients, n_classes)
         Probabilities from a classifier that was fitted and calibrated without the fold of the patient.
-    without_start : ndarray of shape (n_patients, n_classes) or None
-        The same without the starting point; None if there is none.
+    without_start : ndarray of shape (n_patients, n_classes)
+        The same without the starting point; the same array if there is none.
     n_folds : int
         Number of folds.
     """
 
     probability: np.ndarray
-    without_start: np.ndarray | None
+    without_start: np.ndarray
     n_folds: int
 
 
@@ -290,7 +290,7 @@ def _held_out(fits: FoldFits, patients: DistinctPatients) -> HeldOut:
             both = np.stack([given[0][best].held_out, of_trees])
             probability[variant, held_out] = _probability(calibration.apply(both))
     with_start, *without = probability[:, patients.place]
-    return HeldOut(with_start, without[0] if without else None, len(fits.held_out_folds))
+    return HeldOut(with_start, without[0] if without else with_start, len(fits.held_out_folds))
 
 
 def _with_start(models: Models, start: StartingPoint, n_patients: int) -> Models:
@@ -317,9 +317,10 @@ def _importances(models: Models, patients: DistinctPatients) -> np.ndarray:
     """Relative importances of the features in both models, weighted by the spread of the margins of each model."""
     sample = slice(None, None, -(-len(patients.X) // _MOST_PATIENTS_FOR_IMPORTANCES))
     X, weight = patients.X[sample], patients.weight[sample]
-    linear = np.average(np.abs(models.linear.contributions(X)), axis=0, weights=weight)
-    spread = margins_of_models(models.linear, models.trees, X).std(axis=1).mean(axis=1)
-    importances = [_normalised(linear.sum(axis=1)), _normalised(gain_of_features(models.trees))]
+    added = models.linear.contributions(X)
+    spread = np.stack([added.sum(axis=1), margins_of_trees(models.trees, X)]).std(axis=1).mean(axis=1)
+    linear = np.average(np.abs(added), axis=0, weights=weight).sum(axis=1)
+    importances = [_normalised(linear), _normalised(gain_of_features(models.trees))]
     return _normalised(np.dot(models.calibration.slope * spread, importances))
 
 

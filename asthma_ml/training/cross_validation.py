@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -56,6 +56,11 @@ class FittedWithMetrics(NamedTuple):
     metrics: Mapping[str, Any]
     metrics_without_start: Mapping[str, Any] | None
 
+    @classmethod
+    def of(cls, metrics: Sequence[Mapping[str, Any]], estimator: Any) -> FittedWithMetrics:
+        """Of the metrics with and, if there are two, without the starting model."""
+        return cls(estimator, metrics[0], metrics[1] if len(metrics) > 1 else None)
+
 
 def fit_with_metrics(
     rows: TrainingRows, estimator: Any, folds: Folds | None, seed: int, jobs: int, progress: bool
@@ -89,9 +94,10 @@ def fit_with_metrics(
         fitted = estimator.set_params(n_jobs=jobs)
         held_out = fitted.fit_with_held_out(**rows.given(), progress=progress)
         if held_out is not None:
-            both = (held_out.probability, held_out.without_start)
-            metrics = [None if of is None else rows.metrics(of, held_out.n_folds, seed) for of in both]
-            return FittedWithMetrics(fitted, *metrics)
+            variants = (
+                [held_out.probability, held_out.without_start] if _has_start(estimator) else [held_out.probability]
+            )
+            return FittedWithMetrics.of([rows.metrics(each, held_out.n_folds, seed) for each in variants], fitted)
     if folds is None:
         folds = cross_validation_folds(rows.labelled, rows.group_ids, seed)
     return _fit_each_fold(rows, estimator, fitted, folds, seed, jobs, progress)
@@ -112,7 +118,7 @@ def _fit_each_fold(
         rows.metrics(np.concatenate(probability[i : i + len(folds)]), len(folds), seed, held_out)
         for i in range(0, len(probability), len(folds))
     ]
-    return FittedWithMetrics(fitted_last, metrics[0], metrics[1] if len(variants) > 1 else None)
+    return FittedWithMetrics.of(metrics, fitted_last)
 
 
 def _fit(rows: TrainingRows, estimator: Any, training: NDArray[Any] | slice = _ALL) -> Any:

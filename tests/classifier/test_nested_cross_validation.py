@@ -75,9 +75,8 @@ def test_a_prediction_depends_on_no_held_out_patient(
     other.codes[held_out] = (other.codes[held_out] + 1) % 3
     before, after = (nested(each, start if with_start else None) for each in (given, other))
     for one, another in [(before.probability, after.probability), (before.without_start, after.without_start)]:
-        if one is not None and another is not None:
-            np.testing.assert_array_equal(one[held_out[0]], another[held_out[0]])
-    assert (before.without_start is not None) == with_start
+        np.testing.assert_array_equal(one[held_out[0]], another[held_out[0]])
+    assert (before.without_start is not before.probability) == with_start
     assert not np.array_equal(before.probability[held_out[1:]], after.probability[held_out[1:]])
 
 
