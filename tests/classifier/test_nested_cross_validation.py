@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.frozen import FrozenEstimator
 
@@ -122,3 +123,22 @@ def test_two_processes_give_the_same_bits() -> None:
     given = patients()
     one, two = nested(given), nested(given, n_jobs=2)
     np.testing.assert_array_equal(one.probability, two.probability)
+
+
+def test_rows_of_a_group_are_held_out_together() -> None:
+    """Copies of a patient have the same held-out probability, and only with groups are they known to be copies."""
+    X, y = synthetic_patients(100)
+    twice, labels = pd.concat([X, X], ignore_index=True), np.tile(y, 2)
+    held_out = PhenotypeClassifier(n_trees=5).fit_with_held_out(twice, labels, groups=np.tile(np.arange(100), 2))
+    assert held_out is not None
+    np.testing.assert_array_equal(held_out.probability[:100], held_out.probability[100:])
+    assert PhenotypeClassifier(n_trees=5).fit_with_held_out(twice, labels) is None
+
+
+def test_nothing_is_held_out_with_too_few_patients_or_weights_that_depend_on_all_patients() -> None:
+    X, y = synthetic_patients(100)
+    few = np.r_[np.flatnonzero(y == "th2_high")[:4], np.flatnonzero(y != "th2_high")]
+    model = PhenotypeClassifier(n_trees=5)
+    assert model.fit_with_held_out(X.take(few), y[few]) is None
+    assert not model.is_calibrated_
+    assert PhenotypeClassifier(n_trees=5, class_weight="balanced").fit_with_held_out(X, y) is None
