@@ -47,7 +47,7 @@ def encode_rows(
     --------
     >>> import numpy as np
     >>> from asthma_ml.columns import Texts
-    >>> encode_rows([Texts.of(["male", None, "a,b"]), np.array([0.25, 62.0, np.nan])], ",")
+    >>> bytes(encode_rows([Texts.of(["male", None, "a,b"]), np.array([0.25, 62.0, np.nan])], ","))
     b'male,0.25\n,62\n"a,b",\n'
     """
     cells, expected_cells = sum(map(len, columns)), expected_rows * len(columns)
