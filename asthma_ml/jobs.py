@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, TypeAlias
 
 from asthma_ml.errors import AsthmaMLError
@@ -61,10 +62,9 @@ def run_tasks(tasks: Sequence[Task], n_jobs: int | None = None, *, progress: str
 
 def _in_processes(tasks: Sequence[Task], jobs: int) -> Iterator[Any]:
     """Yield the results in the order of the tasks; idle processes are used again for a while."""
-    from joblib.externals.loky import get_reusable_executor
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
-    pool = get_reusable_executor(jobs, timeout=_IDLE_S, initializer=_end_with_parent)
+    pool = _pool(jobs)
     try:
         waiting: deque[Future[Any]] = deque()
         for task in tasks:
@@ -74,11 +74,22 @@ def _in_processes(tasks: Sequence[Task], jobs: int) -> Iterator[Any]:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-    except BrokenProcessPool as error:
-        raise AsthmaMLError("a worker process was killed, perhaps because memory ran out; try fewer --jobs") from error
-    except BaseException:
-        pool.shutdown(wait=False, kill_workers=True)
+    except BaseException as error:
+        _pool.cache_clear()
+        pool.shutdown(kill_workers=True)
+        if isinstance(error, BrokenProcessPool):
+            raise AsthmaMLError(
+                "a worker process was killed, perhaps because memory ran out; try fewer --jobs"
+            ) from error
         raise
+
+
+@cache
+def _pool(jobs: int) -> Any:
+    """Pool of processes, which start with the first task and end when they are idle."""
+    from joblib.externals.loky import ProcessPoolExecutor
+
+    return ProcessPoolExecutor(jobs, timeout=_IDLE_S, initializer=_end_with_parent)
 
 
 def _with_one_blas_thread(function: Callable[..., Any], *given: Any) -> Any:
