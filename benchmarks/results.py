@@ -189,7 +189,7 @@ def _draw(path: Path, rows: Iterable[Row]) -> None:
 
 def _label(row: Row) -> str:
     size = "" if row.patients is None else f", {row.patients:,}"
-    return f"{row.job}{size} [{row.unit}]" + (f" against {row.peer}" if row.peer else "")
+    return f"{row.job}{size} [{row.unit}]" + f" against {row.peer or row.floor}"
 
 
 def _values(runs: Runs, name: str, field: str) -> list[float]:

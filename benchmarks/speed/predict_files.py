@@ -133,7 +133,7 @@ def largest(setting: Setting) -> Iterator[Row]:
 
 
 def draw_scaling(path: Path, found: Sequence[Row]) -> None:
-    """Figure of time and peak memory by number of patients."""
+    """Figure of time and peak memory by number of patients; the dotted lines are proportional to it."""
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     figure = Figure(figsize=(8, 3.5))
@@ -143,7 +143,10 @@ def draw_scaling(path: Path, found: Sequence[Row]) -> None:
         for jobs, colour in zip(JOBS, ("#4477aa", "#cc6677"), strict=True):
             job = f"{TITLE}, factors, {in_jobs(jobs)}"
             value = {row.patients: row.ours for row in found if (row.job, row.unit) == (job, unit)}
-            axes.loglog(list(value), list(value.values()), "o-", color=colour, label=job.rpartition(", ")[2])
+            axes.loglog(list(value), list(value.values()), "o-", color=colour, label=in_jobs(jobs))
+            if unit == "s" and value:
+                most = max(value)
+                axes.loglog(list(value), [value[most] * n / most for n in value], ":", color=colour)
         axes.set(xlabel="patients", title=title)
         axes.set_ylim(bottom=0.1 if unit == "s" else 10)
         axes.grid(alpha=0.3)
