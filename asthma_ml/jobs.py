@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import threading
@@ -65,8 +66,8 @@ def _in_processes(tasks: Sequence[Task], jobs: int) -> Iterator[Any]:
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
     pool = _pool(jobs)
+    waiting: deque[Future[Any]] = deque()
     try:
-        waiting: deque[Future[Any]] = deque()
         for task in tasks:
             with _interrupts_ignored():
                 waiting.append(pool.submit(_with_one_blas_thread, *task))
@@ -74,14 +75,22 @@ def _in_processes(tasks: Sequence[Task], jobs: int) -> Iterator[Any]:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-    except BaseException as error:
-        _pool.cache_clear()
-        pool.shutdown(kill_workers=True)
-        if isinstance(error, BrokenProcessPool):
-            raise AsthmaMLError(
-                "a worker process was killed, perhaps because memory ran out; try fewer --jobs"
-            ) from error
+    except BrokenProcessPool as error:
+        _end(pool)
+        raise AsthmaMLError("a worker process was killed, perhaps because memory ran out; try fewer --jobs") from error
+    except Exception:
+        # The processes are sound; to kill them while the pool hands out tasks would break the pool.
+        for task_result in waiting:
+            task_result.cancel()
         raise
+    except BaseException:
+        _end(pool)
+        raise
+
+
+def _end(pool: Any) -> None:
+    _pool.cache_clear()
+    pool.shutdown(kill_workers=True)
 
 
 @cache
@@ -89,6 +98,8 @@ def _pool(jobs: int) -> Any:
     """Pool of processes, which start with the first task and end when they are idle."""
     from joblib.externals.loky import ProcessPoolExecutor
 
+    # A pool that is dropped after the modules that it uses would complain.
+    atexit.register(_pool.cache_clear)
     return ProcessPoolExecutor(jobs, timeout=_IDLE_S, initializer=_end_with_parent)
 
 
