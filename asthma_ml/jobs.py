@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import cache
+from itertools import islice
 from typing import Any, TypeAlias
 
 from asthma_ml.errors import AsthmaMLError
@@ -20,7 +21,7 @@ Task: TypeAlias = tuple[Any, ...]
 """A function and its arguments."""
 
 _WAITING_PER_JOB = 2
-"""Tasks that each process has taken or will take next; loky holds no more, and can then be stopped at any time."""
+"""Tasks that each other process has taken or will take next; with no more, loky can be stopped at any time."""
 
 _IDLE_S = 10.0
 _ORPHAN_CHECK_S = 1.0
@@ -34,7 +35,7 @@ def run_tasks(tasks: Sequence[Task], n_jobs: int | None = None, *, progress: str
     tasks : sequence of tuple
         Function of each task and its arguments.
     n_jobs : int or None
-        Number of processes, as in joblib; None is 1 outside a `joblib.parallel_config`, -1 all.
+        Number of processes, this one included, as in joblib; None is 1 outside a `joblib.parallel_config`, -1 all.
     progress : str, optional
         Title of a progress bar on stderr.
 
@@ -62,19 +63,21 @@ def run_tasks(tasks: Sequence[Task], n_jobs: int | None = None, *, progress: str
 
 
 def _in_processes(tasks: Sequence[Task], jobs: int) -> Iterator[Any]:
-    """Yield the results in the order of the tasks; idle processes are used again for a while."""
+    """Yield the results in the order of the tasks, some of which this process does instead of waiting."""
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
-    pool = _pool(jobs)
+    pool, remaining = _pool(jobs - 1), iter(tasks)
     waiting: deque[Future[Any]] = deque()
     try:
-        for task in tasks:
-            with _interrupts_ignored():
-                waiting.append(pool.submit(_with_one_blas_thread, *task))
-            if len(waiting) == _WAITING_PER_JOB * jobs:
+        while True:
+            n_free = _WAITING_PER_JOB * (jobs - 1) - sum(not result.done() for result in waiting)
+            waiting.extend(_submitted(pool, islice(remaining, n_free)))
+            if not waiting:
+                return
+            if waiting[0].done() or (task := next(remaining, None)) is None:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+            else:
+                waiting.append(_done(task))
     except BrokenProcessPool as error:
         _end(pool)
         raise AsthmaMLError("a worker process was killed, perhaps because memory ran out; try fewer --jobs") from error
@@ -88,19 +91,30 @@ def _in_processes(tasks: Sequence[Task], jobs: int) -> Iterator[Any]:
         raise
 
 
+def _submitted(pool: Any, tasks: Iterator[Task]) -> list[Future[Any]]:
+    with _interrupts_ignored():
+        return [pool.submit(_with_one_blas_thread, *task) for task in tasks]
+
+
+def _done(task: Task) -> Future[Any]:
+    result: Future[Any] = Future()
+    result.set_result(_with_one_blas_thread(*task))
+    return result
+
+
 def _end(pool: Any) -> None:
     _pool.cache_clear()
     pool.shutdown(kill_workers=True)
 
 
 @cache
-def _pool(jobs: int) -> Any:
-    """Pool of processes, which start with the first task and end when they are idle."""
+def _pool(n_processes: int) -> Any:
+    """Pool of other processes, which start with the first task and end when they are idle."""
     from joblib.externals.loky import ProcessPoolExecutor
 
     # A pool that is dropped after the modules that it uses would complain.
     atexit.register(_pool.cache_clear)
-    return ProcessPoolExecutor(jobs, timeout=_IDLE_S, initializer=_end_with_parent)
+    return ProcessPoolExecutor(n_processes, timeout=_IDLE_S, initializer=_end_with_parent)
 
 
 def _with_one_blas_thread(function: Callable[..., Any], *given: Any) -> Any:
