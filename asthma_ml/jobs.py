@@ -8,10 +8,11 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import cache
+from importlib import import_module
 from itertools import islice
 from typing import Any, TypeAlias
 
@@ -62,6 +63,29 @@ def run_tasks(tasks: Sequence[Task], n_jobs: int | None = None, *, progress: str
     return list(tqdm(results, total=len(tasks), unit="fit", desc=progress, disable=progress is None))
 
 
+def start_processes(n_jobs: int, module: str) -> None:
+    """Start the processes of `run_tasks` early, so that they import a module while this process does other work.
+
+    Parameters
+    ----------
+    n_jobs : int
+        Number of processes, this one included.
+    module : str
+        Module that the tasks need.
+    """
+    if n_jobs > 1:
+        _submitted(_pool(n_jobs - 1), [(_import, module)] * (n_jobs - 1))
+
+
+def end_processes() -> None:
+    """Let the processes end now, while this process does other work, instead of when they are idle."""
+    _pool.cache_clear()
+
+
+def _import(module: str) -> None:
+    import_module(module)
+
+
 def _in_processes(tasks: Sequence[Task], jobs: int) -> Iterator[Any]:
     """Yield the results in the order of the tasks, some of which this process does instead of waiting."""
     from joblib.externals.loky.process_executor import BrokenProcessPool
@@ -91,7 +115,7 @@ def _in_processes(tasks: Sequence[Task], jobs: int) -> Iterator[Any]:
         raise
 
 
-def _submitted(pool: Any, tasks: Iterator[Task]) -> list[Future[Any]]:
+def _submitted(pool: Any, tasks: Iterable[Task]) -> list[Future[Any]]:
     with _interrupts_ignored():
         return [pool.submit(_with_one_blas_thread, *task) for task in tasks]
 
