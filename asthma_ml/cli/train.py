@@ -129,21 +129,18 @@ def train_command(
     Rows without a label of the classes are excluded and counted. The model card (a JSON file beside the model) says
     how the model classifies the patients with other labels.
     """
-    from asthma_ml.jobs import end_processes, start_processes
     from asthma_ml.model_files import card_path, save_model_with_card
     from asthma_ml.patients import read_patients
+    from asthma_ml.training import train_classifier
 
     refuse_contradictions(recalibrated)
     refuse_overwriting([file, columns, recalibrated, how["start_from"]], [output, card_path(output)])
-    start_processes(jobs, "asthma_ml.classifier.fold_fits")
     chosen = chosen_label(label, label_rule, at_least)
     for line in misspelt_classes(levels):
         say(line)
     patients = read_patients(file, columns)
     say_repeated_patients(patients)
     if recalibrated is None:
-        from asthma_ml.training import train_classifier
-
         by_default = "classes" not in command_given()
         wanted = None if by_default and (levels is not None or at_least is not None) else CLASSES[classes]
         how |= {"budget": budget if tune else 0, "jobs": jobs, "progress": shows_progress()}
@@ -151,7 +148,6 @@ def train_command(
         background: Any = trained.patients.features
     else:
         trained, background = _recalibrate(recalibrated, patients, chosen, levels, seed)
-    end_processes()
     command = {name: value for name, value in command_given().items() if name != "jobs"}
     card = {**trained.card, "command": command}
     save_model_with_card(trained.model, output, card=card, background=background)

@@ -17,9 +17,6 @@ _MOST_STEPS = 100
 _LEAST_GAIN = 1e-6
 """Predicted gain of log-likelihood at which the steps end."""
 
-_GAIN_OF_CHANGED_CURVATURE = 1e-3
-"""Gain of log-likelihood per patient below which the second derivatives remain those of the step before."""
-
 _SMALLEST_FRACTION = 1e-6
 """Smallest fraction of a step that is tried."""
 
@@ -61,11 +58,8 @@ def ridge_regression(
     likelihood = _Likelihood(np.c_[scores, np.ones(len(scores))], codes, weight, penalty)
     parameters = np.zeros((likelihood.n_margins, scores.shape[1] + 1))
     loss, gradient, probability = likelihood.loss(parameters)
-    gain = np.inf
     for _ in range(_MOST_STEPS):
-        if gain > _GAIN_OF_CHANGED_CURVATURE * weight.sum():
-            inverse = np.linalg.inv(likelihood.hessian(probability))
-        step = (inverse @ gradient.ravel()).reshape(parameters.shape)
+        step = np.linalg.solve(likelihood.hessian(probability), gradient.ravel()).reshape(parameters.shape)
         gain, fraction = float((gradient * step).sum()), 1.0
         if gain < _LEAST_GAIN:
             break
