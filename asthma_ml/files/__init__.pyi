@@ -9,6 +9,7 @@ from .atomic import write_bytes as write_bytes
 from .atomic import write_text as write_text
 from .csv_text import DELIMITERS as DELIMITERS
 from .csv_text import csv_header as csv_header
+from .frame_columns import text_slices as text_slices
 from .part_files import Journal as Journal
 from .part_files import PartFile as PartFile
 from .part_files import read_journal as read_journal

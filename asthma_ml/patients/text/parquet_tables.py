@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asthma_ml.columns import Column, Slices, Texts
+from asthma_ml.columns import Column, Texts
+from asthma_ml.files import text_slices
 from asthma_ml.patients.text.dialect import refuse_repeated_names
 from asthma_ml.patients.text.text_tables import TextTable
 
@@ -82,21 +83,9 @@ def _column(array: Any) -> Column:
     if pa.types.is_null(kind):
         return Texts(np.full(len(array), -1, dtype=np.int32), ())
     if _is_text(kind) and not pa.types.is_dictionary(kind):
-        return _slices(array)
+        return text_slices(array)
     if not pa.types.is_dictionary(kind):
         array = array.dictionary_encode()
     codes = array.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
     distinct = array.dictionary.to_pandas().tolist()
     return Texts(codes, [str(each) for each in distinct])
-
-
-def _slices(array: Any) -> Slices:
-    import pyarrow as pa
-
-    array = array.cast(pa.large_string())
-    _, offsets, data = array.buffers()
-    ends = np.frombuffer(offsets, dtype=np.int64)[array.offset : array.offset + len(array) + 1]
-    stops = np.where(np.asarray(array.is_null()), ends[:-1], ends[1:])
-    signs = np.frombuffer(data, dtype=np.uint8) if data is not None else np.empty(0, dtype=np.uint8)
-    place = np.int32 if ends[-1] < 2**31 else np.int64
-    return Slices(signs[: ends[-1]], ends[:-1].astype(place), stops.astype(place))
