@@ -14,7 +14,7 @@ from asthma_ml.patients.columns.units import fits_other_unit
 from asthma_ml.patients.problems import ROW, Finding, Severity, shown
 from asthma_ml.patients.text.identifiers import blank_cells
 from asthma_ml.patients.text.text_rows import Misfit
-from asthma_ml.patients.text.text_tables import TextTable, cell_texts, rows_of, text_codes
+from asthma_ml.patients.text.text_tables import TextTable, cell_texts, rows_beginning_with, rows_of, text_codes
 from asthma_ml.variables import ID, Variable, data_dictionary
 
 # Two percentages rounded to whole numbers may exceed 100 together by this much.
@@ -159,8 +159,7 @@ def check_formulas(table: TextTable, parsed: Collection[str] = ()) -> list[Findi
 def _formulas(column: Column) -> NDArray[np.intp]:
     """Rows with a formula."""
     if isinstance(column, Slices):
-        filled = np.flatnonzero(column.stops > column.starts)
-        rows = filled[np.isin(column.data[column.starts[filled]], _FORMULA_BYTES)]
+        rows = rows_beginning_with(column, _FORMULA_BYTES)
         found = [_is_formula(text) for text in cell_texts(rows_of(column, rows))]
         return np.asarray(rows[np.array(found, dtype=bool)])
     distinct = text_codes(column)

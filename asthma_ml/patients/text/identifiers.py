@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from asthma_ml.columns import Column, Slices
 from asthma_ml.files import write_all
 from asthma_ml.patients.text.plain_files import temporary_file, temporary_file_refused
-from asthma_ml.patients.text.text_tables import cell_texts, rows_of, text_codes
+from asthma_ml.patients.text.text_tables import cell_texts, rows_beginning_with, rows_of, text_codes
 
 _ROWS_PER_BLOCK = 2**18
 _MOST_HASHES_IN_MEMORY = 2**20
+# First bytes of blanks in UTF-8: those of ASCII, the no-break spaces and the spaces of other scripts.
+_BLANK_BYTES = (*range(33), 0xC2, 0xE1, 0xE2, 0xE3)
 _NO_IDENTIFIER = np.uint64(2**64 - 1)
 
 
@@ -29,7 +31,12 @@ def blank_cells(column: Column) -> NDArray[np.bool_]:
     >>> blank_cells(Texts.of(["007", " ", None])).tolist()
     [False, True, True]
     """
-    return _hashes_and_blanks(column)[1]
+    if not isinstance(column, Slices):
+        return np.array([not cell.strip() for cell in cell_texts(column)], dtype=bool)
+    blank = column.stops == column.starts
+    rows = rows_beginning_with(column, _BLANK_BYTES)
+    blank[rows] = [not cell.strip() for cell in cell_texts(rows_of(column, rows))]
+    return np.asarray(blank)
 
 
 def repeated_cells(column: Column) -> NDArray[np.bool_]:
@@ -45,20 +52,17 @@ def repeated_cells(column: Column) -> NDArray[np.bool_]:
     return np.asarray(np.bincount(codes, minlength=1)[codes] > 1)
 
 
-def _hashes_and_blanks(column: Column) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
-    """Hash of each cell, of 128 bits, and whether it holds blanks alone."""
+def _hashes(column: Column) -> NDArray[np.uint64]:
+    """Hash of each cell, of 128 bits."""
     if not isinstance(column, Slices):
         cells = cell_texts(column)
         digests = b"".join(blake2b(cell.encode("utf-8", "surrogatepass"), digest_size=16).digest() for cell in cells)
-        hashes = np.frombuffer(digests, dtype="<u8").reshape(-1, 2).astype(np.uint64)
-        return hashes, np.array([not cell.strip() for cell in cells], dtype=bool)
+        return np.frombuffer(digests, dtype="<u8").reshape(-1, 2).astype(np.uint64)
     from asthma_ml.patients.text import text_kernel
 
-    hashes, kinds = np.empty((len(column), 2), dtype=np.uint64), np.empty(len(column), dtype=np.uint8)
-    text_kernel.hash_texts(column.data, column.starts, column.stops, hashes, kinds)
-    blank, unclear = kinds == 1, np.flatnonzero(kinds == 2)
-    blank[unclear] = [not cell.strip() for cell in cell_texts(rows_of(column, unclear))]
-    return hashes, blank
+    hashes = np.empty((len(column), 2), dtype=np.uint64)
+    text_kernel.hash_texts(column.data, column.starts, column.stops, hashes)
+    return hashes
 
 
 class RepeatedIdentifiers:
@@ -97,7 +101,7 @@ class RepeatedIdentifiers:
 
     def add(self, identifiers: Column) -> None:
         """Add the identifiers of the next rows; rows without an identifier are never duplicates."""
-        hashes, blank = _hashes_and_blanks(identifiers)
+        hashes, blank = _hashes(identifiers), blank_cells(identifiers)
         rows = np.arange(self.n_rows, self.n_rows + len(blank), dtype=np.uint64)
         hashes[blank] = np.column_stack([rows, np.full(len(rows), _NO_IDENTIFIER)])[blank]
         with temporary_file_refused(self._name, self._folder):

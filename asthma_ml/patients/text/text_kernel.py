@@ -21,7 +21,6 @@ _LARGEST_EXACT = np.uint64(2**53)
 _PRIME, _OTHER_PRIME = np.uint64(0x100000001B3), np.uint64(0x9E3779B97F4A7C15)
 _SEED, _OTHER_SEED = np.uint64(0xCBF29CE484222325), np.uint64(0x2545F4914F6CDD1D)
 _LONGEST_CELL = 100_000
-_SPACE, _ASCII = np.uint8(32), np.uint8(128)
 
 
 @compiled
@@ -239,10 +238,7 @@ def number_texts(
     n_texts, mask = 0, np.uint64(len(slots) - 1)
     for i in range(len(starts)):
         start, length = starts[i], stops[i] - starts[i]
-        key = _SEED
-        for k in range(length):
-            key = (key ^ np.uint64(data[start + k])) * _PRIME
-        slot = (key ^ (key >> np.uint64(29))) & mask
+        slot = _hash(data, start, stops[i]) & mask
         while True:
             code = slots[slot]
             if code < 0:
@@ -268,32 +264,28 @@ def hash_texts(
     starts: NDArray[np.integer[Any]],
     stops: NDArray[np.integer[Any]],
     hashes: NDArray[np.uint64],
-    blank: NDArray[np.uint8],
 ) -> None:
     """Hash each text to 128 bits.
 
     Parameters
     ----------
-    data : ndarray of uint8
-        UTF-8 text.
-    starts, stops : ndarray of int of shape (n_rows,)
-        Where each cell begins and ends.
+    data, starts, stops
+        As for `number_texts`.
     hashes : ndarray of uint64 of shape (n_rows, 2)
         Receives the hashes.
-    blank : ndarray of uint8 of shape (n_rows,)
-        Receives 1 where a cell is empty or holds spaces alone, 2 where it may hold other blanks, else 0.
     """
     for i in range(len(starts)):
-        one, two = _SEED, _OTHER_SEED
-        kind = np.uint8(1)
+        hashes[i, 0] = _hash(data, starts[i], stops[i])
+        other = _OTHER_SEED
         for k in range(starts[i], stops[i]):
-            sign = data[k]
-            one = (one ^ np.uint64(sign)) * _PRIME
-            two = (two ^ np.uint64(sign)) * _OTHER_PRIME
-            two ^= two >> np.uint64(31)
-            if sign < _SPACE or sign >= _ASCII:
-                kind = np.uint8(2) if kind else kind
-            elif sign > _SPACE:
-                kind = np.uint8(0)
-        hashes[i, 0], hashes[i, 1] = one ^ (one >> np.uint64(32)), two * _PRIME
-        blank[i] = kind
+            other = (other ^ np.uint64(data[k])) * _OTHER_PRIME
+            other ^= other >> np.uint64(31)
+        hashes[i, 1] = other * _PRIME
+
+
+@compiled
+def _hash(data: Any, start: int, stop: int) -> Any:
+    key = _SEED
+    for k in range(start, stop):
+        key = (key ^ np.uint64(data[k])) * _PRIME
+    return key ^ (key >> np.uint64(29))

@@ -112,6 +112,18 @@ def rows_of(column: Column, rows: Any) -> Column:
     return column.take(rows) if isinstance(column, Texts) else np.asarray(column)[rows]
 
 
+def rows_beginning_with(column: Slices, first_bytes: Sequence[int]) -> NDArray[np.intp]:
+    """Rows whose text is not empty and begins with one of some bytes.
+
+    Examples
+    --------
+    >>> rows_beginning_with(Slices.of(["=1", "", "1"]), [ord("=")]).tolist()
+    [0]
+    """
+    filled = np.flatnonzero(column.stops > column.starts)
+    return np.asarray(filled[np.isin(column.data[column.starts[filled]], first_bytes)])
+
+
 def cell_texts(column: Column) -> list[str]:
     """Text of each cell; missing cells are empty.
 
