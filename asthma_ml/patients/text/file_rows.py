@@ -78,13 +78,13 @@ class TextRows:
 
     def parts(self, cuts: Sequence[Cut], first_row: int) -> Iterator[Cut]:
         """Yield the parts from a row on, with the bytes that they hold."""
-        for cut in cuts:
-            if cut.start >= first_row and not isinstance(cut.content, TextTable):
+        for cut in (each for each in cuts if each.start >= first_row):
+            if isinstance(cut.content, TextTable):
+                yield cut
+            else:
                 begin, end = cut.content
                 self._file.file.seek(begin)
                 yield cut._replace(content=self._file.file.read(end - begin))
-            elif cut.start >= first_row:
-                yield cut
 
     def table(self, cut: Cut) -> TextTable:
         """Return the rows of a part."""
@@ -96,28 +96,24 @@ class TextRows:
         """Parts of a small file, which is read as a whole."""
         self._file.file.seek(self._body)
         table = self._splitter.table(self._file.file.read(), self.dialect.last_line)
-        start = 0
-        while start < len(table) or start == 0:
+        start, stop = 0, -1
+        while stop < len(table):
             stop = min(start + self._size_from(start, first_row), len(table))
             part = table.rows(start, stop)
             yield part, Cut(start, stop, part, 0)
-            if stop == start:
-                break
             start = stop
         if progress is not None:
             progress(self._size, self._size)
 
     def _compiled_cuts(self, first_row: int, progress: Progress | None) -> Iterator[tuple[TextTable, Cut]]:
         """Parts of a large file, which is read once."""
-        begin, row, line = self._body, 0, self.dialect.last_line
-        while begin < self._size or begin == self._body:
+        begin, end, row, line = self._body, -1, 0, self.dialect.last_line
+        while end < self._size:
             table, end, next_line = self._next_rows(begin, line, self._size_from(row, first_row))
             yield table, Cut(row, row + len(table), (begin, end), line)
             if progress is not None:
                 progress(end - begin, self._size)
             begin, row, line = end, row + len(table), next_line
-            if end == self._body:
-                return
 
     def _next_rows(self, begin: int, line: int, wanted: int) -> tuple[TextTable, int, int]:
         """Rows from a byte on, the byte behind them, and the number of lines before that byte."""
@@ -178,8 +174,8 @@ class ParquetRows:
             self._n_rows = self._parquet.metadata.num_rows
             self._chunk_rows = chunk_rows or max(self._n_rows, 1)
             empty = self._parquet.schema_arrow.empty_table()
-        self._empty = table_of_arrow(empty, file.name)
-        self.names, self.typed_names = self._empty.names, self._empty.typed_names
+        table = table_of_arrow(empty, file.name)
+        self.names, self.typed_names = table.names, table.typed_names
 
     def cuts(self, first_row: int = 0, progress: Progress | None = None) -> Iterator[tuple[TextTable, Cut]]:
         """Yield the rows part by part, with their place in the file."""

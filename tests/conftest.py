@@ -1,4 +1,4 @@
-"""Every test of predicted files runs twice: as a small file is read and written, and by machine code."""
+"""Every test of files runs twice: as a small file is read and written, and by machine code, as a large one is."""
 
 from __future__ import annotations
 
@@ -9,10 +9,18 @@ import pytest
 from asthma_ml.files import row_encoder
 from asthma_ml.patients.text import file_rows
 
+TESTS_OF_FILES = (
+    "patients.test_dirty_files",
+    "patients.test_reading",
+    "patients.text.test_preamble",
+    "patients.text.test_text_tables",
+    "prediction.test_files",
+)
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run the tests of files in both ways."""
-    if metafunc.module.__name__.endswith("test_files"):
+    """Run the tests of some modules in both ways."""
+    if metafunc.module.__name__.endswith(TESTS_OF_FILES):
         metafunc.fixturenames.append("way_of_reading")
         metafunc.parametrize("way_of_reading", ["python", "machine code"], indirect=True)
 
