@@ -15,7 +15,6 @@ from .compiled.pattern_tables import DECISIONS as DECISIONS
 from .compiled.pattern_tables import PATTERNS as PATTERNS
 from .compiled.pattern_tables import Branches as Branches
 from .compiled.pattern_tables import Decisions as Decisions
-from .features.column_encoding import encode_columns as encode_columns
 from .features.columns import refuse_without_features as refuse_without_features
 from .features.distinct_patients import content_hash as content_hash
 from .features.distinct_patients import same_patients as same_patients

@@ -16,7 +16,6 @@ from typing import BinaryIO, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from asthma_ml.columns import numbers
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.columns.column_map import ColumnMap, MappedColumn
 from asthma_ml.patients.columns.units import UnitEvidence
@@ -25,6 +24,7 @@ from asthma_ml.patients.reading import (
     Parsed,
     PatientReader,
     ReadPatients,
+    add_evidence,
     as_column_map,
     cells_of_variable,
     refuse_suspected_units,
@@ -33,7 +33,6 @@ from asthma_ml.patients.reading import (
 from asthma_ml.patients.text.file_rows import Cut, checksum
 from asthma_ml.patients.text.identifiers import RepeatedIdentifiers
 from asthma_ml.patients.text.plain_files import Progress, plain_file, source_name
-from asthma_ml.patients.text.text_tables import TextTable
 from asthma_ml.threads import in_order
 from asthma_ml.variables import ID
 
@@ -180,9 +179,10 @@ class PatientFile:
                 pass
             raise
         self.findings: tuple[Finding, ...] = (*self._rows.findings, *self._reader.findings)
-        evidence = self._reader.evidence()
+        evidence = self._reader.no_evidence()
         self._cuts: list[Cut] = []
-        for cut, parsed in in_order(self._parsed, rows, jobs):
+        needed = None if self.count_errors else list(evidence)
+        for cut, parsed in in_order(lambda part: (part[1], self._reader.parse(part[0], needed)), rows, jobs):
             self._cuts.append(cut)
             self.n_patients += len(parsed.table)
             self._gather(parsed, evidence, identifiers)
@@ -191,17 +191,11 @@ class PatientFile:
         self._repeated = identifiers.repeated() if found else np.zeros(self.n_patients, dtype=bool)
         self.n_repeated = int(self._repeated.sum())
 
-    def _parsed(self, part: tuple[TextTable, Cut]) -> tuple[Cut, Parsed]:
-        """Values that the first pass needs."""
-        table, cut = part
-        return cut, self._reader.parse(table, None if self.count_errors else list(self._reader.evidence()))
-
     def _gather(self, parsed: Parsed, evidence: Mapping[str, UnitEvidence], identifiers: RepeatedIdentifiers) -> None:
         """Gather what depends on the whole table."""
         if ID in self.columns:
             identifiers.add(cells_of_variable(parsed.table, self.columns[ID]))
-        for target, found in evidence.items():
-            found.add(numbers(parsed.values, target))
+        add_evidence(evidence, parsed)
         if self.count_errors:
             read = self._reader.check(parsed, np.zeros(len(parsed.table), dtype=bool))
             self.n_invalid += int(read.invalid.sum())

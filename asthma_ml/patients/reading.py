@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -174,7 +174,9 @@ def read_patients(source: Source, columns: ColumnMap | str | os.PathLike[str] | 
     table, name = whole_table(source, column_map)
     reader = PatientReader.of(table, column_map, name)
     parsed = reader.parse(table)
-    refuse_suspected_units(reader.evidence([parsed]), name)
+    evidence = reader.no_evidence()
+    add_evidence(evidence, parsed)
+    refuse_suspected_units(evidence, name)
     repeated = repeated_cells(parsed.values[ID]) if ID in parsed.values else np.zeros(len(table), dtype=bool)
     read = reader.check(parsed, repeated, (*table.findings, *reader.findings))
     layout = table.layout + (", decimal comma" if reader.decimal_comma else "")
@@ -257,7 +259,7 @@ class PatientReader:
         stated = self.column_map.decimal is not None
         parsers = {}
         for target, column in self.columns.items():
-            missing = MISSING_TOKENS.union(map(canonical, (*self.column_map.missing, *column.missing)))
+            missing = self._missing.union(map(canonical, column.missing))
             # Numbers of a typed column always have a decimal point.
             typed = stated and not self.typed_names.isdisjoint(column.sources)
             signs = (False, False) if typed else (self.decimal_comma, stated)
@@ -295,24 +297,29 @@ class PatientReader:
             values,
             table,
             self.columns,
-            missing=MISSING_TOKENS.union(map(canonical, self.column_map.missing)),
+            missing=self._missing,
             decimal_comma=self.decimal_comma,
             source=self.source,
         )
-        stated = {target for target, column in self.columns.items() if column.unit or column.companions}
-        findings = [*check_rows(table), *found, *parsed.findings, *converted, *check_values(values, stated)]
+        of_values = check_values(values, self.columns.keys() - self.without_stated_unit)
+        findings = [*check_rows(table), *found, *parsed.findings, *converted, *of_values]
         findings += [*check_identifiers(values, repeated), *check_formulas(table, self._parsed_names)]
         return ReadPatients(values, findings, invalid_rows(findings, len(table)), table, self.columns)
 
-    def evidence(self, tables: Iterable[Parsed] = ()) -> dict[str, UnitEvidence]:
-        """Evidence on each number whose unit the column map does not state."""
-        unstated = [target for target, column in self.columns.items() if not (column.unit or column.companions)]
-        variables = [data_dictionary()[target] for target in unstated]
-        evidence = {variable.name: UnitEvidence(variable) for variable in variables if variable.is_numeric}
-        for parsed in tables:
-            for target, found in evidence.items():
-                found.add(numbers(parsed.values, target))
-        return evidence
+    def no_evidence(self) -> dict[str, UnitEvidence]:
+        """Evidence on each number whose unit the column map does not state, before any value is added."""
+        variables = [data_dictionary()[target] for target in self.without_stated_unit]
+        return {variable.name: UnitEvidence(variable) for variable in variables if variable.is_numeric}
+
+    @cached_property
+    def without_stated_unit(self) -> list[str]:
+        """Variables whose unit the column map does not state."""
+        return [target for target, column in self.columns.items() if not (column.unit or column.companions)]
+
+    @cached_property
+    def _missing(self) -> frozenset[str]:
+        """Codes for missing in all columns, in canonical spelling."""
+        return MISSING_TOKENS.union(map(canonical, self.column_map.missing))
 
     @cached_property
     def _parsed_names(self) -> set[str]:
@@ -330,6 +337,12 @@ def cells_of_variable(table: TextTable, column: MappedColumn) -> Column:
         return table.column(column.sources[0])
     rows = zip(*(table.texts(name) for name in column.sources), strict=True)
     return Texts.of([JOIN.join(row) for row in rows])
+
+
+def add_evidence(evidence: Mapping[str, UnitEvidence], parsed: Parsed) -> None:
+    """Add the values of a table to the evidence on their units."""
+    for target, found in evidence.items():
+        found.add(numbers(parsed.values, target))
 
 
 def refuse_suspected_units(evidence: Mapping[str, UnitEvidence], source: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from asthma_ml.classifier import Classifier, encode_columns
+from asthma_ml.classifier import Classifier
 from asthma_ml.columns import Column, Texts
 from asthma_ml.files import TableForm, encode_rows
 from asthma_ml.patients import Part, PatientFile, TextTable
@@ -71,7 +71,7 @@ class BlockWriter:
     def __call__(self, part: Part) -> Block:
         """Predict the rows of a part."""
         read = self.patients.read(part)
-        X = encode_columns(read.values, self.model.feature_names_in_)
+        X = self.model.encoded_features(read.values)
         added = predicted_columns(self.model, read, self.explain, X)
         some = X[:: -(-len(X) // ROWS_COMPARED) or 1]
         content = _arrow_stream(read.table, added) if self.form.is_parquet else self._rows(read.table, added)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from asthma_ml.columns import Column, ColumnTable, Texts
+from asthma_ml.columns import ColumnTable, numbers, texts
 from asthma_ml.variables import data_dictionary
 
 
@@ -28,6 +28,7 @@ def encode_columns(patients: ColumnTable, feature_names: Iterable[object]) -> ND
 
     Examples
     --------
+    >>> from asthma_ml.columns import Texts
     >>> patients = ColumnTable({"sex": Texts.of(["male", "female", None])}, 3)
     >>> encode_columns(patients, ["sex", "feno_ppb"]).tolist()
     [[1.0, nan], [0.0, nan], [nan, nan]]
@@ -36,13 +37,13 @@ def encode_columns(patients: ColumnTable, feature_names: Iterable[object]) -> ND
     encoded = np.full((len(names), len(patients)), np.nan, dtype=np.float32)
     for row, name in zip(encoded, names, strict=True):
         if name in patients:
-            row[:] = _numbers(name, patients[name])
+            row[:] = _numbers(patients, name)
     return encoded.T
 
 
-def _numbers(name: str, column: Column) -> NDArray[np.float64]:
-    if isinstance(column, np.ndarray):
-        return column
-    levels, texts = data_dictionary()[name].levels, column if isinstance(column, Texts) else Texts.of(column.strings())
-    numbers = [levels.index(text) if text in levels else np.nan for text in texts.distinct]
-    return np.array([*numbers, np.nan], dtype=np.float64)[texts.codes]
+def _numbers(patients: ColumnTable, name: str) -> NDArray[np.float64]:
+    if isinstance(patients[name], np.ndarray):
+        return numbers(patients, name)
+    levels, column = data_dictionary()[name].levels, texts(patients, name)
+    places = [levels.index(text) if text in levels else np.nan for text in column.distinct]
+    return np.array([*places, np.nan], dtype=np.float64)[column.codes]
