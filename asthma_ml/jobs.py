@@ -1,4 +1,4 @@
-"""Independent tasks in several processes, with results that do not depend on the number of processes."""
+"""Independent work in several threads or processes, with results that do not depend on their number."""
 
 from __future__ import annotations
 
@@ -8,22 +8,71 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from asthma_ml.errors import AsthmaMLError
 
 Task: TypeAlias = tuple[Any, ...]
 """A function and its arguments."""
 
+_Given = TypeVar("_Given")
+_Result = TypeVar("_Result")
+
 _WAITING_PER_JOB = 2
 """Tasks that each process has taken or will take next; loky holds no more, and can then be stopped at any time."""
 
 _IDLE_S = 10.0
 _ORPHAN_CHECK_S = 1.0
+
+
+def in_order(function: Callable[[_Given], _Result], parts: Iterable[_Given], jobs: int) -> Iterator[_Result]:
+    """Yield the results of a function for each part, in the order of the parts.
+
+    Threads suffice for compiled code and numpy, which release the GIL; they share the model and start at once.
+
+    Parameters
+    ----------
+    function : callable
+        Called in `jobs` threads at once, or in this one if `jobs` is 1.
+    parts : iterable
+        Taken one by one as results are yielded, so that few are held in memory.
+    jobs : int
+        Number of threads.
+
+    Yields
+    ------
+    object
+        Results. An error in a thread is raised here; parts that have not begun are then dropped.
+
+    Examples
+    --------
+    >>> list(in_order(abs, [-1, -2, -3], jobs=2))
+    [1, 2, 3]
+    """
+    if jobs == 1:
+        yield from map(function, parts)
+        return
+    with ThreadPoolExecutor(jobs) as pool:
+        yield from _results(lambda part: pool.submit(function, part), parts, jobs)
+
+
+def _results(submit: Callable[[_Given], Future[_Result]], given: Iterable[_Given], jobs: int) -> Iterator[_Result]:
+    """Yield results in the order of what is given, of which few are taken ahead; cancel the rest after an error."""
+    waiting: deque[Future[_Result]] = deque()
+    try:
+        for each in given:
+            waiting.append(submit(each))
+            if len(waiting) == _WAITING_PER_JOB * jobs:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
 
 
 def run_tasks(tasks: Sequence[Task], n_jobs: int | None = None, *, progress: str | None = None) -> list[Any]:
@@ -66,22 +115,19 @@ def _in_processes(tasks: Sequence[Task], jobs: int) -> Iterator[Any]:
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
     pool = _pool(jobs)
-    waiting: deque[Future[Any]] = deque()
+
+    def submit(task: Task) -> Future[Any]:
+        with _interrupts_ignored():
+            future: Future[Any] = pool.submit(_with_one_blas_thread, *task)
+        return future
+
     try:
-        for task in tasks:
-            with _interrupts_ignored():
-                waiting.append(pool.submit(_with_one_blas_thread, *task))
-            if len(waiting) == _WAITING_PER_JOB * jobs:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        yield from _results(submit, tasks, jobs)
     except BrokenProcessPool as error:
         _end(pool)
         raise AsthmaMLError("a worker process was killed, perhaps because memory ran out; try fewer --jobs") from error
     except Exception:
         # The processes are sound; to kill them while the pool hands out tasks would break the pool.
-        for task_result in waiting:
-            task_result.cancel()
         raise
     except BaseException:
         _end(pool)

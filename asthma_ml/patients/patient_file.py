@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asthma_ml.errors import UnusableInputError
+from asthma_ml.jobs import in_order
 from asthma_ml.patients.columns.column_map import ColumnMap, MappedColumn
 from asthma_ml.patients.columns.units import UnitEvidence
 from asthma_ml.patients.problems import NAMED_LINES, Finding, counted_values
@@ -33,7 +35,6 @@ from asthma_ml.patients.reading import (
 from asthma_ml.patients.text.file_rows import Cut, checksum
 from asthma_ml.patients.text.identifiers import RepeatedIdentifiers
 from asthma_ml.patients.text.plain_files import Progress, plain_file, source_name
-from asthma_ml.threads import in_order
 from asthma_ml.variables import ID
 
 
@@ -96,8 +97,6 @@ class PatientFile:
         Warnings about the file and its columns as a whole.
     columns : dict of str to MappedColumn
         Source columns, unit and levels of each variable.
-    sha256 : str
-        Checksum of the uncompressed content.
 
     Raises
     ------
@@ -135,9 +134,8 @@ class PatientFile:
         column_map = as_column_map(columns)
         with ExitStack() as opened:
             file = opened.enter_context(plain_file(source, self.name, folder))
-            self._file = file.file
+            self._plain, self._file = file, file.file
             self._state = _state(self._file)
-            self.sha256 = checksum(file)
             self._rows = rows_of_file(file, chunk_rows, column_map)
             self.names = self._rows.names
             identifiers = opened.enter_context(RepeatedIdentifiers(self.name, folder))
@@ -149,6 +147,11 @@ class PatientFile:
 
     def __exit__(self, *_: object) -> None:
         self._opened.close()
+
+    @cached_property
+    def sha256(self) -> str:
+        """Checksum of the uncompressed content."""
+        return checksum(self._plain)
 
     @property
     def columns(self) -> dict[str, MappedColumn]:

@@ -27,12 +27,12 @@ from asthma_ml.files import (
     stream_sink,
     table_form,
 )
+from asthma_ml.jobs import in_order
 from asthma_ml.patients import ColumnMap, PatientFile
 from asthma_ml.prediction.blocks import BlockWriter, convert_to_parquet
 from asthma_ml.prediction.options import CHUNK_ROWS, Explain, refuse_unknown_explain
 from asthma_ml.prediction.shift import ShiftStatistics, detect_shift, shift_warning
 from asthma_ml.prediction.tables import missing_features, refuse_output_columns
-from asthma_ml.threads import in_order
 from asthma_ml.version import __version__
 
 _COPIED_BYTES = 2**20
@@ -143,11 +143,10 @@ def predict_file(
         patients = _open_patients(opened, source, output, columns, journal, chunk_rows, jobs, strict, progress)
         _refuse_unpredictable(patients, fitted, strict)
         writer = BlockWriter(fitted, patients, explain, form)
-        made_from = _made_from(patients, model_hash, explain, form)
         sink: Sink = (
             opened.enter_context(stream_sink(output))
             if is_stream(output)
-            else opened.enter_context(PartFile(output, made_from, journal))
+            else opened.enter_context(PartFile(output, _made_from(patients, model_hash, explain, form), journal))
         )
         n_resumed = sink.rows
         shift = _predict_parts(patients, writer, sink, jobs, progress)
