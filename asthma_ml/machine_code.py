@@ -69,7 +69,8 @@ class Patience:
     def __init__(self, steps: float, once_loaded: float = 1.0) -> None:
         self.steps, self.once_loaded, self.done = steps, once_loaded, 0.0
 
-    def is_over(self, steps: float) -> bool:
-        """Whether the next `steps` should use compiled code."""
+    def is_over(self, steps: float, expected: float = 0.0) -> bool:
+        """Whether the next `steps` should use compiled code; `expected` are those of the whole work, if known."""
         self.done += steps
-        return self.done >= self.steps * (self.once_loaded if "numba" in sys.modules else 1.0)
+        budget = self.steps * (self.once_loaded if "numba" in sys.modules else 1.0)
+        return max(self.done, expected) >= budget

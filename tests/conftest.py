@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from asthma_ml.files import row_encoder
+from asthma_ml.machine_code import Patience
 from asthma_ml.patients.text import file_rows
 
 TESTS_OF_FILES = (
@@ -31,5 +32,5 @@ def way_of_reading(request: pytest.FixtureRequest) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "machine code":
             patch.setattr(file_rows, "COMPILED_BYTES", 0)
-            patch.setattr(row_encoder, "CELLS_OF_PATIENCE", 0)
+            patch.setattr(row_encoder, "PATIENCE", Patience(0))
         yield

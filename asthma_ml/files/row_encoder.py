@@ -11,8 +11,9 @@ from asthma_ml.files.csv_text import column_cells, csv_rows
 from asthma_ml.files.row_layout import row_layout
 from asthma_ml.machine_code import Patience
 
-CELLS_OF_PATIENCE = 1_000_000
-_PATIENCE = Patience(CELLS_OF_PATIENCE)
+PATIENCE = Patience(1_000_000, once_loaded=0.07)
+"""Cells that Python writes in the time that loading machine code takes."""
+
 _ROWS_AT_ONCE = 1_024
 """Rows whose cells fit into the processor's cache."""
 # Columns at distances of a power of two compete for the same lines of the cache.
@@ -50,8 +51,8 @@ def encode_rows(
     >>> bytes(encode_rows([Texts.of(["male", None, "a,b"]), np.array([0.25, 62.0, np.nan])], ","))
     b'male,0.25\n,62\n"a,b",\n'
     """
-    cells, expected_cells = sum(map(len, columns)), expected_rows * len(columns)
-    if cells and (expected_cells >= CELLS_OF_PATIENCE or _PATIENCE.is_over(cells)):
+    cells = sum(map(len, columns))
+    if cells and PATIENCE.is_over(cells, expected_rows * len(columns)):
         return encode_compiled(columns, delimiter, copied)
     return encode_plainly(columns, delimiter, copied)
 

@@ -22,6 +22,7 @@ from asthma_ml.files import arrow_array, row_encoder
 from asthma_ml.files.csv_text import number_text
 from asthma_ml.files.frame_columns import frame_columns
 from asthma_ml.files.row_encoder import encode_compiled, encode_plainly
+from asthma_ml.machine_code import Patience
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 CELL = st.one_of(TEXT, st.sampled_from(["", '"', "a,b", 'say "no"', "two\nlines", "\r", "Müller", "0" * 40]))
@@ -121,7 +122,7 @@ def test_rows_do_not_depend_on_the_size_of_parts() -> None:
 @pytest.mark.parametrize("suffix", [".csv", ".tsv"])
 def test_compiled_code_writes_the_same_cohort(suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_cohort(tmp_path / f"a{suffix}", 700, seed=4, truth=tmp_path / f"at{suffix}")
-    monkeypatch.setattr(row_encoder, "CELLS_OF_PATIENCE", 1)
+    monkeypatch.setattr(row_encoder, "PATIENCE", Patience(1))
     monkeypatch.setattr(row_encoder, "encode_plainly", None)
     write_cohort(tmp_path / f"b{suffix}", 700, seed=4, truth=tmp_path / f"bt{suffix}", jobs=2)
     for name in ("", "t"):
