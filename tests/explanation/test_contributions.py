@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import asthma_ml as aml
-from asthma_ml.classifier import CompiledClassifier, encode_columns
+from asthma_ml.classifier import CompiledClassifier
 from asthma_ml.classifier.compiled import pattern_lookup
 from asthma_ml.classifier.linear import model as linear_model
 from asthma_ml.columns import ColumnTable, Texts
@@ -91,7 +91,6 @@ def test_a_table_of_columns_is_encoded_like_a_data_frame():
     }
     table = ColumnTable(columns | texts, len(patients))
     np.testing.assert_array_equal(model.encoded_features(table), model.encode(patients))
-    np.testing.assert_array_equal(encode_columns(table, model.feature_names_in_), model.encode(patients))
     np.testing.assert_array_equal(model.predict_proba(table), model.predict_proba(patients))
 
 
