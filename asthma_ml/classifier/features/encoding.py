@@ -65,7 +65,7 @@ def encode_features(table: pd.DataFrame, known: Iterable[str] | None = None) -> 
             not_numeric.append(str(name))
     if not_numeric:
         _refuse_text(table, not_numeric, not_numeric if known is None else known)
-    return pd.DataFrame(matrix.T, index=table.index, columns=table.columns)
+    return pd.DataFrame(matrix.T, index=table.index, columns=table.columns, copy=False)
 
 
 def unknown_levels(table: pd.DataFrame) -> dict[str, list[str]]:
