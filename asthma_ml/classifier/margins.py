@@ -36,7 +36,7 @@ def probability_of_margins(margins: np.ndarray) -> np.ndarray:
     array([[0.5, 0.5]])
     """
     if margins.ndim == 1:
-        return np.column_stack([expit(-margins), expit(margins)])
+        return np.array([expit(-margins), expit(margins)]).T
     return softmax(margins)
 
 

@@ -219,5 +219,5 @@ def predictions_of_margins(model: Classifier, decision: np.ndarray, X: np.ndarra
     subgroups = subgroup_numbers(X, getattr(model, "feature_names_in_", None))
     thresholds = thresholds_of_patients(model.conformal_thresholds, model.subgroup_offsets_, subgroups)
     ends = [venn_abers_interval(p, grid) for p, grid in zip(probability.T, model.venn_abers_grids_, strict=True)]
-    low, high = (np.column_stack(end) for end in zip(*ends, strict=True))
+    low, high = (np.array(end).T for end in zip(*ends, strict=True))
     return Predictions(decision, probability, conformal_sets(probability, thresholds), low, high)

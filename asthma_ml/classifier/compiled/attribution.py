@@ -72,7 +72,7 @@ class Attribution:
 
 def calibrated(of_models: list[np.ndarray], slope: np.ndarray, intercept: np.ndarray) -> np.ndarray:
     """Calibrated margins of shape (n_patients, n_margins), from (n_margins, n_patients) of each model."""
-    return calibrate(np.stack([margins.T for margins in of_models]), slope, intercept)
+    return calibrate([margins.T for margins in of_models], slope, intercept)
 
 
 def explained_classes(classes: np.ndarray, probability: np.ndarray) -> np.ndarray:

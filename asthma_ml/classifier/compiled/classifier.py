@@ -174,7 +174,7 @@ class CompiledClassifier(PredictionMixin):
         offset = None if background is None else background.offset
         of_linear, linear_base = self.linear_.add_contributions(X, (sums, np.stack(rows)), slope[0], offset)
         tree_base = expected_margins(self.branches, self._frequency(background))[:, None]
-        base = calibrated([linear_base, tree_base.repeat(len(X), axis=1)], slope, intercept)
+        base = calibrated([linear_base, tree_base], slope, intercept)
         values = {kind: tables.of_kind(sums, i) for i, kind in enumerate(kinds, start=1)}
         return Attribution(self._combined(of_linear, sums[: tables.n_margins]), base, values)
 

@@ -6,6 +6,7 @@ held-out margins, which also combines the two models (stacking).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -119,12 +120,12 @@ def fit_calibration(
     return LinearCalibration(slope, intercept if n_margins == 1 else np.r_[0.0, intercept], fitted=True)
 
 
-def calibrate(margins: np.ndarray, slope: np.ndarray, intercept: np.ndarray) -> np.ndarray:
+def calibrate(margins: np.ndarray | Sequence[np.ndarray], slope: np.ndarray, intercept: np.ndarray) -> np.ndarray:
     """Apply the calibration map to the margins of all models.
 
     Parameters
     ----------
-    margins : ndarray of shape (n_models, ..., n_margins)
+    margins : n_models ndarrays of shape (..., n_margins)
         Margins, or their Shapley values with an `intercept` of zero.
     slope : ndarray of shape (n_models,)
         Weight of each model.
@@ -136,7 +137,7 @@ def calibrate(margins: np.ndarray, slope: np.ndarray, intercept: np.ndarray) -> 
     ndarray of shape (..., n_margins)
         A row does not depend on the other rows, to the last bit.
     """
-    calibrated: np.ndarray = np.zeros(margins.shape[1:]) + intercept
+    calibrated: np.ndarray = np.zeros_like(margins[0]) + intercept
     for of_model, weight in zip(margins, slope, strict=True):
         calibrated += weight * of_model
     return calibrated

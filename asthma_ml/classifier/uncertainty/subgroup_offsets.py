@@ -47,13 +47,13 @@ def subgroup_numbers(X: np.ndarray, names: Iterable[str] | None) -> np.ndarray:
     [1, 3, 0]
     """
     place = {} if names is None else {str(name): j for j, name in enumerate(names)}
-    numbers = np.zeros((len(X), len(CHARACTERISTICS)), dtype=np.intp)
+    numbers = np.zeros((len(CHARACTERISTICS), len(X)), dtype=np.intp)
     for i, name in enumerate(CHARACTERISTICS):
         if name in place:
             values = X[:, place[name]]
             number = np.digitize(values, CUTS[name]) if name in CUTS else _level(values)
-            numbers[:, i] = np.where(np.isnan(values), 0, 1 + number)
-    return numbers
+            numbers[i] = np.where(np.isnan(values), 0, 1 + number)
+    return numbers.T
 
 
 def _level(values: np.ndarray) -> np.ndarray:
@@ -152,11 +152,11 @@ def thresholds_of_patients(thresholds: np.ndarray, offsets: Sequence[np.ndarray]
     ndarray of shape (n_patients, n_classes)
         Infinite for classes with an infinite threshold.
     """
-    found = np.tile(thresholds, (len(subgroups), 1))
+    found = np.repeat(thresholds[:, None], len(subgroups), axis=1)
     for k, of_class in enumerate(offsets):
         if np.isfinite(thresholds[k]) and of_class.any():
-            found[:, k] = expit(conformal_log_odds(1.0 - thresholds[k]) + total_offsets(of_class, subgroups))
-    return found
+            found[k] = expit(conformal_log_odds(1.0 - thresholds[k]) + total_offsets(of_class, subgroups))
+    return found.T
 
 
 def max_subgroups() -> int:
