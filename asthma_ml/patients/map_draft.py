@@ -98,9 +98,7 @@ def _section(column: MappedColumn, table: TextTable, names: Sequence[str], *, sh
     if variable.is_numeric and column.unit:
         lines.append(f"unit = {_quoted(column.unit)}")
     elif variable.is_numeric:
-        evidence = UnitEvidence(variable)
-        evidence.add(np.asarray(values))
-        lines += _unit_lines(evidence, names)
+        lines += _unit_lines(UnitEvidence.of(variable, np.asarray(values)), names)
         lines += [line for line in _companion_lines(variable, "", names) if not line.startswith("#")]
     if any(finding.rule == "unknown_level" for finding in findings):
         lines.append(_level_line(parser, _texts(table, place), show_values=show_values))

@@ -23,18 +23,17 @@ from asthma_ml.patients.columns.column_map import ColumnMap, MappedColumn
 from asthma_ml.patients.columns.units import UnitEvidence
 from asthma_ml.patients.problems import NAMED_LINES, Finding, counted_values
 from asthma_ml.patients.reading import (
-    Parsed,
     PatientReader,
     ReadPatients,
-    add_evidence,
     as_column_map,
     cells_of_variable,
     refuse_suspected_units,
     rows_of_file,
 )
 from asthma_ml.patients.text.file_rows import Cut, checksum
-from asthma_ml.patients.text.identifiers import RepeatedIdentifiers
+from asthma_ml.patients.text.identifiers import RepeatedIdentifiers, identifier_hashes
 from asthma_ml.patients.text.plain_files import Progress, plain_file, source_name
+from asthma_ml.patients.text.text_tables import TextTable
 from asthma_ml.variables import ID
 
 
@@ -55,6 +54,17 @@ class Part:
 
     def __len__(self) -> int:
         return len(self.repeated)
+
+
+@dataclass(frozen=True, slots=True)
+class FirstLook:
+    """What the first pass finds in a part of a file: evidence on units, hashes of identifiers, checks if asked for."""
+
+    cut: Cut
+    n_rows: int
+    evidence: Mapping[str, UnitEvidence]
+    hashes: NDArray[np.uint64] | None
+    checked: ReadPatients | None
 
 
 class PatientFile:
@@ -182,27 +192,31 @@ class PatientFile:
                 pass
             raise
         self.findings: tuple[Finding, ...] = (*self._rows.findings, *self._reader.findings)
-        evidence = self._reader.no_evidence()
+        evidence: dict[str, UnitEvidence] = {}
         self._cuts: list[Cut] = []
-        needed = None if self.count_errors else list(evidence)
-        for cut, parsed in in_order(lambda part: (part[1], self._reader.parse(part[0], needed)), rows, jobs):
-            self._cuts.append(cut)
-            self.n_patients += len(parsed.table)
-            self._gather(parsed, evidence, identifiers)
+        for part in in_order(self._first_look, rows, jobs):
+            self._cuts.append(part.cut)
+            self.n_patients += part.n_rows
+            for name, found in part.evidence.items():
+                evidence[name] = evidence[name] + found if name in evidence else found
+            if part.hashes is not None:
+                identifiers.add(part.hashes)
+            if part.checked is not None:
+                self.n_invalid += int(part.checked.invalid.sum())
+                self.errors.add(part.checked.findings, part.checked.lines)
         refuse_suspected_units(evidence, self.name)
-        found = ID in self.columns
-        self._repeated = identifiers.repeated() if found else np.zeros(self.n_patients, dtype=bool)
+        self._repeated = identifiers.repeated() if ID in self.columns else np.zeros(self.n_patients, dtype=bool)
         self.n_repeated = int(self._repeated.sum())
 
-    def _gather(self, parsed: Parsed, evidence: Mapping[str, UnitEvidence], identifiers: RepeatedIdentifiers) -> None:
-        """Gather what depends on the whole table."""
-        if ID in self.columns:
-            identifiers.add(cells_of_variable(parsed.table, self.columns[ID]))
-        add_evidence(evidence, parsed)
-        if self.count_errors:
-            read = self._reader.check(parsed, np.zeros(len(parsed.table), dtype=bool))
-            self.n_invalid += int(read.invalid.sum())
-            self.errors.add(read.findings, read.lines)
+    def _first_look(self, rows: tuple[TextTable, Cut]) -> FirstLook:
+        """What the first pass needs of a part; parts may be looked at in several threads."""
+        table, cut = rows
+        reader = self._reader
+        parsed = reader.parse(table, None if self.count_errors else reader.numbers_without_stated_unit)
+        evidence = reader.evidence_on_units(parsed)
+        hashes = identifier_hashes(cells_of_variable(table, self.columns[ID])) if ID in self.columns else None
+        checked = reader.check(parsed, np.zeros(len(table), dtype=bool)) if self.count_errors else None
+        return FirstLook(cut, len(table), evidence, hashes, checked)
 
 
 def _state(file: BinaryIO) -> tuple[int, int]:

@@ -174,9 +174,7 @@ def read_patients(source: Source, columns: ColumnMap | str | os.PathLike[str] | 
     table, name = whole_table(source, column_map)
     reader = PatientReader.of(table, column_map, name)
     parsed = reader.parse(table)
-    evidence = reader.no_evidence()
-    add_evidence(evidence, parsed)
-    refuse_suspected_units(evidence, name)
+    refuse_suspected_units(reader.evidence_on_units(parsed), name)
     repeated = repeated_cells(parsed.values[ID]) if ID in parsed.values else np.zeros(len(table), dtype=bool)
     read = reader.check(parsed, repeated, (*table.findings, *reader.findings))
     layout = table.layout + (", decimal comma" if reader.decimal_comma else "")
@@ -306,10 +304,17 @@ class PatientReader:
         findings += [*check_identifiers(values, repeated), *check_formulas(table, self._parsed_names)]
         return ReadPatients(values, findings, invalid_rows(findings, len(table)), table, self.columns)
 
-    def no_evidence(self) -> dict[str, UnitEvidence]:
-        """Evidence on each number whose unit the column map does not state, before any value is added."""
-        variables = [data_dictionary()[target] for target in self.without_stated_unit]
-        return {variable.name: UnitEvidence(variable) for variable in variables if variable.is_numeric}
+    def evidence_on_units(self, parsed: Parsed) -> dict[str, UnitEvidence]:
+        """Evidence on the unit of each number whose unit the column map does not state."""
+        return {
+            name: UnitEvidence.of(data_dictionary()[name], numbers(parsed.values, name))
+            for name in self.numbers_without_stated_unit
+        }
+
+    @cached_property
+    def numbers_without_stated_unit(self) -> list[str]:
+        """Numeric variables whose unit the column map does not state."""
+        return [name for name in self.without_stated_unit if data_dictionary()[name].is_numeric]
 
     @cached_property
     def without_stated_unit(self) -> list[str]:
@@ -337,12 +342,6 @@ def cells_of_variable(table: TextTable, column: MappedColumn) -> Column:
         return table.column(column.sources[0])
     rows = zip(*(table.texts(name) for name in column.sources), strict=True)
     return Texts.of([JOIN.join(row) for row in rows])
-
-
-def add_evidence(evidence: Mapping[str, UnitEvidence], parsed: Parsed) -> None:
-    """Add the values of a table to the evidence on their units."""
-    for target, found in evidence.items():
-        found.add(numbers(parsed.values, target))
 
 
 def refuse_suspected_units(evidence: Mapping[str, UnitEvidence], source: str) -> None:

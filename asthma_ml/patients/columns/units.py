@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,29 +105,42 @@ def fits_other_unit(
     return fits
 
 
+@dataclass(frozen=True, slots=True)
 class UnitEvidence:
-    """Numbers of values that fit another unit; parts of a column can be added one after another.
+    """Numbers of values that fit another unit; the evidence of parts of a column adds up.
+
+    Attributes
+    ----------
+    variable : Variable
+        Variable of the column.
+    n_positive : int
+        Number of positive values.
+    n_fitting : Counter
+        Number of values that fit each other unit.
 
     Examples
     --------
     >>> from asthma_ml.variables import data_dictionary
-    >>> evidence = UnitEvidence(data_dictionary()["blood_eosinophils_cells_ul"])
-    >>> evidence.add(np.array([0.3, 0.15, np.nan]))
-    >>> evidence.add(np.array([0.0, 0.62]))
-    >>> evidence.suspected()
+    >>> eosinophils = data_dictionary()["blood_eosinophils_cells_ul"]
+    >>> evidence = UnitEvidence.of(eosinophils, np.array([0.3, 0.15, np.nan]))
+    >>> (evidence + UnitEvidence.of(eosinophils, np.array([0.0, 0.62]))).suspected()
     ('10^9/L', '%')
     """
 
-    def __init__(self, variable: Variable) -> None:
-        self.variable = variable
-        self.n_positive = 0
-        self.n_fitting: Counter[str] = Counter()
+    variable: Variable
+    n_positive: int
+    n_fitting: Counter[str]
 
-    def add(self, values: NDArray[np.float64]) -> None:
-        """Add the values of a part of the column."""
-        self.n_positive += int((values > 0).sum())
-        fits = fits_other_unit(values, self.variable, decimals_are_evidence=True)
-        self.n_fitting.update({unit: int(found.sum()) for unit, found in fits.items()})
+    @classmethod
+    def of(cls, variable: Variable, values: NDArray[np.float64]) -> UnitEvidence:
+        """Evidence of the values of a column, or of a part of it."""
+        fits = fits_other_unit(values, variable, decimals_are_evidence=True)
+        return cls(variable, int((values > 0).sum()), Counter({unit: int(found.sum()) for unit, found in fits.items()}))
+
+    def __add__(self, other: UnitEvidence) -> UnitEvidence:
+        n_fitting = Counter(self.n_fitting)
+        n_fitting.update(other.n_fitting)
+        return UnitEvidence(self.variable, self.n_positive + other.n_positive, n_fitting)
 
     def suspected(self) -> tuple[str, ...]:
         """Other units that more than half of the positive values fit; only those that most values fit."""
@@ -144,8 +158,7 @@ def unit_message(evidence: UnitEvidence) -> str:
     Examples
     --------
     >>> from asthma_ml.variables import data_dictionary
-    >>> evidence = UnitEvidence(data_dictionary()["fev1_fvc_ratio"])
-    >>> evidence.add(np.array([62.0, 71.0]))
+    >>> evidence = UnitEvidence.of(data_dictionary()["fev1_fvc_ratio"], np.array([62.0, 71.0]))
     >>> unit_message(evidence)
     'fev1_fvc_ratio: values look like %, not ratio; multiply them by 0.01 or state `unit = "%"` under ...'
     """

@@ -52,8 +52,32 @@ def repeated_cells(column: Column) -> NDArray[np.bool_]:
     return np.asarray(np.bincount(codes, minlength=1)[codes] > 1)
 
 
+def identifier_hashes(column: Column) -> NDArray[np.uint64]:
+    """Hash each identifier of a column.
+
+    Parameters
+    ----------
+    column : Column of shape (n_rows,)
+        Identifiers.
+
+    Returns
+    -------
+    ndarray of uint64 of shape (n_rows, 2)
+        128 bits for each row; the second word of a row without an identifier is the largest number.
+
+    Examples
+    --------
+    >>> from asthma_ml.columns import Texts
+    >>> hashes = identifier_hashes(Texts.of(["007", "7", "007"]))
+    >>> [(row == hashes[0]).all().item() for row in hashes]
+    [True, False, True]
+    """
+    hashes = _hashes(column)
+    hashes[blank_cells(column), 1] = _NO_IDENTIFIER
+    return hashes
+
+
 def _hashes(column: Column) -> NDArray[np.uint64]:
-    """Hash of each cell, of 128 bits."""
     if not isinstance(column, Slices):
         cells = cell_texts(column)
         digests = b"".join(blake2b(cell.encode("utf-8", "surrogatepass"), digest_size=16).digest() for cell in cells)
@@ -82,8 +106,8 @@ class RepeatedIdentifiers:
     --------
     >>> from asthma_ml.columns import Texts
     >>> with RepeatedIdentifiers() as identifiers:
-    ...     identifiers.add(Texts.of(["007", "7"]))
-    ...     identifiers.add(Texts.of(["", "007", ""]))
+    ...     identifiers.add(identifier_hashes(Texts.of(["007", "7"])))
+    ...     identifiers.add(identifier_hashes(Texts.of(["", "007", ""])))
     ...     identifiers.repeated().tolist()
     [True, False, False, True, False]
     """
@@ -99,14 +123,13 @@ class RepeatedIdentifiers:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def add(self, identifiers: Column) -> None:
-        """Add the identifiers of the next rows; rows without an identifier are never duplicates."""
-        hashes, blank = _hashes(identifiers), blank_cells(identifiers)
-        rows = np.arange(self.n_rows, self.n_rows + len(blank), dtype=np.uint64)
-        hashes[blank] = np.column_stack([rows, np.full(len(rows), _NO_IDENTIFIER)])[blank]
+    def add(self, hashes: NDArray[np.uint64]) -> None:
+        """Add the next rows by their `identifier_hashes`; rows without an identifier are never duplicates."""
+        blank = np.flatnonzero(hashes[:, 1] == _NO_IDENTIFIER)
+        hashes[blank, 0] = blank + self.n_rows
         with temporary_file_refused(self._name, self._folder):
             write_all(self._file, hashes.astype("<u8").tobytes())
-        self.n_rows += len(blank)
+        self.n_rows += len(hashes)
 
     def repeated(self) -> NDArray[np.bool_]:
         """Return for each row whether its identifier occurs more than once."""
@@ -114,9 +137,7 @@ class RepeatedIdentifiers:
         n_buckets = ceil(self.n_rows / _MOST_HASHES_IN_MEMORY)
         for bucket in range(n_buckets):
             rows, hashes = self._bucket(bucket, n_buckets)
-            order = np.lexsort(hashes.T)
-            same = np.all(hashes[order][1:] == hashes[order][:-1], axis=1)
-            repeated[rows[order[1:][same]]] = repeated[rows[order[:-1][same]]] = True
+            repeated[rows[_repeated_hashes(hashes)]] = True
         return repeated
 
     def _bucket(self, bucket: int, n_buckets: int) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
@@ -131,3 +152,12 @@ class RepeatedIdentifiers:
             hashes.append(block[chosen])
             start += len(block)
         return np.concatenate(rows), np.concatenate(hashes)
+
+
+def _repeated_hashes(hashes: NDArray[np.uint64]) -> NDArray[np.intp]:
+    """Rows whose hash occurs more than once."""
+    first_words = np.sort(hashes[:, 0])
+    # Few first words occur twice by chance, so only they are compared as a whole.
+    rows = np.flatnonzero(np.isin(hashes[:, 0], first_words[1:][first_words[1:] == first_words[:-1]]))
+    _, place, count = np.unique(hashes[rows], axis=0, return_inverse=True, return_counts=True)
+    return np.asarray(rows[count[place.ravel()] > 1])

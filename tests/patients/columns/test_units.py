@@ -55,9 +55,7 @@ def test_an_unknown_unit_is_none() -> None:
 
 
 def suspected(name: str, *values: float) -> tuple[str, ...]:
-    evidence = UnitEvidence(data_dictionary()[name])
-    evidence.add(np.array(values, dtype=float))
-    return evidence.suspected()
+    return UnitEvidence.of(data_dictionary()[name], np.array(values, dtype=float)).suspected()
 
 
 @pytest.mark.parametrize(
@@ -85,20 +83,14 @@ def test_a_column_in_another_unit_is_detected(name: str, values: tuple[float, ..
 @given(st.lists(st.floats(0, 100) | st.just(float("nan")), max_size=30), st.integers(0, 30))
 def test_evidence_of_parts_adds_up_to_that_of_the_whole(values: list[float], cut: int) -> None:
     variable = data_dictionary()["blood_eosinophils_cells_ul"]
-    whole, parts = UnitEvidence(variable), UnitEvidence(variable)
-    whole.add(np.array(values, dtype=float))
-    parts.add(np.array(values[:cut], dtype=float))
-    parts.add(np.array(values[cut:], dtype=float))
-    assert (whole.n_positive, whole.n_fitting, unit_message(whole)) == (
-        parts.n_positive,
-        parts.n_fitting,
-        unit_message(parts),
+    whole, *parts = (
+        UnitEvidence.of(variable, np.array(part, dtype=float)) for part in (values, values[:cut], values[cut:])
     )
+    assert parts[0] + parts[1] == whole
 
 
 def test_the_message_names_the_columns_a_conversion_takes() -> None:
-    litres = UnitEvidence(data_dictionary()["fev1_pct_predicted"])
-    litres.add(np.array([1.7, 2.4, 3.1]))
+    litres = UnitEvidence.of(data_dictionary()["fev1_pct_predicted"], np.array([1.7, 2.4, 3.1]))
     assert 'state `unit = "L"` and `with = { height = "COLUMN" }`' in unit_message(litres)
     assert "multiply" not in unit_message(litres)
 

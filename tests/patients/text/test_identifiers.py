@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 
 from asthma_ml.columns import Slices, Texts
-from asthma_ml.patients.text.identifiers import RepeatedIdentifiers, blank_cells, repeated_cells
+from asthma_ml.patients.text.identifiers import RepeatedIdentifiers, blank_cells, identifier_hashes, repeated_cells
 
 BLANKS = [chr(code) for code in range(sys.maxunicode + 1) if chr(code).isspace()]
 CELL = st.one_of(
@@ -31,6 +31,6 @@ def test_identifiers_of_both_kinds_of_columns_agree(cells: list[str]) -> None:
         assert blank_cells(column).tolist() == blank
         assert repeated_cells(column).tolist() == repeated
         with RepeatedIdentifiers() as identifiers:
-            identifiers.add(column)
+            identifiers.add(identifier_hashes(column))
             found = identifiers.repeated()
         np.testing.assert_array_equal(found, np.array(repeated) & ~np.array(blank))
