@@ -210,12 +210,13 @@ def _score(column: Any, j: int, scores: Any, place: Any, centred: Any) -> None:
     _, starts, all_knots, all_values, all_slopes, mean, rounded = scores
     first, last = starts[j], starts[j + 1]
     knots, values, slopes = all_knots[first:last], all_values[first:last], all_slopes[first:last]
+    lowest, mean_score = knots[0], mean[j]
     _count_knots(column, rounded[first + 1 : last], place)
     for i in range(len(column)):
         left, x = place[i], np.float64(column[i])
-        x = x if x > knots[0] else knots[0]
+        x = x if x > lowest else lowest
         score = slopes[left] * (x - knots[left]) + values[left]
-        centred[i] = 0.0 if np.isnan(column[i]) else score - mean[j]
+        centred[i] = 0.0 if np.isnan(column[i]) else score - mean_score
 
 
 @compiled
