@@ -1,4 +1,7 @@
-from .arrow_tables import arrow_array as arrow_array
+from .arrow_columns import arrow_array as arrow_array
+from .arrow_columns import arrow_numbers as arrow_numbers
+from .arrow_columns import arrow_slices as arrow_slices
+from .arrow_columns import arrow_texts as arrow_texts
 from .arrow_tables import categories_to_text as categories_to_text
 from .arrow_tables import category_to_text as category_to_text
 from .arrow_tables import parquet_rows as parquet_rows
@@ -8,8 +11,8 @@ from .atomic import write_all as write_all
 from .atomic import write_bytes as write_bytes
 from .atomic import write_text as write_text
 from .csv_text import DELIMITERS as DELIMITERS
+from .csv_text import column_cells as column_cells
 from .csv_text import csv_header as csv_header
-from .frame_columns import text_slices as text_slices
 from .part_files import Journal as Journal
 from .part_files import PartFile as PartFile
 from .part_files import read_journal as read_journal

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asthma_ml.columns import Column, Slices, Texts
+from asthma_ml.columns import Column, Texts
+from asthma_ml.files.arrow_columns import arrow_slices
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
 _LARGEST_EXACT = 2**53
 
@@ -55,26 +55,6 @@ def _column(column: pd.Series[Any]) -> Column:
     if isinstance(column.dtype, pd.StringDtype) and column.dtype.storage == "pyarrow":
         import pyarrow as pa
 
-        return text_slices(pa.array(values))
+        return arrow_slices(pa.array(values))
     missing = column.isna().tolist()
     return Texts.of(None if gone else str(cell) for cell, gone in zip(column.tolist(), missing, strict=True))
-
-
-def text_slices(array: pa.Array | pa.ChunkedArray) -> Slices:
-    """Texts of an Arrow array where they lie; missing ones are empty.
-
-    Examples
-    --------
-    >>> import pyarrow as pa
-    >>> text_slices(pa.array(["male", None])).strings().tolist()
-    ['male', '']
-    """
-    import pyarrow as pa
-
-    array = (array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array).cast(pa.large_string())
-    _, offsets, data = array.buffers()
-    ends = np.frombuffer(offsets, dtype=np.int64)[array.offset : array.offset + len(array) + 1]
-    stops = np.where(np.asarray(array.is_null()), ends[:-1], ends[1:])
-    # Machine code is compiled once for each kind of integer; 32 bits are the usual one.
-    place = np.int32 if ends[-1] < 2**31 else np.int64
-    return Slices(np.frombuffer(data or b"", dtype=np.uint8)[: ends[-1]], ends[:-1].astype(place), stops.astype(place))

@@ -159,8 +159,8 @@ class PartFile:
     def finish(self, convert: Callable[[BinaryIO, BinaryIO], object] | None = None) -> None:
         """Move the complete table to its target; `convert` copies the part file to a file of another format."""
         with self._reporting_failures():
-            sync(self._file)
             if convert is None:
+                sync(self._file)
                 if self._target.exists():
                     shutil.copymode(self._target, self._part)
                 self._file.close()

@@ -91,20 +91,19 @@ def _counted(statuses: Any) -> Counter[str]:
     return Counter({text: int(n) for text, n in zip(texts.distinct, counts, strict=True) if n})
 
 
-def _arrow_stream(table: TextTable, added: dict[str, Column]) -> bytes:
+def _arrow_stream(table: TextTable, added: dict[str, Column]) -> memoryview:
     """Rows as a complete Arrow stream, so that the part file can be truncated after any block."""
     import pyarrow as pa
 
     from asthma_ml.files import arrow_array
 
-    given = dict(zip(table.names, map(arrow_array, table.columns), strict=True)) if table.arrow is None else None
-    rows: pa.Table = table.arrow if given is None else pa.table(given)
-    for name, column in added.items():
-        rows = rows.append_column(name, arrow_array(column))
+    given = map(arrow_array, table.columns) if table.arrow is None else table.arrow.columns
+    columns = [*given, *map(arrow_array, added.values())]
+    rows = pa.Table.from_arrays(columns, [*table.names, *added])
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, rows.schema) as stream:
-        stream.write_table(rows.combine_chunks())
-    return bytes(sink.getvalue())
+        stream.write_table(rows)
+    return memoryview(sink.getvalue())
 
 
 def convert_to_parquet(part: BinaryIO, file: BinaryIO) -> None:

@@ -1,4 +1,4 @@
-"""A small file is predicted with numpy alone."""
+"""A small file is predicted with numpy alone, a Parquet file without pandas."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 LOOK = """
@@ -25,3 +27,12 @@ def test_a_small_file_is_predicted_with_numpy_alone(explain: str, tmp_path: Path
     run = subprocess.run(call, capture_output=True, text=True, check=True)
     assert run.stdout == "[]\n"
     assert len((tmp_path / "out.csv").read_text().splitlines()) == 3
+
+
+def test_parquet_is_predicted_without_pandas(tmp_path: Path) -> None:
+    patients = tmp_path / "patients.parquet"
+    pq.write_table(pa.table({"patient_id": ["007", "008"], "sex": ["male", None], "feno_ppb": [85, None]}), patients)
+    call = [sys.executable, "-c", LOOK, str(patients), str(tmp_path / "out.parquet"), "factors"]
+    run = subprocess.run(call, capture_output=True, text=True, check=True)
+    assert "pandas" not in run.stdout
+    assert pq.read_metadata(tmp_path / "out.parquet").num_rows == 2

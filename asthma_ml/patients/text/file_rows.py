@@ -173,7 +173,7 @@ class ParquetRows:
             self._parquet = ParquetFile(file.file, pre_buffer=False, buffer_size=2**20)
             self._n_rows = self._parquet.metadata.num_rows
             self._chunk_rows = chunk_rows or max(self._n_rows, 1)
-            empty = self._parquet.schema_arrow.empty_table()
+            empty = self._parquet.read_row_groups([])
         table = table_of_arrow(empty, file.name)
         self.names, self.typed_names = table.names, table.typed_names
 
@@ -207,4 +207,4 @@ class ParquetRows:
                 yield pa.Table.from_batches([batch]), start
                 start += len(batch)
         if not start:
-            yield self._parquet.schema_arrow.empty_table(), 0
+            yield self._parquet.read_row_groups([]), 0

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from asthma_ml.columns import Column, Texts
-from asthma_ml.files import text_slices
+from asthma_ml.files import arrow_numbers, arrow_slices, arrow_texts
 from asthma_ml.patients.text.dialect import refuse_repeated_names
 from asthma_ml.patients.text.text_tables import TextTable
 
@@ -33,7 +34,7 @@ def table_of_arrow(rows: pa.Table, name: str, first_row: int = 0) -> TextTable:
     Returns
     -------
     TextTable
-        Floats stay numbers; every other cell becomes text.
+        Numbers stay numbers, except integers of more than 53 bits; every other cell becomes text.
 
     Raises
     ------
@@ -78,14 +79,12 @@ def _column(array: Any) -> Column:
     import pyarrow as pa
 
     kind = array.type
-    if pa.types.is_floating(kind):
-        return np.array(array.cast(pa.float64()).to_numpy(zero_copy_only=False))
     if pa.types.is_null(kind):
         return Texts(np.full(len(array), -1, dtype=np.int32), ())
     if _is_text(kind) and not pa.types.is_dictionary(kind):
-        return text_slices(array)
-    if not pa.types.is_dictionary(kind):
-        array = array.dictionary_encode()
-    codes = array.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
-    distinct = array.dictionary.to_pandas().tolist()
-    return Texts(codes, [str(each) for each in distinct])
+        return arrow_slices(array)
+    if pa.types.is_floating(kind) or pa.types.is_integer(kind):
+        # An integer that is not exact as a float stays text.
+        with suppress(pa.ArrowInvalid):
+            return arrow_numbers(array)
+    return arrow_texts(array if pa.types.is_dictionary(kind) else array.dictionary_encode())

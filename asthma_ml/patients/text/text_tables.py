@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asthma_ml.columns import Column, Slices, Texts
+from asthma_ml.files import column_cells
 from asthma_ml.patients.problems import Finding
 from asthma_ml.patients.text.dialect import Dialect
 from asthma_ml.patients.text.text_rows import Misfit, NumberedRow, fit_to_header, numbered_rows
@@ -129,12 +130,10 @@ def cell_texts(column: Column) -> list[str]:
 
     Examples
     --------
-    >>> cell_texts(np.array([0.25, np.nan])), cell_texts(Texts.of(["a", None]))
-    (['0.25', ''], ['a', ''])
+    >>> cell_texts(np.array([0.25, 7.0, np.nan])), cell_texts(Texts.of(["a", None]))
+    (['0.25', '7', ''], ['a', ''])
     """
-    if isinstance(column, np.ndarray):
-        return ["" if missing else repr(n) for n, missing in zip(column.tolist(), np.isnan(column), strict=True)]
-    return [cell or "" for cell in column.strings().tolist()]
+    return [cell or "" for cell in column_cells(column)]
 
 
 def text_codes(column: Column) -> Texts:
@@ -143,12 +142,18 @@ def text_codes(column: Column) -> Texts:
     Examples
     --------
     >>> text_codes(Texts.of(["a", None, "a"])).distinct
-    ('a', '')
+    ['a', '']
     """
     if isinstance(column, Slices):
         return _distinct_slices(column)
     if isinstance(column, Texts) and not column.missing.any():
         return column
+    if isinstance(column, Texts):
+        distinct = [*column.distinct] if "" in column.distinct else [*column.distinct, ""]
+        return Texts(np.where(column.missing, np.int32(distinct.index("")), column.codes), distinct)
+    if isinstance(column, np.ndarray):
+        values, codes = np.unique(column, return_inverse=True)
+        return Texts(codes.astype(np.int32), cell_texts(values))
     return Texts.of(cell_texts(column))
 
 
