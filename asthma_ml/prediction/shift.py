@@ -185,7 +185,7 @@ def _shifts_of_values(model: Classifier, statistics: ShiftStatistics) -> Iterato
     change = np.abs(here - training)
     is_shifted = change > np.maximum(LEAST_SHIFT, STANDARD_ERRORS / np.sqrt(n))
     is_shifted &= statistics.n_measured[source] > 0
-    for column in np.unique(source[is_shifted]):
+    for column in sorted(set(source[is_shifted].tolist())):
         j = np.flatnonzero(is_shifted & (source == column))
         j = j[change[j].argmax()]
         name = str(model.feature_names_in_[column])

@@ -184,7 +184,8 @@ def _measured_coefficients(measured: np.ndarray, precision: np.ndarray, coeffici
     """Coefficients of measured scores in numpy, for all patterns with the same number of missing scores at once."""
     found = np.zeros((coefficients.shape[1], *measured.shape))
     n_missing = (~measured).sum(axis=1)
-    for n in np.unique(n_missing):
+    # `numpy.unique` would import masked arrays, which takes longer than the prediction of a patient.
+    for n in np.flatnonzero(np.bincount(n_missing)):
         group = np.flatnonzero(n_missing == n)
         missing = np.nonzero(~measured[group])[1].reshape(len(group), n)[:, ::-1]
         found[:, group] = np.where(measured[group], _eliminated(missing, precision, coefficients), 0.0)
