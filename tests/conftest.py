@@ -32,5 +32,6 @@ def way_of_reading(request: pytest.FixtureRequest) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "machine code":
             patch.setattr(file_rows, "COMPILED_BYTES", 0)
+            patch.setattr(file_rows, "COMPILED_ROWS", 0)
             patch.setattr(row_encoder, "PATIENCE", Patience(0))
         yield

@@ -1,4 +1,4 @@
-"""A small file is predicted with numpy alone, a Parquet file without pandas."""
+"""A small file is predicted with numpy alone, or with numpy and Arrow."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def test_a_small_file_is_predicted_with_numpy_alone(explain: str, tmp_path: Path
     assert len((tmp_path / "out.csv").read_text().splitlines()) == 3
 
 
-def test_parquet_is_predicted_without_pandas(tmp_path: Path) -> None:
+def test_a_small_parquet_file_is_predicted_with_numpy_and_arrow_alone(tmp_path: Path) -> None:
     patients = tmp_path / "patients.parquet"
     pq.write_table(pa.table({"patient_id": ["007", "008"], "sex": ["male", None], "feno_ppb": [85, None]}), patients)
     call = [sys.executable, "-c", LOOK, str(patients), str(tmp_path / "out.parquet"), "factors"]
     run = subprocess.run(call, capture_output=True, text=True, check=True)
-    assert "pandas" not in run.stdout
+    assert run.stdout == "['pyarrow']\n"
     assert pq.read_metadata(tmp_path / "out.parquet").num_rows == 2

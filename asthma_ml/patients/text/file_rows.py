@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 COMPILED_BYTES = 1_500_000
 """Size of a text file from which machine code splits it: Python needs as long for it as loading machine code takes."""
 
+COMPILED_ROWS = 20_000
+"""Rows of a Parquet file from which machine code reads its texts, for the same reason."""
+
 _LONGEST_LINE = 2**26
 _BYTES_PER_ROW = 512
 _ALL_ROWS = 2**62
@@ -173,6 +176,7 @@ class ParquetRows:
             self._parquet = ParquetFile(file.file, pre_buffer=False, buffer_size=2**20)
             self._n_rows = self._parquet.metadata.num_rows
             self._chunk_rows = chunk_rows or max(self._n_rows, 1)
+            self._compiled = self._n_rows >= COMPILED_ROWS
             empty = self._parquet.read_row_groups([])
         table = table_of_arrow(empty, file.name)
         self.names, self.typed_names = table.names, table.typed_names
@@ -180,7 +184,7 @@ class ParquetRows:
     def cuts(self, first_row: int = 0, progress: Progress | None = None) -> Iterator[tuple[TextTable, Cut]]:
         """Yield the rows part by part, with their place in the file."""
         for rows, start in self._batches():
-            table = table_of_arrow(rows, self._name, start)
+            table = table_of_arrow(rows, self._name, start, compiled=self._compiled)
             yield table, Cut(start, start + len(table), None, 0)
             if progress is not None:
                 progress(len(table), self._n_rows)
@@ -195,7 +199,7 @@ class ParquetRows:
 
     def table(self, cut: Cut) -> TextTable:
         """Return the rows of a part."""
-        return table_of_arrow(cut.content, self._name, cut.start)
+        return table_of_arrow(cut.content, self._name, cut.start, compiled=self._compiled)
 
     def _batches(self) -> Iterator[tuple[pa.Table, int]]:
         """Rows with their position; at least one batch, even if it is empty."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _INDEX = re.compile(r"__index_level_\d+__")
 
 
-def table_of_arrow(rows: pa.Table, name: str, first_row: int = 0) -> TextTable:
+def table_of_arrow(rows: pa.Table, name: str, first_row: int = 0, *, compiled: bool = False) -> TextTable:
     """Read rows of a Parquet file.
 
     Parameters
@@ -30,6 +30,8 @@ def table_of_arrow(rows: pa.Table, name: str, first_row: int = 0) -> TextTable:
         Name of the file for messages.
     first_row : int, default=0
         Number of rows of the file before them.
+    compiled : bool, default=False
+        Whether machine code reads the texts; loading it takes a third of a second.
 
     Returns
     -------
@@ -54,7 +56,7 @@ def table_of_arrow(rows: pa.Table, name: str, first_row: int = 0) -> TextTable:
     return TextTable(
         names,
         np.arange(rows.num_rows, dtype=np.int64) + first_row + 2,
-        [_column(_array(column)) for column in rows.columns],
+        [_column(_array(column), compiled=compiled) for column in rows.columns],
         given=lambda: rows.to_pandas(ignore_metadata=True),
         layout="Parquet",
         typed_names=frozenset(field.name for field in rows.schema if not _is_text(field.type)),
@@ -75,13 +77,13 @@ def _is_text(kind: pa.DataType) -> bool:
     return any(is_kind(kind) for is_kind in text) or (pa.types.is_dictionary(kind) and _is_text(kind.value_type))
 
 
-def _column(array: Any) -> Column:
+def _column(array: Any, *, compiled: bool) -> Column:
     import pyarrow as pa
 
     kind = array.type
     if pa.types.is_null(kind):
         return Texts(np.full(len(array), -1, dtype=np.int32), ())
-    if _is_text(kind) and not pa.types.is_dictionary(kind):
+    if compiled and _is_text(kind) and not pa.types.is_dictionary(kind):
         return arrow_slices(array)
     if pa.types.is_floating(kind) or pa.types.is_integer(kind):
         # An integer that is not exact as a float stays text.

@@ -14,6 +14,7 @@ from asthma_ml.patients.text.parquet_tables import table_of_arrow
 from asthma_ml.patients.text.text_tables import text_codes
 
 
+@pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize(
     ("array", "cells"),
     [
@@ -29,11 +30,10 @@ from asthma_ml.patients.text.text_tables import text_codes
         (pa.nulls(2), ["", ""]),
     ],
 )
-def test_cells_of_each_type_as_text(array: Any, cells: list[str]) -> None:
-    [column] = table_of_arrow(pa.table({"cell": array}), "clinic.parquet").columns
-    table = table_of_arrow(pa.table({"cell": array}), "clinic.parquet")
+def test_cells_of_each_type_as_text(array: Any, cells: list[str], *, compiled: bool) -> None:
+    table = table_of_arrow(pa.table({"cell": array}), "clinic.parquet", compiled=compiled)
     assert table.texts("cell") == cells
-    coded = text_codes(column)
+    coded = text_codes(table.columns[0])
     assert coded.strings().tolist() == cells
     assert len(set(coded.distinct)) == len(coded.distinct)
 
