@@ -236,20 +236,10 @@ def _fit_candidate(
 ) -> LinearFit:
     """Fit one candidate to all its patients, and without each of the inner folds."""
     model, start_weight = candidate.fit(np.ones(len(folds), dtype=bool))
-    margins = _out_of_fold(candidate, folds, inner, len(model.base))
+    margins = candidate.out_of_fold_margins(folds) if inner else None
     held_out = model.margins(X_held_out)
     if candidate.tree_margins is None or start is None:
         return LinearFit(model, start_weight, None, margins, held_out)
     if len(X_held_out):
         held_out = held_out + start_weight * margins_of_trees(start.trees, X_held_out)
     return LinearFit(model, start_weight, candidate.penalty, margins, held_out)
-
-
-def _out_of_fold(candidate: LinearCandidate, folds: np.ndarray, inner: list[int], n_margins: int) -> np.ndarray | None:
-    """Margins of the patients of each inner fold after a fit to the others; None without inner folds."""
-    if not inner:
-        return None
-    margins = np.empty((len(folds), n_margins))
-    for fold in inner:
-        margins[folds == fold] = candidate.held_out_margins(folds == fold)
-    return margins

@@ -110,11 +110,20 @@ class LinearCandidate:
         )
         return self.prior.with_coefficients(coefficients, base), tree_weight
 
-    def held_out_margins(self, held_out: np.ndarray) -> np.ndarray:
-        """Margins of held-out patients after a fit to all others, of shape (n_held_out, n_margins)."""
-        linear, tree_weight = self.fit(~held_out)
-        margins = linear.margins(self.patients.X[held_out])
-        return margins if self.tree_margins is None else margins + tree_weight * self.tree_margins[held_out]
+    def out_of_fold_margins(self, folds: np.ndarray) -> np.ndarray:
+        """Margins of the patients of each fold after a fit to all others, of shape (n_distinct, n_margins)."""
+        numbers, place = np.unique(folds, return_inverse=True)
+        models, tree_weights = zip(*(self.fit(folds != fold) for fold in numbers), strict=True)
+        # One model with the margins of all folds computes the coefficients of each pattern of measured scores once.
+        together = self.prior.with_coefficients(
+            np.concatenate([model.coefficients for model in models], axis=1),
+            np.concatenate([model.base for model in models]),
+        )
+        of_all = together.margins(self.patients.X).reshape(len(folds), len(numbers), -1)
+        margins = of_all[np.arange(len(folds)), place]
+        if self.tree_margins is not None:
+            margins += np.array(tree_weights)[place, None] * self.tree_margins
+        return margins
 
 
 def unfrozen(model: Any) -> Any:
