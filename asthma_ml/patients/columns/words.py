@@ -1,0 +1,234 @@
+"""Words of cells: yes and no, levels of categories in other languages, what stands for missing (`words.toml`)."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, TypeAlias
+
+from asthma_ml.patients.columns.cell_text import cell_text
+from asthma_ml.variables import Variable, data_dictionary
+
+Meaning: TypeAlias = "str | float"
+
+# Tags behind the terms of SNOMED CT.
+_TAG = re.compile(r"\s*\((finding|person|qualifier value|disorder|situation|observable entity|life style)\)$")
+_BETWEEN = re.compile(r"[\s_\-./\\,;:]+")
+_AROUND = "()[]{}<>*!\"' "
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,4})?", re.ASCII)
+# Without accents, shorter words mean something else: Hungarian `nő` is a woman.
+_LEAST_LETTERS = 3
+# SAS transport files write 0 as 2**-260, and readers of SAS files give a missing value as a number below 1e-300.
+_SMALLEST, _SMALLEST_NORMAL = 1e-60, 1e-300
+
+
+@dataclass(frozen=True, slots=True)
+class CodesOfVariable:
+    """Codes of a variable in other tables, in the spelling of `code_of`.
+
+    Attributes
+    ----------
+    levels : mapping of str to str or float
+        Level of each word and code with one meaning.
+    letters : tuple of mapping of str to str or float
+        Sets of codes that belong together; an empty text means missing.
+    alone : mapping of str to str or float
+        Level of each code of such a set that is believed without the others.
+    not_stated : frozenset of str
+        Words for missing.
+    not_now : frozenset of str
+        Words for not smoking now.
+    """
+
+    levels: Mapping[str, Meaning]
+    letters: tuple[Mapping[str, Meaning], ...]
+    alone: Mapping[str, Meaning]
+    not_stated: frozenset[str]
+    not_now: frozenset[str]
+
+
+def code_of(text: str) -> str:
+    """Return the spelling in which codes are compared: lower case, one blank between words, `8507.0` as `8507`.
+
+    Examples
+    --------
+    >>> code_of("Ex-Smoker"), code_of("8507.0"), code_of("Never smoked tobacco (finding)"), code_of("+")
+    ('ex smoker', '8507', 'never smoked tobacco', '+')
+    """
+    plain = cell_text(text).casefold()
+    if _NUMBER.fullmatch(plain):
+        return number_code(plain)
+    words = _BETWEEN.sub(" ", _TAG.sub("", plain).strip(_AROUND)).strip()
+    return words or plain
+
+
+def number_code(text: str) -> str:
+    """Return the spelling of a number as a code: `1.0` as `1`, the zero of SAS transport files as `0`.
+
+    Examples
+    --------
+    >>> number_code("1.0"), number_code("5.397605346934028e-79"), number_code("0.5")
+    ('1', '0', '0.5')
+    """
+    number = float(text)
+    if is_zero(number):
+        return "0"
+    return repr(int(number)) if number.is_integer() else repr(number)
+
+
+def is_zero(number: float) -> bool:
+    """Whether a number is 0, also as SAS transport files write it.
+
+    Examples
+    --------
+    >>> is_zero(5.397605346934028e-79), is_zero(9.38e-312), is_zero(1e-9)
+    (True, False, False)
+    """
+    return number == 0 or _SMALLEST_NORMAL < abs(number) < _SMALLEST
+
+
+def is_missing_of_sas(number: float) -> bool:
+    """Whether a number is as small as what readers of SAS files give for a missing value.
+
+    Examples
+    --------
+    >>> is_missing_of_sas(9.38e-312), is_missing_of_sas(0.0)
+    (True, False)
+    """
+    return 0 < abs(number) <= _SMALLEST_NORMAL
+
+
+def is_marker(text: str) -> bool:
+    r"""Whether a cell holds what software writes for missing.
+
+    Examples
+    --------
+    >>> is_marker("#NULL!"), is_marker(r"\N"), is_marker(".a"), is_marker("not done")
+    (True, True, True, False)
+    """
+    return cell_text(text).casefold() in _markers()
+
+
+def is_failed_formula(text: str) -> bool:
+    """Whether a cell holds the error of a spreadsheet formula, such as `#DIV/0!`."""
+    return cell_text(text).casefold() in _words()["missing"]["failed"]
+
+
+def means_missing(text: str, variable: Variable) -> bool:
+    """Whether a cell holds a word for missing, such as `not done`; `Other` is one of a category without that level.
+
+    Examples
+    --------
+    >>> dictionary = data_dictionary()
+    >>> means_missing("not done", dictionary["feno_ppb"]), means_missing("Other", dictionary["sex"])
+    (True, True)
+    """
+    code = code_of(text)
+    if code in _missing_words() or _plain(code) in _missing_words():
+        return True
+    if variable.is_numeric and variable.kind != "flag":
+        return False
+    return code in _missing_codes() or code in codes_of(variable).not_stated
+
+
+def level_of(text: str, variable: Variable) -> Meaning | None:
+    """Return the level of a word or code with one meaning, None if it has none.
+
+    Examples
+    --------
+    >>> dictionary = data_dictionary()
+    >>> level_of("Féminin", dictionary["sex"]), level_of("já", dictionary["atopy"]), level_of("M", dictionary["sex"])
+    ('female', 1.0, None)
+    """
+    code, levels = code_of(text), codes_of(variable).levels
+    return levels.get(code, levels.get(_plain(code)))
+
+
+def codes_of(variable: Variable) -> CodesOfVariable:
+    """Return the codes of a variable in other tables.
+
+    Examples
+    --------
+    >>> codes_of(data_dictionary()["sex"]).alone["w"]
+    'female'
+    """
+    return _codes_of(variable.name)
+
+
+@cache
+def _codes_of(name: str) -> CodesOfVariable:
+    """Codes of a variable: its levels, its codes in the data dictionary, its words."""
+    variable = data_dictionary()[name]
+    content = _words().get("flag" if variable.kind == "flag" else name, {})
+    letters = tuple(_with_codes(each) for each in content.get("letters", ()))
+    doubtful = {letter for each in letters for letter in each}
+    words = [(variable.codes, variable.levels), (_levels_of_words(content), ()), (_negations(variable), ())]
+    levels: dict[str, Meaning] = {}
+    for codes, own in words:
+        for code, level in [*((level, level) for level in own), *codes.items()]:
+            levels.setdefault(code_of(code), level)
+            levels.setdefault(_plain(code_of(code)), level)
+    known = {code: level for code, level in levels.items() if code not in doubtful}
+    not_stated, not_now = (frozenset(map(code_of, content.get(key, ()))) for key in ("not_stated", "not_now"))
+    return CodesOfVariable(known, letters, _with_codes(content.get("alone", {})), not_stated, not_now)
+
+
+def _with_codes(letters: Mapping[str, Meaning]) -> dict[str, Meaning]:
+    return {code_of(letter): _meaning(level) for letter, level in letters.items()}
+
+
+def _meaning(level: Meaning) -> Meaning:
+    return level if isinstance(level, str) else float(level)
+
+
+def _levels_of_words(content: Mapping[str, Any]) -> dict[str, Meaning]:
+    values = {"yes": 1.0, "no": 0.0}
+    return {word: values.get(level, level) for level, words in content.get("words", {}).items() for word in words}
+
+
+def _negations(variable: Variable) -> dict[str, Meaning]:
+    """Words of no for a variable with the level `none`; numbers are left out."""
+    if "none" not in variable.levels:
+        return {}
+    return {word: "none" for word in _words()["flag"]["words"]["no"] if not _NUMBER.fullmatch(word)}
+
+
+@cache
+def _words() -> dict[str, Any]:
+    text = files("asthma_ml.patients.columns").joinpath("words.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+@cache
+def _markers() -> frozenset[str]:
+    return frozenset(_words()["missing"]["markers"])
+
+
+@cache
+def _missing_words() -> frozenset[str]:
+    return frozenset(_spelled(_words()["missing"]["words"]))
+
+
+@cache
+def _missing_codes() -> frozenset[str]:
+    return frozenset(_spelled(_words()["missing"]["of_codes"]))
+
+
+def _spelled(words: Iterable[str]) -> Iterable[str]:
+    """Codes of words, with and without accents."""
+    for word in words:
+        yield from (code_of(word), _plain(code_of(word)))
+
+
+def _plain(code: str) -> str:
+    """A code without accents; a short one is unchanged."""
+    if code.isascii():
+        return code
+    parts = unicodedata.normalize("NFD", code)
+    plain = unicodedata.normalize("NFC", "".join(part for part in parts if not unicodedata.combining(part)))
+    return plain if len(plain) >= _LEAST_LETTERS else code
