@@ -5,22 +5,25 @@ Each distinct text of a column is parsed once; plain numbers of a large table ar
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property, lru_cache
-from typing import NamedTuple
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asthma_ml.columns import Column, Slices, Texts
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.patients.columns.column_map import FLAGS, FLAGS_NAMED, JOINT, MappedColumn, canonical
+from asthma_ml.patients.columns.beside_numbers import read_beside, text_beside
+from asthma_ml.patients.columns.cell_text import cell_text
+from asthma_ml.patients.columns.code_sets import NO_VERDICT, CodeVerdict, believable
+from asthma_ml.patients.columns.column_map import JOINT, MappedColumn, canonical
+from asthma_ml.patients.columns.level_text import MISSING_OF_SAS, read_level, read_missing
+from asthma_ml.patients.columns.number_text import Reading, read_number
 from asthma_ml.patients.columns.units import convert
+from asthma_ml.patients.columns.words import SMALLEST, is_missing_of_sas, is_zero
 from asthma_ml.patients.problems import Finding, Severity
 from asthma_ml.patients.text.text_tables import rows_of, text_codes
-from asthma_ml.spelling import closest
 from asthma_ml.variables import ID, Variable
 
 MISSING_TOKENS = frozenset({"", "na", "n/a", "nan", "null", "."})
@@ -31,20 +34,6 @@ NOT_WHOLE: tuple[str, Severity, str] = ("whole_number", "warning", "not a whole 
 # Common codes for missing; they are read as missing only if the column map says so.
 LIKELY_CODES = frozenset({"-9", "-99", "-999", "-9999", "999", "9999", "99999"})
 _LIKELY_CODE = "that looks like a code for missing; if it is one, add it to `missing` in a column map"
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,4})?", re.ASCII | re.IGNORECASE)
-# Groups of three digits. `sign` separates them: a point, a comma, or a space or apostrophe, which only groups.
-_GROUPED = r"[+-]?[1-9]\d{{0,2}}({sign}\d{{3}})+(?!\d)"
-_BLANK_GROUPS = re.compile(_GROUPED.format(sign="[ '’\u00a0\u2009\u202f]") + r"([.,]\d+)?", re.ASCII)
-_CENSORED = re.compile(r"(<=|>=|[<>≤≥])\s*(.*)", re.DOTALL)
-
-
-class Reading(NamedTuple):
-    """Value of one cell (None: missing) and, if it has a problem, the rule."""
-
-    value: float | str | None
-    rule: str = ""
-    message: str = ""
-    severity: Severity = "error"
 
 
 @dataclass(frozen=True)
@@ -63,6 +52,8 @@ class CellParser:
         Whether numbers have a decimal comma.
     decimal_stated : bool
         Whether the column map states the decimal sign; the other sign then separates thousands.
+    verdict : CodeVerdict
+        What the codes of the whole column of a flag or category mean, see `judged`.
     """
 
     variable: Variable
@@ -70,6 +61,31 @@ class CellParser:
     missing: frozenset[str] = MISSING_TOKENS
     decimal_comma: bool = False
     decimal_stated: bool = False
+    verdict: CodeVerdict = NO_VERDICT
+
+    @property
+    def reads_codes(self) -> bool:
+        """Whether the codes of the whole column decide what each of them means."""
+        return self.variable.kind in ("flag", "category") and len(self.mapped.sources) < 2
+
+    def codes(self, column: Column) -> frozenset[str]:
+        """Distinct cells of a column, or of a part of it, whose meaning the column map does not state."""
+        texts = text_codes(column)
+        found = (texts.distinct[code] for code in np.unique(texts.codes).tolist())
+        return frozenset(text for text in found if not self._is_stated(canonical(text)))
+
+    def judged(self, codes: Iterable[str]) -> CodeVerdict:
+        """What the codes of the whole column mean; `replace(parser, verdict=...)` reads its cells accordingly.
+
+        Examples
+        --------
+        >>> from asthma_ml.variables import data_dictionary
+        >>> parser = CellParser(data_dictionary()["sex"], MappedColumn("sex"))
+        >>> verdict = parser.judged(parser.codes(Texts.of(["H", "M", "M"])))
+        >>> replace(parser, verdict=verdict)("M").value
+        'female'
+        """
+        return believable(codes, self.variable)
 
     @property
     def reads_numbers(self) -> bool:
@@ -103,15 +119,36 @@ class CellParser:
             return Reading(None)
         if len(codes) > 1:
             return Reading(None, "unknown_level", "not among the combinations in the column map")
-        return self._plain(text)
+        return Reading(text) if self.variable.kind == "group" else self._plain(cell_text(text))
+
+    def _is_stated(self, code: str) -> bool:
+        return code in self.mapped.levels or code in self.missing
 
     def _plain(self, text: str) -> Reading:
-        """Parse a single cell that is not missing."""
-        if self.variable.kind == "group":
-            return Reading(text)
-        if self.variable.kind in ("category", "label"):
-            return read_level(text, self.variable)
-        return read_flag(text) if self.variable.kind == "flag" else self._number(text)
+        """Parse a normalised cell whose meaning the column map does not state."""
+        if self.variable.kind in ("flag", "category", "label"):
+            return read_level(text, self.variable, self.verdict)
+        reading = self._number(text)
+        if reading.rule != "number":
+            return reading
+        found = read_missing(text, self.variable) or read_beside(text, self.variable, self.mapped, self._read_number)
+        return found or text_beside(text, self.variable) or reading
+
+    def _read_number(self, text: str) -> Reading:
+        return read_number(text, self.decimal_comma, self.decimal_stated)
+
+    def _number(self, text: str) -> Reading:
+        reading = self._read_number(text)
+        if not isinstance(reading.value, float):
+            return reading
+        if canonical(text) in LIKELY_CODES:
+            return self._likely_code(reading.value)
+        if is_missing_of_sas(reading.value):
+            return MISSING_OF_SAS
+        value = 0.0 if is_zero(reading.value) else convert(reading.value, self.factor)
+        if self.variable.kind == "count" and not reading.rule and not value.is_integer():
+            return Reading(value, NOT_WHOLE[0], NOT_WHOLE[2], NOT_WHOLE[1])
+        return reading._replace(value=value) if value != reading.value else reading
 
     def _likely_code(self, value: float) -> Reading:
         """A number that looks like a code for missing: a warning if it is within the hard limits, else an error."""
@@ -119,17 +156,6 @@ class CellParser:
         if lower <= convert(value, self.factor) <= upper:
             return Reading(convert(value, self.factor), "missing_code", _LIKELY_CODE, "warning")
         return Reading(None, "missing_code", _LIKELY_CODE)
-
-    def _number(self, text: str) -> Reading:
-        reading = read_number(text, self.decimal_comma, self.decimal_stated)
-        if not isinstance(reading.value, float):
-            return reading
-        if canonical(text) in LIKELY_CODES:
-            return self._likely_code(reading.value)
-        value = convert(reading.value, self.factor)
-        if self.variable.kind == "count" and not reading.rule and not value.is_integer():
-            return Reading(value, NOT_WHOLE[0], NOT_WHOLE[2], NOT_WHOLE[1])
-        return reading._replace(value=value) if value != reading.value else reading
 
 
 class CachingParser(CellParser):
@@ -142,100 +168,6 @@ class CachingParser(CellParser):
     def __call__(self, text: str) -> Reading:
         """Parse one cell."""
         return self._read(text)
-
-
-def read_number(text: str, decimal_comma: bool = False, decimal_stated: bool = False) -> Reading:
-    """Parse a number; a censored value such as `<5` is read as the limit, with a warning.
-
-    Separators of thousands are accepted if they are unambiguous: `1,234.5`, `1.234,5`, `1 234`. `1,234` is refused
-    unless the decimal sign is stated.
-
-    Examples
-    --------
-    >>> read_number("38,5", decimal_comma=True).value
-    38.5
-    >>> read_number("1,234.5").value
-    1234.5
-    >>> read_number("1,234").rule, read_number("1,234", decimal_stated=True).value
-    ('thousands', 1234.0)
-    >>> read_number("<5")
-    Reading(value=5.0, rule='censored', message="beyond the assay's limit; read as the limit", severity='warning')
-    """
-    text = text.strip()
-    beyond = _CENSORED.fullmatch(text)
-    number = beyond[2] if beyond else text
-    if not decimal_stated and _is_ambiguous(number, decimal_comma):
-        return Reading(None, "thousands", 'with thousands or decimals; state `decimal = "."` or "," in a column map')
-    plain = _without_groups(number, decimal_comma, decimal_stated)
-    if not _NUMBER.fullmatch(plain):
-        return _not_a_number(number)
-    value = float(plain)
-    if not np.isfinite(value):
-        return Reading(None, "number", "not a finite number")
-    if beyond:
-        return Reading(value, "censored", "beyond the assay's limit; read as the limit", "warning")
-    return Reading(value)
-
-
-def _is_ambiguous(number: str, decimal_comma: bool) -> bool:
-    """Whether the only sign could separate thousands or decimals: `1,234`, or `1.234` in a file with `;`."""
-    sign = r"\." if decimal_comma else ","
-    return re.fullmatch(rf"[+-]?[1-9]\d{{0,2}}{sign}\d{{3}}", number, re.ASCII) is not None
-
-
-def _without_groups(number: str, decimal_comma: bool, decimal_stated: bool) -> str:
-    """A number without separators of thousands and with a decimal point, if its groups are unambiguous."""
-    if _BLANK_GROUPS.fullmatch(number):
-        number = re.sub(r"[^\d.,+-]", "", number)
-    stated = "," if decimal_comma else "."
-    for decimal, group in ((".", ","), (",", ".")):
-        if decimal_stated and decimal != stated:
-            continue
-        if _grouped(group, decimal, whole=decimal_stated).fullmatch(number):
-            return number.replace(group, "").replace(decimal, ".")
-    if decimal_stated and (other := "." if decimal_comma else ",") in number:
-        return f"{number}{other}"
-    return number.replace(",", ".") if decimal_comma else number
-
-
-@cache
-def _grouped(group: str, decimal: str, whole: bool) -> re.Pattern[str]:
-    """Pattern of numbers with groups of thousands: with decimals, with several groups, or (`whole`) with one group."""
-    groups, decimals = _GROUPED.format(sign=re.escape(group)), rf"{re.escape(decimal)}\d+"
-    several = rf"[+-]?[1-9]\d{{0,2}}({re.escape(group)}\d{{3}}){{2,}}"
-    return re.compile(rf"{groups}{decimals}|{several}" + (rf"|{groups}" if whole else ""), re.ASCII)
-
-
-def read_flag(text: str) -> Reading:
-    """Parse yes or no.
-
-    Examples
-    --------
-    >>> read_flag("Yes").value
-    1.0
-    """
-    value = FLAGS.get(canonical(text))
-    return Reading(value) if value is not None else Reading(None, "flag", f"not among {', '.join(FLAGS_NAMED)}")
-
-
-def read_level(text: str, variable: Variable) -> Reading:
-    """Parse a level of a category; case, spaces and hyphens are ignored.
-
-    Examples
-    --------
-    >>> from asthma_ml.variables import data_dictionary
-    >>> read_level("Anti-IL5", data_dictionary()["biologic"]).value
-    'anti_il5'
-    """
-    code = re.sub(r"[\s\-]+", "_", text.strip().casefold())
-    if code in variable.levels:
-        return Reading(code)
-    if code in variable.codes:
-        return Reading(variable.codes[code])
-    guess = closest(code, variable.levels)
-    message = f"not among {', '.join(variable.levels)}" + (f"; did you mean {guess}?" if guess else "")
-    # The label is not a feature, so it cannot make a prediction invalid.
-    return Reading(None, "unknown_level", message, "warning" if variable.kind == "label" else "error")
 
 
 def parse_column(column: Column, parser: CellParser) -> tuple[Column, list[Finding]]:
@@ -281,7 +213,7 @@ def _parse_numbers(column: Slices | NDArray[np.float64], parser: CellParser) -> 
     if isinstance(column, Slices):
         values, others = _plain_numbers(column, parser.decimal_comma)
     else:
-        values, others = np.array(column), np.isinf(column)
+        values, others = np.array(column), np.isinf(column) | ((column != 0) & (np.abs(column) < SMALLEST))
     others |= np.isin(values, parser.special)
     values = _converted(values, parser.factor)
     findings = _not_whole(values, others, parser)
@@ -354,14 +286,3 @@ def _as_float(code: str) -> float:
         return float(code)
     except ValueError:
         return np.nan
-
-
-def _not_a_number(text: str) -> Reading:
-    if text.endswith("%"):
-        return Reading(None, "percent_sign", "with a percent sign; write the number alone and its unit in a column map")
-    if text.casefold().lstrip("+-") in ("inf", "infinity"):
-        return Reading(None, "number", "not a finite number")
-    if "," in text and _NUMBER.fullmatch(text.replace(",", ".", 1)):
-        message = 'with a comma; state `decimal = ","` in a column map, or separate cells by `;`'
-        return Reading(None, "number", message)
-    return Reading(None, "number", "not a number")

@@ -47,6 +47,10 @@ class CodeVerdict:
     severity: Severity = "warning"
 
 
+NO_VERDICT = CodeVerdict()
+"""Verdict without the codes of the column: each code has its usual meaning."""
+
+
 def believable(codes: Iterable[str], variable: Variable, stated: Collection[str] = ()) -> CodeVerdict:
     """Judge all distinct codes of a column of a flag or category.
 

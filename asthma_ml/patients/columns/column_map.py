@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from asthma_ml.errors import UnusableInputError
+from asthma_ml.patients.columns.cell_text import cell_text
 from asthma_ml.patients.columns.units import find_unit, known_units
+from asthma_ml.patients.columns.words import number_code
 from asthma_ml.patients.problems import shown
 from asthma_ml.spelling import closest
 from asthma_ml.variables import TRUTH_PREFIX, Variable, data_dictionary
@@ -163,14 +165,13 @@ def canonical(text: str) -> str:
 
 
 def _canonical_part(text: str) -> str:
-    text = text.strip().casefold()
+    text = cell_text(text).casefold()
     if not text.lstrip("+-")[:1].isdecimal():
         return text
     try:
-        number = float(text.replace("_", "x"))
+        return number_code(text.replace("_", "x"))
     except ValueError:
         return text
-    return repr(int(number)) if number.is_integer() else repr(number)
 
 
 def _mapped_column(target: str, table: Any, faults: list[str]) -> MappedColumn:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from asthma_ml.columns import ColumnTable, numbers, texts
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.patients.columns.cells import read_number
 from asthma_ml.patients.columns.column_map import MappedColumn, canonical
+from asthma_ml.patients.columns.number_text import read_number
 from asthma_ml.patients.columns.units import convert, find_unit
 from asthma_ml.patients.problems import Finding
 from asthma_ml.patients.text.text_tables import TextTable

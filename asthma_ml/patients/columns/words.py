@@ -20,11 +20,14 @@ Meaning: TypeAlias = "str | float"
 _TAG = re.compile(r"\s*\((finding|person|qualifier value|disorder|situation|observable entity|life style)\)$")
 _BETWEEN = re.compile(r"[\s_\-./\\,;:]+")
 _AROUND = "()[]{}<>*!\"' "
+# A code before its word: `1 - Yes`, `F - Female`.
+_CODE_BEFORE = re.compile(r"^(\d+|[a-z]) (?=[^\W\d]{2})")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,4})?", re.ASCII)
 # Without accents, shorter words mean something else: Hungarian `nő` is a woman.
 _LEAST_LETTERS = 3
 # SAS transport files write 0 as 2**-260, and readers of SAS files give a missing value as a number below 1e-300.
-_SMALLEST, _SMALLEST_NORMAL = 1e-60, 1e-300
+SMALLEST = 1e-60
+_SMALLEST_NORMAL = 1e-300
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ def is_zero(number: float) -> bool:
     >>> is_zero(5.397605346934028e-79), is_zero(9.38e-312), is_zero(1e-9)
     (True, False, False)
     """
-    return number == 0 or _SMALLEST_NORMAL < abs(number) < _SMALLEST
+    return number == 0 or _SMALLEST_NORMAL < abs(number) < SMALLEST
 
 
 def is_missing_of_sas(number: float) -> bool:
@@ -129,15 +132,26 @@ def means_missing(text: str, variable: Variable) -> bool:
     (True, True)
     """
     code = code_of(text)
-    if code in _missing_words() or _plain(code) in _missing_words():
+    if not _missing_words().isdisjoint((code, _plain(code), _CODE_BEFORE.sub("", code))):
         return True
     if variable.is_numeric and variable.kind != "flag":
         return False
     return code in _missing_codes() or code in codes_of(variable).not_stated
 
 
+def means_none(text: str) -> bool:
+    """Whether a cell says none, which may be 0 or missing.
+
+    Examples
+    --------
+    >>> means_none("None"), means_none("keine")
+    (True, True)
+    """
+    return code_of(text) in _words()["missing"]["none"]
+
+
 def level_of(text: str, variable: Variable) -> Meaning | None:
-    """Return the level of a word or code with one meaning, None if it has none.
+    """Return the level of a word or code with one meaning, None if it has none; `1 - Yes` has the level of its word.
 
     Examples
     --------
@@ -146,7 +160,8 @@ def level_of(text: str, variable: Variable) -> Meaning | None:
     ('female', 1.0, None)
     """
     code, levels = code_of(text), codes_of(variable).levels
-    return levels.get(code, levels.get(_plain(code)))
+    codes = (code, _plain(code), _CODE_BEFORE.sub("", code))
+    return next((levels[each] for each in codes if each in levels), None)
 
 
 def codes_of(variable: Variable) -> CodesOfVariable:
@@ -192,10 +207,41 @@ def _levels_of_words(content: Mapping[str, Any]) -> dict[str, Meaning]:
 
 
 def _negations(variable: Variable) -> dict[str, Meaning]:
-    """Words of no for a variable with the level `none`; numbers are left out."""
+    """Words of no and none for a variable with the level `none`; numbers are left out."""
     if "none" not in variable.levels:
         return {}
-    return {word: "none" for word in _words()["flag"]["words"]["no"] if not _NUMBER.fullmatch(word)}
+    words = [*_words()["flag"]["words"]["no"], *_words()["missing"]["none"]]
+    return {word: "none" for word in words if not _NUMBER.fullmatch(word)}
+
+
+@cache
+def words_beside_numbers(kind: str) -> frozenset[str]:
+    """Flags of laboratories (as they are written), and words for limits and rough values.
+
+    Parameters
+    ----------
+    kind : {"flags", "before", "behind", "about"}
+        What the words say.
+    """
+    words = _words()["number"][kind]
+    return frozenset(words if kind == "flags" else map(str.casefold, words))
+
+
+@cache
+def spellings_of_unit(unit: str) -> frozenset[str]:
+    """Other spellings of the unit of a variable behind a number, in the spelling of `plain_unit`.
+
+    Examples
+    --------
+    >>> "yrs" in spellings_of_unit("years")
+    True
+    """
+    return frozenset(map(plain_unit, _words()["number"]["units"].get(unit, ())))
+
+
+def plain_unit(text: str) -> str:
+    """Return a unit behind a number without case, points and blanks."""
+    return re.sub(r"[\s.]", "", cell_text(text).casefold())
 
 
 @cache

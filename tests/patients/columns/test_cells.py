@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 
 from asthma_ml.patients import ColumnMap, read_patients
-from asthma_ml.patients.columns.cells import read_level, read_number
+from asthma_ml.patients.columns.level_text import read_level
+from asthma_ml.patients.columns.number_text import read_number
 from asthma_ml.variables import data_dictionary
 
 

@@ -1,0 +1,173 @@
+"""Read numbers with text beside them: flags of laboratories, units, limits such as `90+`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from asthma_ml.patients.columns.column_map import MappedColumn
+from asthma_ml.patients.columns.number_text import CENSORED, Reading, without_bound
+from asthma_ml.patients.columns.units import convert, find_unit, known_units
+from asthma_ml.patients.columns.words import plain_unit, spellings_of_unit, words_beside_numbers
+from asthma_ml.variables import Variable
+
+ReadNumber = Callable[[str], Reading]
+_DIGITS = r"[1-9]\d{0,2}(?:[ ']\d{3})+(?!\d)|\d[\d.,]*|[.,]\d+"
+_PARTS = re.compile(
+    rf"(?P<before>(?:[^\d+\-.,]|\.(?!\d))*?)\s*(?P<number>[+-]?(?:{_DIGITS})(?:e[+-]?\d+)?)\s*(?P<behind>.*)",
+    re.ASCII | re.IGNORECASE | re.DOTALL,
+)
+_LONGEST = 60
+# Ages, counts and exposures are capped as `90+`; of a concentration, `3+` is a grade.
+_CAPPED_UNITS = frozenset({"years", "pack-years"})
+_FLAG = "with a flag such as H, L or * beside the number; read as the number alone"
+_UNIT = "with its unit behind the number; read as the number alone"
+_ABOUT = "rough; read as the number alone"
+
+
+class _Beside(NamedTuple):
+    """What stands beside a number."""
+
+    number: str
+    unit: str = ""
+    flag: bool = False
+    bound: bool = False
+    about: bool = False
+
+
+def read_beside(text: str, variable: Variable, mapped: MappedColumn, read: ReadNumber) -> Reading | None:
+    """Read a number with text beside it, in the unit of the data dictionary; None if the text is not understood.
+
+    Parameters
+    ----------
+    text : str
+        Cell, normalised by `cell_text`.
+    variable : Variable
+        Variable of the column.
+    mapped : MappedColumn
+        Unit of the column.
+    read : callable
+        Reads the number itself.
+
+    Examples
+    --------
+    >>> from asthma_ml.patients.columns.number_text import read_number
+    >>> from asthma_ml.variables import data_dictionary
+    >>> eosinophils = data_dictionary()["blood_eosinophils_cells_ul"]
+    >>> for text in ("430 H", "320 cells/uL", "0.43 10^9/L"):
+    ...     print(read_beside(text, eosinophils, MappedColumn(eosinophils.name), read_number)[::2])
+    (430.0, 'with a flag such as H, L or * beside the number; read as the number alone')
+    (320.0, 'with its unit behind the number; read as the number alone')
+    (430.0, 'with the unit 10^9/L behind the number; converted to cells/uL')
+    """
+    found = _parts(text, variable)
+    if found is None:
+        return None
+    number = read(found.number)
+    if not isinstance(number.value, float):
+        return number
+    reading = _in_unit(number.value, found.unit, variable, mapped)
+    if reading.rule or reading.value is None:
+        return reading
+    if found.bound or number.rule:
+        return Reading(reading.value, *CENSORED)
+    if found.about:
+        return Reading(reading.value, "rough", _ABOUT, "warning")
+    return Reading(reading.value, "text_beside", _FLAG, "warning") if found.flag else reading
+
+
+def text_beside(text: str, variable: Variable) -> Reading | None:
+    """Error of a number with text behind it that is not understood, None if the text does not begin with a number.
+
+    Examples
+    --------
+    >>> from asthma_ml.variables import data_dictionary
+    >>> print(text_beside("44 kg", data_dictionary()["age_years"]).message)
+    with text behind the number that is no unit of the variable (years, months); write the number alone
+    """
+    parts = _PARTS.fullmatch(text)
+    if parts is None or parts["before"] or not re.match(r"[^\W\d]|[(\[%]", parts["behind"]):
+        return None
+    units = ", ".join(known_units(variable)) or "it has none"
+    message = f"with text behind the number that is no unit of the variable ({units}); write the number alone"
+    return Reading(None, "text_beside", message)
+
+
+def _parts(text: str, variable: Variable) -> _Beside | None:
+    """The number and what stands beside it, None if anything is not understood."""
+    parts = _PARTS.fullmatch(text) if len(text) <= _LONGEST else None
+    if parts is None:
+        return None
+    found = _before(_Beside(parts["number"]), parts["before"].strip())
+    return found and _behind(found, parts["behind"].strip(), variable)
+
+
+def _before(found: _Beside, word: str) -> _Beside | None:
+    plain = word.casefold().rstrip(".: ")
+    if not word:
+        return found
+    if without_bound(f"{word}1") == "1":
+        return found._replace(bound=True)
+    if plain in words_beside_numbers("before"):
+        return found._replace(bound=True)
+    if plain in words_beside_numbers("about"):
+        return found._replace(about=True)
+    return found._replace(flag=True) if _is_flag(word.rstrip(": ")) else None
+
+
+def _behind(found: _Beside, text: str, variable: Variable) -> _Beside | None:
+    """Add what stands behind the number: one mark, or two such as a unit and a flag."""
+    if not text:
+        return found
+    for words in ((text,), tuple(text.split(" ", 1)), tuple(text.rsplit(" ", 1))):
+        marks = [_mark(word, variable) for word in words]
+        if None not in marks:
+            return found._replace(**{field: value for mark in marks for field, value in (mark or {}).items()})
+    return None
+
+
+def _mark(text: str, variable: Variable) -> dict[str, Any] | None:
+    """Field of `_Beside` that a text behind a number fills."""
+    if unit := _unit(text, variable):
+        return {"unit": unit}
+    if _is_flag(text):
+        return {"flag": True}
+    return {"bound": True} if _is_bound(text, variable) else None
+
+
+def _is_flag(text: str) -> bool:
+    plain = text[1:-1].strip() if text[:1] + text[-1:] in ("()", "[]") else text
+    flags = words_beside_numbers("flags")
+    return plain in flags or (len(plain) > 2 and plain.casefold() in flags)
+
+
+def _is_bound(text: str, variable: Variable) -> bool:
+    capped = variable.kind == "count" or variable.unit in _CAPPED_UNITS
+    return (text == "+" and capped) or text.casefold() in words_beside_numbers("behind")
+
+
+def _unit(text: str, variable: Variable) -> str | None:
+    """Unit of the dictionary for a text behind a number."""
+    text = text[1:-1] if text[:1] + text[-1:] in ("()", "[]") else text
+    if unit := find_unit(text, variable):
+        return unit
+    plain = plain_unit(text)
+    return next((unit for unit in known_units(variable) if plain in spellings_of_unit(unit)), None)
+
+
+def _in_unit(value: float, unit: str, variable: Variable, mapped: MappedColumn) -> Reading:
+    """A value whose cell states its unit, converted to the unit of the dictionary."""
+    of_column = mapped.unit or variable.unit
+    if not unit or unit == of_column:
+        silent = not unit or unit.startswith("%")
+        value = convert(value, mapped.factor)
+        return Reading(value) if silent else Reading(value, "unit_beside", _UNIT, "warning")
+    if unit in variable.companions.values() or any(mapped.companions.values()):
+        message = (
+            f"with the unit {unit} behind the number, which differs from {of_column}; state `unit` in a column map"
+        )
+        return Reading(None, "unit_beside", message)
+    factor = known_units(variable)[unit]
+    same = _UNIT if factor == mapped.factor else f"with the unit {unit} behind the number; converted to {variable.unit}"
+    return Reading(convert(value, factor), "unit_beside", same, "warning")
