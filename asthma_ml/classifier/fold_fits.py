@@ -29,6 +29,9 @@ Excluded: TypeAlias = "frozenset[int]"
 
 NO_FOLD: Excluded = frozenset()
 
+_WORK_FOR_PROCESSES = 1_000_000
+"""Patients times trees from which on processes save more time than the second or two in which they start."""
+
 
 @dataclass(frozen=True)
 class FitSettings:
@@ -53,7 +56,7 @@ class FitSettings:
     n_threads : int or None
         Number of threads of one fit of trees; all with None.
     n_jobs : int or None
-        Number of fits at the same time; None is 1 outside a `joblib.parallel_config`.
+        Number of fits at the same time, if there is enough work; None is 1 outside a `joblib.parallel_config`.
     progress : bool
         Show a progress bar on stderr.
     """
@@ -180,8 +183,15 @@ def fit_folds(
     trees = [(_fit_trees, patients, folds, without, settings) for without in excluded]
     linear = [(_fit_linear, patients, folds, fold, start, settings) for fold in outer]
     # The longest tasks come first, so that all jobs end at about the same time.
-    found = run_tasks([*linear, *trees], settings.n_jobs, progress="train" if settings.progress else None)
+    found = run_tasks([*linear, *trees], _jobs(patients, settings), progress="train" if settings.progress else None)
     return FoldFits(folds, dict(zip(outer, found, strict=False)), dict(zip(excluded, found[len(outer) :], strict=True)))
+
+
+def _jobs(patients: DistinctPatients, settings: FitSettings) -> int | None:
+    """Number of fits at the same time; small fits are done before other processes have started."""
+    n_classes = _n_classes(patients)
+    n_trees = settings.trees["max_iter"] * (1 if n_classes == 2 else n_classes)
+    return settings.n_jobs if len(patients.codes) * n_trees >= _WORK_FOR_PROCESSES else 1
 
 
 def _folds(patients: DistinctPatients, n_folds: int) -> np.ndarray:

@@ -119,10 +119,28 @@ def test_a_class_that_only_two_folds_have_leaves_the_held_out_classifier_uncalib
     np.testing.assert_allclose(probability.sum(axis=1), 1.0)
 
 
-def test_two_processes_give_the_same_bits() -> None:
+def test_two_processes_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asthma_ml.classifier.fold_fits._WORK_FOR_PROCESSES", 0)
     given = patients()
     one, two = nested(given), nested(given, n_jobs=2)
     np.testing.assert_array_equal(one.probability, two.probability)
+
+
+@pytest.mark.parametrize(("n_patients", "max_iter", "jobs"), [(100, 3000, 1), (120, 3000, 2), (120, 2000, 1)])
+def test_processes_are_used_for_enough_work_only(
+    n_patients: int, max_iter: int, jobs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three classes have three trees for each iteration."""
+    asked = []
+
+    def run_tasks(tasks: list[tuple[object, ...]], n_jobs: int | None, **_: object) -> list[object]:
+        asked.append(n_jobs)
+        return list(tasks)
+
+    monkeypatch.setattr("asthma_ml.classifier.fold_fits.run_tasks", run_tasks)
+    settings = replace(SETTINGS, trees={**TREES, "max_iter": max_iter}, n_jobs=2)
+    fit_folds(patients(n_patients), None, settings, nested=True)
+    assert asked == [jobs]
 
 
 def test_rows_of_a_group_are_held_out_together() -> None:

@@ -33,9 +33,14 @@ def test_training_reports_excluded_rows_and_metrics_with_intervals(
 
 @pytest.mark.parametrize("options", [[], ["--class-weight", "balanced"]])
 def test_the_number_of_processes_changes_no_byte(
-    options: list[str], clinic: Path, tmp_path: Path, run: Callable[..., Result]
+    options: list[str],
+    clinic: Path,
+    tmp_path: Path,
+    run: Callable[..., Result],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """With balanced class weights each fold is a fit of its own; otherwise the folds share their fits."""
+    monkeypatch.setattr("asthma_ml.classifier.fold_fits._WORK_FOR_PROCESSES", 0)
     written = []
     for jobs in (1, 2):
         result = run("train", clinic / "cohort.csv", *options, "--jobs", jobs, "-o", tmp_path / "model.aml")

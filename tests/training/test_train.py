@@ -319,8 +319,9 @@ def test_card_has_the_searched_settings_and_the_model_can_be_saved(
 
 @pytest.mark.parametrize("how", [{"start_from": "shipped"}, {"time": "year"}])
 def test_the_number_of_jobs_does_not_change_the_model_file(
-    how: dict[str, str], few: pd.DataFrame, tmp_path: Path
+    how: dict[str, str], few: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("asthma_ml.classifier.fold_fits._WORK_FOR_PROCESSES", 0)
     files = []
     for jobs in (1, 2):
         trained = train_classifier(read_patients(few), jobs=jobs, **how)
