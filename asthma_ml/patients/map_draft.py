@@ -11,13 +11,9 @@ import numpy as np
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.columns.cells import LIKELY_CODES, CellParser, parse_column
 from asthma_ml.patients.columns.column_map import ColumnMap, MappedColumn
-from asthma_ml.patients.columns.matching import (
-    likely_companions,
-    match_columns,
-    nearest_variable,
-    unit_in_name,
-    variable_of_name,
-)
+from asthma_ml.patients.columns.companions import likely_companions
+from asthma_ml.patients.columns.hints import suggested_variable
+from asthma_ml.patients.columns.matching import match_columns, unit_in_name, variable_of_name
 from asthma_ml.patients.columns.units import UnitEvidence
 from asthma_ml.patients.reading import whole_table
 from asthma_ml.patients.text.text_tables import TextTable, text_codes
@@ -148,7 +144,7 @@ def _guesses(names: Sequence[str], matched: Mapping[str, MappedColumn]) -> Itera
     for variable in data_dictionary().values():
         used.update(*(likely_companions(names, variable.name, companion) for companion in variable.companions))
     for name in [name for name in names if name not in used and variable_of_name(name) is None][:_MOST_NAMES]:
-        target = nearest_variable(name)
+        target = suggested_variable(name)
         if target and target not in matched and not name.startswith((TRUTH_PREFIX, OUTPUT_PREFIX)):
             yield f"# A guess from the name alone:\n# [columns.{target}]\n# from = {_quoted(name)}"
 

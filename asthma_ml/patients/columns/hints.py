@@ -1,0 +1,147 @@
+"""Name the columns that are not read although words of their headers point at a variable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from asthma_ml.patients.columns.column_map import MappedColumn
+from asthma_ml.patients.columns.header_forms import Recognised, recognise, recognise_misspelt
+from asthma_ml.patients.columns.header_words import changes, plain_name
+from asthma_ml.patients.columns.units import known_units
+from asthma_ml.patients.problems import Finding, shown
+from asthma_ml.spelling import closest
+from asthma_ml.variables import OUTPUT_PREFIX, TRUTH_PREFIX, Variable, data_dictionary
+
+NEVER_READ = (TRUTH_PREFIX, OUTPUT_PREFIX)
+_ALIKE = 0.8
+_LONGEST_COMPARED = 40
+
+
+class Hint(NamedTuple):
+    """What an unread column may be: the variable, the kind of finding, and the words of its header that differ."""
+
+    target: str
+    rule: str
+    what: str = ""
+
+
+def hint_of(name: str) -> Hint | None:
+    """Return what the header of an unread column points at, None if it points at no variable.
+
+    Examples
+    --------
+    >>> hint_of("fen0_ppb"), hint_of("log10 IgE"), hint_of("colour")
+    (Hint(target='feno_ppb', rule='similar_name', what=''),
+     Hint(target='total_ige_ku_l', rule='other_quantity', what='a logarithm'), None)
+    """
+    if name.startswith(NEVER_READ):
+        return None
+    found = recognise(name)
+    if found is None:
+        found = recognise_misspelt(name)
+        return _hint(name, found, misspelt=True) if found else None
+    return _hint(name, found, misspelt=False)
+
+
+def suggested_variable(name: str) -> str:
+    """Variable that a header probably means; empty if it may be another quantity.
+
+    Examples
+    --------
+    >>> suggested_variable("fen0_ppb"), suggested_variable("ACT score")
+    ('feno_ppb', '')
+    """
+    hint = hint_of(name)
+    return hint.target if hint and hint.rule in ("similar_name", "unit_in_name") else ""
+
+
+def unread_columns(names: Iterable[str], found: Mapping[str, MappedColumn]) -> list[Finding]:
+    """Warnings of columns that are not read, of variables that the table lacks; columns of one kind share a warning.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Columns that are not read.
+    found : mapping of str to MappedColumn
+        Variables that are read.
+    """
+    groups: dict[Hint, list[str]] = {}
+    for name in names:
+        hint = hint_of(name)
+        if hint and hint.target not in found:
+            groups.setdefault(hint, []).append(name)
+    return [Finding(hint.target, hint.rule, "warning", _message(hint, group)) for hint, group in groups.items()]
+
+
+def _hint(name: str, found: Recognised, *, misspelt: bool) -> Hint | None:
+    variable = data_dictionary()[found.target]
+    if found.likeness == "choice":
+        return Hint(found.target, "one_column_per_choice")
+    if change := next((changes()[word] for word in found.extra if word in changes()), ""):
+        return Hint(found.target, "other_quantity", change) if variable.is_feature else None
+    if variable.kind in ("group", "label") and found.extra:
+        return None
+    if found.likeness == "unit" or (found.likeness == "near" and not found.extra and variable.unit):
+        return Hint(found.target, "unit_in_name", found.likeness)
+    if found.extra and not (variable.is_feature and _is_misspelt(name, variable)):
+        return Hint(found.target, "other_words")
+    return Hint(found.target, "similar_name") if misspelt or found.likeness != "same" else None
+
+
+def _is_misspelt(name: str, variable: Variable) -> bool:
+    """Whether a name resembles a name of the variable as a whole."""
+    plain = plain_name(name)
+    return len(plain) <= _LONGEST_COMPARED and bool(closest(plain, (variable.name, *variable.aliases), _ALIKE))
+
+
+def _message(hint: Hint, names: Sequence[str]) -> str:
+    which = _listed(names)
+    match hint.rule:
+        case "one_column_per_choice":
+            return _of_choices(hint.target, names)
+        case "other_quantity":
+            return f"not read: {which} {_is(names)} {hint.what}, another quantity than {hint.target}"
+        case "other_words":
+            return (
+                f"not read: {which} may be another quantity than {hint.target}; if not, map it: "
+                f"`from = {_quoted(names[0])}` under [columns.{hint.target}] in a column map"
+            )
+        case "unit_in_name":
+            return _of_unit(hint, which)
+    return f"not read; did you mean {hint.target} by {which}? Map it in a column map"
+
+
+def _of_unit(hint: Hint, which: str) -> str:
+    variable = data_dictionary()[hint.target]
+    allowed = ", ".join(unit for unit in known_units(variable) if not unit.startswith(f"{variable.unit} "))
+    if hint.what == "unit":
+        return f"not read: the unit in {which} is no unit of {hint.target} ({allowed}); state it in a column map"
+    return (
+        f"not read: {which} names no unit and may be another quantity than {hint.target}; if not, state `from` and "
+        f"`unit` ({allowed}) under [columns.{hint.target}] in a column map"
+    )
+
+
+def _of_choices(target: str, names: Sequence[str]) -> str:
+    which, sources = _listed(names), ", ".join(map(_quoted, names))
+    variable = data_dictionary()[target]
+    level = f'"{variable.levels[0]}"' if variable.levels else "1"
+    pattern = "|".join(["1", *["0"] * (len(names) - 1)])
+    return (
+        f"not read: {which} {_is(names)} one column for each choice of {target}; map them together: "
+        f'`from = [{sources}]` and `levels = {{ "{pattern}" = {level} }}` with a line for each combination, '
+        f"under [columns.{target}] in a column map"
+    )
+
+
+def _is(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(shown(name) for name in names)
+
+
+def _quoted(name: str) -> str:
+    return f'"{shown(name)[1:-1]}"'
