@@ -22,8 +22,10 @@ _LONGEST = 60
 # Ages, counts and exposures are capped as `90+`; of a concentration, `3+` is a grade.
 _CAPPED_UNITS = frozenset({"years", "pack-years"})
 _FLAG = "with a flag such as H, L or * beside the number; read as the number alone"
-_UNIT = "with its unit behind the number; read as the number alone"
-_ABOUT = "rough; read as the number alone"
+_UNIT = "with the unit of the variable behind the number; read as the number alone"
+_ABOUT = "with a word for a rough value; read as the number alone"
+_CONVERTED = "with the unit {} behind the number; converted to {}"
+_OTHER_UNIT = "with the unit {} behind the number, unlike the rest of the column; read in this unit"
 
 
 class _Beside(NamedTuple):
@@ -58,7 +60,7 @@ def read_beside(text: str, variable: Variable, mapped: MappedColumn, read: ReadN
     >>> for text in ("430 H", "320 cells/uL", "0.43 10^9/L"):
     ...     print(read_beside(text, eosinophils, MappedColumn(eosinophils.name), read_number)[::2])
     (430.0, 'with a flag such as H, L or * beside the number; read as the number alone')
-    (320.0, 'with its unit behind the number; read as the number alone')
+    (320.0, 'with the unit of the variable behind the number; read as the number alone')
     (430.0, 'with the unit 10^9/L behind the number; converted to cells/uL')
     """
     found = _parts(text, variable)
@@ -68,13 +70,21 @@ def read_beside(text: str, variable: Variable, mapped: MappedColumn, read: ReadN
     if not isinstance(number.value, float):
         return number
     reading = _in_unit(number.value, found.unit, variable, mapped)
-    if reading.rule or reading.value is None:
+    return reading if reading.value is None else _with_reasons(reading, found)
+
+
+def _with_reasons(reading: Reading, found: _Beside) -> Reading:
+    """A reading with all that stands beside its number."""
+    marks = (
+        (found.bound, CENSORED),
+        (bool(reading.rule), reading[1:]),
+        (found.flag, ("text_beside", _FLAG, "warning")),
+        (found.about, ("rough", _ABOUT, "warning")),
+    )
+    reasons = [reason for holds, reason in marks if holds]
+    if not reasons:
         return reading
-    if found.bound or number.rule:
-        return Reading(reading.value, *CENSORED)
-    if found.about:
-        return Reading(reading.value, "rough", _ABOUT, "warning")
-    return Reading(reading.value, "text_beside", _FLAG, "warning") if found.flag else reading
+    return Reading(reading.value, reasons[0][0], "; ".join(message for _, message, _ in reasons), "warning")
 
 
 def text_beside(text: str, variable: Variable) -> Reading | None:
@@ -138,8 +148,8 @@ def _mark(text: str, variable: Variable) -> dict[str, Any] | None:
 
 def _is_flag(text: str) -> bool:
     plain = text[1:-1].strip() if text[:1] + text[-1:] in ("()", "[]") else text
-    flags = words_beside_numbers("flags")
-    return plain in flags or (len(plain) > 2 and plain.casefold() in flags)
+    flags, bare = words_beside_numbers("flags"), plain.rstrip("*!#")
+    return plain in flags or bare in flags or (len(bare) > 2 and bare.casefold() in flags)
 
 
 def _is_bound(text: str, variable: Variable) -> bool:
@@ -169,5 +179,6 @@ def _in_unit(value: float, unit: str, variable: Variable, mapped: MappedColumn) 
         )
         return Reading(None, "unit_beside", message)
     factor = known_units(variable)[unit]
-    same = _UNIT if factor == mapped.factor else f"with the unit {unit} behind the number; converted to {variable.unit}"
-    return Reading(convert(value, factor), "unit_beside", same, "warning")
+    converted = _OTHER_UNIT if unit == variable.unit else _CONVERTED
+    message = _UNIT if factor == mapped.factor else converted.format(unit, variable.unit)
+    return Reading(convert(value, factor), "unit_beside", message, "warning")

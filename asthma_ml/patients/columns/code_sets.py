@@ -82,6 +82,9 @@ def believable(codes: Iterable[str], variable: Variable, stated: Collection[str]
     >>> believable(["M"], sex).doubtful, believable(["1", "2"], polyps).doubtful
     (frozenset({'m'}), frozenset({'1'}))
     """
+    codes = {*codes}
+    if codes <= {"", *_BINARY, *variable.levels} and variable.kind in ("flag", "category"):
+        return NO_VERDICT
     of_sets = _letters(variable)
     found = {code_of(code) for code in codes if not is_marker(code) or code_of(code) in of_sets}
     column = _Column(frozenset(found - {code_of(code) for code in stated} - {""}), variable)

@@ -17,9 +17,9 @@ from asthma_ml.patients.columns.words import (
 from asthma_ml.spelling import closest
 from asthma_ml.variables import Variable
 
-NOT_STATED = Reading(None, "not_stated", "that says unknown, other or not done; read as missing", "warning")
+NOT_STATED = Reading(None, "not_stated", "written as unknown, other or not done; read as missing", "warning")
 FAILED_FORMULA = Reading(
-    None, "failed_formula", "that is the error of a spreadsheet formula; read as missing", "warning"
+    None, "failed_formula", "written as the error of a spreadsheet formula; read as missing", "warning"
 )
 MISSING_OF_SAS = Reading(
     None, "missing_code", "below 1e-300, which readers of SAS files give for missing; read as missing", "warning"
@@ -27,7 +27,7 @@ MISSING_OF_SAS = Reading(
 _DASH = Reading(
     None,
     "dash",
-    'that is a dash; read as missing. If it means no, state `levels = { "-" = "no" }` in a column map',
+    'written as a dash; read as missing. If it means no, state `levels = { "-" = "no" }` in a column map',
     "warning",
 )
 
@@ -51,8 +51,10 @@ def read_level(text: str, variable: Variable, verdict: CodeVerdict = NO_VERDICT)
     >>> read_level("Anti-IL5", dictionary["biologic"]).value, read_level("Oui", dictionary["atopy"]).value
     ('anti_il5', 1.0)
     >>> read_level("Other", dictionary["sex"]).message
-    'that says unknown, other or not done; read as missing'
+    'written as unknown, other or not done; read as missing'
     """
+    if text in variable.levels:
+        return Reading(text)
     code = code_of(text)
     if code in verdict.doubtful:
         return Reading(None, "ambiguous_code", verdict.message, verdict.severity)
@@ -111,7 +113,7 @@ def _usual_level(code: str, variable: Variable) -> str | float | None:
 def _none(variable: Variable) -> Reading:
     meant, level = ("no", '"no"') if variable.kind == "flag" else ("0", "0")
     way_out = f'; if it means {meant}, state `levels = {{ "none" = {level} }}` in a column map' * variable.is_numeric
-    return Reading(None, "none", f"that says none; read as missing{way_out}", "warning")
+    return Reading(None, "none", f"written as none; read as missing{way_out}", "warning")
 
 
 def _unknown_level(text: str, variable: Variable) -> Reading:

@@ -18,7 +18,7 @@ Meaning: TypeAlias = "str | float"
 
 # Tags behind the terms of SNOMED CT.
 _TAG = re.compile(r"\s*\((finding|person|qualifier value|disorder|situation|observable entity|life style)\)$")
-_BETWEEN = re.compile(r"[\s_\-./\\,;:]+")
+_BETWEEN = re.compile(r"[\s_\-./\\,;:=]+")
 _AROUND = "()[]{}<>*!\"' "
 # A code before its word: `1 - Yes`, `F - Female`.
 _CODE_BEFORE = re.compile(r"^(\d+|[a-z]) (?=[^\W\d]{2})")
