@@ -12,6 +12,7 @@ from asthma_ml.patients.text import file_rows
 
 TESTS_OF_FILES = (
     "patients.test_dirty_files",
+    "patients.test_no_patients",
     "patients.test_reading",
     "patients.text.test_preamble",
     "patients.text.test_text_tables",

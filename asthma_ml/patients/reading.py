@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from asthma_ml.columns import Column, ColumnTable, Texts, numbers
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.checks import check_formulas, check_identifiers, check_rows, check_values
+from asthma_ml.patients.columns.beside import columns_beside, distinct_texts, with_units_beside
 from asthma_ml.patients.columns.cells import JOIN, MISSING_TOKENS, CachingParser, parse_column
 from asthma_ml.patients.columns.column_map import JOINT, ColumnMap, MappedColumn, canonical
 from asthma_ml.patients.columns.conversions import convert_with_companions
 from asthma_ml.patients.columns.matching import match_columns, variable_of_name
 from asthma_ml.patients.columns.units import UnitEvidence, unit_message
+from asthma_ml.patients.no_patients import check_patients, findings_of_patients
 from asthma_ml.patients.problems import Finding, Problem, invalid_rows, locate_problems
 from asthma_ml.patients.text.data_frames import pandas_frame, table_of_frame
 from asthma_ml.patients.text.file_rows import ParquetRows, TextRows
@@ -172,7 +174,7 @@ def read_patients(source: Source, columns: ColumnMap | str | os.PathLike[str] | 
     """
     column_map = as_column_map(columns)
     table, name = whole_table(source, column_map)
-    reader = PatientReader.of(table, column_map, name)
+    reader = PatientReader.of(table, column_map, name).with_units_beside(table.names, [table])
     parsed = reader.parse(table)
     refuse_suspected_units(reader.evidence_on_units(parsed), name)
     repeated = repeated_cells(parsed.values[ID]) if ID in parsed.values else np.zeros(len(table), dtype=bool)
@@ -251,6 +253,15 @@ class PatientReader:
         comma = column_map.decimal == "," if column_map.decimal else table.decimal_comma
         return cls(matched, column_map, comma, table.typed_names, source, tuple(findings))
 
+    def with_units_beside(self, names: Sequence[str], parts: Iterable[TextTable]) -> PatientReader:
+        """The reader with the units that columns beside the values state for all parts of the table."""
+        beside = columns_beside(names, self.columns, self.column_map)
+        if not beside:
+            return self
+        texts = distinct_texts(parts, {each.name for each in beside})
+        columns, found = with_units_beside(self.columns, beside, texts, self._missing, self.source)
+        return replace(self, columns=columns, findings=(*self.findings, *found))
+
     @cached_property
     def parsers(self) -> dict[str, CachingParser]:
         """One parser for each variable, which remembers the texts that it has parsed."""
@@ -291,6 +302,7 @@ class PatientReader:
             Earlier findings.
         """
         table, values = parsed.table, parsed.values
+        of_rows = check_patients(table, self.columns, values, parsed.findings)
         converted = convert_with_companions(
             values,
             table,
@@ -300,8 +312,9 @@ class PatientReader:
             source=self.source,
         )
         of_values = check_values(values, self.columns.keys() - self.without_stated_unit)
-        findings = [*check_rows(table), *found, *parsed.findings, *converted, *of_values]
-        findings += [*check_identifiers(values, repeated), *check_formulas(table, self._parsed_names)]
+        of_cells = [*check_rows(table), *found, *parsed.findings, *converted, *of_values]
+        of_cells += [*check_identifiers(values, repeated), *check_formulas(table, self._parsed_names)]
+        findings = [*of_rows, *findings_of_patients(of_cells, of_rows)]
         return ReadPatients(values, findings, invalid_rows(findings, len(table)), table, self.columns)
 
     def evidence_on_units(self, parsed: Parsed) -> dict[str, UnitEvidence]:

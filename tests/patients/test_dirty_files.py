@@ -264,7 +264,7 @@ def test_files_without_a_table_are_refused_in_one_line(data: bytes, expected: st
 def test_infinite_and_huge_numbers_are_never_values(number: str) -> None:
     patients = read_patients(pd.DataFrame({"feno_ppb": [number, "20"], "ics_dose_ug_day": [number, "400"]}))
     assert (patients.values.max() <= 5000).all()
-    assert patients.invalid.tolist() == [number not in ("nan", "1e-400"), False]
+    assert patients.invalid.tolist() == [number != "1e-400", False]
 
 
 @settings(deadline=None, max_examples=80)

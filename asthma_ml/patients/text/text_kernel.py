@@ -16,6 +16,7 @@ COMPLETE, PARTIAL, UNREADABLE = 0, 1, 2
 """Results of `split_rows`: all bytes were split, the last row continues behind them, or a quotation is wrong."""
 
 _LF, _CR, _QUOTE, _PLUS, _MINUS, _ZERO = (np.uint8(ord(sign)) for sign in '\n\r"+-0')
+_EQUALS, _PERCENT, _COLON, _BRACKET, _BLANK = (np.uint8(ord(sign)) for sign in "=%:( ")
 _POWERS = np.array([10.0**n for n in range(23)])
 _LARGEST_EXACT = np.uint64(2**53)
 _PRIME, _OTHER_PRIME = np.uint64(0x100000001B3), np.uint64(0x9E3779B97F4A7C15)
@@ -281,6 +282,35 @@ def hash_texts(
             other = (other ^ np.uint64(data[k])) * _OTHER_PRIME
             other ^= other >> np.uint64(31)
         hashes[i, 1] = other * _PRIME
+
+
+@compiled
+def may_be_labels(
+    data: NDArray[np.uint8],
+    starts: NDArray[np.integer[Any]],
+    stops: NDArray[np.integer[Any]],
+    longest: int,
+    worth: NDArray[np.bool_],
+) -> None:
+    """Find texts that may be the label of a summary row: those without a digit, or with a sign beside it.
+
+    Parameters
+    ----------
+    data, starts, stops
+        As for `number_texts`.
+    longest : int
+        Largest number of bytes of a label.
+    worth : ndarray of bool of shape (n_rows,)
+        Receives whether each text is worth a look, as `summary_words.may_be_label` says.
+    """
+    for i in range(len(starts)):
+        length, digit, apart = stops[i] - starts[i], False, False
+        if length > 3:
+            for k in range(starts[i], stops[i]):
+                sign = data[k]
+                digit |= np.uint8(sign - _ZERO) < 10
+                apart |= sign in (_EQUALS, _PERCENT, _COLON, _BRACKET, _BLANK)
+        worth[i] = 0 < length <= longest and (apart or not digit)
 
 
 @compiled

@@ -1,0 +1,253 @@
+"""Find rows that are no patients: summaries, notes, rules, the header once more, rows of units or labels, empty rows.
+
+A row is judged by itself, so that the result does not depend on how a file is cut into parts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asthma_ml.columns import Column, ColumnTable, Slices, Texts
+from asthma_ml.patients.columns.column_map import MappedColumn
+from asthma_ml.patients.columns.matching import variable_of_name
+from asthma_ml.patients.columns.units import find_unit
+from asthma_ml.patients.problems import ROW, Finding, invalid_rows
+from asthma_ml.patients.summary_words import LONGEST_LABEL, may_be_label, summary_label
+from asthma_ml.patients.text.identifiers import blank_cells
+from asthma_ml.patients.text.text_tables import TextTable, cell_texts, rows_of, text_codes
+from asthma_ml.variables import ID, data_dictionary
+
+_KINDS = ("category", "flag", "label")
+_RULE = re.compile(r"[-=+_*~.|─━═]*[-=_*~─━═]{2}[-=+_*~.|─━═]*")
+_IMPORT_ID = re.compile(r"""\{\s*"+ImportId"+\s*:""")
+_NOTE = re.compile(r"\(.*\)|[*#©†]|.*\w+:(?:\s|$)|(?:\S*[^\W\d_]\S*\s+){2,}\S", re.DOTALL)
+_LABEL = re.compile(r"[^\W\d_]{3}")
+_FEWEST_LABELS = 3
+_UNIT_WORDS = """
+    years year yrs yr y jahre ans anos anni jaar % ppb kg/m2 kg/m^2 cells/ul /ul 10^9/l 10^3/ul x10^9/l g/l ku/l iu/ml
+    ng/ml l ml ug/day ug/d mg/day mg/d pack-years py score n/a m/f f/m 0/1 1/0 y/n j/n yes/no unit units einheit
+    einheiten unite unites unidad unidades unita text string numeric number integer int float double date char
+"""
+_UNITS = frozenset(_UNIT_WORDS.split())
+_MESSAGES = {
+    "summary": "taken for no patient: a summary row (mean, total ...)",
+    "header": "taken for no patient: the header once more",
+    "units": "taken for no patient: a row of units",
+    "rule": "taken for no patient: a rule of signs",
+    "import": "taken for no patient: a row of import identifiers",
+    "labels": "taken for no patient: a row of labels, no value in any column",
+    "note": "taken for no patient: a note or footer, no value in any column",
+    "empty": "with no data: no value in any column that is read",
+}
+
+
+def check_patients(
+    table: TextTable, columns: Mapping[str, MappedColumn], values: ColumnTable, found: Iterable[Finding] = ()
+) -> list[Finding]:
+    """Find rows that are no patients, and set their values to missing.
+
+    Parameters
+    ----------
+    table : TextTable of n_rows rows
+        The table as given.
+    columns : mapping of str to MappedColumn
+        Source columns of each variable.
+    values : ColumnTable of n_rows rows
+        Their values, before impossible ones are set to missing; changed in place.
+    found : iterable of Finding
+        Findings of the cells. A row whose cells have errors is not said to have no data.
+
+    Returns
+    -------
+    list of Finding
+        An error for each kind of row, so that none of them gets a call.
+
+    Examples
+    --------
+    >>> table = TextTable(["patient_id", "feno"], np.arange(2, 5), [Texts.of(["S01", "Mean", "S02"])] * 2)
+    >>> columns = {"patient_id": MappedColumn("patient_id", ("patient_id",))}
+    >>> values = ColumnTable({"patient_id": table.columns[0], "feno_ppb": np.array([52.0, 38.0, np.nan])}, 3)
+    >>> [(each.message, each.rows.tolist()) for each in check_patients(table, columns, values)]
+    [('taken for no patient: a summary row (mean, total ...)', [1]),
+     ('with no data: no value in any column that is read', [2])]
+    """
+    kinds = _kinds_of_rows(table, columns, values)
+    kinds["empty"] = kinds["empty"][~invalid_rows(found, len(table))[kinds["empty"]]]
+    _set_missing(values, kinds["summary"])
+    return [
+        Finding(ROW, "no_data" if kind == "empty" else "no_patient", "error", message, kinds[kind])
+        for kind, message in _MESSAGES.items()
+        if kinds[kind].size
+    ]
+
+
+def findings_of_patients(findings: Iterable[Finding], no_patients: Iterable[Finding]) -> list[Finding]:
+    """Findings without the rows that are no patients, of which the kind of the row says all.
+
+    Examples
+    --------
+    >>> of_rows = [Finding(ROW, "no_patient", "error", "taken for no patient: a row of units", np.array([0]))]
+    >>> of_cells = [Finding("feno_ppb", "number", "error", "not a number", np.array([0, 7]))]
+    >>> findings_of_patients(of_cells, of_rows)[0].rows
+    array([7])
+    """
+    rows = [each.rows for each in no_patients if each.rows is not None and each.rule == "no_patient"]
+    if not rows:
+        return [*findings]
+    return [*filter(None, (_elsewhere(each, np.concatenate(rows)) for each in findings))]
+
+
+def _set_missing(values: ColumnTable, rows: NDArray[np.intp]) -> None:
+    for name in [each for each in values if rows.size and data_dictionary()[each].kind not in ("id", "group")]:
+        column: Any = values[name]
+        if isinstance(column, np.ndarray):
+            column[rows] = np.nan
+        else:
+            column.codes[rows] = -1
+
+
+def _kinds_of_rows(
+    table: TextTable, columns: Mapping[str, MappedColumn], values: ColumnTable
+) -> dict[str, NDArray[np.intp]]:
+    """Rows of each kind; a row has one kind."""
+    kinds = {"summary": _summaries(table, columns, values)}
+    left = np.setdiff1d(_without_values(values), kinds["summary"])
+    kinds["note"] = _notes(table, columns, left)
+    left = np.setdiff1d(left, kinds["note"])
+    kinds |= _lines_of_text(table, columns, left)
+    return kinds
+
+
+def _elsewhere(found: Finding, rows: NDArray[np.intp]) -> Finding | None:
+    """A finding without some rows, None if no row is left."""
+    if found.rows is None:
+        return found
+    rest = found.rows[~np.isin(found.rows, rows)]
+    return replace(found, rows=rest) if rest.size else None
+
+
+def _without_values(values: ColumnTable) -> NDArray[np.intp]:
+    """Rows without a value of any feature; most rows are left out by the first column."""
+    rows = np.arange(len(values))
+    features = [name for name in values if data_dictionary()[name].is_feature]
+    for name in features:
+        rows = rows[_is_missing(values[name], rows)]
+    # A lone column is a list of values, of which one may be missing.
+    return rows if len(features) > (ID not in values) else rows[:0]
+
+
+def _is_missing(column: Column, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+    if isinstance(column, np.ndarray):
+        return np.asarray(np.isnan(column[rows]))
+    if isinstance(column, Texts):
+        return np.asarray(column.codes[rows] < 0)
+    return blank_cells(rows_of(column, rows))
+
+
+def _summaries(table: TextTable, columns: Mapping[str, MappedColumn], values: ColumnTable) -> NDArray[np.intp]:
+    """Rows whose identifier or first cell is the label of a summary."""
+    certain: list[NDArray[np.intp]] = []
+    possible: list[NDArray[np.intp]] = []
+    for column in _label_columns(table, columns):
+        rows, labels = _labels(column)
+        certain.append(rows[labels == "certain"])
+        possible.append(rows[labels == "possible"])
+    doubtful = np.unique(np.concatenate(possible)) if possible else np.empty(0, dtype=np.intp)
+    for name in (each for each in values if data_dictionary()[each].kind in _KINDS):
+        doubtful = doubtful[_is_missing(values[name], doubtful)]
+    return np.unique(np.concatenate([doubtful, *certain]))
+
+
+def _label_columns(table: TextTable, columns: Mapping[str, MappedColumn]) -> list[Column]:
+    """The identifier and the first column, unless that is read as a category."""
+    names = [columns[ID].sources[0]] if ID in columns else []
+    read = {name: data_dictionary()[target].kind for target, column in columns.items() for name in column.sources}
+    if table.names and table.names[0] not in names and read.get(table.names[0]) not in _KINDS:
+        names.append(table.names[0])
+    return [table.columns[table.names.index(name)] for name in names]
+
+
+def _labels(column: Column) -> tuple[NDArray[np.intp], NDArray[np.str_]]:
+    """Rows whose text may be the label of a summary, and what `summary_label` says of each."""
+    if isinstance(column, np.ndarray):
+        return np.empty(0, dtype=np.intp), np.empty(0, dtype="U8")
+    if isinstance(column, Slices):
+        from asthma_ml.patients.text import text_kernel
+
+        worth = np.empty(len(column), dtype=np.bool_)
+        text_kernel.may_be_labels(column.data, column.starts, column.stops, 4 * LONGEST_LABEL, worth)
+        rows = np.flatnonzero(worth)
+        return rows, np.array([summary_label(text) for text in cell_texts(rows_of(column, rows))], dtype="U8")
+    coded = text_codes(column)
+    labels = [summary_label(text) if may_be_label(text) else "" for text in coded.distinct]
+    of_rows = np.array([*labels, ""], dtype="U8")[coded.codes]
+    rows = np.flatnonzero(of_rows != "")
+    return rows, of_rows[rows]
+
+
+def _notes(table: TextTable, columns: Mapping[str, MappedColumn], rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Rows without a value whose first cell is a sentence, a text in brackets or one with a colon."""
+    if not rows.size:
+        return rows
+    rows = rows[[_NOTE.match(text.strip()) is not None for text in cell_texts(rows_of(table.columns[0], rows))]]
+    read = {name for column in columns.values() for name in column.sources}.difference(table.names[:1])
+    for name, column in zip(table.names, table.columns, strict=True):
+        if name in read and rows.size:
+            rows = rows[blank_cells(rows_of(column, rows))]
+    return rows
+
+
+def _lines_of_text(
+    table: TextTable, columns: Mapping[str, MappedColumn], rows: NDArray[np.intp]
+) -> dict[str, NDArray[np.intp]]:
+    """Rows without a value by what their cells hold: the header, units, labels, a rule, or no data."""
+    cells = {
+        target: text_codes(rows_of(table.column(column.sources[0]), rows))
+        for target, column in columns.items()
+        if len(column.sources) == 1 and data_dictionary()[target].is_feature
+    }
+    filled = _count(cells, lambda text, _: bool(text.strip()), len(rows))
+    left = filled > 0
+    kinds: dict[str, NDArray[np.intp]] = {}
+    for kind, test in _tests(columns).items():
+        enough = filled >= (max(_FEWEST_LABELS, len(cells) / 2) if kind == "labels" else 1)
+        holds = left & enough & (_count(cells, test, len(rows)) == filled)
+        kinds[kind], left = rows[holds], left & ~holds
+    told = np.concatenate([*kinds.values(), np.array(list(table.misfits), dtype=np.intp)])
+    return kinds | {"empty": np.setdiff1d(rows, told)}
+
+
+def _tests(columns: Mapping[str, MappedColumn]) -> dict[str, Callable[[str, str], bool]]:
+    """Whether a text in the column of a variable is of each kind."""
+    return {
+        "header": lambda text, target: _is_name(text, target, columns[target].sources[0]),
+        "rule": lambda text, _: _RULE.fullmatch(text.strip()) is not None,
+        "import": lambda text, _: _IMPORT_ID.match(text.strip()) is not None,
+        "units": _is_unit,
+        "labels": lambda text, _: _LABEL.search(text) is not None,
+    }
+
+
+def _count(cells: Mapping[str, Texts], test: Callable[[str, str], bool], n_rows: int) -> NDArray[np.intp]:
+    """Number of filled cells of each row that pass a test, which sees each distinct text of a column once."""
+    count = np.zeros(n_rows, dtype=np.intp)
+    for target, column in cells.items():
+        passed = [bool(text.strip()) and test(text, target) for text in column.distinct]
+        count += np.array(passed, dtype=np.intp)[column.codes]
+    return count
+
+
+def _is_name(text: str, target: str, name: str) -> bool:
+    same = text.strip().casefold() == name.strip().casefold()
+    return same or (len(text) <= LONGEST_LABEL and variable_of_name(text) == target)
+
+
+def _is_unit(text: str, target: str) -> bool:
+    plain = text.strip().strip("()[]").strip()
+    return plain.casefold() in _UNITS or find_unit(plain, data_dictionary()[target]) is not None

@@ -1,0 +1,98 @@
+"""Recognise the label of a summary row, such as `Mean (SD)`, `Gesamt` or `N = 12`, among identifiers."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+LONGEST_LABEL = 60
+_SUMS = """
+    total totals totale totaux totaal totalt toplam gesamt gesamtsumme gesamtergebnis gesamtzahl insgesamt summe suma
+    somme somma soma summa sum sums sumas razem celkem osszesen yhteensa ialt subtotal zwischensumme teilergebnis
+    zwischenergebnis tussentotaal eindtotaal subtotale sottototale ensemble overall allemaal ogolem ogołem łacznie spolu
+    ukupno skupaj 合計 総計 合计 总计 总数 小計 小计 합계 총계 итого всего сумма σύνολο סהכ
+"""
+_MEANS = """
+    mean means average averages avg median mittelwert mittel durchschnitt schnitt moyenne mediane mediana media promedio
+    gemiddelde gemiddeld mediaan medel medelvarde medelvaerde middelverdi medelverdi gennemsnit gjennomsnitt
+    middelvaerdi keskiarvo mediaani srednia prumer atlag medie prosjek geomean
+    平均 平均値 平均值 均值 中央値 中位数 평균 중앙값 среднее медиана μέσος
+"""
+_SPREADS = """
+    std stdev stddev standardabweichung standardafwijking standaarddeviatie standardavvikelse standardafvigelse
+    standardavvik keskihajonta ecart deviation desviacion deviazione desvio odchylenie odchylka szoras variance varianz
+    varianza variancia variantie quartile quartil quartiles perzentil percentile percentil centile quantile quantil
+    interquartile minimum maximum minimo maximo massimo minimumwert maximumwert count counts anzahl effectif effectifs
+    nombre numero aantal antal liczba lukumaara pocet kurtosis skewness
+    標準偏差 标准差 最大 最小 最大値 最小値 最大值 最小值 표준편차 ско
+"""
+# Words that may also be the initials or the name of a patient.
+_AMBIGUOUS = """
+    sd s.d. sem se min max n cv var iqr range q1 q2 q3 q4 qu p5 p10 p25 p50 p75 p90 p95 ds et med mad mw ci top freq
+    unique missing tot som mini maxi na nas valid number no nr
+"""
+_WITH_THEM = """
+    of the all patients patient cases rows row records values value and und et y e de des del della du la le les total
+    grand sous general generale complessivo geometric geometrisches geometrische arithmetic arithmetisches standard
+    estandar dev type tipo std error erreur errore fehler ci confidence interval lower upper st nd rd th deviation
+    patienten patients pazienti pacientes rate column spalte s d
+"""
+_CERTAIN = frozenset(unicodedata.normalize("NFC", f"{_SUMS} {_MEANS} {_SPREADS}").split())
+_POSSIBLE = frozenset(_AMBIGUOUS.split())
+_FILLING = frozenset(_WITH_THEM.split())
+_WORD = re.compile(r"[^\W\d_]+")
+# A number beside a word is an identifier (`MEAN01`, `TOTAL-003`, `Sum 3`) unless it is set apart as a result.
+_RESULT = re.compile(r"[=:(%±]|\b\d+(?:st|nd|rd|th)\b|percentil|perzentil|quantil")
+_NAMED_QUANTILE = re.compile(r"[pq]\d{1,2}")
+
+
+def summary_label(text: str) -> str:
+    """Return whether a text is the label of a summary row.
+
+    Parameters
+    ----------
+    text : str
+        An identifier, or the first cell of a row.
+
+    Returns
+    -------
+    {"", "possible", "certain"}
+        Possible if the text may also be the initials of a patient, such as `SD` or `Max`.
+
+    Examples
+    --------
+    >>> [summary_label(text) for text in ("Mean (SD)", "Gesamt", "N = 12", "25%", "TOTAL-003", "MEAN01", "S01")]
+    ['certain', 'certain', 'possible', 'possible', '', '', '']
+    """
+    if len(text) > LONGEST_LABEL:
+        return ""
+    plain = _without_accents(text.strip().casefold())
+    words = set(_WORD.findall(plain))
+    has_number = any(sign.isdigit() for sign in plain)
+    if _NAMED_QUANTILE.fullmatch(plain):
+        return "possible" if plain in _POSSIBLE else ""
+    if has_number and not _RESULT.search(plain):
+        return ""
+    if not words:
+        return "possible" if has_number and re.fullmatch(r"\d{1,2}(\.\d)?\s*%", plain) else ""
+    if not words <= _CERTAIN | _POSSIBLE | _FILLING:
+        return ""
+    return "certain" if words & _CERTAIN else "possible" * bool(words & _POSSIBLE)
+
+
+def _without_accents(text: str) -> str:
+    parts = unicodedata.normalize("NFKD", text)
+    return unicodedata.normalize("NFC", "".join(sign for sign in parts if not unicodedata.combining(sign)))
+
+
+def may_be_label(text: str) -> bool:
+    """Whether a text is worth a look by `summary_label`: most identifiers have a digit and no sign beside it.
+
+    Examples
+    --------
+    >>> may_be_label("P00017"), may_be_label("Mean"), may_be_label("N = 12")
+    (False, True, True)
+    """
+    if len(text) <= 3:
+        return bool(text)
+    return not any("0" <= sign <= "9" for sign in text) or any(sign in text for sign in "=%:( ")

@@ -1,0 +1,119 @@
+"""Rows that are no patients are named and never called; patients whose identifiers look alike stay patients."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asthma_ml.patients import PatientTable, read_patients
+from asthma_ml.patients.patient_file import PatientFile
+from asthma_ml.patients.summary_words import summary_label
+
+HEADER = "patient_id,age,sex,feno,eos\n"
+PATIENTS = "S01,44,F,52,430\nS02,63,M,14,90\n"
+
+
+def read(tmp_path: Path, *lines: str, header: str = HEADER) -> PatientTable:
+    path = tmp_path / "clinic.csv"
+    path.write_text(header + PATIENTS + "".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return read_patients(path)
+
+
+def told(patients: PatientTable) -> dict[int | None, str]:
+    return {each.line: each.message for each in patients.problems if each.rule in ("no_patient", "no_data")}
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ("Mean,53.5,,33,260", "summary"),
+        ("Mean (SD),53.5,,33,260", "summary"),
+        ("SD,13.4,,26.9,240", "summary"),
+        ("Mittelwert,53.5,,33,260", "summary"),
+        ("Écart-type,13.4,,26.9,240", "summary"),
+        ("Total général,107,,66,520", "summary"),
+        ("合計,107,,66,520", "summary"),
+        ("N = 2,2,,2,2", "summary"),
+        ("N=2,,,,", "summary"),
+        ("75%,58,,42,345", "summary"),
+        ("1st Qu.,49,,23,175", "summary"),
+        ("patient_id,age,sex,feno,eos", "header"),
+        (",years,,ppb,cells/uL", "units"),
+        ("ID,(years),M/F,[ppb],/uL", "units"),
+        ("-----,---,---,----,----", "rule"),
+        (
+            '"{""ImportId"":""QID1""}","{""ImportId"":""Q2""}","{""ImportId"":""Q3""}","{""ImportId"":""Q4""}",',
+            "import",
+        ),
+        ("What is your id?,How old are you?,What sex are you?,Last FeNO in ppb,Last eosinophils", "labels"),
+        ("Printed on 2024-03-01 by lab system,,,,", "note"),
+        ("Reference: eos 0-500 cells/uL,,,,", "note"),
+        ("End of report", "note"),
+        ("(2 rows)", "note"),
+        ("S03,,,,", "no data"),
+        (",,,,", "no data"),
+        ("S03,NA,NA,n/a,", "no data"),
+    ],
+)
+def test_a_row_that_is_no_patient_is_named_and_invalid(line: str, kind: str, tmp_path: Path) -> None:
+    patients = read(tmp_path, line)
+    assert patients.invalid.tolist() == [False, False, True]
+    [message] = told(patients).values()
+    assert kind in message
+    assert patients.values.drop(columns="patient_id").iloc[2].isna().all()
+    if kind != "no data":
+        assert [each.line for each in patients.problems if each.severity == "error"] == [4]
+
+
+@pytest.mark.parametrize(
+    "identifier",
+    [
+        "TOTAL-003",
+        "MEAN01",
+        "Sum 3",
+        "Mean_1",
+        "P25",
+        "SD",
+        "Max",
+        "N",
+        "sd",
+        "Q1",
+        "Meanwhile",
+        "Maxima",
+        "MIN-7",
+        "S:4",
+    ],
+)
+def test_a_patient_whose_identifier_resembles_a_summary_stays_a_patient(identifier: str, tmp_path: Path) -> None:
+    patients = read(tmp_path, f"{identifier},51,F,22,100")
+    assert told(patients) == {}
+    assert not patients.invalid.any()
+
+
+def test_the_first_column_may_label_a_summary_beside_the_identifier(tmp_path: Path) -> None:
+    patients = read(tmp_path, "x,x,44,F,52,430", "Mean,,53,,33,260", header="No,patient_id,age,sex,feno,eos\n")
+    assert [line for line, message in told(patients).items() if "summary" in message] == [5]
+
+
+def test_a_row_of_one_missing_value_in_a_lone_column_is_a_patient(tmp_path: Path) -> None:
+    path = tmp_path / "clinic.csv"
+    path.write_text("feno_ppb,note\n52,\n,late\n", encoding="utf-8")
+    assert not read_patients(path).invalid.any()
+
+
+def test_rows_are_judged_alike_whole_and_in_parts(tmp_path: Path) -> None:
+    lines = ["Mean,53.5,,33,260", "S03,,,,", "patient_id,age,sex,feno,eos", "End of report", "S04,51,F,22,100"] * 3
+    whole = read(tmp_path, *lines)
+    with PatientFile(tmp_path / "clinic.csv", chunk_rows=2) as patients:
+        parts = [patients.read(part) for part in patients.parts()]
+    assert np.concatenate([part.invalid for part in parts]).tolist() == whole.invalid.tolist()
+    found = [problem for part in parts for problem in part.problems if problem.column == "row"]
+    assert found == [problem for problem in whole.problems if problem.column == "row"]
+    assert whole.invalid.sum() == 12
+
+
+@pytest.mark.parametrize("text", ["S01", "", "P00017", "7", "Mean age", "Total knee", "x" * 100, "Anna", "Summer", "-"])
+def test_other_texts_are_no_summary(text: str) -> None:
+    assert summary_label(text) == ""
