@@ -185,7 +185,8 @@ class PatientFile:
         """First pass; refuses a file for the same reasons and in the same order as `read_patients`."""
         rows = self._rows.cuts(self.first_row, progress)
         try:
-            self._reader = PatientReader.of(self._rows, column_map, self.name)
+            reader = PatientReader.of(self._rows, column_map, self.name)
+            self._reader = reader.with_units_beside(self.names, (part for part, _ in self._rows.cuts()))
         except UnusableInputError:
             # A quotation that never ends is the more helpful message.
             for _ in rows:

@@ -78,6 +78,17 @@ def recognise_misspelt(name: str) -> Recognised | None:
     return min(corrected, key=_distance, default=None)
 
 
+def unit_of_text(text: str, variable: Variable) -> str | None:
+    """Unit of a variable that a text states, in the spelling of the dictionary.
+
+    Examples
+    --------
+    >>> unit_of_text("[IU]/mL", data_dictionary()["total_ige_ku_l"])
+    'IU/mL'
+    """
+    return _unit_of(text, variable) or (_unit_of(split_header(text).unit, variable) if text else None)
+
+
 def unit_of_header(name: str, target: str) -> str | None:
     """Unit of a variable in a header, in the spelling of the dictionary.
 
