@@ -15,4 +15,5 @@ from .problems import summarise_problems as summarise_problems
 from .reading import PatientTable as PatientTable
 from .reading import ReadPatients as ReadPatients
 from .reading import read_patients as read_patients
+from .text.data_frames import index_columns as index_columns
 from .text.text_tables import TextTable as TextTable

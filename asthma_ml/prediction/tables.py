@@ -13,7 +13,7 @@ from asthma_ml.columns import Column, Joined, Texts
 from asthma_ml.decisions import GATES, AdherenceGate, Calls, decide_calls, judge_adherence
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.explanation import Contributions, account_of_predictions, contributions_of
-from asthma_ml.patients import PatientTable, ReadPatients, read_patients
+from asthma_ml.patients import PatientTable, ReadPatients, index_columns, read_patients
 from asthma_ml.prediction.options import Explain, refuse_unknown_explain
 from asthma_ml.variables import FACTORS, OUTPUT_PREFIX
 from asthma_ml.wording import first_names, hidden, narrate_table, text_of_patterns, text_of_rows
@@ -34,8 +34,8 @@ def predict_table(
     model : Classifier
         Fitted on a table with column names.
     patients : PatientTable or DataFrame of n_patients rows
-        A DataFrame is first read by `read_patients`; a named index is read as a column. Columns of the simulated
-        truth are copied and not used.
+        A DataFrame is first read by `read_patients`; named levels of its index are read as columns. Columns of the
+        simulated truth are copied and not used.
     explain : {"none", "factors", "features"}, default="factors"
         Level of the explanation.
 
@@ -73,10 +73,8 @@ def predict_table(
 
 
 def _with_index_of(given: pd.DataFrame, predicted: pd.DataFrame) -> pd.DataFrame:
-    """Predictions with the index of the input; drop the column as which a named index was read."""
-    name = given.index.name
-    index_column = [] if name is None or name in given.columns else [name]
-    return predicted.drop(columns=index_column).set_axis(given.index)
+    """Predictions with the index of the input; drop the columns as which its named levels were read."""
+    return predicted.drop(columns=index_columns(given)).set_axis(given.index)
 
 
 def predicted_columns(

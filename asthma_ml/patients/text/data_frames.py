@@ -36,7 +36,7 @@ def pandas_frame(table: pd.DataFrame | IntoDataFrame) -> pd.DataFrame:
 
 
 def table_of_frame(frame: pd.DataFrame, name: str, layout: str = "data frame", first_line: int = 2) -> TextTable:
-    """Read a data frame: rows by position, a named index as a column.
+    """Read a data frame: rows by position, named levels of the index as columns.
 
     Parameters
     ----------
@@ -66,7 +66,8 @@ def table_of_frame(frame: pd.DataFrame, name: str, layout: str = "data frame", f
     >>> table.texts("feno_ppb"), table.typed_names
     (['12.5'], frozenset({'feno_ppb'}))
     """
-    frame = frame.reset_index(drop=frame.index.name is None or frame.index.name in frame.columns)
+    levels = [frame.index.names.index(level) for level in index_columns(frame)]
+    frame = frame.reset_index(level=levels).reset_index(drop=True) if levels else frame.reset_index(drop=True)
     names = [str(column) for column in frame.columns]
     refuse_repeated_names(names, name)
     columns = [frame.iloc[:, i] for i in range(len(names))]
@@ -78,6 +79,19 @@ def table_of_frame(frame: pd.DataFrame, name: str, layout: str = "data frame", f
         layout=layout,
         typed_names=frozenset(each for each, column in zip(names, columns, strict=True) if not _holds_text(column)),
     )
+
+
+def index_columns(frame: pd.DataFrame) -> list[Any]:
+    """Names of the levels of the index that are read as columns.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"site": ["A"], "patient_id": ["007"], "feno_ppb": [12.5]})
+    >>> index_columns(frame.set_index(["site", "patient_id"])), index_columns(frame)
+    (['site', 'patient_id'], [])
+    """
+    return [level for level in frame.index.names if level is not None and level not in frame.columns]
 
 
 def _column(column: pd.Series[Any]) -> Column:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +15,6 @@ from asthma_ml.patients.text.text_tables import TextTable
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_INDEX = re.compile(r"__index_level_\d+__")
-
 
 def table_of_arrow(rows: pa.Table, name: str, first_row: int = 0, *, compiled: bool = False) -> TextTable:
     """Read rows of a Parquet file.
@@ -25,7 +22,7 @@ def table_of_arrow(rows: pa.Table, name: str, first_row: int = 0, *, compiled: b
     Parameters
     ----------
     rows : Table
-        The rows; an index that pandas has stored without a name is left out.
+        The rows.
     name : str
         Name of the file for messages.
     first_row : int, default=0
@@ -50,7 +47,7 @@ def table_of_arrow(rows: pa.Table, name: str, first_row: int = 0, *, compiled: b
     >>> table.texts("age_years"), table.texts("sex"), table.typed_names
     (['50', ''], ['male', ''], frozenset({'age_years'}))
     """
-    rows = rows.select([each for each in rows.column_names if not _INDEX.fullmatch(each)]).combine_chunks()
+    rows = rows.combine_chunks()
     names = rows.column_names
     refuse_repeated_names(names, name)
     return TextTable(
