@@ -26,7 +26,7 @@ def synthetic_patients(n_patients: int = 400, seed: int = 0, n_classes: int = 2)
             "ocs_dose_mg_day": rng.choice([0.0, 0.0, 10.0], n_patients),
             "biologic": rng.choice(["none", "none", "anti_il5"], n_patients),
             "blood_eosinophils_cells_ul": np.round(np.exp(5.5 + 0.6 * type2 + 0.4 * rng.normal(size=n_patients)), -1),
-            "feno_ppb": np.round(np.exp(3.3 + 0.5 * type2 + 0.5 * rng.normal(size=n_patients))),
+            "feno_ppb": np.round(np.exp(3.3 + 0.5 * type2 + 0.5 * rng.normal(size=n_patients))).clip(max=280),
             "sputum_neutrophils_pct": np.round(100 / (1 + np.exp(-neutrophilic + rng.normal(size=n_patients))), 1),
             "fev1_pct_predicted": np.round(rng.normal(68, 15, n_patients).clip(25, 120)),
             "adrb2_rs1042713": rng.integers(0, 3, n_patients).astype(float),

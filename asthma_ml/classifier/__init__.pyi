@@ -19,6 +19,7 @@ from .features.columns import refuse_without_features as refuse_without_features
 from .features.distinct_patients import content_hash as content_hash
 from .features.distinct_patients import same_patients as same_patients
 from .features.encoding import align_features as align_features
+from .features.encoding import as_frame as as_frame
 from .features.encoding import encode_features as encode_features
 from .linear.joint_normal import JointNormal as JointNormal
 from .linear.model import LinearModel as LinearModel

@@ -18,7 +18,12 @@ from threadpoolctl import threadpool_limits
 
 from asthma_ml.classifier.features.columns import category_features, known_directions, reading_order
 from asthma_ml.classifier.features.distinct_patients import distinct_patients
-from asthma_ml.classifier.features.encoding import align_features, encode_features, refuse_forbidden_features
+from asthma_ml.classifier.features.encoding import (
+    as_frame,
+    encode_features,
+    encode_patients,
+    refuse_forbidden_features,
+)
 from asthma_ml.classifier.fitting import (
     FittedParts,
     HeldOut,
@@ -348,7 +353,8 @@ class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         table : DataFrame of shape (n_patients, n_columns)
-            Any columns in any order; a feature that the table lacks is treated as not measured.
+            Any columns in any order, of pandas, polars or Arrow; a feature that the table lacks is treated as not
+            measured.
 
         Returns
         -------
@@ -358,12 +364,13 @@ class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         Raises
         ------
         UnusableInputError
-            If the model was fitted without column names, or a numeric column contains text.
+            If the model was fitted without column names, if no column is a feature or one has another name of a
+            feature, or if a column contains text instead of numbers, an unknown level or an impossible number.
         """
         check_is_fitted(self)
         if self._names is None:
             raise UnusableInputError("the model was fitted without column names; fit it on a DataFrame to use tables")
-        return encode_features(align_features(table, self._names))
+        return encode_patients(table, self._names)
 
     @property
     def conformal_thresholds(self) -> np.ndarray:
@@ -438,6 +445,7 @@ class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         groups: ArrayLike | None,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
         """Features, class numbers, weights and groups of the rows of positive weight; sets `classes_`."""
+        X = as_frame(X)
         if isinstance(X, pd.DataFrame):
             refuse_forbidden_features(X)
             X = encode_features(X)
@@ -486,6 +494,7 @@ class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
 
     def _features(self, X: ArrayLike | pd.DataFrame) -> np.ndarray:
         check_is_fitted(self)
+        X = as_frame(X)
         encoded = encode_features(X, self._names) if isinstance(X, pd.DataFrame) else X
         checked = validate_data(
             self, encoded, dtype=np.float32, ensure_all_finite="allow-nan", ensure_min_samples=0, reset=False

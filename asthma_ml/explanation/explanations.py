@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from asthma_ml.classifier import Classifier, Level, align_features, refuse_without_features
+from asthma_ml.classifier import Classifier, Level, align_features, as_frame
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.explanation.contributions import contributions_of
 from asthma_ml.explanation.games import factor_interactions
@@ -151,10 +151,15 @@ def explain(
     ----------
     Lundberg SM, Nat Mach Intell, 2020;2:56-67. 10.1038/s42256-019-0138-9
     """
-    patients, invalid = _table(X)
-    encoded = model.encode(patients)
-    refuse_without_features(patients.columns, list(encoded.columns), patients.columns)
-    return explain_encoded(model, patients, encoded, invalid, level, background)
+    if isinstance(X, PatientTable):
+        found = contributions_of(model, model.encoded_features(X.read.values), X.invalid, level, background)
+        return Explanation(**vars(found), patients=X.values)
+    patients = as_frame(X)
+    if not hasattr(patients, "columns"):
+        raise UnusableInputError(
+            f"{type(X).__name__}: explanations need named columns; give a data frame or what read_patients returns"
+        )
+    return explain_encoded(model, patients, model.encode(patients), None, level, background)
 
 
 def explain_encoded(
@@ -192,14 +197,3 @@ def explain_encoded(
     """
     found = contributions_of(model, encoded.to_numpy(), invalid, level, background)
     return Explanation(**vars(found), patients=patients)
-
-
-def _table(X: pd.DataFrame | PatientTable) -> tuple[pd.DataFrame, np.ndarray | None]:
-    """Values of the patients, and which rows are invalid."""
-    if isinstance(X, pd.DataFrame):
-        return X, None
-    if isinstance(X, PatientTable):
-        return X.values, X.invalid
-    raise UnusableInputError(
-        f"{type(X).__name__}: explanations need named columns; give a DataFrame or what read_patients returns"
-    )

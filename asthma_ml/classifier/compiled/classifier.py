@@ -29,7 +29,7 @@ from asthma_ml.classifier.compiled.pattern_tables import (
     shapley_contributions,
     summed_by_group,
 )
-from asthma_ml.classifier.features.encoding import align_features, encode_features
+from asthma_ml.classifier.features.encoding import as_frame, encode_patients
 from asthma_ml.classifier.linear.model import LinearModel
 from asthma_ml.classifier.margins import probability_of_margins
 from asthma_ml.classifier.predictions import PredictionMixin
@@ -114,7 +114,7 @@ class CompiledClassifier(PredictionMixin):
 
     def encode(self, table: pd.DataFrame) -> pd.DataFrame:
         """Encoded features of a table of patients, see `PhenotypeClassifier.encode`."""
-        return encode_features(align_features(table, self.feature_names_in_))
+        return encode_patients(table, self.feature_names_in_)
 
     def shapley_values(
         self,
@@ -244,6 +244,7 @@ class CompiledClassifier(PredictionMixin):
         return frequencies_of_training_patients(self.branches) if background is None else background.frequency
 
     def _features(self, X: Any) -> np.ndarray:
+        X = as_frame(X)
         features = self.encode(X).to_numpy() if hasattr(X, "columns") else np.asarray(X, dtype=np.float32)
         if features.ndim != 2 or features.shape[1] != len(self.feature_names_in_):
             raise UnusableInputError(

@@ -7,17 +7,71 @@ TreeSHAP explains them wrongly without a warning.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from asthma_ml.classifier.features.columns import refuse_without_features
+from asthma_ml.classifier.features.frame_checks import impossible_values, refuse_other_names, refuse_values
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.variables import OUTPUT_PREFIX, TRUTH_PREFIX, Variable, data_dictionary
 from asthma_ml.wording import first_names
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def as_frame(table: Any) -> Any:
+    """Convert a data frame of any library that narwhals knows to pandas; return anything else as it is.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> as_frame(pa.table({"sex": ["male"]}))
+        sex
+    0  male
+    >>> as_frame([[1.0]])
+    [[1.0]]
+    """
+    if isinstance(table, np.ndarray | list):
+        return table
+    import narwhals
+
+    known = narwhals.from_native(table, eager_only=True, pass_through=True)
+    return table if known is table else known.to_pandas()
+
+
+def encode_patients(table: Any, feature_names: Iterable[str]) -> pd.DataFrame:
+    """Encode the features of a model in a table of patients.
+
+    Parameters
+    ----------
+    table : DataFrame of shape (n_patients, n_columns)
+        Any columns in any order, of pandas, polars or Arrow.
+    feature_names : iterable of str
+        Features of the model; one that the table lacks is NaN (not measured).
+
+    Returns
+    -------
+    DataFrame of shape (n_patients, n_features)
+        32-bit numbers, see `encode_features`.
+
+    Raises
+    ------
+    UnusableInputError
+        If no column is a feature, if a column has another name of an absent feature, or as `encode_features` does.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> encode_patients(pd.DataFrame({"note": [""], "feno_ppb": [18]}), ["feno_ppb", "sex"]).to_numpy().tolist()
+    [[18.0, nan]]
+    """
+    frame, features = as_frame(table), [str(name) for name in feature_names]
+    refuse_other_names(frame.columns, features)
+    refuse_without_features(frame.columns, features, frame.columns)
+    return encode_features(align_features(frame, features))
 
 
 def encode_features(table: pd.DataFrame, known: Iterable[str] | None = None) -> pd.DataFrame:
@@ -34,13 +88,13 @@ def encode_features(table: pd.DataFrame, known: Iterable[str] | None = None) -> 
     -------
     DataFrame of shape (n_patients, n_features)
         Same columns and rows; the table itself if it already contains 32-bit numbers. A category is encoded as its
-        level number, an unknown level as NaN (see `unknown_levels`). Numbers in a categorical column are taken as
-        level numbers.
+        level number; numbers in a categorical column are taken as level numbers.
 
     Raises
     ------
     UnusableInputError
-        If a column that is not categorical contains text; all such columns are named.
+        If a column that is not categorical contains text or dates, or a column of the data dictionary an unknown
+        level or a number outside its hard limits; all such columns are named.
 
     Examples
     --------
@@ -63,39 +117,24 @@ def encode_features(table: pd.DataFrame, known: Iterable[str] | None = None) -> 
                 row[:] = _encode_column(str(name), column)
         except (TypeError, ValueError):
             not_numeric.append(str(name))
+            row[:] = np.nan
     if not_numeric:
         _refuse_text(table, not_numeric, not_numeric if known is None else known)
+    unread = (impossible_values(str(name), row) for name, row in zip(table.columns, matrix, strict=True))
+    refuse_values(filter(None, [*_unknown_levels(table), *unread]))
     return pd.DataFrame(matrix.T, index=table.index, columns=table.columns, copy=False)
 
 
-def unknown_levels(table: pd.DataFrame) -> dict[str, list[str]]:
-    """Levels that the data dictionary does not contain.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Patients, categories as text.
-
-    Returns
-    -------
-    dict of str to list of str
-        Sorted unknown levels of each column that has any.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> unknown_levels(pd.DataFrame({"sex": ["male", "m", None]}))
-    {'sex': ['m']}
-    """
-    unknown: dict[str, list[str]] = {}
+def _unknown_levels(table: pd.DataFrame) -> Iterator[str]:
+    """Say which levels the data dictionary does not contain, column by column."""
     for name, column in table.items():
         variable = _category(str(name), column)
         if variable is None:
             continue
-        unlisted = column[column.notna() & ~column.isin(variable.levels)]
-        if len(unlisted):
-            unknown[str(name)] = sorted(unlisted.astype(str).unique())
-    return unknown
+        found = sorted(str(level) for level in column.dropna().unique() if level not in variable.levels)
+        if found:
+            allowed = ", ".join(variable.levels)
+            yield f"{name}: unknown level {first_names(map(repr, found))}, allowed: {allowed}"
 
 
 def align_features(table: pd.DataFrame, feature_names: Iterable[str]) -> pd.DataFrame:
@@ -134,8 +173,7 @@ def refuse_forbidden_features(table: pd.DataFrame) -> None:
     Raises
     ------
     UnusableInputError
-        If a column is an identifier, a label, a truth or a prediction of this package, or has a level that the data
-        dictionary does not contain.
+        If a column is an identifier, a label, a truth or a prediction of this package.
     """
     dictionary = data_dictionary()
     named = [str(name) for name in table.columns]
@@ -147,13 +185,6 @@ def refuse_forbidden_features(table: pd.DataFrame) -> None:
     if forbidden:
         raise UnusableInputError(
             f"{first_names(forbidden)}: identifiers, labels, truth and predictions cannot be features; drop them"
-        )
-    if unknown := unknown_levels(table):
-        raise UnusableInputError(
-            "; ".join(
-                f"{name}: unknown level {first_names(map(repr, levels))}, allowed: {', '.join(dictionary[name].levels)}"
-                for name, levels in unknown.items()
-            )
         )
 
 
@@ -167,7 +198,7 @@ def _refuse_text(table: pd.DataFrame, not_numeric: Iterable[str], known: Iterabl
             "or drop the column"
         )
     raise UnusableInputError(
-        f"{first_names(not_numeric)}: text in a numeric column; give numbers, and leave missing values empty"
+        f"{first_names(not_numeric)}: text or dates in a numeric column; give numbers, and leave missing values empty"
     )
 
 
@@ -177,6 +208,8 @@ def _encode_column(name: str, column: pd.Series) -> np.ndarray:
     variable = _category(name, column)
     if variable is None and isinstance(column.dtype, np.dtype) and column.dtype.kind in "fiu":
         return column.to_numpy()
+    if column.dtype.kind in "mMc":
+        raise TypeError(f"{name}: dates or complex numbers")
     if variable is None:
         return pd.to_numeric(column).to_numpy(dtype=np.float32, na_value=np.nan)
     codes, distinct = pd.factorize(column)

@@ -1,0 +1,109 @@
+"""Values of a data frame that cannot be what their columns say, such as codes of another table.
+
+A hospital's own table belongs to `read_patients`, which knows other names, units and codes. An estimator takes the
+columns of the data dictionary as they are, so it refuses what it would misunderstand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asthma_ml.errors import UnusableInputError
+from asthma_ml.variables import Variable, data_dictionary
+from asthma_ml.wording import first_names
+
+_WAY_OUT = "read the table with asthma_ml.read_patients"
+
+
+def impossible_values(name: str, values: NDArray[np.float32]) -> str:
+    """Describe numbers that a variable of the data dictionary cannot have.
+
+    Parameters
+    ----------
+    name : str
+        Column name; other names than those of the data dictionary may have any value.
+    values : ndarray of shape (n_patients,)
+        Encoded values, NaN where missing.
+
+    Returns
+    -------
+    str
+        What is wrong and what is allowed, empty if nothing is.
+
+    Examples
+    --------
+    >>> impossible_values("sex", np.array([1.0, 2.0], np.float32))
+    'sex: 2 is no level number, allowed: 0 (female), 1 (male)'
+    >>> impossible_values("age_years", np.array([61.0, 1962.0], np.float32))
+    'age_years: 1962 is outside 0 to 110 years'
+    """
+    variable = data_dictionary().get(name)
+    allowed = None if variable is None else _allowed(variable)
+    if variable is None or allowed is None:
+        return ""
+    # Limits are rounded as the values are.
+    lower, upper = (np.float32(limit) for limit in allowed)
+    wrong = (values < lower) | (values > upper)
+    if variable.kind in ("flag", "category"):
+        wrong |= np.isfinite(values) & (values != np.floor(values))
+    return f"{name}: {values[wrong][0]:.7g} is {_what_is_allowed(variable)}" if wrong.any() else ""
+
+
+def _allowed(variable: Variable) -> tuple[float, float] | None:
+    """Lowest and highest value."""
+    if variable.kind == "category":
+        return 0, len(variable.levels) - 1
+    return (0, 1) if variable.kind == "flag" else variable.limits
+
+
+def _what_is_allowed(variable: Variable) -> str:
+    if variable.kind == "category":
+        numbered = ", ".join(f"{i} ({level})" for i, level in enumerate(variable.levels))
+        return f"no level number, allowed: {numbered}"
+    if variable.kind == "flag" or variable.limits is None:
+        return "neither 0 nor 1"
+    lower, upper = variable.limits
+    return f"outside {lower:g} to {upper:g} {variable.unit}".rstrip()
+
+
+def refuse_values(problems: Iterable[str]) -> None:
+    """Raise UnusableInputError that names all problems of a table, if there are any.
+
+    Examples
+    --------
+    >>> refuse_values([])
+    """
+    if found := list(problems):
+        raise UnusableInputError("; ".join(found) + f"; {_WAY_OUT}, or correct it")
+
+
+def refuse_other_names(given: Iterable[object], features: Iterable[str]) -> None:
+    """Refuse a table that has a feature under another name, which would be taken for not measured.
+
+    Parameters
+    ----------
+    given : iterable of str
+        Columns of the table.
+    features : iterable of str
+        Features of the model.
+
+    Raises
+    ------
+    UnusableInputError
+        If a column has a usual name of a feature that the table lacks.
+
+    Examples
+    --------
+    >>> refuse_other_names(["feno_ppb", "note"], ["feno_ppb", "age_years"])
+    """
+    from asthma_ml.patients import variable_of_name
+
+    names, features = set(map(str, given)), set(features)
+    meant_by = {name: variable_of_name(name) for name in names - features}
+    others = {name: target for name, target in sorted(meant_by.items()) if target in features - names}
+    if others:
+        meant = first_names(f"{name} (for {target})" for name, target in others.items())
+        raise UnusableInputError(f"{meant}: not the name in the data dictionary; {_WAY_OUT}, or rename the columns")
