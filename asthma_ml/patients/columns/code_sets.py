@@ -126,7 +126,7 @@ class _Column:
 
     def levels_of_letters(self) -> dict[str, Meaning | None]:
         """Levels of the letters that the column settles."""
-        found = self._of_sets(self.letters) or self._of_sets(self._not_missing(self.letters))
+        found = self._of_sets(self.letters) or self._of_sets(self._not_missing(self.letters)) or self._of_mixed_sets()
         if not found:
             found = {letter: level for letter in self.letters if (level := self._alone(letter)) is not None}
         return {letter: level if level != "" else None for letter, level in found.items() if self._fits(letter, level)}
@@ -139,6 +139,18 @@ class _Column:
             return {}
         agreed = {letter: levels.pop() for letter, levels in readings.items()}
         return agreed if len({*agreed.values()} - {""}) > 1 else {}
+
+    def _of_mixed_sets(self) -> dict[str, Meaning]:
+        """Levels of letters of a complete usual set among others: F and M beside N, but not M beside F and H."""
+        usual = {**self.variable.codes, **codes_of(self.variable).alone}
+        sets = [
+            {code: level for code, level in each.items() if level != ""} for each in codes_of(self.variable).letters
+        ]
+        complete = [each for each in sets if each.keys() <= self.letters]
+        as_usual = {letter for each in complete if each.items() <= usual.items() for letter in each}
+        unlike = [each.items() - usual.items() for each in complete]
+        contradicted = {letter for different in unlike if len(different) == 1 for letter, _ in different}
+        return {letter: usual[letter] for letter in as_usual - contradicted}
 
     def _alone(self, letter: str) -> Meaning | None:
         """Level of a letter whose set is incomplete."""

@@ -26,6 +26,8 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,4})?", re.ASCII)
 # Without accents, shorter words mean something else: Hungarian `nő` is a woman.
 _LEAST_LETTERS = 3
 # SAS transport files write 0 as 2**-260, and readers of SAS files give a missing value as a number below 1e-300.
+# Letters with a stroke or without a dot, which have no accent to take off.
+_STROKES = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe"})
 SMALLEST = 1e-60
 _SMALLEST_NORMAL = 1e-300
 
@@ -275,6 +277,6 @@ def _plain(code: str) -> str:
     """A code without accents; a short one is unchanged."""
     if code.isascii():
         return code
-    parts = unicodedata.normalize("NFD", code)
+    parts = unicodedata.normalize("NFD", code.translate(_STROKES))
     plain = unicodedata.normalize("NFC", "".join(part for part in parts if not unicodedata.combining(part)))
     return plain if len(plain) >= _LEAST_LETTERS else code
