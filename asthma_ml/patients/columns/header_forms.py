@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Literal
 
-from asthma_ml.patients.columns.header_words import LONGEST_NAME, Header, changes, lexicon, split_header
-from asthma_ml.patients.columns.misspelt import WordIndex
+from asthma_ml.patients.columns.header_names import (
+    filler,
+    forms,
+    forms_with_unit,
+    levels_named,
+    optional,
+    stems,
+    telling,
+    word_index,
+)
+from asthma_ml.patients.columns.header_words import LONGEST_NAME, Header, changes, split_header
 from asthma_ml.patients.columns.units import find_unit
 from asthma_ml.variables import Variable, data_dictionary
 
 Likeness = Literal["same", "unit", "choice", "near"]
 _BRACKETS = re.compile(r"(.+?)\s*[\(\[]\s*([^()\[\]]+?)\s*[\)\]]\s*", re.DOTALL)
-_CHOICE_WORDS = frozenset({"choice", "is", "t", "yes", "checked"})
 _CHECKBOX = re.compile(r"(.+?)___(\w+)")
-_YES_OR_NO = frozenset({"yes", "number", "ja", "nein", "oui", "non", "si"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +80,7 @@ def recognise_misspelt(name: str) -> Recognised | None:
     Recognised(target='feno_ppb', likeness='same', unit='ppb', extra=())
     """
     header = split_header(name)
-    words = tuple(_index().meant(word) or word for word in header.words)
+    words = tuple(word_index().meant(word) or word for word in header.words)
     corrected = _candidates(Header(words, header.unit)) if words != header.words else iter(())
     return min(corrected, key=_distance, default=None)
 
@@ -120,7 +127,7 @@ def _readings(name: str) -> Iterator[Header]:
 
 def _candidates(header: Header) -> Iterator[Recognised]:
     given = set(header.words)
-    for target, form in dict.fromkeys(pair for word in header.words for pair in _forms().get(word, ())):
+    for target, form in dict.fromkeys(pair for word in header.words for pair in forms().get(word, ())):
         if form <= given:
             yield from _judged(header, target, form)
     if not header.unit.startswith("="):
@@ -130,11 +137,11 @@ def _candidates(header: Header) -> Iterator[Recognised]:
 def _pointed_at(header: Header) -> Iterator[Recognised]:
     """Variables that a single word points at; the name of a drug is one of the choices."""
     for word in header.words:
-        for target in _stems().get(word, ()):
+        for target in stems().get(word, ()):
             own = frozenset() if word in changes() else frozenset({word})
             extra = _left_over(header, target, own)
-            is_choice = word in data_dictionary()[target].codes and not extra
-            yield Recognised(target, "choice" if is_choice else "near", None, extra)
+            is_choice = not extra and len(levels_named((word,), data_dictionary()[target])) == 1
+            yield Recognised(target, "choice", None, (word,)) if is_choice else Recognised(target, "near", None, extra)
 
 
 def _judged(header: Header, target: str, form: frozenset[str]) -> Iterator[Recognised]:
@@ -144,9 +151,13 @@ def _judged(header: Header, target: str, form: frozenset[str]) -> Iterator[Recog
         return
     if extra and unit and (drug := find_unit(f"{unit} {' '.join(extra)}", variable)):
         extra, unit = (), drug
-    if extra and set(extra) - _CHOICE_WORDS <= _choices(variable) and not header.unit:
+    n_levels = len(levels_named(extra, variable))
+    if n_levels > 1 and "choice" not in extra:
+        # The header lists the levels: `Sex (male/female)`.
+        extra = ()
+    if extra and n_levels == 1 and not (header.unit and variable.unit):
         yield Recognised(target, "choice", None, extra)
-    elif extra or (not header.unit and form in _forms_with_unit(target)):
+    elif extra or (not header.unit and form in forms_with_unit(target)):
         yield Recognised(target, "near", unit, extra)
     elif header.unit and unit is None:
         yield Recognised(target, "unit")
@@ -156,10 +167,8 @@ def _judged(header: Header, target: str, form: frozenset[str]) -> Iterator[Recog
 
 def _left_over(header: Header, target: str, form: frozenset[str]) -> tuple[str, ...]:
     """Words of a header that carry meaning and do not belong to the variable."""
-    silent = form | _optional(target)
-    current = frozenset({"current"}) if data_dictionary()[target].levels[2:] == ("current",) else frozenset()
-    filler = _filler(target)
-    return tuple(word for word in header.words if word not in silent and (word not in filler or word in current))
+    silent = (form | optional(target) | filler(target)) - (telling(target) - form)
+    return tuple(word for word in header.words if word not in silent)
 
 
 def _unit_of(text: str, variable: Variable) -> str | None:
@@ -168,83 +177,3 @@ def _unit_of(text: str, variable: Variable) -> str | None:
     if not text:
         return None
     return find_unit(text, variable) or (find_unit(f"{text}/day", variable) if variable.unit == "mg/day" else None)
-
-
-@cache
-def _forms() -> dict[str, tuple[tuple[str, frozenset[str]], ...]]:
-    """Variables and the words that name them, by each of their words."""
-    forms: dict[str, list[tuple[str, frozenset[str]]]] = {}
-    for name, variable in data_dictionary().items():
-        for alias in (name, *variable.aliases):
-            form = _form(split_header(alias).words, name)
-            for word in form:
-                forms.setdefault(word, []).append((name, form))
-    return {word: tuple(dict.fromkeys(pairs)) for word, pairs in forms.items()}
-
-
-@cache
-def _forms_with_unit(target: str) -> frozenset[frozenset[str]]:
-    """Forms that name the variable only together with a unit: FEV1 alone is in litres."""
-    forms: dict[bool, set[frozenset[str]]] = {True: set(), False: set()}
-    for alias in (target, *data_dictionary()[target].aliases):
-        header = split_header(alias)
-        forms[bool(header.unit)].add(_form(header.words, target))
-    return frozenset(forms[True] - forms[False])
-
-
-def _form(words: Iterable[str], target: str) -> frozenset[str]:
-    """Words that carry the meaning of a name."""
-    given = frozenset(words)
-    return given - _filler(target) - _optional(target) or given
-
-
-@cache
-def _index() -> WordIndex:
-    """Words of features and their English spellings."""
-    words = {word for word, pairs in _forms().items() if any(data_dictionary()[name].is_feature for name, _ in pairs)}
-    words |= _stems().keys()
-    same = lexicon()["same"]
-    return WordIndex(words | {each for word in words for each in same.get(word, "").split() if each[:4] == word[:4]})
-
-
-@cache
-def _words_of(target: str) -> frozenset[str]:
-    return frozenset(word for pairs in _forms().values() for name, form in pairs if name == target for word in form)
-
-
-@cache
-def _stems() -> dict[str, tuple[str, ...]]:
-    """Variables that a word points at."""
-    stems: dict[str, list[str]] = {}
-    for target, words in lexicon()["stems"].items():
-        for word in words.split():
-            stems.setdefault(word, []).append(target)
-    for code in data_dictionary()["biologic"].codes:
-        stems.setdefault(code, []).append("biologic")
-    return {word: tuple(targets) for word, targets in stems.items()}
-
-
-@cache
-def _filler(target: str) -> frozenset[str]:
-    """Words without meaning for a variable; in the name of an identifier every word counts."""
-    is_feature = data_dictionary()[target].is_feature
-    return frozenset(lexicon()["filler"]["words"].split()) if is_feature else frozenset()
-
-
-@cache
-def _optional(target: str) -> frozenset[str]:
-    return frozenset(lexicon()["optional"].get(target, "").split())
-
-
-@cache
-def _choices_of(target: str) -> frozenset[str]:
-    variable = data_dictionary()[target]
-    texts = [*variable.levels, *variable.codes]
-    return frozenset(
-        word for text in texts for word in (*split_header(text).words, *re.split(r"[\W_]+", text))
-    ) - _words_of(target)
-
-
-def _choices(variable: Variable) -> frozenset[str]:
-    """Words of the levels and codes of a variable."""
-    return _YES_OR_NO if variable.kind == "flag" else _choices_of(variable.name)

@@ -26,6 +26,8 @@ _VISIT = re.compile(r"\b(?:visit \d+|visit[0-9]+|v ?\d{1,2}|[tdmw]0|(?:week|day|
 _YEAR_BEFORE = re.compile(
     r"\b(?:past )+(?:12 ?months|12 ?mo?|1? ?years|12)\b|\b12 ?(?:months|mo?)(?: past)?\b|\b1 ?years past\b"
 )
+_YES_NO = re.compile(r"\b(?:y(?:es)?|0|ja|s[ií]|oui)\s*/\s*(?:no?|1|nein|non)\b", re.IGNORECASE)
+_MALE_FEMALE = re.compile(r"\b(?:m|f|w)\s*/\s*(?:m|f|w)\b", re.IGNORECASE)
 _SHORTEST_PART = 3
 _POWER = re.compile(r"\b(?:x ?)?10 ?(?:e ?\+?0?|\^ ?|exp ?)?([369])\b")
 _VOLUME = r"(?:ul|mm\^?3|mcl|cumm|cmm|microl|mikroliter|microliter|microlitre)"
@@ -129,6 +131,7 @@ def _words(name: str) -> list[str]:
     if field := _BIOBANK.fullmatch(name.casefold()):
         return [f"ukb{field[1]}"]
     name = _ADDED.sub("", _STEP.sub("", name.translate(_ALIKE_SIGNS)))
+    name = _MALE_FEMALE.sub("mf", _YES_NO.sub("yesno", name))
     same = _spellings()
     found: list[str] = []
     for chunk in _WORD.findall(_plain(name)):

@@ -7,15 +7,16 @@ from typing import NamedTuple
 
 from asthma_ml.patients.columns.column_map import MappedColumn
 from asthma_ml.patients.columns.header_forms import Recognised, recognise, recognise_misspelt
-from asthma_ml.patients.columns.header_words import changes, plain_name
+from asthma_ml.patients.columns.header_names import levels_named
+from asthma_ml.patients.columns.header_words import changes, split_header
 from asthma_ml.patients.columns.units import known_units
 from asthma_ml.patients.problems import Finding, shown
 from asthma_ml.spelling import closest
 from asthma_ml.variables import OUTPUT_PREFIX, TRUTH_PREFIX, Variable, data_dictionary
 
 NEVER_READ = (TRUTH_PREFIX, OUTPUT_PREFIX)
-_ALIKE = 0.8
-_LONGEST_COMPARED = 40
+_LONGEST_COMPARED = 20
+_ID_WORDS = frozenset({"id", "number", "code"})
 
 
 class Hint(NamedTuple):
@@ -76,23 +77,30 @@ def unread_columns(names: Iterable[str], found: Mapping[str, MappedColumn]) -> l
 
 def _hint(name: str, found: Recognised, *, misspelt: bool) -> Hint | None:
     variable = data_dictionary()[found.target]
+    change = next((changes()[word] for word in found.extra if word in changes()), "")
+    if not variable.is_feature and not _is_near_identifier(name, variable, found):
+        return None
     if found.likeness == "choice":
         return Hint(found.target, "one_column_per_choice")
-    if change := next((changes()[word] for word in found.extra if word in changes()), ""):
-        return Hint(found.target, "other_quantity", change) if variable.is_feature else None
-    if variable.kind in ("group", "label") and found.extra:
-        return None
+    if change:
+        return Hint(found.target, "other_quantity", change)
     if found.likeness == "unit" or (found.likeness == "near" and not found.extra and variable.unit):
         return Hint(found.target, "unit_in_name", found.likeness)
-    if found.extra and not (variable.is_feature and _is_misspelt(name, variable)):
+    if found.extra and not all(_is_misspelt(word, variable) for word in found.extra):
         return Hint(found.target, "other_words")
     return Hint(found.target, "similar_name") if misspelt or found.likeness != "same" else None
 
 
-def _is_misspelt(name: str, variable: Variable) -> bool:
-    """Whether a name resembles a name of the variable as a whole."""
-    plain = plain_name(name)
-    return len(plain) <= _LONGEST_COMPARED and bool(closest(plain, (variable.name, *variable.aliases), _ALIKE))
+def _is_near_identifier(name: str, variable: Variable, found: Recognised) -> bool:
+    """Whether a header resembles the name of an identifier, which `visit date` and `patient weight` do not."""
+    is_id = variable.kind == "id" and bool(_ID_WORDS.intersection(split_header(name).words))
+    return is_id and not any(word in changes() for word in found.extra)
+
+
+def _is_misspelt(word: str, variable: Variable) -> bool:
+    """Whether a word resembles one of the name of the variable, such as its unit."""
+    own = [each for each in variable.name.split("_") if not word.startswith(each)]
+    return len(word) <= _LONGEST_COMPARED and bool(closest(word, own))
 
 
 def _message(hint: Hint, names: Sequence[str]) -> str:
@@ -124,15 +132,24 @@ def _of_unit(hint: Hint, which: str) -> str:
 
 
 def _of_choices(target: str, names: Sequence[str]) -> str:
-    which, sources = _listed(names), ", ".join(map(_quoted, names))
-    variable = data_dictionary()[target]
-    level = f'"{variable.levels[0]}"' if variable.levels else "1"
-    pattern = "|".join(["1", *["0"] * (len(names) - 1)])
+    levels = " and ".join(f'"{_pattern(i, len(names))}" = {_level(name, target)}' for i, name in enumerate(names[:3]))
     return (
-        f"not read: {which} {_is(names)} one column for each choice of {target}; map them together: "
-        f'`from = [{sources}]` and `levels = {{ "{pattern}" = {level} }}` with a line for each combination, '
-        f"under [columns.{target}] in a column map"
+        f"not read: {_listed(names)} {_is(names)} one column for each choice of {target}; map them together, with a "
+        f"level for each combination that occurs: `from = [{', '.join(map(_quoted, names))}]` and `levels` "
+        f"such as {levels} (or the words in the cells) under [columns.{target}] in a column map"
     )
+
+
+def _pattern(place: int, n_columns: int) -> str:
+    """Combination in which only one column is checked."""
+    return "|".join("1" if i == place else "0" for i in range(n_columns))
+
+
+def _level(name: str, target: str) -> str:
+    found, variable = recognise(name), data_dictionary()[target]
+    levels = levels_named(found.extra, variable) if found else frozenset()
+    level = next(iter(levels)) if len(levels) == 1 else "LEVEL"
+    return level if variable.kind == "flag" and level != "LEVEL" else f'"{level}"'
 
 
 def _is(names: Sequence[str]) -> str:
