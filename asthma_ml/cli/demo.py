@@ -14,9 +14,7 @@ from tqdm import tqdm
 
 from asthma_ml.cli.evaluation_tables import headline
 from asthma_ml.cli.explain import write_figure
-from asthma_ml.cli.inspect import metric_lines
 from asthma_ml.cli.options import (
-    RESEARCH_NOTE,
     examples,
     number_option,
     refuse_overwriting,
@@ -25,6 +23,8 @@ from asthma_ml.cli.options import (
     shows_progress,
     with_verbosity,
 )
+from asthma_ml.html import RESEARCH_NOTE
+from asthma_ml.model_files import metric_lines
 from asthma_ml.wording import rounded
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ from asthma_ml.cli.explain import write_figure
 from asthma_ml.cli.label_options import chosen_label, label_as_trained, label_given, label_options
 from asthma_ml.cli.options import (
     FIGURE_SUFFIXES,
-    RESEARCH_NOTE,
     columns_option,
     command_given,
     examples,
@@ -26,6 +25,7 @@ from asthma_ml.cli.options import (
     with_verbosity,
     writable,
 )
+from asthma_ml.html import RESEARCH_NOTE
 from asthma_ml.variables import LABEL
 
 if TYPE_CHECKING:

@@ -14,7 +14,6 @@ import numpy as np
 
 from asthma_ml.cli.options import (
     FIGURE_SUFFIXES,
-    RESEARCH_NOTE,
     TABLE_SUFFIXES,
     Choice,
     columns_option,
@@ -28,6 +27,7 @@ from asthma_ml.cli.options import (
     writable,
 )
 from asthma_ml.errors import UnusableInputError
+from asthma_ml.html import RESEARCH_NOTE
 from asthma_ml.variables import ID
 
 if TYPE_CHECKING:

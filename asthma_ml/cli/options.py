@@ -18,7 +18,6 @@ FilePath: TypeAlias = str | PathLike[str]
 TABLE_SUFFIXES = (".csv", ".tsv", ".gz", ".parquet")
 FIGURE_SUFFIXES = (".png", ".svg")
 MODEL_SUFFIXES = (".aml",)
-RESEARCH_NOTE = "Research software, not a medical device. SHAP values explain the model, not the disease."
 
 _EXISTING_FILE = click.Path(exists=True, dir_okay=False, allow_dash=True)
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from asthma_ml.cli.options import (
-    RESEARCH_NOTE,
     TABLE_SUFFIXES,
     Choice,
     columns_option,
@@ -20,6 +19,7 @@ from asthma_ml.cli.options import (
     shows_progress,
     with_verbosity,
 )
+from asthma_ml.html import RESEARCH_NOTE
 from asthma_ml.prediction import CHUNK_ROWS, EXPLAIN
 from asthma_ml.variables import ID
 

@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from asthma_ml.cli.inspect import call_percentages, metric_lines
 from asthma_ml.cli.label_options import chosen_label, label_options
 from asthma_ml.cli.options import (
     MODEL_SUFFIXES,
-    RESEARCH_NOTE,
     Choice,
     ModelPath,
     columns_option,
@@ -26,6 +24,8 @@ from asthma_ml.cli.options import (
     with_verbosity,
 )
 from asthma_ml.cli.validate import say_repeated_patients
+from asthma_ml.html import RESEARCH_NOTE
+from asthma_ml.model_files import call_percentages, metric_lines
 from asthma_ml.variables import FOUR_CLASSES, TWO_CLASSES
 from asthma_ml.wording import with_interval
 

@@ -26,6 +26,7 @@ from asthma_ml.cohort.presets import DEFAULT_PRESET, Preset, preset_named
 from asthma_ml.cohort.table_columns import GrowingTable
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.files import table_file, write_text
+from asthma_ml.html import html_summary
 from asthma_ml.variables import ID, LABEL, TWO_CLASSES, data_dictionary
 
 NOTICE = "Synthetic patients from a causal model. Research software, not a medical device."
@@ -76,7 +77,7 @@ class HiddenTruth:
         return truth_table(model, ids.reset_index(drop=True), patients)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Cohort:
     """Synthetic patients: observed table, truth table and schema.
 
@@ -94,6 +95,16 @@ class Cohort:
     observed: pd.DataFrame
     schema: dict[str, Any]
     hidden: HiddenTruth = field(repr=False)
+
+    def __repr__(self) -> str:
+        preset, seed = self.schema["preset"], self.schema["seed"]
+        return f"<Cohort of {len(self.observed)} synthetic patients, preset {preset}, seed {seed}>"
+
+    def _repr_html_(self) -> str:
+        """Settings and first patients, for notebooks."""
+        facts = {name: self.schema[name] for name in ("preset_description", "acceptance_rate", "where", "made_by")}
+        labels = ", ".join(f"{n} {label}" for label, n in self.observed[LABEL].value_counts().items())
+        return html_summary(repr(self), {LABEL: labels, **facts}, self.observed)
 
     @cached_property
     def truth(self) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from asthma_ml.classifier import align_features
 from asthma_ml.explanation.contributions import Contributions
+from asthma_ml.html import html_summary
 from asthma_ml.variables import FACTORS, ID
 from asthma_ml.wording import plain_name
 
@@ -31,6 +32,11 @@ class PatientContributions(Contributions):
         n_patients, n_features = self.X.shape
         explained = ", ".join(sorted({str(name) for name in self.explained_class}))
         return f"<{type(self).__name__} of {n_patients} patients, {n_features} features, log-odds of {explained}>"
+
+    def _repr_html_(self) -> str:
+        """Contributions of the factors to the first predictions, for notebooks."""
+        facts = {"contributions": "of each documented factor [log-odds], with the base value they sum to the log-odds"}
+        return html_summary(repr(self), facts, self.factors.assign(base=self.base))
 
     @cached_property
     def features(self) -> pd.DataFrame:

@@ -6,6 +6,10 @@ from .files import load_model as load_model
 from .files import load_model_with_card as load_model_with_card
 from .files import save_model as save_model
 from .files import save_model_with_card as save_model_with_card
+from .model_card import ModelCard as ModelCard
+from .model_card import call_percentages as call_percentages
+from .model_card import metric_lines as metric_lines
+from .model_card import readable_card as readable_card
 from .shipped import SHIPPED as SHIPPED
 from .shipped import example_patients_path as example_patients_path
 from .shipped import resolve_model_path as resolve_model_path

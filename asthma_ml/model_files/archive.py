@@ -14,6 +14,7 @@ import numpy as np
 
 from asthma_ml.classifier import Classifier
 from asthma_ml.errors import AsthmaMLError, ModelFileError
+from asthma_ml.model_files.model_card import ModelCard
 from asthma_ml.model_files.shipped import resolve_model_path
 from asthma_ml.variables import data_dictionary
 from asthma_ml.wording import first_names
@@ -29,7 +30,7 @@ _CARD = "card.json"
 _NO_DATE = (1980, 1, 1, 0, 0, 0)
 
 
-def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:
+def read_card(path: str | os.PathLike[str]) -> ModelCard:
     """Read the card of a model file without loading the model.
 
     Parameters
@@ -39,8 +40,8 @@ def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:
 
     Returns
     -------
-    dict
-        Versions, classes, features, parameters, training, data dictionary, self-test, and the entries that the
+    ModelCard
+        A dict: versions, classes, features, parameters, training, data dictionary, self-test, and the entries that the
         caller of `save_model` added.
 
     Raises
@@ -48,7 +49,7 @@ def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:
     ModelFileError
         If the file is missing, damaged or not a model file.
     """
-    return read_archive(path)[0]
+    return ModelCard(read_archive(path)[0])
 
 
 def read_archive(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, bytes]]:
