@@ -96,7 +96,7 @@ def text_beside(text: str, variable: Variable) -> Reading | None:
     >>> print(text_beside("44 kg", data_dictionary()["age_years"]).message)
     with text behind the number that is no unit of the variable (years, months); write the number alone
     """
-    parts = _PARTS.fullmatch(text)
+    parts = _split(text)
     if parts is None or parts["before"] or not re.match(r"[^\W\d]|[(\[%]", parts["behind"]):
         return None
     units = ", ".join(known_units(variable)) or "it has none"
@@ -104,9 +104,13 @@ def text_beside(text: str, variable: Variable) -> Reading | None:
     return Reading(None, "text_beside", message)
 
 
+def _split(text: str) -> re.Match[str] | None:
+    return _PARTS.fullmatch(text) if len(text) <= _LONGEST else None
+
+
 def _parts(text: str, variable: Variable) -> _Beside | None:
     """The number and what stands beside it, None if anything is not understood."""
-    parts = _PARTS.fullmatch(text) if len(text) <= _LONGEST else None
+    parts = _split(text)
     if parts is None:
         return None
     found = _before(_Beside(parts["number"]), parts["before"].strip())

@@ -23,6 +23,8 @@ _AROUND = "()[]{}<>*!\"' "
 # A code before its word: `1 - Yes`, `F - Female`.
 _CODE_BEFORE = re.compile(r"^(\d+|[a-z]) (?=[^\W\d]{2})")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,4})?", re.ASCII)
+# Longer texts are notes.
+_LONGEST = 200
 # Without accents, shorter words mean something else: Hungarian `nő` is a woman.
 _LEAST_LETTERS = 3
 # SAS transport files write 0 as 2**-260, and readers of SAS files give a missing value as a number below 1e-300.
@@ -66,6 +68,8 @@ def code_of(text: str) -> str:
     ('ex smoker', '8507', 'never smoked tobacco', '+')
     """
     plain = cell_text(text).casefold()
+    if len(plain) > _LONGEST:
+        return plain
     if _NUMBER.fullmatch(plain):
         return number_code(plain)
     words = _BETWEEN.sub(" ", _TAG.sub("", plain).strip(_AROUND)).strip()
