@@ -152,24 +152,28 @@ def _refuse_label_as_feature(stated: Mapping[str, MappedColumn], column_map: Col
 
 
 def _match_by_name(names: Sequence[str], stated: Mapping[str, MappedColumn]) -> tuple[dict[str, str], list[Finding]]:
-    """Match by exact name, then by plain name, then by alias; a better match takes precedence."""
+    """Match by exact name, then by plain name, then by alias, then by words; a better match takes precedence."""
     dictionary = data_dictionary()
     free, findings = list(names), list[Finding]()
     ways: tuple[tuple[str, Callable[[str], str | None]], ...] = (
         ("name", lambda name: name if name in dictionary else None),
         ("name", lambda name: plain_name(name) if plain_name(name) in dictionary else None),
+        ("alias", _by_plain_name),
         ("alias", variable_of_name),
     )
     matched: dict[str, str] = {}
+    judged = set(stated)
     for way, target_of in ways:
-        candidates = _candidates(free, target_of, {*stated, *matched})
+        candidates = _candidates(free, target_of, judged)
+        judged.update(candidates)
         for target, found in candidates.items():
-            if len(found) > 1:
-                findings.append(_ambiguous(target, found))
+            usable = [name for name in found if not lacks_companion(_with_source(MappedColumn(target), name))]
+            if len(usable or found) > 1:
+                findings.append(_ambiguous(target, usable or found))
                 continue
-            matched[target] = found[0]
+            [matched[target]] = usable or found
             if way == "alias":
-                findings.append(Finding(target, "alias", "warning", f"read {shown(found[0])} as {target}"))
+                findings.append(Finding(target, "alias", "warning", f"read {shown(matched[target])} as {target}"))
         free = [name for name in free if target_of(name) is None]
     return matched, findings
 

@@ -10,7 +10,7 @@ import pytest
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients import ColumnMap, read_patients
 from asthma_ml.patients.columns.header_words import plain_name
-from asthma_ml.patients.columns.matching import variable_of_name
+from asthma_ml.patients.columns.matching import match_columns, variable_of_name
 from asthma_ml.variables import data_dictionary
 
 
@@ -134,3 +134,69 @@ def test_unknown_columns_are_kept_unchanged() -> None:
     patients = read_patients(table)
     pd.testing.assert_frame_equal(patients.raw, table)
     assert list(patients.values) == ["feno_ppb"]
+
+
+def test_a_count_takes_precedence_over_a_percentage_and_an_alias_over_other_words() -> None:
+    table = {"eos_pct": ["6"], "Eosinophils (10^9/L)": ["0.43"], "FeNO": ["52"], "FeNO level visit 2": ["14"]}
+    patients = read_patients(pd.DataFrame(table))
+    assert patients.values["blood_eosinophils_cells_ul"].tolist() == [430.0]
+    assert patients.values["feno_ppb"].tolist() == [52.0]
+
+
+def test_two_visits_are_ambiguous() -> None:
+    patients = read_patients(pd.DataFrame({"patient_id": ["1"], "FENO_v1": ["52"], "FENO_v2": ["14"]}))
+    assert list(patients.values) == ["patient_id"]
+    assert "`FENO_v1` and `FENO_v2` both match; name one of them in a column map" in str(patients.problems[0])
+
+
+@pytest.mark.parametrize(
+    ("header", "what"),
+    [
+        ("IgE (log10(kU/L))", "a logarithm"),
+        ("eos_zscore", "a z-score"),
+        ("FeNO change", "a change"),
+        ("ACQ-5", "another questionnaire"),
+        ("ige_date", "a date"),
+        ("sputum_il6", "measured in sputum"),
+    ],
+)
+def test_another_quantity_is_named_as_what_it_is(header: str, what: str) -> None:
+    patients = read_patients(pd.DataFrame({"patient_id": ["1"], header: ["1"]}))
+    assert list(patients.values) == ["patient_id"]
+    assert f"`{header}` is {what}, another quantity than" in str(patients.problems[0])
+
+
+@pytest.mark.parametrize(
+    ("headers", "variable", "example"),
+    [
+        (["sex_male"], "sex", '"1" = "male"'),
+        (["smoking_status_never", "smoking_status_current"], "smoking_status", '"1|0" = "never" and "0|1" = "current"'),
+        (["Current biologic (choice=None)", "Current biologic (choice=Dupilumab)"], "biologic", '"0|1" = "anti_il4r"'),
+        (["mepolizumab", "omalizumab"], "biologic", '"1|0" = "anti_il5" and "0|1" = "anti_ige"'),
+        (["biologic___1", "biologic___2"], "biologic", '"1|0" = "LEVEL"'),
+    ],
+)
+def test_one_column_for_each_choice_is_named_with_the_way_out(headers: list[str], variable: str, example: str) -> None:
+    patients = read_patients(pd.DataFrame({"patient_id": ["1"], **{header: ["1"] for header in headers}}))
+    assert list(patients.values) == ["patient_id"]
+    message = str(patients.problems[0])
+    assert message.startswith(f"{variable}: not read")
+    assert "one column for each choice" in message
+    assert all(f"`{header}`" in message for header in headers)
+    assert example in message
+
+
+def test_a_variable_is_pointed_at_among_thousands_of_columns() -> None:
+    table = {"patient_id": ["1"], **{f"probe {i}": ["0"] for i in range(20_000)}, "log FeNO": ["1.7"]}
+    began = process_time()
+    columns, findings = match_columns(list(table), ColumnMap(), "expression.csv")
+    assert process_time() - began < 5
+    assert list(columns) == ["patient_id"]
+    assert [finding.message for finding in findings] == [
+        "not read: `log FeNO` is a logarithm, another quantity than feno_ppb"
+    ]
+
+
+def test_invisible_characters_in_a_name_do_not_matter() -> None:
+    patients = read_patients(pd.DataFrame({"\ufeffpatient_id": ["1"], "\u200bfeno": ["52"], "ei\u00adgenes": ["x"]}))
+    assert list(patients.values) == ["patient_id", "feno_ppb"]
