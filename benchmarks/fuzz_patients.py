@@ -153,7 +153,8 @@ def violated_requirements(patients: PatientTable, data: bytes) -> list[str]:
         "lines of the file": not len(patients.lines) or patients.lines.max() <= len(data) + 1,
         "a summary": isinstance(summarise_problems(patients.problems), str),
     }
-    misfits = np.isin(patients.lines, [problem.line for problem in patients.problems if problem.column == "row"])
+    misfit_lines = [problem.line for problem in patients.problems if problem.rule in ("row_length", "quotation")]
+    misfits = np.isin(patients.lines, misfit_lines)
     read = patients.values.drop(columns="patient_id", errors="ignore")
     requirements["nothing read of a row that does not fit the header"] = not read[misfits].notna().any(axis=None)
     for name, column in patients.values.items():

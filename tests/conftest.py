@@ -15,6 +15,7 @@ TESTS_OF_FILES = (
     "patients.test_no_patients",
     "patients.test_reading",
     "patients.test_unusual_cells",
+    "patients.text.test_headers",
     "patients.text.test_preamble",
     "patients.text.test_text_tables",
     "prediction.test_files",

@@ -10,7 +10,7 @@ import numpy as np
 from asthma_ml.columns import Column, Texts
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.problems import shown
-from asthma_ml.patients.text.dialect import refuse_repeated_names
+from asthma_ml.patients.text.headers import refuse_repeated_names
 from asthma_ml.patients.text.text_tables import TextTable
 
 if TYPE_CHECKING:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.files import DELIMITERS
-from asthma_ml.patients.problems import Finding, shown
+from asthma_ml.patients.problems import Finding
+from asthma_ml.patients.text.headers import fit_header, refuse_blanks_between_cells, refuse_repeated_names
 from asthma_ml.patients.text.preamble import VariableOf, find_preamble
-from asthma_ml.patients.text.text_rows import numbered_rows
+from asthma_ml.patients.text.text_rows import NumberedRow, numbered_rows
 
 HEADER_CHARACTERS = 1_000_000
 _MOST_COLUMNS = 100_000
+_ROWS_SEEN = 200
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
@@ -36,6 +40,10 @@ class Dialect:
         Number of lines before the header.
     last_line : int
         File line on which the header ends.
+    n_unnamed : int
+        Number of empty columns without a name behind the others, as Excel leaves them; they are not read.
+    row_names : bool
+        Whether the header has no name for the first column, as R writes it; its name is then empty.
     """
 
     delimiter: str
@@ -43,15 +51,19 @@ class Dialect:
     line: int = 1
     lines_before: int = 0
     last_line: int = 1
+    n_unnamed: int = 0
+    row_names: bool = False
 
     def __str__(self) -> str:
         return f"{_DELIMITER_NAMES[self.delimiter]}-delimited, header on line {self.line}"
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """A warning if lines come before the header."""
-        message = f"the lines before the header on line {self.line} are not read"
-        return (Finding("", "preamble", "warning", message),) if self.lines_before else ()
+        """Warnings if lines come before the header, or if it is one name short."""
+        before = f"the lines before the header on line {self.line} are not read"
+        short = f"the header on line {self.line} is one name short; the first column is read as one without a name"
+        found = (("preamble", before, self.lines_before > 0), ("row_names", short, self.row_names))
+        return tuple(Finding("", rule, "warning", message) for rule, message, holds in found if holds)
 
     @property
     def decimal_comma(self) -> bool:
@@ -84,13 +96,24 @@ def read_header(start: str, source: str, variable_of: VariableOf) -> Dialect:
     if header is None:
         raise UnusableInputError(f"{source}: the file is empty; expected a header line and one line per patient")
     line, names, broken = header
+    refuse_blanks_between_cells(names, f"{source}, line {line}", variable_of)
     if broken:
         raise UnusableInputError(f"{source}, line {line}: header {broken}")
     if len(names) > _MOST_COLUMNS:
         raise UnusableInputError(f"{source}: {len(names)} columns, more than {_MOST_COLUMNS}; give one row per patient")
-    refuse_repeated_names(names, f"{source}, line {line}")
     last_line = line + sum(len(_LINE_BREAK.findall(name)) for name in names)
-    return Dialect(delimiter, names, line, preamble.n_lines, last_line)
+    quoted = all(row.startswith('"') for row in start.split("\n", 3)[:3] if row)
+    fitted = fit_header(names, _first_rows(rows), variable_of, quoted=quoted)
+    refuse_repeated_names(fitted.names, f"{source}, line {line}")
+    return Dialect(delimiter, fitted.names, line, preamble.n_lines, last_line, fitted.n_unnamed, fitted.row_names)
+
+
+def _first_rows(rows: Iterator[NumberedRow]) -> list[list[str]]:
+    """Cells of the first rows; the last row may be cut off, so that its quotation is not closed."""
+    found: list[list[str]] = []
+    with suppress(UnusableInputError):
+        found.extend(row.cells for row in islice(rows, _ROWS_SEEN) if not row.broken)
+    return found
 
 
 def find_delimiter(text: str) -> str:
@@ -103,14 +126,6 @@ def find_delimiter(text: str) -> str:
     """
     start = text[:HEADER_CHARACTERS]
     return max(DELIMITERS, key=lambda delimiter: len(_header(start, delimiter)))
-
-
-def refuse_repeated_names(names: list[str], where: str) -> None:
-    """Raise UnusableInputError if a column name occurs twice."""
-    repeated = sorted(name for name, n in Counter(names).items() if n > 1)
-    if repeated:
-        names_shown = ", ".join(shown(name) for name in repeated[:5])
-        raise UnusableInputError(f"{where}: column names must be unique; repeated: {names_shown}")
 
 
 def _header(text: str, delimiter: str) -> list[str]:

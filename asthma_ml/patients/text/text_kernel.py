@@ -308,8 +308,8 @@ def may_be_labels(
         if length > 3:
             for k in range(starts[i], stops[i]):
                 sign = data[k]
-                digit |= np.uint8(sign - _ZERO) < 10
-                apart |= sign in (_EQUALS, _PERCENT, _COLON, _BRACKET, _BLANK)
+                digit = digit or bool(np.uint8(sign - _ZERO) < 10)
+                apart = apart or sign in (_EQUALS, _PERCENT, _COLON, _BRACKET, _BLANK)
         worth[i] = 0 < length <= longest and (apart or not digit)
 
 

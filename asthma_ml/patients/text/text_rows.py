@@ -90,11 +90,13 @@ def _quotation(error: csv.Error) -> str:
     return "a quotation mark is opened and never closed"
 
 
-def fit_to_header(row: NumberedRow, n_columns: int, delimiter: str) -> tuple[list[str], Misfit | None]:
+def fit_to_header(
+    row: NumberedRow, n_columns: int, delimiter: str, n_unnamed: int = 0
+) -> tuple[list[str], Misfit | None]:
     """Return a row with as many cells as the header, and its misfit if it has one.
 
     Missing cells are empty. Surplus cells are joined in the last cell as they were in the file, so that nothing is
-    lost.
+    lost. Behind them `n_unnamed` empty cells are left out.
 
     Examples
     --------
@@ -109,8 +111,8 @@ def fit_to_header(row: NumberedRow, n_columns: int, delimiter: str) -> tuple[lis
     if row.broken:
         cells = row.cells[0].split(delimiter, n_columns - 1)
         return _padded(cells, n_columns), Misfit("quotation", row.broken)
-    if n_cells == n_columns:
-        return row.cells, None
+    if n_columns <= n_cells <= n_columns + n_unnamed and not any(row.cells[n_columns:]):
+        return row.cells[:n_columns], None
     message = f"with {n_cells} cell{'s' * (n_cells > 1)} where the header has {n_columns}"
     if n_cells < n_columns:
         return _padded(row.cells, n_columns), Misfit("row_length", message)

@@ -246,16 +246,19 @@ class TextSplitter:
 
         size = data.count(b"\n") + data.count(b"\r") + 1 if most is None else min(most, len(data))
         place = np.int32 if len(data) < 2**31 else np.int64
-        cells = np.empty((2, len(self.dialect.names), size), dtype=place)
+        n_names = len(self.dialect.names)
+        cells = np.empty((2, n_names + self.dialect.n_unnamed, size), dtype=place)
         rows = np.empty((4, size), dtype=np.int64)
         signs, delimiter = np.frombuffer(data, dtype=np.uint8), ord(self.dialect.delimiter)
         n, end, line, result = text_kernel.split_rows(signs, 0, lines_before + 1, delimiter, final, cells, rows)
         if result == text_kernel.UNREADABLE:
             return None, end, line - 1
-        signs, misfits = self._mend(data, signs, cells[:, :, :n], rows[:, :n])
-        columns = [Slices(signs, starts, stops) for starts, stops in zip(*cells[:, :, :n], strict=True)]
+        unnamed_starts, unnamed_stops = cells[:, n_names:, :n]
+        rows[3, :n] |= (unnamed_stops > unnamed_starts).any(axis=0)
+        signs, misfits = self._mend(data, signs, cells[:, :n_names, :n], rows[:, :n])
+        columns = [Slices(signs, starts, stops) for starts, stops in zip(*cells[:, :n_names, :n], strict=True)]
         table = self._table(rows[2, :n], columns, misfits)
-        if b'"' not in data and not rows[3, :n].any():
+        if b'"' not in data and not rows[3, :n].any() and not self.dialect.n_unnamed:
             table = replace(table, whole_rows=Slices(signs, rows[0, :n], rows[1, :n]))
         return table, end, line - 1
 
@@ -286,12 +289,12 @@ class TextSplitter:
     def _fitted(self, data: bytes, lines_before: int) -> tuple[list[NumberedRow], dict[int, Misfit]]:
         """Rows with as many cells as the header has, and the misfits among them."""
         lines = io.StringIO(data.decode(), newline="")
-        rows = list(numbered_rows(lines, self.dialect.delimiter, self.source, lines_before))
-        fitted = [fit_to_header(row, len(self.dialect.names), self.dialect.delimiter) for row in rows]
+        dialect = self.dialect
+        rows = list(numbered_rows(lines, dialect.delimiter, self.source, lines_before))
+        fitted = [fit_to_header(row, len(dialect.names), dialect.delimiter, dialect.n_unnamed) for row in rows]
         misfits = {i: misfit for i, (_, misfit) in enumerate(fitted) if misfit is not None}
         return [row._replace(cells=cells) for row, (cells, _) in zip(rows, fitted, strict=True)], misfits
 
     def _table(self, lines: NDArray[np.int64], columns: Sequence[Column], misfits: Mapping[int, Misfit]) -> TextTable:
-        dialect = self.dialect
-        comma, delimiter = dialect.decimal_comma, dialect.delimiter
-        return TextTable(dialect.names, lines, columns, decimal_comma=comma, misfits=misfits, delimiter=delimiter)
+        comma, delimiter = self.dialect.decimal_comma, self.dialect.delimiter
+        return TextTable(self.dialect.names, lines, columns, None, comma, misfits=misfits, delimiter=delimiter)

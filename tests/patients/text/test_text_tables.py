@@ -10,7 +10,7 @@ from pathlib import Path
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.reading import whole_table
@@ -101,7 +101,8 @@ def test_a_row_that_does_not_fit_the_header_is_kept(line: str, cells: list[str],
     delimiter=st.sampled_from(",;\t|"),
 )
 def test_nothing_of_any_row_is_lost(rows: list[list[str]], delimiter: str) -> None:
-    """Surplus cells are joined in the last cell as in the file."""
+    """Surplus cells are joined in the last cell as in the file; empty ones in every row are a column to leave out."""
+    assume({*map(len, rows)} != {4} or any(row[3].strip() for row in rows))
     written = io.StringIO()
     csv.writer(written, delimiter=delimiter).writerows([["a", "b", "c"], *rows])
     table = parse(written.getvalue())
