@@ -11,10 +11,13 @@ import numpy as np
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.columns.cells import LIKELY_CODES, CellParser, parse_column
 from asthma_ml.patients.columns.column_map import ColumnMap, MappedColumn
+from asthma_ml.patients.columns.column_summary import ColumnSummary
+from asthma_ml.patients.columns.column_verdicts import Verdict, judge
 from asthma_ml.patients.columns.companions import likely_companions
 from asthma_ml.patients.columns.hints import suggested_variable
 from asthma_ml.patients.columns.matching import match_columns, unit_in_name, variable_of_name
-from asthma_ml.patients.columns.units import UnitEvidence
+from asthma_ml.patients.columns.scales import scale_names
+from asthma_ml.patients.columns.units import known_units
 from asthma_ml.patients.reading import whole_table
 from asthma_ml.patients.text.text_tables import TextTable, text_codes
 from asthma_ml.variables import OUTPUT_PREFIX, TRUTH_PREFIX, Variable, data_dictionary
@@ -57,7 +60,7 @@ def draft_map(source: Source, *, show_values: bool = False) -> str:
     <BLANKLINE>
     [columns.blood_eosinophils_cells_ul]
     from = "EOS"
-    unit = "10^9/L"  # values look like 10^9/L or %
+    unit = "10^9/L"  # values look like 10^9/L
     <BLANKLINE>
     # A guess from the name alone:
     # [columns.feno_ppb]
@@ -94,7 +97,7 @@ def _section(column: MappedColumn, table: TextTable, names: Sequence[str], *, sh
     if variable.is_numeric and column.unit:
         lines.append(f"unit = {_quoted(column.unit)}")
     elif variable.is_numeric:
-        lines += _unit_lines(UnitEvidence.of(variable, np.asarray(values)), names)
+        lines += _unit_lines(judge(ColumnSummary.of(variable, np.asarray(values))), names)
         lines += [line for line in _companion_lines(variable, "", names) if not line.startswith("#")]
     if any(finding.rule == "unknown_level" for finding in findings):
         lines.append(_level_line(parser, _texts(table, place), show_values=show_values))
@@ -103,12 +106,15 @@ def _section(column: MappedColumn, table: TextTable, names: Sequence[str], *, sh
     return "\n".join(lines)
 
 
-def _unit_lines(evidence: UnitEvidence, names: Sequence[str]) -> list[str]:
-    units = evidence.suspected()
-    if not units:
+def _unit_lines(verdict: Verdict | None, names: Sequence[str]) -> list[str]:
+    """The unit that the values are in; a comment if the data dictionary has no such unit."""
+    if verdict is None:
         return []
-    line = f"unit = {_quoted(units[0])}  # values look like {' or '.join(units)}"
-    return [line, *_companion_lines(evidence.variable, units[0], names)]
+    variable, likely = verdict.summary.variable, verdict.scales[0]
+    alike = f"# values look like {scale_names(verdict.scales)}"
+    if likely.name not in known_units(variable):
+        return [f"{alike}, not {variable.unit}"]
+    return [f"unit = {_quoted(likely.name)}  {alike}", *_companion_lines(variable, likely.name, names)]
 
 
 def _companion_lines(variable: Variable, unit: str, names: Sequence[str]) -> Iterator[str]:

@@ -7,7 +7,7 @@ rows. The result therefore does not depend on the size of the parts.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,15 +19,14 @@ from numpy.typing import NDArray
 
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.jobs import in_order
+from asthma_ml.patients.column_evidence import ColumnEvidence
 from asthma_ml.patients.columns.column_map import ColumnMap, MappedColumn
-from asthma_ml.patients.columns.units import UnitEvidence
 from asthma_ml.patients.problems import NAMED_LINES, Finding, counted_values
 from asthma_ml.patients.reading import (
     PatientReader,
     ReadPatients,
     as_column_map,
     cells_of_variable,
-    refuse_suspected_units,
     rows_of_file,
 )
 from asthma_ml.patients.text.file_rows import Cut, checksum
@@ -58,11 +57,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class FirstLook:
-    """What the first pass finds in a part of a file: evidence on units, hashes of identifiers, checks if asked for."""
+    """What the first pass finds in a part of a file: evidence on columns, hashes of identifiers, checks if wanted."""
 
     cut: Cut
     n_rows: int
-    evidence: Mapping[str, UnitEvidence]
+    evidence: ColumnEvidence
     hashes: NDArray[np.uint64] | None
     checked: ReadPatients | None
 
@@ -192,29 +191,39 @@ class PatientFile:
             for _ in rows:
                 pass
             raise
-        self.findings: tuple[Finding, ...] = (*self._rows.findings, *self._reader.findings)
-        evidence: dict[str, UnitEvidence] = {}
+        evidence = ColumnEvidence()
         self._cuts: list[Cut] = []
         for part in in_order(self._first_look, rows, jobs):
             self._cuts.append(part.cut)
             self.n_patients += part.n_rows
-            for name, found in part.evidence.items():
-                evidence[name] = evidence[name] + found if name in evidence else found
+            evidence += part.evidence
             if part.hashes is not None:
                 identifiers.add(part.hashes)
             if part.checked is not None:
-                self.n_invalid += int(part.checked.invalid.sum())
-                self.errors.add(part.checked.findings, part.checked.lines)
-        refuse_suspected_units(evidence, self.name)
+                self._count(part.checked)
+        self._reader = self._reader.with_verdicts(evidence).with_codes(evidence.codes)
+        self.findings: tuple[Finding, ...] = (*self._rows.findings, *self._reader.findings)
         self._repeated = identifiers.repeated() if ID in self.columns else np.zeros(self.n_patients, dtype=bool)
         self.n_repeated = int(self._repeated.sum())
+        if self.count_errors and self._reader.code_verdicts:
+            self._count_again()
+
+    def _count(self, checked: ReadPatients) -> None:
+        self.n_invalid += int(checked.invalid.sum())
+        self.errors.add(checked.findings, checked.lines)
+
+    def _count_again(self) -> None:
+        """Count errors with what the codes of the whole file mean."""
+        self.n_invalid, self.errors = 0, ErrorCounts()
+        for cut in self._rows.parts(self._cuts, 0):
+            self._count(self._reader.read(self._rows.table(cut), np.zeros(cut.stop - cut.start, dtype=bool)))
 
     def _first_look(self, rows: tuple[TextTable, Cut]) -> FirstLook:
         """What the first pass needs of a part; parts may be looked at in several threads."""
         table, cut = rows
         reader = self._reader
-        parsed = reader.parse(table, None if self.count_errors else reader.numbers_without_stated_unit)
-        evidence = reader.evidence_on_units(parsed)
+        parsed = reader.parse(table, None if self.count_errors else reader.judged_numbers)
+        evidence = reader.evidence(parsed) + ColumnEvidence(codes=reader.codes(table))
         hashes = identifier_hashes(cells_of_variable(table, self.columns[ID])) if ID in self.columns else None
         checked = reader.check(parsed, np.zeros(len(table), dtype=bool)) if self.count_errors else None
         return FirstLook(cut, len(table), evidence, hashes, checked)

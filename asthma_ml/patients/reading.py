@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,16 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asthma_ml.columns import Column, ColumnTable, Texts, numbers
-from asthma_ml.errors import UnusableInputError
+from asthma_ml.html import html_summary
 from asthma_ml.patients.checks import check_formulas, check_identifiers, check_rows, check_values
+from asthma_ml.patients.column_evidence import ColumnEvidence, findings_of_columns
 from asthma_ml.patients.columns.beside import columns_beside, distinct_texts, with_units_beside
 from asthma_ml.patients.columns.cells import JOIN, MISSING_TOKENS, CachingParser, parse_column
+from asthma_ml.patients.columns.code_sets import NO_VERDICT, CodeVerdict
 from asthma_ml.patients.columns.column_map import JOINT, ColumnMap, MappedColumn, canonical
+from asthma_ml.patients.columns.column_summary import ColumnSummary
 from asthma_ml.patients.columns.conversions import convert_with_companions
 from asthma_ml.patients.columns.matching import match_columns, variable_of_name
-from asthma_ml.patients.columns.units import UnitEvidence, unit_message
+from asthma_ml.patients.columns.missing_codes import RareValues
 from asthma_ml.patients.no_patients import check_patients, findings_of_patients
-from asthma_ml.patients.problems import Finding, Problem, invalid_rows, locate_problems
+from asthma_ml.patients.problems import Finding, Problem, invalid_rows, locate_problems, summarise_problems
 from asthma_ml.patients.text.data_frames import pandas_frame, table_of_frame
 from asthma_ml.patients.text.file_rows import ParquetRows, TextRows
 from asthma_ml.patients.text.identifiers import repeated_cells
@@ -77,7 +80,7 @@ class ReadPatients:
         return [text.replace(JOIN, JOINT) for text in cell_texts(cells_of_variable(self.table, self.columns[target]))]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PatientTable:
     """A table of patients, as given and in the columns of the data dictionary; row i is the same patient in both.
 
@@ -100,6 +103,18 @@ class PatientTable:
 
     def __len__(self) -> int:
         return len(self.read.table)
+
+    def __repr__(self) -> str:
+        invalid = int(self.invalid.sum())
+        return f"<PatientTable {self.source}: {len(self)} patients, {len(self.columns)} variables, {invalid} invalid>"
+
+    def _repr_html_(self) -> str:
+        """Columns read, problems and first patients, for notebooks."""
+        sources = {name: " and ".join(column.sources) for name, column in self.columns.items()}
+        renamed = ", ".join(f"{source} as {name}" for name, source in sources.items() if source != name)
+        return html_summary(
+            repr(self), {"read under another name": renamed, "problems": summarise_problems(self.problems)}, self.values
+        )
 
     @cached_property
     def raw(self) -> pd.DataFrame:
@@ -175,8 +190,9 @@ def read_patients(source: Source, columns: ColumnMap | str | os.PathLike[str] | 
     column_map = as_column_map(columns)
     table, name = whole_table(source, column_map)
     reader = PatientReader.of(table, column_map, name).with_units_beside(table.names, [table])
+    reader = reader.with_codes(reader.codes(table))
     parsed = reader.parse(table)
-    refuse_suspected_units(reader.evidence_on_units(parsed), name)
+    reader = reader.with_verdicts(reader.evidence(parsed))
     repeated = repeated_cells(parsed.values[ID]) if ID in parsed.values else np.zeros(len(table), dtype=bool)
     read = reader.check(parsed, repeated, (*table.findings, *reader.findings))
     layout = table.layout + (", decimal comma" if reader.decimal_comma else "")
@@ -237,6 +253,8 @@ class PatientReader:
         Name of the table for messages.
     findings : tuple of Finding
         Warnings about the columns.
+    code_verdicts : mapping of str to CodeVerdict
+        What the codes of flags and categories mean, judged by the whole table.
     """
 
     columns: dict[str, MappedColumn]
@@ -245,6 +263,7 @@ class PatientReader:
     typed_names: frozenset[str]
     source: str
     findings: tuple[Finding, ...] = ()
+    code_verdicts: Mapping[str, CodeVerdict] = field(default_factory=dict)
 
     @classmethod
     def of(cls, table: TextTable | TextRows | ParquetRows, column_map: ColumnMap, source: str) -> PatientReader:
@@ -272,7 +291,8 @@ class PatientReader:
             # Numbers of a typed column always have a decimal point.
             typed = stated and not self.typed_names.isdisjoint(column.sources)
             signs = (False, False) if typed else (self.decimal_comma, stated)
-            parsers[target] = CachingParser(data_dictionary()[target], column, missing, *signs)
+            verdict = self.code_verdicts.get(target, NO_VERDICT)
+            parsers[target] = CachingParser(data_dictionary()[target], column, missing, *signs, verdict)
         return parsers
 
     def read(self, table: TextTable, repeated: NDArray[np.bool_]) -> ReadPatients:
@@ -317,17 +337,33 @@ class PatientReader:
         findings = [*of_rows, *findings_of_patients(of_cells, of_rows)]
         return ReadPatients(values, findings, invalid_rows(findings, len(table)), table, self.columns)
 
-    def evidence_on_units(self, parsed: Parsed) -> dict[str, UnitEvidence]:
-        """Evidence on the unit of each number whose unit the column map does not state."""
-        return {
-            name: UnitEvidence.of(data_dictionary()[name], numbers(parsed.values, name))
-            for name in self.numbers_without_stated_unit
-        }
+    def evidence(self, parsed: Parsed) -> ColumnEvidence:
+        """Evidence on the numbers of a part of the table; the judged ones must be parsed."""
+        values = {name: numbers(parsed.values, name) for name in self.judged_numbers}
+        summaries = {name: ColumnSummary.of(data_dictionary()[name], column) for name, column in values.items()}
+        rare = {name: RareValues.of(data_dictionary()[name], column) for name, column in values.items()}
+        return ColumnEvidence(summaries, rare)
+
+    def codes(self, table: TextTable) -> dict[str, frozenset[str]]:
+        """Distinct cells of flags and categories in a part of the table."""
+        coded = {name: parser for name, parser in self.parsers.items() if parser.reads_codes}
+        return {name: each.codes(cells_of_variable(table, self.columns[name])) for name, each in coded.items()}
+
+    def with_codes(self, codes: Mapping[str, frozenset[str]]) -> PatientReader:
+        """The reader that knows all codes of flags and categories of the table."""
+        verdicts = {name: self.parsers[name].judged(found) for name, found in codes.items()}
+        return replace(self, code_verdicts={name: each for name, each in verdicts.items() if each != NO_VERDICT})
+
+    def with_verdicts(self, evidence: ColumnEvidence) -> PatientReader:
+        """The reader with warnings of odd columns; refuses a table with a column in another unit or scale."""
+        found = findings_of_columns(evidence, self.columns, self.source)
+        return replace(self, findings=(*self.findings, *found))
 
     @cached_property
-    def numbers_without_stated_unit(self) -> list[str]:
-        """Numeric variables whose unit the column map does not state."""
-        return [name for name in self.without_stated_unit if data_dictionary()[name].is_numeric]
+    def judged_numbers(self) -> list[str]:
+        """Numeric variables that the column map does not explain: neither unit nor levels are stated."""
+        kinds = {name: data_dictionary()[name].kind for name in self.without_stated_unit}
+        return [name for name, kind in kinds.items() if kind in ("number", "count") and not self.columns[name].levels]
 
     @cached_property
     def without_stated_unit(self) -> list[str]:
@@ -355,13 +391,6 @@ def cells_of_variable(table: TextTable, column: MappedColumn) -> Column:
         return table.column(column.sources[0])
     rows = zip(*(table.texts(name) for name in column.sources), strict=True)
     return Texts.of([JOIN.join(row) for row in rows])
-
-
-def refuse_suspected_units(evidence: Mapping[str, UnitEvidence], source: str) -> None:
-    """Raise UnusableInputError if the evidence suggests another unit for any variable; the message names all."""
-    messages = list(filter(None, map(unit_message, evidence.values())))
-    if messages:
-        raise UnusableInputError(f"{source}: " + "; ".join(messages) + "; then run again with --columns MAP.toml")
 
 
 def _series(column: Column) -> Any:

@@ -1,0 +1,166 @@
+"""Judge a numeric column as a whole: in the unit of its variable, in another unit, or not measurements at all.
+
+The verdict compares how likely the values are in the unit of the dictionary and in each other scale. A single value
+weighs little, so an extreme one does not decide.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asthma_ml.patients.columns.column_summary import ZERO, ColumnSummary
+from asthma_ml.patients.columns.scales import (
+    Array,
+    Scale,
+    gains,
+    has_odd_whole_numbers,
+    other_scales,
+    right_log_likelihoods,
+    right_scale,
+    scale_names,
+    spelling,
+)
+from asthma_ml.patients.problems import shown
+from asthma_ml.variables import Variable
+
+# Log-likelihood ratio [nats] from which a column is refused, and from which it is only warned of.
+_REFUSED, _ODD = 10.0, 7.0
+# If most values are impossible in the unit of the dictionary, less evidence of another scale is enough.
+_REFUSED_IF_IMPOSSIBLE = 4.0
+# Scales of nearly the same likelihood are named together.
+_AS_LIKELY = 2.0
+_FEWEST = 3
+# Share of the values other than zero that must fit another scale better; codes are complete sets.
+_MOST, _CODES = 0.5, 0.9
+_ROUNDED = Scale("rounded", "categories or rounded values")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A column that does not look like its variable.
+
+    Attributes
+    ----------
+    summary : ColumnSummary
+        The column.
+    right : Scale
+        Scale of the dictionary.
+    scales : tuple of Scale
+        Likely scales, the likeliest first.
+    nats : float
+        Log-likelihood ratio of the likeliest scale and that of the dictionary.
+    refused : bool
+        Whether the table must not be used.
+    """
+
+    summary: ColumnSummary
+    right: Scale
+    scales: tuple[Scale, ...]
+    nats: float
+    refused: bool
+
+    @property
+    def name(self) -> str:
+        """Variable of the column."""
+        return self.summary.variable.name
+
+
+def judge(summary: ColumnSummary) -> Verdict | None:
+    """Return the verdict on a column that does not look like its variable, None if it does.
+
+    Examples
+    --------
+    >>> from asthma_ml.variables import data_dictionary
+    >>> eosinophils = data_dictionary()["blood_eosinophils_cells_ul"]
+    >>> judge(ColumnSummary.of(eosinophils, np.array([310.0, 150.0, 620.0])))
+    >>> verdict = judge(ColumnSummary.of(eosinophils, np.array([0.31, 0.15, 0.62, 2.04])))
+    >>> [scale.name for scale in verdict.scales], verdict.refused
+    (['10^9/L'], True)
+    """
+    right = right_scale(summary.variable)
+    if right is None or not summary.n_nonzero:
+        return None
+    bins = np.flatnonzero(summary.histogram)
+    counts, of_right = summary.histogram[bins], right_log_likelihoods(right, summary, bins)
+    so_spelt = spelling(right, summary)
+    found: list[tuple[float, Scale]] = []
+    for scale in other_scales(summary.variable.name):
+        gained = gains(scale, right, summary, bins, of_right)
+        if _most_fit(scale, gained, bins, counts):
+            found.append((float(gained @ counts) + spelling(scale, summary) - so_spelt, scale))
+    most = max((nats for nats, _ in found), default=0.0)
+    refused = _is_refused(summary, most)
+    if not refused and most < _ODD:
+        return Verdict(summary, right, (_ROUNDED,), 0.0, False) if has_odd_whole_numbers(right, summary) else None
+    likely = sorted((pair for pair in found if pair[0] > most - _AS_LIKELY), key=lambda pair: -pair[0])
+    return Verdict(summary, right, _different([scale for _, scale in likely]), most, refused)
+
+
+def _most_fit(scale: Scale, gained: Array, bins: NDArray[np.intp], counts: NDArray[np.int64]) -> bool:
+    """Whether most values other than zero fit the scale better than that of the dictionary, or are codes."""
+    if scale.kind == "z-scores":
+        return bool(counts[bins < ZERO].any())
+    nonzero = counts * (bins != ZERO)
+    if scale.is_of_codes:
+        return bool((nonzero * scale.has_code(bins)).sum() > _CODES * nonzero.sum())
+    return bool((nonzero * (gained > 0)).sum() > _MOST * nonzero.sum())
+
+
+def _is_refused(summary: ColumnSummary, nats: float) -> bool:
+    if 2 * summary.n_impossible > summary.n_nonzero and nats >= _REFUSED_IF_IMPOSSIBLE:
+        return True
+    return summary.n >= _FEWEST and nats >= _REFUSED
+
+
+def _different(scales: list[Scale]) -> tuple[Scale, ...]:
+    """Scales without other names of the same factor."""
+    by_values = {scale.values.tobytes() + scale.kind.encode(): scale for scale in reversed(scales)}
+    return tuple(scale for scale in scales if scale in by_values.values())
+
+
+def verdict_message(verdict: Verdict, source: str) -> str:
+    """Message of a verdict: the likely scale, the evidence and the line of a column map that settles it.
+
+    Parameters
+    ----------
+    verdict : Verdict
+        The verdict.
+    source : str
+        Column of the table.
+
+    Examples
+    --------
+    >>> from asthma_ml.variables import data_dictionary
+    >>> verdict = judge(ColumnSummary.of(data_dictionary()["fev1_fvc_ratio"], np.array([62.0, 71.0, 66.0])))
+    >>> print(verdict_message(verdict, "Tiffeneau").partition(" (most of")[0])
+    values look like %, not ratio
+    """
+    variable, usual = verdict.summary.variable, verdict.right.values
+    lower, upper = verdict.summary.between()
+    return (
+        f"values look like {scale_names(verdict.scales)}, not {variable.unit} (most of {verdict.summary.n} values from "
+        f"{_short(lower)} to {_short(upper)}, usual {_short(usual[2])} to {_short(usual[-3])}); "
+        f"{_way_out(verdict.scales[0], variable, source)}"
+    )
+
+
+def _way_out(scale: Scale, variable: Variable, source: str) -> str:
+    where = f"under [columns.{variable.name}] in MAP.toml"
+    left_out = f'leave the column out by `ignore = ["{shown(source)[1:-1]}"]`'
+    right = f'(`unit = "{variable.unit}"` if the values are correct)'
+    if scale.kind == "unit":
+        return f'multiply them by {variable.units[scale.name]:g} or state `unit = "{scale.name}"` {where} {right}'
+    if scale.kind == "companion":
+        needed = ", ".join(f'{name} = "COLUMN"' for name, unit in variable.companions.items() if unit == scale.name)
+        return f'state `unit = "{scale.name}"` and `with = {{ {needed} }}` {where} {right}'
+    if scale.kind in ("flag", "categories", "rounded"):
+        return f'map each code to a value by `levels = {{ "1" = VALUE }}` {where} or {left_out} {right}'
+    return f"convert them to {variable.unit} or {left_out} {right}"
+
+
+def _short(value: float) -> str:
+    """A value with two digits, without an exponent."""
+    return f"{float(f'{value:.2g}'):.12g}"

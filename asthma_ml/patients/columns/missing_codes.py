@@ -1,0 +1,95 @@
+"""Codes for missing that stand out from the other values of a numeric column: 77, 88, 888, -8, -7."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asthma_ml.patients.columns.scales import right_scale
+from asthma_ml.variables import Variable
+
+# Cells that usually mean missing by themselves (`LIKELY_CODES`) are not repeated here.
+_CODES = np.array([-888, -777, -98, -88, -77, -66, -8, -7, 66, 77, 88, 98, 99, 777, 888, 998, 7777, 8888], dtype=float)
+_SMALL_CODES = np.arange(-6.0, 0.0)
+_FEWEST_CODES = 2
+# For each of that many codes, one other value may lie as far away.
+_CODES_TO_OTHERS = 3
+_MARGIN = 1.2
+
+
+@dataclass(frozen=True, slots=True)
+class RareValues:
+    """Values of a column beyond those of nearly all patients; those of its parts add up.
+
+    Attributes
+    ----------
+    codes : Counter of float
+        Number of values that might be a code for missing, by value.
+    n_below, n_above : int
+        Number of other values.
+
+    Examples
+    --------
+    >>> from asthma_ml.variables import data_dictionary
+    >>> reversibility = data_dictionary()["bronchodilator_reversibility_pct"]
+    >>> (
+    ...     RareValues.of(reversibility, np.array([12.0, -8.0])) + RareValues.of(reversibility, np.array([-7.0]))
+    ... ).suspected()
+    (-8.0, -7.0)
+    """
+
+    codes: Counter[float]
+    n_below: int = 0
+    n_above: int = 0
+
+    @classmethod
+    def of(cls, variable: Variable, values: NDArray[np.float64]) -> RareValues:
+        """Rare values of a column, or of a part of it."""
+        lower, upper = _bulk(variable)
+        rare = values[(values < lower) | (values > upper)]
+        if not rare.size:
+            return cls(Counter())
+        codes = _CODES if lower < 0 else np.concatenate([_CODES, _SMALL_CODES])
+        is_code = np.isin(rare, codes)
+        others = rare[~is_code]
+        return cls(Counter(rare[is_code].tolist()), int((others < lower).sum()), int((others > upper).sum()))
+
+    def __add__(self, other: RareValues) -> RareValues:
+        codes = Counter(self.codes)
+        codes.update(other.codes)
+        return RareValues(codes, self.n_below + other.n_below, self.n_above + other.n_above)
+
+    def suspected(self) -> tuple[float, ...]:
+        """Codes that occur more than once, alone or together, with hardly any other value as far away."""
+        found: list[float] = []
+        for side, n_others in ((-1, self.n_below), (1, self.n_above)):
+            codes = [code for code in self.codes if code * side > 0]
+            n_codes = sum(self.codes[code] for code in codes)
+            if n_codes >= max(_FEWEST_CODES, _CODES_TO_OTHERS * n_others):
+                found += codes
+        return tuple(sorted(found))
+
+
+def missing_codes_message(codes: tuple[float, ...]) -> str:
+    """Message about codes that stand out.
+
+    Examples
+    --------
+    >>> missing_codes_message((-8.0, -7.0))
+    'values -8 and -7 look like codes for missing; if they are, add them to `missing` in a column map'
+    """
+    shown = " and ".join(f"{code:g}" for code in codes)
+    return f"values {shown} look like codes for missing; if they are, add them to `missing` in a column map"
+
+
+def _bulk(variable: Variable) -> tuple[float, float]:
+    """Limits beyond which values are rare."""
+    right, (lower, upper) = right_scale(variable), variable.usual or variable.limits or (-np.inf, np.inf)
+    if right is None:
+        return min(lower, 0.0), upper
+    values = right.values
+    # A variable that is never negative may be zero.
+    return min(float(values[0] - (values[1] - values[0])), 0.0), max(float(values[-1]) * _MARGIN, upper)

@@ -1,0 +1,163 @@
+"""Columns as a whole: other units, fractions, percentages, logarithms, z-scores and codes in place of measurements."""
+
+from __future__ import annotations
+
+import hypothesis.strategies as st
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+
+from asthma_ml.patients import ColumnMap, MappedColumn, read_patients
+from asthma_ml.patients.columns.column_summary import ColumnSummary
+from asthma_ml.patients.columns.column_verdicts import judge, verdict_message
+from asthma_ml.patients.columns.missing_codes import RareValues
+from asthma_ml.variables import data_dictionary
+
+LEUKOCYTES = "blood_eosinophils_cells_ul"
+
+
+def summary_of(name: str, values: list[float] | tuple[float, ...]) -> ColumnSummary:
+    return ColumnSummary.of(data_dictionary()[name], np.array(values, dtype=float))
+
+
+def likeliest(name: str, *values: float) -> tuple[str, bool]:
+    """Likeliest scale, empty if the column looks right, and whether the table is refused."""
+    verdict = judge(summary_of(name, values))
+    return (verdict.scales[0].name, verdict.refused) if verdict else ("", False)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "scale"),
+    [
+        (LEUKOCYTES, (12, 6, 8, 15, 7), "%"),
+        (LEUKOCYTES, (3.1, 6.3, 11.2, 2.0), "%"),
+        (LEUKOCYTES, (0.3, 0.0, 0.12, 1.1), "10^9/L"),
+        # One high count must not make percentages of them.
+        (LEUKOCYTES, (0.31, 0.15, 0.62, 2.04), "10^9/L"),
+        ("blood_neutrophils_cells_ul", (40, 78, 25, 66), "%"),
+        ("blood_neutrophils_cells_ul", (4.7, 3.9, 7.2), "10^9/L"),
+        ("fev1_pct_predicted", (1.7, 2.4, 3.1), "L"),
+        ("fev1_pct_predicted", (2100, 1800, 2500), "mL"),
+        ("fev1_pct_predicted", (0.62, 0.71, 1.02), "fraction predicted"),
+        ("fev1_fvc_ratio", (62, 71, 66), "%"),
+        ("ics_adherence_fraction", (80, 95, 60), "%"),
+        ("sputum_eosinophils_pct", (0.03, 0.002, 0.15, 0.4), "fraction"),
+        ("bronchodilator_reversibility_pct", (0.18, 0.04, 0.25, 0.11), "fraction"),
+        ("age_years", (528, 610, 400), "months"),
+        ("feno_ppb", (0.025, 0.031, 0.012), "ppm"),
+        ("ics_dose_ug_day", (1.6, 2.0, 0.8, 0.4), "mg/day"),
+        ("ics_dose_ug_day", (3, 2, 3), "steps or categories"),
+        ("total_ige_ku_l", (1, 0, 1), "yes or no"),
+        ("total_ige_ku_l", (4.5, 5.1, 3.3, 6.8, 4.1), "natural log"),
+        ("total_ige_ku_l", (2.1, 1.9, 2.6, 1.4, 3.0), "log10"),
+        ("feno_ppb", (0.2, -1.0, 0.8, -0.3, 1.2), "z-scores"),
+        ("sputum_il5_log2", (0.2, -1.0, 0.8, -0.3, 1.2), "z-scores"),
+    ],
+)
+def test_a_column_on_another_scale_is_refused(name: str, values: tuple[float, ...], scale: str) -> None:
+    assert likeliest(name, *values) == (scale, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "scale"),
+    [
+        ("total_ige_ku_l", (1, 0), "yes or no"),
+        ("bronchodilator_reversibility_pct", (0.18, 0.04, 0.25), "fraction"),
+        ("acq6_score", (1, 2, 2, 3, 1, 0), "categories or rounded values"),
+    ],
+)
+def test_a_column_that_is_odd_only_is_warned_of(name: str, values: tuple[float, ...], scale: str) -> None:
+    assert likeliest(name, *values) == (scale, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        # Counts under a biologic, in steps of 10.
+        (LEUKOCYTES, (0, 10, 20, 10)),
+        (LEUKOCYTES, (0, 0, 0)),
+        (LEUKOCYTES, (68.8, 473.0, 112.7, 210.2)),
+        (LEUKOCYTES, (310, 150, 0.62, 2040)),
+        ("ics_dose_ug_day", (100, 200, 100)),
+        ("ics_dose_ug_day", (92, 184, 184)),
+        ("total_ige_ku_l", (2, 5)),
+        ("total_ige_ku_l", (1,)),
+        ("ocs_dose_mg_day", (0, 0, 0, 0, 5)),
+        ("pack_years", (0, 0, 1, 0, 0)),
+        ("sputum_eosinophils_pct", (0.5, 0.0, 1.25, 0.75)),
+        ("bronchodilator_reversibility_pct", (12, -2, 5, 0)),
+        ("age_years", (18, 19, 21)),
+        ("bmi_kg_m2", (24, 31, 28, 35, 22)),
+    ],
+)
+def test_what_clinics_send_is_not_suspected(name: str, values: tuple[float, ...]) -> None:
+    assert likeliest(name, *values) == ("", False)
+
+
+@given(st.lists(st.floats(0, 100) | st.just(float("nan")), max_size=30), st.integers(0, 30))
+def test_summaries_of_parts_add_up_to_that_of_the_whole(values: list[float], cut: int) -> None:
+    whole, first, second = (summary_of(LEUKOCYTES, part) for part in (values, values[:cut], values[cut:]))
+    together = first + second
+    assert together.histogram.tolist() == whole.histogram.tolist()
+    assert (together.n_whole, together.n_on_step, together.n_impossible) == (
+        whole.n_whole,
+        whole.n_on_step,
+        whole.n_impossible,
+    )
+
+
+@given(st.floats(0, 1e6))
+def test_one_extreme_value_does_not_change_the_advice(extreme: float) -> None:
+    assert likeliest(LEUKOCYTES, 0.31, 0.15, 0.62, 0.2, 0.44, extreme) == ("10^9/L", True)
+    assert likeliest(LEUKOCYTES, 310, 150, 620, 200, 440, extreme) == ("", False)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "expected"),
+    [
+        (LEUKOCYTES, (12, 6, 8, 15, 7), ['unit = "%"', 'with = { leukocytes = "COLUMN" }', 'unit = "cells/uL"']),
+        ("fev1_fvc_ratio", (62, 71, 66), ['`unit = "%"`', "multiply them by 0.01", '`unit = "ratio"`']),
+        ("ics_dose_ug_day", (3, 2, 3), ["steps or categories", "levels = { ", "ignore = "]),
+        ("total_ige_ku_l", (4.5, 5.1, 3.3, 6.8, 4.1), ["natural log", 'ignore = ["COL"]', 'unit = "kU/L"']),
+    ],
+)
+def test_the_message_says_what_settles_it(name: str, values: tuple[float, ...], expected: list[str]) -> None:
+    verdict = judge(summary_of(name, values))
+    assert verdict is not None
+    message = verdict_message(verdict, "COL")
+    assert [each for each in expected if each not in message] == []
+
+
+@pytest.mark.parametrize(
+    ("unit", "levels"), [("cells/uL", {}), ("10^9/L", {}), (None, {"1": 100.0, "2": 500.0, "3": 50.0})]
+)
+def test_a_column_that_the_map_explains_is_not_judged(unit: str | None, levels: dict[str, float]) -> None:
+    column_map = ColumnMap({LEUKOCYTES: MappedColumn(LEUKOCYTES, unit=unit, levels=levels)})
+    assert not [
+        problem for problem in read_patients(pd.DataFrame({LEUKOCYTES: ["3", "1", "2"]}), column_map).problems
+        if problem.rule in ("scale", "unit")
+    ]  # fmt: skip
+
+
+def test_a_unit_in_the_header_settles_it() -> None:
+    assert not read_patients(pd.DataFrame({"Eosinophils (cells/uL)": ["3", "1", "2"]})).invalid.any()
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "codes"),
+    [
+        ("bronchodilator_reversibility_pct", (-8, -7, 12), (-8.0, -7.0)),
+        ("sputum_il5_log2", (6.1, 7.4, -1, 5.2, -1), (-1.0,)),
+        ("feno_suppression_pct", (-88, -77, 40), (-88.0, -77.0)),
+        ("bmi_kg_m2", (24, 31, 99, 22, 99, 88), (88.0, 99.0)),
+        # Percentages of 77 are common, and a reversibility of -4 is noise.
+        ("sputum_neutrophils_pct", (77, 88, 77, 12), ()),
+        ("bronchodilator_reversibility_pct", (-4, -5, -4, 12, -8), ()),
+        ("pack_years", (0, 40, 77), ()),
+    ],
+)
+def test_codes_for_missing_that_stand_out_are_suspected(
+    name: str, values: tuple[float, ...], codes: tuple[float, ...]
+) -> None:
+    assert RareValues.of(data_dictionary()[name], np.array(values, dtype=float)).suspected() == codes
