@@ -120,7 +120,7 @@ def test_twelve_problems_are_reported_with_their_lines() -> None:
         (2, "atopy", "flag"),
         (2, "sputum_eosinophils_pct", "sputum_total"),
         (3, "age_years", "number"),
-        (3, "feno_ppb", "percent_sign"),
+        (3, "feno_ppb", "text_beside"),
         (3, "pack_years", "smoker_without_pack_years"),
         (3, "fev1_post_bd_pct_predicted", "falls_after_bronchodilator"),
         (3, "patient_id", "identifier_repeated"),
@@ -138,7 +138,7 @@ def test_twelve_problems_are_reported_with_their_lines() -> None:
     assert np.isnan(patients.values["age_years"]).tolist() == [False, True, True, False, False, False, False]
     assert patients.values["feno_ppb"].tolist()[4:6] == [250.0, 300.0]
     summary = summarise_problems(patients.problems)
-    assert "sex: 1 value not among female, male; did you mean female? (line 2)" in summary
+    assert "sex: 1 value not among female, male; did you mean female?; state what a code means in a column map" in summary
     assert "femal " not in summary
 
 
@@ -156,7 +156,7 @@ def test_values_at_the_limits_are_allowed() -> None:
 
 def test_a_doubly_censored_value_is_not_a_number() -> None:
     patients = one_column("feno_ppb", "<" * 9999 + "5", "<45%", "< 5")
-    assert [problem.rule for problem in patients.problems] == ["number", "percent_sign", "censored"]
+    assert [problem.rule for problem in patients.problems] == ["number", "number", "censored"]
 
 
 @pytest.mark.parametrize("token", ["", " ", "NA", "n/a", "NaN", "null", ".", None, np.nan])

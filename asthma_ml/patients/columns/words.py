@@ -21,7 +21,7 @@ _TAG = re.compile(r"\s*\((finding|person|qualifier value|disorder|situation|obse
 _BETWEEN = re.compile(r"[\s_\-./\\,;:=]+")
 _AROUND = "()[]{}<>*!\"' "
 # A code before its word: `1 - Yes`, `F - Female`.
-_CODE_BEFORE = re.compile(r"^(\d+|[a-z]) (?=[^\W\d]{2})")
+_CODE_BEFORE = re.compile(r"^(?:\d+|([^\W\d])(?= \1)) (?=[^\W\d]{2})")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,4})?", re.ASCII)
 # Longer texts are notes.
 _LONGEST = 200

@@ -121,3 +121,16 @@ def test_a_level_is_never_a_word_for_missing() -> None:
         words = codes_of(variable).levels.keys() - {"brak", *variable.levels}
         assert not [word for word in words if means_missing(word, variable)]
     assert level_of("brak", data_dictionary()["biologic"]) == "none"
+
+
+def test_a_code_before_its_word_is_left_out() -> None:
+    dictionary = data_dictionary()
+    cells = [
+        ("sex", "F - Female"),
+        ("sex", "1 - Male"),
+        ("atopy", "0=No"),
+        ("sex", "X-girl"),
+        ("smoking_status", "no smoker"),
+    ]
+    readings = [read_level(text, dictionary[name]).value for name, text in cells]
+    assert readings == ["female", "male", 0.0, None, None]
