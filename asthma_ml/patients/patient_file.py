@@ -29,9 +29,10 @@ from asthma_ml.patients.reading import (
     cells_of_variable,
     rows_of_file,
 )
-from asthma_ml.patients.text.file_rows import Cut, checksum
+from asthma_ml.patients.text.file_rows import checksum
 from asthma_ml.patients.text.identifiers import RepeatedIdentifiers, identifier_hashes
 from asthma_ml.patients.text.plain_files import Progress, plain_file, source_name
+from asthma_ml.patients.text.table_rows import Cut
 from asthma_ml.patients.text.text_tables import TextTable
 from asthma_ml.variables import ID
 

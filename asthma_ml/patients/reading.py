@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +25,12 @@ from asthma_ml.patients.columns.matching import match_columns, variable_of_name
 from asthma_ml.patients.columns.missing_codes import RareValues
 from asthma_ml.patients.no_patients import check_patients, findings_of_patients
 from asthma_ml.patients.problems import Finding, Problem, invalid_rows, locate_problems, summarise_problems
+from asthma_ml.patients.text.aligned import aligned_table, header_line
 from asthma_ml.patients.text.data_frames import pandas_frame, table_of_frame
-from asthma_ml.patients.text.file_rows import ParquetRows, TextRows
+from asthma_ml.patients.text.file_rows import ParquetRows, TextRows, beginning_of
 from asthma_ml.patients.text.identifiers import repeated_cells
 from asthma_ml.patients.text.plain_files import PARQUET, PlainFile, begins_with, plain_file, source_name
+from asthma_ml.patients.text.table_rows import TableRows
 from asthma_ml.patients.text.text_tables import TextTable, cell_texts, text_codes
 from asthma_ml.variables import ID, data_dictionary
 
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from asthma_ml.patients.text.data_frames import Source
+
+Rows: TypeAlias = TextRows | ParquetRows | TableRows
 
 
 @dataclass(frozen=True)
@@ -211,11 +215,14 @@ def whole_table(source: Source, column_map: ColumnMap | None = None) -> tuple[Te
         return replace(table, findings=rows.findings, layout=rows.layout), name
 
 
-def rows_of_file(file: PlainFile, chunk_rows: int | None, column_map: ColumnMap) -> TextRows | ParquetRows:
+def rows_of_file(file: PlainFile, chunk_rows: int | None, column_map: ColumnMap) -> Rows:
     """Open the rows of a file, in parts of `chunk_rows` or as one part."""
     if begins_with(file.file, PARQUET):
         return ParquetRows(file, chunk_rows)
     names = column_map.names
+    if header_line(beginning_of(file)) is not None:
+        text = b"".join(file.blocks()).decode()
+        return TableRows(aligned_table(text, file.name, file.encoding), chunk_rows)
     return TextRows(file, chunk_rows, lambda name: name if name in names else variable_of_name(name))
 
 
@@ -266,7 +273,7 @@ class PatientReader:
     code_verdicts: Mapping[str, CodeVerdict] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, table: TextTable | TextRows | ParquetRows, column_map: ColumnMap, source: str) -> PatientReader:
+    def of(cls, table: TextTable | Rows, column_map: ColumnMap, source: str) -> PatientReader:
         """Match the columns of a table; raises UnusableInputError as `match_columns` does."""
         matched, findings = match_columns(table.names, column_map, source)
         comma = column_map.decimal == "," if column_map.decimal else table.decimal_comma

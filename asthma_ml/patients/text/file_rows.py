@@ -6,7 +6,7 @@ import codecs
 import os
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.problems import Finding
@@ -14,6 +14,7 @@ from asthma_ml.patients.text.dialect import HEADER_CHARACTERS, read_header
 from asthma_ml.patients.text.parquet_tables import table_of_arrow
 from asthma_ml.patients.text.plain_files import PlainFile, Progress, damaged_parquet_refused
 from asthma_ml.patients.text.preamble import VariableOf
+from asthma_ml.patients.text.table_rows import ALL_ROWS, Cut, cuts_of_table
 from asthma_ml.patients.text.text_tables import TextSplitter, TextTable
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ COMPILED_ROWS = 20_000
 
 _LONGEST_LINE = 2**26
 _BYTES_PER_ROW = 512
-_ALL_ROWS = 2**62
 
 
 def checksum(file: PlainFile) -> str:
@@ -36,15 +36,6 @@ def checksum(file: PlainFile) -> str:
     for block in file.blocks():
         digest.update(block)
     return digest.hexdigest()
-
-
-class Cut(NamedTuple):
-    """A part of a file: its rows, the bytes or the table that hold them, and the number of lines before it."""
-
-    start: int
-    stop: int
-    content: Any
-    lines_before: int
 
 
 class TextRows:
@@ -61,8 +52,8 @@ class TextRows:
     """
 
     def __init__(self, file: PlainFile, chunk_rows: int | None, variable_of: VariableOf) -> None:
-        self._file, self._chunk_rows = file, chunk_rows or _ALL_ROWS
-        beginning = _beginning(file)
+        self._file, self._chunk_rows = file, chunk_rows or ALL_ROWS
+        beginning = beginning_of(file)
         self.dialect = read_header(beginning, file.name, variable_of)
         self._size = file.file.seek(0, os.SEEK_END)
         self._splitter = TextSplitter(self.dialect, file.name, compiled=self._size >= COMPILED_BYTES)
@@ -99,12 +90,7 @@ class TextRows:
         """Parts of a small file, which is read as a whole."""
         self._file.file.seek(self._body)
         table = self._splitter.table(self._file.file.read(), self.dialect.last_line)
-        start, stop = 0, -1
-        while stop < len(table):
-            stop = min(start + self._size_from(start, first_row), len(table))
-            part = table.rows(start, stop)
-            yield part, Cut(start, stop, part, 0)
-            start = stop
+        yield from cuts_of_table(table, self._chunk_rows, first_row)
         if progress is not None:
             progress(self._size, self._size)
 
@@ -126,7 +112,7 @@ class TextRows:
             data = self._file.file.read(n_bytes)
             final = begin + len(data) >= self._size
             table, end, last_line = self._splitter.first_rows(
-                data, line, None if wanted == _ALL_ROWS else wanted, final=final
+                data, line, None if wanted == ALL_ROWS else wanted, final=final
             )
             if table is None:
                 return self._splitter.table(data + self._file.file.read(), line), self._size, last_line
@@ -140,7 +126,7 @@ class TextRows:
         return self._chunk_rows if row >= first_row else min(self._chunk_rows, first_row - row)
 
 
-def _beginning(file: PlainFile) -> str:
+def beginning_of(file: PlainFile) -> str:
     """The first characters of a file; a character has at most four bytes."""
     file.file.seek(file.start)
     data = file.file.read(4 * HEADER_CHARACTERS)

@@ -82,7 +82,9 @@ def _are_row_names(names: Sequence[str], rows: Sequence[Sequence[str]], variable
     """
     firsts = [row[0] for row in rows]
     counted = firsts == [str(i) for i in range(1, len(rows) + 1)]
-    if len(set(firsts)) < len(firsts) or not _fit(names, [row[1:] for row in rows], variable_of):
+    if not any(map(variable_of, names)) or "" in firsts or len(set(firsts)) < len(firsts):
+        return False
+    if not _fit(names, [row[1:] for row in rows], variable_of):
         return False
     first = int(counted and variable_of(names[0]) not in (ID, names[0]))
     return (counted and quoted) or not any(

@@ -20,6 +20,7 @@ from asthma_ml.errors import UnusableInputError
 from asthma_ml.files import write_all
 from asthma_ml.patients.problems import Finding
 from asthma_ml.patients.text.encodings import UTF16, decoded_utf16, find_encoding
+from asthma_ml.patients.text.other_formats import SEEN_BYTES, refuse_other_binary, refuse_other_text
 
 GZIP, ZSTD, PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
 BLOCK_BYTES = 2**20
@@ -93,17 +94,23 @@ def plain_file(source: str | os.PathLike[str], name: str, folder: Path | None = 
             yield PlainFile(file, name)
             return
         refuse_workbook(file.read(4), name)
-        if begins_with(file, *UTF16):
-            texts = decoded_utf16(blocks(file), name)
-            yield PlainFile(_copied((text.encode() for text in texts), name, folder, opened), name, "UTF-16")
-            return
-        start = len(BOM_UTF8) if begins_with(file, BOM_UTF8) else 0
-        codec, findings = find_encoding(lambda: blocks(file, start), name)
-        if codec == "utf-8":
-            yield PlainFile(file, name, "UTF-8", start=start)
-            return
-        recoded = (block.decode(codec).encode() for block in blocks(file, start))
-        yield PlainFile(_copied(recoded, name, folder, opened), name, "Windows-1252", findings)
+        text = _plain_text(file, name, folder, opened)
+        refuse_other_text(next(text.blocks(), b"")[:SEEN_BYTES].decode(errors="replace"), name)
+        yield text
+
+
+def _plain_text(file: BinaryIO, name: str, folder: Path | None, opened: ExitStack) -> PlainFile:
+    """A text as UTF-8; a copy of it if it is in another encoding."""
+    refuse_other_binary(next(blocks(file), b""), name)
+    if begins_with(file, *UTF16):
+        texts = decoded_utf16(blocks(file), name)
+        return PlainFile(_copied((text.encode() for text in texts), name, folder, opened), name, "UTF-16")
+    start = len(BOM_UTF8) if begins_with(file, BOM_UTF8) else 0
+    codec, findings = find_encoding(lambda: blocks(file, start), name)
+    if codec == "utf-8":
+        return PlainFile(file, name, "UTF-8", start=start)
+    recoded = (block.decode(codec).encode() for block in blocks(file, start))
+    return PlainFile(_copied(recoded, name, folder, opened), name, "Windows-1252", findings)
 
 
 def source_name(source: str | os.PathLike[str]) -> str:
