@@ -1,0 +1,1 @@
+"""Tables with one mistake of meaning each, and a judgement of what the reader makes of them."""
