@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.patients.columns.cells import LIKELY_CODES, CellParser, parse_column
-from asthma_ml.patients.columns.column_map import ColumnMap, MappedColumn
-from asthma_ml.patients.columns.column_summary import ColumnSummary
-from asthma_ml.patients.columns.column_verdicts import Verdict, judge
-from asthma_ml.patients.columns.companions import likely_companions
-from asthma_ml.patients.columns.hints import suggested_variable
-from asthma_ml.patients.columns.matching import match_columns, unit_in_name, variable_of_name
-from asthma_ml.patients.columns.scales import scale_names
-from asthma_ml.patients.columns.units import known_units
-from asthma_ml.patients.reading import whole_table
-from asthma_ml.patients.text.text_tables import TextTable, text_codes
-from asthma_ml.variables import OUTPUT_PREFIX, TRUTH_PREFIX, Variable, data_dictionary
+from asthma_ml.patients.columns.cells import LIKELY_CODES
+from asthma_ml.patients.columns.column_map import ColumnMap
+from asthma_ml.patients.map_guesses import guesses
+from asthma_ml.patients.map_sections import distinct_texts_of, quoted, section
+from asthma_ml.patients.reading import PatientReader, whole_table
 
 if TYPE_CHECKING:
     from asthma_ml.patients.text.data_frames import Source
+    from asthma_ml.patients.text.text_tables import TextTable
 
 _MOST_NAMES = 300
-_MOST_LEVELS = 12
 
 
 def draft_map(source: Source, *, show_values: bool = False) -> str:
@@ -68,97 +59,32 @@ def draft_map(source: Source, *, show_values: bool = False) -> str:
     <BLANKLINE>
     """
     table, name = whole_table(source)
-    names = table.names
-    try:
-        matched, _ = match_columns(names, ColumnMap(), name)
-    except UnusableInputError:
-        matched = {}
+    reader = _reader(table, name)
     of_what = f"# Draft of a column map for {json.dumps(name)[1:-1]}."
-    sections = [_section(column, table, names, show_values=show_values) for column in matched.values()]
     first = f"{of_what} Check each line; `asthma-ml variables` lists the variables."
-    blocks = [first, _missing(table), *sections, *_in_companion_units(names, matched), *_guesses(names, matched)]
+    columns = reader.columns if reader else {}
+    parsed = reader.parse(table) if reader else None
+    sections = [section(column, parsed, show_values=show_values) for column in columns.values() if parsed]
+    blocks = [first, _missing(table), *sections, *guesses(table, columns)]
     return "\n\n".join(filter(None, blocks)) + "\n"
 
 
+def _reader(table: TextTable, name: str) -> PatientReader | None:
+    """Reader of the columns that are found by their names, None if there are none."""
+    try:
+        reader = PatientReader.of(table, ColumnMap(), name)
+    except UnusableInputError:
+        return None
+    # If a unit beside the values is not usable, the values themselves are judged.
+    with suppress(UnusableInputError):
+        reader = reader.with_units_beside(table.names, [table])
+    return reader.with_codes(reader.codes(table))
+
+
 def _missing(table: TextTable) -> str:
-    seen = {text for place in range(min(len(table.names), _MOST_NAMES)) for text in _texts(table, place)}
+    seen = {text for name in table.names[:_MOST_NAMES] for text in distinct_texts_of(table, name)}
     codes = sorted(LIKELY_CODES & seen)
     if not codes:
         return ""
-    return f"# Codes in the table that usually mean missing; delete those that do not.\nmissing = {json.dumps(codes)}"
-
-
-def _section(column: MappedColumn, table: TextTable, names: Sequence[str], *, show_values: bool) -> str:
-    """One variable that was matched by name: its column, unit and unknown levels."""
-    variable, place = data_dictionary()[column.target], names.index(column.sources[0])
-    lines = [f"[columns.{column.target}]", f"from = {_quoted(column.sources[0])}"]
-    parser = CellParser(variable, column, decimal_comma=table.decimal_comma)
-    values, findings = parse_column(table.column(table.names[place]), parser)
-    if variable.is_numeric and column.unit:
-        lines.append(f"unit = {_quoted(column.unit)}")
-    elif variable.is_numeric:
-        lines += _unit_lines(judge(ColumnSummary.of(variable, np.asarray(values))), names)
-        lines += [line for line in _companion_lines(variable, "", names) if not line.startswith("#")]
-    if any(finding.rule == "unknown_level" for finding in findings):
-        lines.append(_level_line(parser, _texts(table, place), show_values=show_values))
-    if any(finding.rule == "thousands" for finding in findings):
-        lines.insert(0, '# Some numbers may have thousands or decimals: state `decimal = "."` or "," at the top.')
-    return "\n".join(lines)
-
-
-def _unit_lines(verdict: Verdict | None, names: Sequence[str]) -> list[str]:
-    """The unit that the values are in; a comment if the data dictionary has no such unit."""
-    if verdict is None:
-        return []
-    variable, likely = verdict.summary.variable, verdict.scales[0]
-    alike = f"# values look like {scale_names(verdict.scales)}"
-    if likely.name not in known_units(variable):
-        return [f"{alike}, not {variable.unit}"]
-    return [f"unit = {_quoted(likely.name)}  {alike}", *_companion_lines(variable, likely.name, names)]
-
-
-def _companion_lines(variable: Variable, unit: str, names: Sequence[str]) -> Iterator[str]:
-    """The `with` of a conversion, commented out if no column has a usual name."""
-    for companion in (name for name, of_unit in variable.companions.items() if of_unit == unit):
-        likely = likely_companions(names, variable.name, companion)
-        line = f"with = {{ {companion} = {_quoted(likely[0] if likely else 'COLUMN')} }}"
-        yield line if likely else f"# {line}  # name the column"
-
-
-def _level_line(parser: CellParser, texts: Sequence[str], *, show_values: bool) -> str:
-    unknown = sorted(text for text in texts if parser(text).rule == "unknown_level")
-    allowed = ", ".join(parser.variable.levels)
-    if not show_values or len(unknown) > _MOST_LEVELS:
-        return f'# levels = {{ "CODE" = "LEVEL" }}  # {len(unknown)} texts are not among {allowed}'
-    pairs = ", ".join(f'{_quoted(text)} = ""' for text in unknown)
-    return f"levels = {{ {pairs} }}  # allowed: {allowed}; empty means missing"
-
-
-def _in_companion_units(names: Sequence[str], matched: Mapping[str, MappedColumn]) -> Iterator[str]:
-    """Columns whose name has a unit that needs another column for the conversion."""
-    for name in names[:_MOST_NAMES]:
-        target, unit = variable_of_name(name), unit_in_name(name)
-        if target and target not in matched and unit in data_dictionary()[target].companions.values():
-            lines = [f"[columns.{target}]", f"from = {_quoted(name)}", f"unit = {_quoted(str(unit))}"]
-            lines += _companion_lines(data_dictionary()[target], str(unit), names)
-            complete = not any(line.startswith("#") for line in lines)
-            yield "\n".join(lines if complete else [f"# {line.removeprefix('# ')}" for line in lines])
-
-
-def _guesses(names: Sequence[str], matched: Mapping[str, MappedColumn]) -> Iterator[str]:
-    used = {source for column in matched.values() for source in column.sources}
-    for variable in data_dictionary().values():
-        used.update(*(likely_companions(names, variable.name, companion) for companion in variable.companions))
-    for name in [name for name in names if name not in used and variable_of_name(name) is None][:_MOST_NAMES]:
-        target = suggested_variable(name)
-        if target and target not in matched and not name.startswith((TRUTH_PREFIX, OUTPUT_PREFIX)):
-            yield f"# A guess from the name alone:\n# [columns.{target}]\n# from = {_quoted(name)}"
-
-
-def _texts(table: TextTable, place: int) -> list[str]:
-    return list({text.strip() for text in text_codes(table.column(table.names[place])).distinct})
-
-
-def _quoted(text: str) -> str:
-    """Text in the spelling of TOML, which differs from JSON in one character."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    of_what = "# Codes in the table that usually mean missing; delete those that do not."
+    return f"{of_what}\nmissing = [{', '.join(map(quoted, codes))}]"

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from asthma_ml.patients import ColumnMap, draft_map, read_patients
 
@@ -42,7 +44,7 @@ def test_unknown_levels_are_listed_only_on_request() -> None:
     assert "x-girl" not in draft_map(table)
     assert '"CODE" = "LEVEL"' in draft_map(table)
     levels = tomllib.loads(draft_map(table, show_values=True))["columns"]["sex"]["levels"]
-    assert levels == {"x-girl": "", "q-boy": ""}
+    assert levels == {"x-girl": "", "m": "", "q-boy": ""}  # m is female beside h, and male beside f
 
 
 def test_a_german_export_needs_no_manual_names_or_units() -> None:
@@ -102,3 +104,51 @@ def test_a_leukocyte_count_is_not_suggested_as_eosinophils() -> None:
     draft = draft_map(pd.DataFrame({"patient_id": ["1"], "WBC": ["7"], "IgE ng/mL": ["240"]}))
     assert "WBC" not in draft
     assert 'from = "IgE ng/mL"\nunit = "ng/mL"' in draft
+
+
+def test_short_unknown_codes_are_stubs_to_be_filled_in() -> None:
+    table = pd.DataFrame({"nasal_polyps": ["1", "2", "1"], "smoking_status": ["1", "2", "3"], "sex": ["F", "M", "F"]})
+    drafted = tomllib.loads(draft_map(table))["columns"]
+    assert drafted["nasal_polyps"]["levels"] == {"1": "", "2": ""}
+    assert drafted["smoking_status"]["levels"] == {"1": "", "2": "", "3": ""}
+    assert "levels" not in drafted["sex"]
+
+
+def test_the_unit_beside_a_value_is_drafted() -> None:
+    table = pd.DataFrame({"ige": ["240", "96"], "ige_unit": ["ng/mL", "ng/mL"]})
+    assert tomllib.loads(draft_map(table))["columns"]["total_ige_ku_l"]["unit"] == "ng/mL"
+
+
+@pytest.mark.parametrize(
+    ("table", "guess"),
+    [
+        ({"code": ["17", "4", "5"]}, '# [columns.patient_id]\n# from = "code"'),
+        ({"class": ["T2-high", "T2-low", "T2-low"]}, '# [columns.phenotype]\n# from = "class"'),
+        ({"dob": ["1961-02-03", "1977-01-01", ""]}, "# `dob` holds dates of birth: compute the age in years"),
+        ({"age": ["1961-02-03", "1977-01-01", ""]}, "# The column holds dates and not years: compute the values"),
+        ({"FeNO v1": ["20"] * 3, "FeNO v2": ["30"] * 3}, '# from = "FeNO v1"  # or "FeNO v2"'),
+        ({"on mepolizumab": ["1", "0", "1"]}, '# [columns.biologic]\n# from = ["on mepolizumab"]'),
+        ({"Medication_Adherence": ["0.4", "0.9", "1"]}, "# `Medication_Adherence` may be ics_adherence_fraction or"),
+    ],
+)
+def test_values_and_words_of_other_columns_give_guesses(table: dict[str, list[str]], guess: str) -> None:
+    assert guess in draft_map(pd.DataFrame(table))
+
+
+@pytest.mark.parametrize("header", ["log10 IgE", "ACT score", "eos z-score", "FEV1 predicted (L)", "feno_date"])
+def test_another_quantity_is_not_drafted(header: str) -> None:
+    draft = draft_map(pd.DataFrame({"patient_id": ["1", "1"], header: ["2.4", "1.9"]}))
+    assert header not in draft
+
+
+ODD_NAMES = st.text(st.characters(codec="utf-8"), max_size=12)
+STEMS = st.sampled_from(
+    ["", "eos", "FeNO ", "ige_unit", "sex_male", "FEV1 (L)", "biologic (choice=", "phenotype", "id"]
+)
+CELLS = st.sampled_from(["", "0", "1", "2", "-9", "0.31", "m", 'a "quoted" cell', "2024-01-31", "th2", "\\N", "%"])
+
+
+@given(st.lists(st.tuples(STEMS, ODD_NAMES, CELLS, CELLS), min_size=1, max_size=6), st.booleans())
+def test_a_draft_is_always_a_valid_column_map(columns: list[tuple[str, str, str, str]], show_values: bool) -> None:
+    table = pd.DataFrame({stem + name: [first, second] for stem, name, first, second in columns})
+    ColumnMap.from_mapping(tomllib.loads(draft_map(table, show_values=show_values)))

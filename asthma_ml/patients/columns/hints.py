@@ -131,25 +131,28 @@ def _of_unit(hint: Hint, which: str) -> str:
     )
 
 
+def level_of_choice(target: str, names: Sequence[str], place: int) -> str:
+    """Level of the combination in which only one of several columns is checked, in the spelling of a column map.
+
+    Examples
+    --------
+    >>> level_of_choice("smoking_status", ["smoking_never", "smoking_current"], 1)
+    '"0|1" = "current"'
+    """
+    pattern = "|".join("1" if i == place else "0" for i in range(len(names)))
+    found, variable = recognise(names[place]), data_dictionary()[target]
+    levels = levels_named(found.extra, variable) if found else frozenset()
+    level = next(iter(levels)) if len(levels) == 1 else "LEVEL"
+    return f'"{pattern}" = {level}' if level in ("0", "1") else f'"{pattern}" = "{level}"'
+
+
 def _of_choices(target: str, names: Sequence[str]) -> str:
-    levels = " and ".join(f'"{_pattern(i, len(names))}" = {_level(name, target)}' for i, name in enumerate(names[:3]))
+    levels = " and ".join(level_of_choice(target, names, i) for i in range(min(len(names), 3)))
     return (
         f"not read: {_listed(names)} {_is(names)} one column for each choice of {target}; map them together, with a "
         f"level for each combination that occurs: `from = [{', '.join(map(_quoted, names))}]` and `levels` "
         f"such as {levels} (or the words in the cells) under [columns.{target}] in a column map"
     )
-
-
-def _pattern(place: int, n_columns: int) -> str:
-    """Combination in which only one column is checked."""
-    return "|".join("1" if i == place else "0" for i in range(n_columns))
-
-
-def _level(name: str, target: str) -> str:
-    found, variable = recognise(name), data_dictionary()[target]
-    levels = levels_named(found.extra, variable) if found else frozenset()
-    level = next(iter(levels)) if len(levels) == 1 else "LEVEL"
-    return level if variable.kind == "flag" and level != "LEVEL" else f'"{level}"'
 
 
 def _is(names: Sequence[str]) -> str:
