@@ -15,7 +15,7 @@ from asthma_ml.variables import Variable
 ReadNumber = Callable[[str], Reading]
 _DIGITS = r"[1-9]\d{0,2}(?:[ ']\d{3})+(?!\d)|\d[\d.,]*|[.,]\d+"
 _PARTS = re.compile(
-    rf"(?P<before>(?:[^\d+\-.,]|\.(?!\d))*?)\s*(?P<number>[+-]?(?:{_DIGITS})(?:e[+-]?\d+)?)\s*(?P<behind>.*)",
+    rf"(?P<before>(?:[^\d+\-.,]|\.(?!\d))*?)(?P<gap>\s*)(?P<number>[+-]?(?:{_DIGITS})(?:e[+-]?\d+)?)\s*(?P<behind>.*)",
     re.ASCII | re.IGNORECASE | re.DOTALL,
 )
 _LONGEST = 60
@@ -113,11 +113,13 @@ def _parts(text: str, variable: Variable) -> _Beside | None:
     parts = _split(text)
     if parts is None:
         return None
-    found = _before(_Beside(parts["number"]), parts["before"].strip())
+    apart = not parts["before"][-1:].isalpha() or parts["gap"] != ""
+    found = _before(_Beside(parts["number"]), parts["before"].strip(), apart)
     return found and _behind(found, parts["behind"].strip(), variable)
 
 
-def _before(found: _Beside, word: str) -> _Beside | None:
+def _before(found: _Beside, word: str, apart: bool) -> _Beside | None:
+    """Add what stands before the number; letters without a gap belong to a code such as A1."""
     plain = word.casefold().rstrip(".: ")
     if not word:
         return found
@@ -127,7 +129,7 @@ def _before(found: _Beside, word: str) -> _Beside | None:
         return found._replace(bound=True)
     if plain in words_beside_numbers("about"):
         return found._replace(about=True)
-    return found._replace(flag=True) if _is_flag(word.rstrip(": ")) else None
+    return found._replace(flag=True) if apart and _is_flag(word.rstrip(": ")) else None
 
 
 def _behind(found: _Beside, text: str, variable: Variable) -> _Beside | None:

@@ -18,11 +18,14 @@ Meaning: TypeAlias = "str | float"
 
 # Tags behind the terms of SNOMED CT.
 _TAG = re.compile(r"\s*\((finding|person|qualifier value|disorder|situation|observable entity|life style)\)$")
-_BETWEEN = re.compile(r"[\s_\-./\\,;:=]+")
+_BETWEEN = re.compile(r"[\s_\-./\\,;:=|]+")
+_SYSTEM = re.compile(r"^(?:snomed ?ct|snomed|sct|loinc|omop|hl7) (?=\S)")
 _AROUND = "()[]{}<>*!\"' "
 # A code before its word: `1 - Yes`, `F - Female`.
 _CODE_BEFORE = re.compile(r"^(?:\d+|([^\W\d])(?= \1)) (?=[^\W\d]{2})")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,4})?", re.ASCII)
+_EXPLAINED = re.compile(r"\s*[(:;,\-]")
+_LEAST_JOINED = 6
 # Longer texts are notes.
 _LONGEST = 200
 # Without accents, shorter words mean something else: Hungarian `nő` is a woman.
@@ -73,7 +76,7 @@ def code_of(text: str) -> str:
     if _NUMBER.fullmatch(plain):
         return number_code(plain)
     words = _BETWEEN.sub(" ", _TAG.sub("", plain).strip(_AROUND)).strip()
-    return words or plain
+    return _SYSTEM.sub("", words) or plain.strip(_AROUND) or plain
 
 
 def number_code(text: str) -> str:
@@ -138,11 +141,17 @@ def means_missing(text: str, variable: Variable) -> bool:
     (True, True)
     """
     code = code_of(text)
-    if not _missing_words().isdisjoint((code, _plain(code), _CODE_BEFORE.sub("", code))):
+    if not _missing_words().isdisjoint(_forms(code)):
         return True
     if variable.is_numeric and variable.kind != "flag":
-        return False
-    return code in _missing_codes() or code in codes_of(variable).not_stated
+        return _begins_with_missing(text)
+    return code in _missing_codes() or not codes_of(variable).not_stated.isdisjoint(_forms(code))
+
+
+def _begins_with_missing(text: str) -> bool:
+    """Whether a cell without digits explains why a value is missing: `not done: patient refused`."""
+    word = _EXPLAINED.split(cell_text(text), maxsplit=1)[0]
+    return len(word) >= _LEAST_JOINED and code_of(word) in _missing_words() and not any(map(str.isdigit, text))
 
 
 def means_none(text: str) -> bool:
@@ -165,9 +174,8 @@ def level_of(text: str, variable: Variable) -> Meaning | None:
     >>> level_of("Féminin", dictionary["sex"]), level_of("já", dictionary["atopy"]), level_of("M", dictionary["sex"])
     ('female', 1.0, None)
     """
-    code, levels = code_of(text), codes_of(variable).levels
-    codes = (code, _plain(code), _CODE_BEFORE.sub("", code))
-    return next((levels[each] for each in codes if each in levels), None)
+    levels = codes_of(variable).levels
+    return next((levels[form] for form in _forms(code_of(text)) if form in levels), None)
 
 
 def codes_of(variable: Variable) -> CodesOfVariable:
@@ -192,10 +200,10 @@ def _codes_of(name: str) -> CodesOfVariable:
     levels: dict[str, Meaning] = {}
     for codes, own in words:
         for code, level in [*((level, level) for level in own), *codes.items()]:
-            levels.setdefault(code_of(code), level)
-            levels.setdefault(_plain(code_of(code)), level)
+            for form in _forms(code_of(code)):
+                levels.setdefault(form, level)
     known = {code: level for code, level in levels.items() if code not in doubtful}
-    not_stated, not_now = (frozenset(map(code_of, content.get(key, ()))) for key in ("not_stated", "not_now"))
+    not_stated, not_now = (frozenset(_spelled(content.get(key, ()))) for key in ("not_stated", "not_now"))
     return CodesOfVariable(known, letters, _with_codes(content.get("alone", {})), not_stated, not_now)
 
 
@@ -272,9 +280,15 @@ def _missing_codes() -> frozenset[str]:
 
 
 def _spelled(words: Iterable[str]) -> Iterable[str]:
-    """Codes of words, with and without accents."""
-    for word in words:
-        yield from (code_of(word), _plain(code_of(word)))
+    """Codes of words in all their forms."""
+    return (form for word in words for form in _forms(code_of(word)))
+
+
+def _forms(code: str) -> tuple[str, ...]:
+    """A code, also without accents, without a code before its word, and, if it is long, without blanks (`NotDone`)."""
+    plain = _plain(code)
+    joined = plain.replace(" ", "")
+    return code, plain, _CODE_BEFORE.sub("", code), joined if len(joined) >= _LEAST_JOINED else code
 
 
 def _plain(code: str) -> str:
