@@ -21,13 +21,13 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
+from meaning.mistakes import MISTAKES
+from meaning.right_tables import Table, cohorts, right_table, texts
 
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.intervals import proportion
 from asthma_ml.patients import Finding, PatientTable, read_patients
 from asthma_ml.variables import ID
-from benchmarks.meaning.mistakes import MISTAKES
-from benchmarks.meaning.right_tables import Table, cohorts, right_table, texts
 
 OUTCOMES = ("right", "said", "refused, column not named", "silently wrong")
 _ROUTINE = ("alias", "name")
@@ -44,7 +44,7 @@ def outcome(table: Table, folder: Path) -> tuple[str, str]:
     except UnusableInputError as error:
         named = [*table.headers, *table.variables] or ["line"]
         return ("said" if any(each in str(error) for each in named) else OUTCOMES[2]), str(error)
-    unsaid = [*_unsaid_rows(table, read), *_unsaid_values(table, read)]
+    unsaid = [*_unsaid_rows(table, read), *_unsaid_headers(table, read), *_unsaid_values(table, read)]
     if unsaid:
         return "silently wrong", "; ".join(unsaid)
     return ("right" if _is_right(table, read) else "said"), ""
@@ -87,6 +87,14 @@ def _unsaid_values(table: Table, read: PatientTable) -> Iterator[str]:
             seen = read.values[name].iloc[wrong[0]] if name in read.values else "nothing"
             given = table.cells.iloc[wrong[0]].get(table.headers[0] if table.headers else name)
             yield f"{name}: `{given}` read as {seen}"
+
+
+def _unsaid_headers(table: Table, read: PatientTable) -> Iterator[str]:
+    """Columns of the mistake that are neither read nor named."""
+    sources = {name for column in read.columns.values() for name in column.sources}
+    for header in table.headers:
+        if header not in sources and not any(header in finding.message for finding in read.findings):
+            yield f"{header}: neither read nor named"
 
 
 def _speaks_of(finding: Finding, name: str, headers: tuple[str, ...]) -> bool:
@@ -142,10 +150,13 @@ def main() -> int:
         right += nhanes_tables(given.nhanes, given.right // 10, rng) if given.nhanes else []
         alarms = [alarm for table in right if (alarm := false_alarm(table, Path(folder)))]
     report(counts, examples)
-    print(f"\nFalse alarms: {len(alarms)} of {len(right)} right tables{_interval(len(alarms), len(right))}")
     for message, n in Counter(alarms).most_common(10):
-        print(f"  {n}  {message[:200]}")
-    print(f"\nseed {given.seed}, {time.perf_counter() - begin:.0f} s")
+        print(f"  false alarm, {n}: {message[:200]}")
+    silent, n = sum(found["silently wrong"] for found in counts.values()), sum(map(Counter.total, counts.values()))
+    print(
+        f"\nSilently wrong {_share(silent, n)}; false alarms {_share(len(alarms), len(right))}; "
+        f"seed {given.seed}, {time.perf_counter() - begin:.0f} s"
+    )
     return 0
 
 
@@ -174,17 +185,15 @@ def report(counts: dict[str, Counter[str]], examples: dict[str, list[str]]) -> N
     for name, found in [*counts.items(), ("all", sum(counts.values(), Counter()))]:
         n = sum(found.values())
         print(f"| {name} | {n} | {' | '.join(f'{100 * found[each] / max(n, 1):.1f} %' for each in OUTCOMES)} |")
-    silent, n = sum(found["silently wrong"] for found in counts.values()), sum(map(Counter.total, counts.values()))
-    print(f"\nSilently wrong: {silent} of {n}{_interval(silent, n)}")
     for name, found in examples.items():
         for text in found[:_EXAMPLES]:
             print(f"  {name}: {text[:220]}")
 
 
-def _interval(k: int, n: int) -> str:
+def _share(k: int, n: int) -> str:
     found = proportion(np.arange(n) < k)
-    value, low, high = (100 * found[name] for name in ("value", "lower", "upper"))
-    return f" ({value:.1f} %, 95 % CI {low:.1f} to {high:.1f})"
+    value, lower, upper = (100 * found[name] for name in ("value", "lower", "upper"))
+    return f"{k} of {n} ({value:.1f} %, 95 % CI {lower:.1f} to {upper:.1f})"
 
 
 if __name__ == "__main__":

@@ -29,9 +29,20 @@ from asthma_ml.patients.text.aligned import aligned_table, header_line
 from asthma_ml.patients.text.data_frames import pandas_frame, table_of_frame
 from asthma_ml.patients.text.file_rows import ParquetRows, TextRows, beginning_of
 from asthma_ml.patients.text.identifiers import repeated_cells
-from asthma_ml.patients.text.plain_files import PARQUET, PlainFile, begins_with, plain_file, source_name
+from asthma_ml.patients.text.plain_files import (
+    BINARY_TABLES,
+    OLE,
+    PARQUET,
+    ZIP,
+    PlainFile,
+    begins_with,
+    plain_file,
+    source_name,
+)
+from asthma_ml.patients.text.statistics_files import statistics_table
 from asthma_ml.patients.text.table_rows import TableRows
 from asthma_ml.patients.text.text_tables import TextTable, cell_texts, text_codes
+from asthma_ml.patients.text.workbooks import workbook_table
 from asthma_ml.variables import ID, data_dictionary
 
 if TYPE_CHECKING:
@@ -220,10 +231,18 @@ def rows_of_file(file: PlainFile, chunk_rows: int | None, column_map: ColumnMap)
     if begins_with(file.file, PARQUET):
         return ParquetRows(file, chunk_rows)
     names = column_map.names
+
+    def variable_of(name: str) -> str | None:
+        return name if name in names else variable_of_name(name)
+
+    if begins_with(file.file, ZIP, OLE):
+        return TableRows(workbook_table(file, variable_of), chunk_rows)
+    if begins_with(file.file, *BINARY_TABLES):
+        return TableRows(statistics_table(file, variable_of), chunk_rows)
     if header_line(beginning_of(file)) is not None:
         text = b"".join(file.blocks()).decode()
         return TableRows(aligned_table(text, file.name, file.encoding), chunk_rows)
-    return TextRows(file, chunk_rows, lambda name: name if name in names else variable_of_name(name))
+    return TextRows(file, chunk_rows, variable_of)
 
 
 def as_column_map(columns: ColumnMap | str | os.PathLike[str] | None) -> ColumnMap:

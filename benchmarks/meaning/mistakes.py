@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from asthma_ml.variables import ID, data_dictionary
-from benchmarks.meaning.right_tables import Table, one_of, texts
+from meaning.right_tables import Table, one_of, texts
 
 Mistake: TypeAlias = Callable[[np.random.Generator, Table], Table | None]
 

@@ -20,6 +20,7 @@ OURS, PEER = "PhenotypeClassifier", "HistGradientBoosting, default settings"
 
 QUICK: dict[str, tuple[str, list[object]]] = {
     "fuzz_patients": ("does any input crash the reader?", ["--inputs", 300]),
+    "fuzz_meaning": ("what is read silently wrong?", ["--tables", 360, "--right", 100]),
     "kill_and_resume": ("does predict survive kills?", ["--kills", 3, "--patients", 4000]),
     "modules_entered": ("how many files does predict pass through?", ["predict"]),
     "unmodelled_diagnosis": ("when does the model abstain?", ["--patients", 80, "--particles", 300]),

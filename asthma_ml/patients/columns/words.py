@@ -1,4 +1,4 @@
-"""Words of cells: yes and no, levels of categories in other languages, what stands for missing (`words.toml`)."""
+"""Words of cells: yes and no, levels of categories in other languages, what stands for missing (`vocabulary/`)."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def is_marker(text: str) -> bool:
 
 def is_failed_formula(text: str) -> bool:
     """Whether a cell holds the error of a spreadsheet formula, such as `#DIV/0!`."""
-    return cell_text(text).casefold() in _words()["missing"]["failed"]
+    return cell_text(text).casefold() in _words("missing")["failed"]
 
 
 def means_missing(text: str, variable: Variable) -> bool:
@@ -162,7 +162,7 @@ def means_none(text: str) -> bool:
     >>> means_none("None"), means_none("keine")
     (True, True)
     """
-    return code_of(text) in _words()["missing"]["none"]
+    return code_of(text) in _words("missing")["none"]
 
 
 def level_of(text: str, variable: Variable) -> Meaning | None:
@@ -193,7 +193,7 @@ def codes_of(variable: Variable) -> CodesOfVariable:
 def _codes_of(name: str) -> CodesOfVariable:
     """Codes of a variable: its levels, its codes in the data dictionary, its words."""
     variable = data_dictionary()[name]
-    content = _words().get("flag" if variable.kind == "flag" else name, {})
+    content = _words("flag" if variable.kind == "flag" else name)
     letters = tuple(_with_codes(each) for each in content.get("letters", ()))
     doubtful = {letter for each in letters for letter in each}
     words = [(variable.codes, variable.levels), (_levels_of_words(content), ()), (_negations(variable), ())]
@@ -224,7 +224,7 @@ def _negations(variable: Variable) -> dict[str, Meaning]:
     """Words of no and none for a variable with the level `none`; numbers are left out."""
     if "none" not in variable.levels:
         return {}
-    words = [*_words()["flag"]["words"]["no"], *_words()["missing"]["none"]]
+    words = [*_words("flag")["words"]["no"], *_words("missing")["none"]]
     return {word: "none" for word in words if not _NUMBER.fullmatch(word)}
 
 
@@ -237,7 +237,7 @@ def words_beside_numbers(kind: str) -> frozenset[str]:
     kind : {"flags", "before", "behind", "about"}
         What the words say.
     """
-    words = _words()["number"][kind]
+    words = _words("number")[kind]
     return frozenset(words if kind == "flags" else map(str.casefold, words))
 
 
@@ -250,7 +250,7 @@ def spellings_of_unit(unit: str) -> frozenset[str]:
     >>> "yrs" in spellings_of_unit("years")
     True
     """
-    return frozenset(map(plain_unit, _words()["number"]["units"].get(unit, ())))
+    return frozenset(map(plain_unit, _words("number")["units"].get(unit, ())))
 
 
 def plain_unit(text: str) -> str:
@@ -259,24 +259,25 @@ def plain_unit(text: str) -> str:
 
 
 @cache
-def _words() -> dict[str, Any]:
-    text = files("asthma_ml.patients.columns").joinpath("words.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
+def _words(part: str) -> dict[str, Any]:
+    """Content of a file of the vocabulary, empty if there is none."""
+    file = files("asthma_ml.patients.columns").joinpath("vocabulary", f"{part}.toml")
+    return tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
 @cache
 def _markers() -> frozenset[str]:
-    return frozenset(_words()["missing"]["markers"])
+    return frozenset(_words("missing")["markers"])
 
 
 @cache
 def _missing_words() -> frozenset[str]:
-    return frozenset(_spelled(_words()["missing"]["words"]))
+    return frozenset(_spelled(_words("missing")["words"]))
 
 
 @cache
 def _missing_codes() -> frozenset[str]:
-    return frozenset(_spelled(_words()["missing"]["of_codes"]))
+    return frozenset(_spelled(_words("missing")["of_codes"]))
 
 
 def _spelled(words: Iterable[str]) -> Iterable[str]:

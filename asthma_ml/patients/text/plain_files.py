@@ -23,8 +23,13 @@ from asthma_ml.patients.text.encodings import UTF16, decoded_utf16, find_encodin
 from asthma_ml.patients.text.other_formats import SEEN_BYTES, refuse_other_binary, refuse_other_text
 
 GZIP, ZSTD, PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
+ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+"""First bytes of workbooks: of .xlsx, and of .xls and workbooks with a password."""
+SPSS, SAS_TRANSPORT = (b"$FL2", b"$FL3"), (b"HEADER RECORD*******LIB",)
+STATA = (b"<stata_dta>", *(bytes([release, order, 1]) for release in range(104, 116) for order in (1, 2)))
+SAS = (bytes.fromhex("000000000000000000000000c2ea8160b31411cfbd92080009c7318c181f1011"),)
+BINARY_TABLES = (PARQUET, ZIP, OLE, *SPSS, *STATA, *SAS_TRANSPORT, *SAS)
 BLOCK_BYTES = 2**20
-_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 
 Progress: TypeAlias = Callable[[int, int], object]
 """Called with the number of bytes (rows of a Parquet file) just read and with their total."""
@@ -90,10 +95,9 @@ def plain_file(source: str | os.PathLike[str], name: str, folder: Path | None = 
             file = _copied(_blocks(file), name, folder, opened)
         if begins_with(file, GZIP, ZSTD):
             file = _copied(_decompressed(file, name), name, folder, opened)
-        if begins_with(file, PARQUET):
+        if begins_with(file, *BINARY_TABLES):
             yield PlainFile(file, name)
             return
-        refuse_workbook(file.read(4), name)
         text = _plain_text(file, name, folder, opened)
         refuse_other_text(next(text.blocks(), b"")[:SEEN_BYTES].decode(errors="replace"), name)
         yield text
@@ -154,12 +158,6 @@ def _unreadable_refused(name: str) -> Iterator[None]:
         raise UnusableInputError(f"{name}: this is a folder; name one CSV or Parquet file") from None
     except (OSError, ValueError) as error:
         raise UnusableInputError(f"{name}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
-
-
-def refuse_workbook(start: bytes, name: str) -> None:
-    """Raise UnusableInputError if a file begins as an Excel workbook does."""
-    if start.startswith(_WORKBOOKS):
-        raise UnusableInputError(f"{name}: an Excel workbook or archive; save the sheet as CSV (UTF-8) and read that")
 
 
 @contextmanager

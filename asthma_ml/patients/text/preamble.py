@@ -22,9 +22,9 @@ class Preamble(NamedTuple):
 def find_preamble(text: str, delimiters: Collection[str], variable_of: VariableOf) -> Preamble:
     r"""Find the lines before the header.
 
-    The first line that is not blank is the header if it has a known column name. Otherwise the header is the first
-    line with two known names, or with one known name and nothing else. Without such a line the table begins at its
-    first line.
+    The first line that is not blank is the header if it has a known column name; if that is its only known name, a
+    later line with three takes precedence. Otherwise the header is the first line with two known names, or with one
+    known name and nothing else. Without such a line the table begins at its first line.
 
     Parameters
     ----------
@@ -48,14 +48,16 @@ def find_preamble(text: str, delimiters: Collection[str], variable_of: VariableO
     >>> find_preamble("patient_id;FeNO\n7;20\n", ",;", known)
     Preamble(n_characters=0, n_lines=0)
     """
-    start, seen = 0, 0
+    start, seen, needed = 0, 0, 2
     for number in range(_LINES_SEARCHED):
         found = _LINE.match(text, start, start + _LONGEST_LINE)
         line = found[0].rstrip("\r\n") if found else ""
         if not found or len(line) >= _LONGEST_LINE:
             break
         known, n_cells = _known_names(line, delimiters, variable_of)
-        if known and (not seen or known >= 2 or n_cells == 1):
+        if known == 1 and not seen:
+            needed = 3
+        elif known >= needed or (known and n_cells == 1 and needed == 2):
             return Preamble(start, number) if seen else Preamble(0, 0)
         seen += bool(line.strip())
         start = found.end()

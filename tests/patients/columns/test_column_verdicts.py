@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import hypothesis.strategies as st
+import numba  # noqa: F401 - so that columns are summarised by machine code
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
-from asthma_ml.patients import ColumnMap, MappedColumn, read_patients
+from asthma_ml.patients import ColumnMap, MappedColumn, PatientFile, read_patients
+from asthma_ml.patients.columns import column_summary
 from asthma_ml.patients.columns.column_summary import ColumnSummary
 from asthma_ml.patients.columns.column_verdicts import judge, verdict_message
 from asthma_ml.patients.columns.missing_codes import RareValues
@@ -98,13 +103,24 @@ def test_what_clinics_send_is_not_suspected(name: str, values: tuple[float, ...]
 @given(st.lists(st.floats(0, 100) | st.just(float("nan")), max_size=30), st.integers(0, 30))
 def test_summaries_of_parts_add_up_to_that_of_the_whole(values: list[float], cut: int) -> None:
     whole, first, second = (summary_of(LEUKOCYTES, part) for part in (values, values[:cut], values[cut:]))
-    together = first + second
-    assert together.histogram.tolist() == whole.histogram.tolist()
-    assert (together.n_whole, together.n_on_step, together.n_impossible) == (
-        whole.n_whole,
-        whole.n_on_step,
-        whole.n_impossible,
-    )
+    assert everything(first + second) == everything(whole)
+
+
+def everything(summary: ColumnSummary) -> tuple[list[int], int, int, int]:
+    return summary.histogram.tolist(), summary.n_whole, summary.n_on_step, summary.n_impossible
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from([LEUKOCYTES, "bronchodilator_reversibility_pct", "sputum_il5_log2", "fev1_fvc_ratio"]),
+    st.lists(st.floats() | st.integers(-100, 1000).map(float) | st.floats(-10, 10).map(lambda x: round(x, 1))),
+)
+def test_machine_code_counts_the_same(name: str, values: list[float]) -> None:
+    by_python = summary_of(name, values)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(column_summary, "COMPILED_VALUES", 0)
+        by_machine_code = summary_of(name, values)
+    assert everything(by_machine_code) == everything(by_python)
 
 
 @given(st.floats(0, 1e6))
@@ -161,3 +177,46 @@ def test_codes_for_missing_that_stand_out_are_suspected(
     name: str, values: tuple[float, ...], codes: tuple[float, ...]
 ) -> None:
     assert RareValues.of(data_dictionary()[name], np.array(values, dtype=float)).suspected() == codes
+
+
+TABLE = """patient_id,sex,nasal_polyps,reversibility,acq6,feno
+1,H,1,12,1,52
+2,M,1,-8,2,14
+3,M,1,4.5,3,33
+4,H,1,9.1,2,71
+5,M,2,-7,1,10
+6,M,1,3.2,0,44
+"""
+
+
+@pytest.mark.parametrize("chunk_rows", [1, 2, 100])
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_a_column_is_judged_by_the_whole_file_whatever_its_parts(tmp_path: Path, chunk_rows: int, jobs: int) -> None:
+    path = tmp_path / "clinic.csv"
+    path.write_text(TABLE)
+    whole = read_patients(path)
+    with PatientFile(path, chunk_rows=chunk_rows, jobs=jobs, count_errors=True) as patients:
+        parts = [patients.read(part) for part in patients.parts()]
+        assert [found.message for found in patients.findings] == [
+            found.message for found in whole.findings if found.rows is None
+        ]
+        assert patients.n_invalid == whole.invalid.sum()
+    for name, expected in whole.read.values.columns.items():
+        found = [value for part in parts for value in _cells(part.values[name])]
+        assert found == pytest.approx(_cells(expected), nan_ok=True), name
+
+
+def _cells(column: Any) -> list[Any]:
+    return column.tolist() if isinstance(column, np.ndarray) else column.strings().tolist()
+
+
+def test_codes_are_believed_by_the_whole_column_only(tmp_path: Path) -> None:
+    path = tmp_path / "clinic.csv"
+    path.write_text(TABLE)
+    patients = read_patients(path)
+    # H and M are hombre and mujer; a 2 says that 1 is not yes.
+    assert patients.values["sex"].tolist() == ["male", "female", "female", "male", "female", "female"]
+    assert patients.values["nasal_polyps"].isna().all()
+    assert {"nasal_polyps", "bronchodilator_reversibility_pct", "acq6_score"} <= {
+        problem.column for problem in patients.problems
+    }
