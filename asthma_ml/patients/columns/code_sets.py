@@ -85,9 +85,8 @@ def believable(codes: Iterable[str], variable: Variable, stated: Collection[str]
     codes = {*codes}
     if codes <= {"", *_BINARY, *variable.levels} and variable.kind in ("flag", "category"):
         return NO_VERDICT
-    of_sets = _letters(variable)
-    found = {code_of(code) for code in codes if not is_marker(code) or code_of(code) in of_sets}
-    column = _Column(frozenset(found - {code_of(code) for code in stated} - {""}), variable)
+    found = {code_of(text) for text in codes if _is_code(text, variable)}
+    column = _Column(frozenset(found - {code_of(text) for text in stated}), variable)
     levels = column.levels_of_letters()
     doubtful = column.doubtful_letters(levels) | column.doubtful_numbers()
     if doubtful:
@@ -201,6 +200,11 @@ class _Column:
             f"not believed: the codes of the column ({', '.join(short)}) may mean different things; state each as "
             f"{levels} in a column map: [columns.{self.variable.name}] levels = {{ {line} }}"
         )
+
+
+def _is_code(text: str, variable: Variable) -> bool:
+    """Whether a cell is not what software writes for missing; a dash may be a code."""
+    return code_of(text) in _letters(variable) or level_of(text, variable) is not None or not is_marker(text)
 
 
 def _letters(variable: Variable) -> frozenset[str]:

@@ -19,6 +19,7 @@ Meaning: TypeAlias = "str | float"
 # Tags behind the terms of SNOMED CT.
 _TAG = re.compile(r"\s*\((finding|person|qualifier value|disorder|situation|observable entity|life style)\)$")
 _BETWEEN = re.compile(r"[\s_\-./\\,;:=|]+")
+_SHORT_MARKER = re.compile(r"\.[a-z_]?|\\n", re.ASCII)
 _SYSTEM = re.compile(r"^(?:snomed ?ct|snomed|sct|loinc|omop|hl7) (?=\S)")
 _AROUND = "()[]{}<>*!\"' "
 # A code before its word: `1 - Yes`, `F - Female`.
@@ -71,7 +72,7 @@ def code_of(text: str) -> str:
     ('ex smoker', '8507', 'never smoked tobacco', '+')
     """
     plain = cell_text(text).casefold()
-    if len(plain) > _LONGEST:
+    if len(plain) > _LONGEST or _SHORT_MARKER.fullmatch(plain):
         return plain
     if _NUMBER.fullmatch(plain):
         return number_code(plain)

@@ -71,6 +71,8 @@ def test_sex(cells: str, levels: list[str | None]) -> None:
         ("0 1 2", ["error", "error", "error"]),
         ("0 1 9", [0.0, 1.0, "error"]),
         ("0 1 unknown", [0.0, 1.0, None]),
+        ("y .n \\N", [1.0, None, None]),
+        ("1 0 .a #N/A <NA>", [1.0, 0.0, None, None, None]),
         ("+ -", [1.0, 0.0]),
         ("yes -", [1.0, None]),
         ("Y N", [1.0, 0.0]),
