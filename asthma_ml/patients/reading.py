@@ -176,8 +176,9 @@ def read_patients(source: Source, columns: ColumnMap | str | os.PathLike[str] | 
     Parameters
     ----------
     source : path, "-" or data frame
-        CSV or TSV (UTF-8, UTF-16 or Latin-1; comma, semicolon, tab or bar) or Parquet, also compressed by gzip or
-        zstd; the content decides the format. `-` is standard input. Any data frame that narwhals converts.
+        CSV or TSV (UTF-8, UTF-16 or Latin-1; comma, semicolon, tab or bar), Parquet, Excel, SPSS, Stata or SAS, also
+        compressed by gzip or zstd; the content decides the format. `-` is standard input. Any data frame that
+        narwhals converts.
     columns : ColumnMap or path, optional
         Maps other column names, units and codes. Other columns are matched by name, alias or LOINC code.
 
