@@ -7,13 +7,18 @@ TreeSHAP explains them wrongly without a warning.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from asthma_ml.classifier.features.columns import refuse_without_features
-from asthma_ml.classifier.features.frame_checks import impossible_values, refuse_other_names, refuse_values
+from asthma_ml.classifier.features.frame_checks import (
+    impossible_values,
+    other_scales,
+    refuse_other_names,
+    refuse_values,
+)
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.variables import OUTPUT_PREFIX, TRUTH_PREFIX, Variable, data_dictionary
 from asthma_ml.wording import first_names
@@ -94,7 +99,7 @@ def encode_features(table: pd.DataFrame, known: Iterable[str] | None = None) -> 
     ------
     UnusableInputError
         If a column that is not categorical contains text or dates, or a column of the data dictionary an unknown
-        level or a number outside its hard limits; all such columns are named.
+        level, a number outside its hard limits or evidently another unit; all such columns are named.
 
     Examples
     --------
@@ -110,31 +115,24 @@ def encode_features(table: pd.DataFrame, known: Iterable[str] | None = None) -> 
     # Column-major memory, as pandas stores and trees read it.
     matrix = np.empty(table.shape[::-1], dtype=np.float32)
     not_numeric: list[str] = []
+    problems: list[str] = []
     for row, (name, column) in zip(matrix, table.items(), strict=True):
         try:
             # A number too large for 32 bits becomes infinite, which scikit-learn then refuses by name.
             with np.errstate(over="ignore"):
                 row[:] = _encode_column(str(name), column)
+        except UnusableInputError as error:
+            problems.append(str(error))
+            row[:] = np.nan
         except (TypeError, ValueError):
             not_numeric.append(str(name))
             row[:] = np.nan
     if not_numeric:
         _refuse_text(table, not_numeric, not_numeric if known is None else known)
-    unread = (impossible_values(str(name), row) for name, row in zip(table.columns, matrix, strict=True))
-    refuse_values(filter(None, [*_unknown_levels(table), *unread]))
+    columns = [(str(name), row) for name, row in zip(table.columns, matrix, strict=True)]
+    unread = (impossible_values(*column) or other_scales(*column) for column in columns)
+    refuse_values([*problems, *filter(None, unread)])
     return pd.DataFrame(matrix.T, index=table.index, columns=table.columns, copy=False)
-
-
-def _unknown_levels(table: pd.DataFrame) -> Iterator[str]:
-    """Say which levels the data dictionary does not contain, column by column."""
-    for name, column in table.items():
-        variable = _category(str(name), column)
-        if variable is None:
-            continue
-        found = sorted(str(level) for level in column.dropna().unique() if level not in variable.levels)
-        if found:
-            allowed = ", ".join(variable.levels)
-            yield f"{name}: unknown level {first_names(map(repr, found))}, allowed: {allowed}"
 
 
 def align_features(table: pd.DataFrame, feature_names: Iterable[str]) -> pd.DataFrame:
@@ -213,8 +211,10 @@ def _encode_column(name: str, column: pd.Series) -> np.ndarray:
     if variable is None:
         return pd.to_numeric(column).to_numpy(dtype=np.float32, na_value=np.nan)
     codes, distinct = pd.factorize(column)
-    numbers = [variable.levels.index(text) if text in variable.levels else np.nan for text in distinct]
-    return np.array([*numbers, np.nan], dtype=np.float32)[codes]
+    if unknown := sorted(repr(str(text)) for text in distinct if text not in variable.levels):
+        allowed = ", ".join(variable.levels)
+        raise UnusableInputError(f"{name}: unknown level {first_names(unknown)}, allowed: {allowed}")
+    return np.array([*map(variable.levels.index, distinct), np.nan], dtype=np.float32)[codes]
 
 
 def _category(name: str, column: pd.Series) -> Variable | None:

@@ -15,6 +15,7 @@ from asthma_ml.errors import UnusableInputError
 from asthma_ml.variables import Variable, data_dictionary
 from asthma_ml.wording import first_names
 
+_JUDGED_ROWS = 200
 _WAY_OUT = "read the table with asthma_ml.read_patients"
 
 
@@ -50,6 +51,21 @@ def impossible_values(name: str, values: NDArray[np.float32]) -> str:
     if variable.kind in ("flag", "category"):
         wrong |= np.isfinite(values) & (values != np.floor(values))
     return f"{name}: {values[wrong][0]:.7g} is {_what_is_allowed(variable)}" if wrong.any() else ""
+
+
+def other_scales(name: str, values: NDArray[np.float32]) -> str:
+    """Describe a column that is evidently in another unit or scale, judged by some of its rows.
+
+    Examples
+    --------
+    >>> other_scales("fev1_fvc_ratio", np.array([62, 71, 66, 58], np.float32))
+    'fev1_fvc_ratio: values look like %, not ratio'
+    """
+    from asthma_ml.patients import other_scale
+
+    some = values[:: max(len(values) // _JUDGED_ROWS, 1)].astype(np.float64)
+    found = other_scale(name, some)
+    return f"{name}: values look like {found}, not {data_dictionary()[name].unit}" if found else ""
 
 
 def _allowed(variable: Variable) -> tuple[float, float] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,6 +93,7 @@ class ColumnSummary:
         return float(lower[first]), float(upper[last])
 
 
+@cache
 def bin_edges() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Lower and upper limit of each bin, in ascending order; the bin of zero has both at 0.
 

@@ -24,7 +24,7 @@ from asthma_ml.patients.columns.scales import (
     spelling,
 )
 from asthma_ml.patients.problems import shown
-from asthma_ml.variables import Variable
+from asthma_ml.variables import Variable, data_dictionary
 
 # Log-likelihood ratio [nats] from which a column is refused, and from which it is only warned of.
 _REFUSED, _ODD = 10.0, 7.0
@@ -119,6 +119,21 @@ def _different(scales: list[Scale]) -> tuple[Scale, ...]:
     """Scales without other names of the same factor."""
     by_values = {scale.values.tobytes() + scale.kind.encode(): scale for scale in reversed(scales)}
     return tuple(scale for scale in scales if scale in by_values.values())
+
+
+def other_scale(name: str, values: NDArray[np.float64]) -> str:
+    """Scale in which a column evidently is, if not in the unit of its variable; empty if none or little is known.
+
+    Examples
+    --------
+    >>> other_scale("blood_eosinophils_cells_ul", np.array([0.31, 0.15, 0.62, 2.04]))
+    '10^9/L'
+    """
+    variable = data_dictionary().get(name)
+    if variable is None or not variable.is_numeric or variable.kind == "flag":
+        return ""
+    verdict = judge(ColumnSummary.of(variable, values))
+    return scale_names(verdict.scales) if verdict is not None and verdict.refused else ""
 
 
 def verdict_message(verdict: Verdict, source: str) -> str:
