@@ -14,6 +14,7 @@ from asthma_ml.patients.columns.header_names import (
     forms_with_unit,
     levels_named,
     optional,
+    own_words,
     stems,
     telling,
     word_index,
@@ -138,9 +139,9 @@ def _pointed_at(header: Header) -> Iterator[Recognised]:
     """Variables that a single word points at; the name of a drug is one of the choices."""
     for word in header.words:
         for target in stems().get(word, ()):
-            own = frozenset() if word in changes() else frozenset({word})
+            own = frozenset() if word in changes() else own_words(target) | {word}
             extra = _left_over(header, target, own)
-            is_choice = not extra and len(levels_named((word,), data_dictionary()[target])) == 1
+            is_choice = len(levels_named((word, *extra), data_dictionary()[target])) == 1
             yield Recognised(target, "choice", None, (word,)) if is_choice else Recognised(target, "near", None, extra)
 
 
@@ -149,7 +150,7 @@ def _judged(header: Header, target: str, form: frozenset[str]) -> Iterator[Recog
     extra, unit = _left_over(header, target, form), _unit_of(header.unit, variable)
     if header.unit.startswith("=") and unit is None:
         return
-    if extra and unit and (drug := find_unit(f"{unit} {' '.join(extra)}", variable)):
+    if extra and (drug := find_unit(f"{unit or variable.unit} {' '.join(extra)}", variable)):
         extra, unit = (), drug
     n_levels = len(levels_named(extra, variable))
     if n_levels > 1 and "choice" not in extra:

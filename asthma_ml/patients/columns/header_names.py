@@ -40,7 +40,7 @@ def forms_with_unit(target: str) -> frozenset[frozenset[str]]:
 def _form(words: Iterable[str], target: str) -> frozenset[str]:
     """Words that carry the meaning of a name."""
     given = frozenset(words)
-    return given - (filler(target) - telling(target)) - optional(target) or given
+    return given - (filler(target) - telling(target)) or given
 
 
 @cache
@@ -105,7 +105,7 @@ def _levels(target: str) -> dict[frozenset[str], str]:
     variable = data_dictionary()[target]
     if variable.kind == "flag":
         return {frozenset({word}): level for word, level in _YES_NO.items()}
-    own = frozenset(word for name, form in _all_forms() if name == target for word in form)
+    own = own_words(target)
     spelt: dict[frozenset[str], str] = {}
     for text, level in ({level: level for level in variable.levels} | dict(variable.codes)).items():
         for words in (split_header(text).words, re.split(r"[\W_]+", text.casefold())):
@@ -114,5 +114,7 @@ def _levels(target: str) -> dict[frozenset[str], str]:
     return spelt
 
 
-def _all_forms() -> Iterable[tuple[str, frozenset[str]]]:
-    return (pair for pairs in forms().values() for pair in pairs)
+@cache
+def own_words(target: str) -> frozenset[str]:
+    """Words of all names of a variable."""
+    return frozenset(word for pairs in forms().values() for name, form in pairs if name == target for word in form)

@@ -29,6 +29,7 @@ _YEAR_BEFORE = re.compile(
 _YES_NO = re.compile(r"\b(?:y(?:es)?|0|ja|s[ií]|oui)\s*/\s*(?:no?|1|nein|non)\b", re.IGNORECASE)
 _MALE_FEMALE = re.compile(r"\b(?:m|f|w)\s*/\s*(?:m|f|w)\b", re.IGNORECASE)
 _SHORTEST_PART = 3
+_SHORT_PARTS = frozenset({"yr", "bl", "bd", "id", "pp"})
 _POWER = re.compile(r"\b(?:x ?)?10 ?(?:e ?\+?0?|\^ ?|exp ?)?([369])\b")
 _VOLUME = r"(?:ul|mm\^?3|mcl|cumm|cmm|microl|mikroliter|microliter|microlitre)"
 # Order matters: the longer spelling of a unit comes first.
@@ -37,8 +38,8 @@ _UNITS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     for unit, pattern in (
         ("%predicted", r"% (?:of |v |vom |del |de |de la |the )?predicted(?: value)?|predicted %|pp|ppred"),
         ("%", r"% of (?:nonsquamous|leukocytes|total)(?: cells)?|(?:100 )leukocytes"),
-        ("10^3/ul", rf"(?:10\^3|k|thou|thousands?|tsd)(?: cells)?(?: per)? {_VOLUME}"),
-        ("10^9/l", r"(?:10\^9|g|giga|gpt)(?: cells)?(?: per)? l|(?:cells )?n l"),
+        ("10^3/ul", rf"(?:10\^3|k|thou|thousands?|tsd)(?: cells)?(?: per)? {_VOLUME}|10\^3"),
+        ("10^9/l", r"(?:10\^9|g|giga|gpt)(?: cells)?(?: per)? l|(?:cells )?nl|10\^9"),
         (
             "cells/ul",
             rf"(?:cells?|zellen|celulas|cellules|cel|cellule|#|number|count)?(?: per)? ?{_VOLUME}|(?:10\^6) l",
@@ -161,15 +162,17 @@ def _parts(chunk: str) -> list[str]:
 
 def _split(word: str) -> list[str]:
     """Split a word into known words that cover it, longest first; empty if they do not."""
-    if len(word) < 2 * _SHORTEST_PART:
-        return []
-    for end in range(len(word) - _SHORTEST_PART, _SHORTEST_PART - 1, -1):
+    for end in range(len(word) - 2, _SHORTEST_PART - 1, -1):
         first, rest = word[:end], word[end:]
         if first in known_words():
-            tail = [rest] if rest in known_words() else _split(rest)
+            tail = [rest] if _is_part(rest) else _split(rest)
             if tail:
                 return [first, *tail]
     return []
+
+
+def _is_part(word: str) -> bool:
+    return word in _SHORT_PARTS or (len(word) >= _SHORTEST_PART and word in known_words())
 
 
 @cache

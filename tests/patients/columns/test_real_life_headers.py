@@ -36,7 +36,7 @@ HEADERS = [
     ("sput_neut_perc", "31", "sputum_neutrophils_pct", 31.0),
     ("induced_sputum_eos_pct", "14.5", "sputum_eosinophils_pct", 14.5),
     ("ACQ-6 total score", "2.2", "acq6_score", 2.2),
-    ("acq6_mean_score", "2.2", "acq6_score", POINTED_AT),
+    ("acq6_mean_score", "2.2", "acq6_score", 2.2),
     ("ICS daily dose (mcg BDP equivalent)", "1000", "ics_dose_ug_day", 1000.0),
     ("OCS maintenance dose (mg/day)", "5", "ocs_dose_mg_day", 5.0),
     ("prednisolone_equivalent_mg", "5", "ocs_dose_mg_day", 5.0),
