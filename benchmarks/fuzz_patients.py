@@ -23,7 +23,7 @@ import numpy as np
 from asthma_ml.errors import AsthmaMLError
 from asthma_ml.files import write_table
 from asthma_ml.patients import ColumnMap, PatientTable, read_patients, summarise_problems
-from asthma_ml.patients.reading import whole_table
+from asthma_ml.patients.opening import whole_table
 from asthma_ml.patients.text import file_rows
 from asthma_ml.variables import data_dictionary
 

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients import ColumnMap, TextTable
-from asthma_ml.patients.reading import whole_table
+from asthma_ml.patients.opening import whole_table
 
 
 def parse_text_table(data: bytes, source: str, known: Collection[str] = ()) -> TextTable:

@@ -11,7 +11,8 @@ from asthma_ml.patients.columns.cells import LIKELY_CODES
 from asthma_ml.patients.columns.column_map import ColumnMap
 from asthma_ml.patients.map_guesses import guesses
 from asthma_ml.patients.map_sections import distinct_texts_of, quoted, section
-from asthma_ml.patients.reading import PatientReader, whole_table
+from asthma_ml.patients.opening import whole_table
+from asthma_ml.patients.reading import PatientReader
 
 if TYPE_CHECKING:
     from asthma_ml.patients.text.data_frames import Source

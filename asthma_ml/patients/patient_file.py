@@ -21,13 +21,13 @@ from asthma_ml.errors import UnusableInputError
 from asthma_ml.jobs import in_order
 from asthma_ml.patients.column_evidence import ColumnEvidence
 from asthma_ml.patients.columns.column_map import ColumnMap, MappedColumn
+from asthma_ml.patients.opening import rows_of_file
 from asthma_ml.patients.problems import NAMED_LINES, Finding, counted_values
 from asthma_ml.patients.reading import (
     PatientReader,
     ReadPatients,
     as_column_map,
     cells_of_variable,
-    rows_of_file,
 )
 from asthma_ml.patients.text.file_rows import checksum
 from asthma_ml.patients.text.identifiers import RepeatedIdentifiers, identifier_hashes

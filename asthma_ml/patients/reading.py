@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,36 +21,19 @@ from asthma_ml.patients.columns.code_sets import NO_VERDICT, CodeVerdict
 from asthma_ml.patients.columns.column_map import JOINT, ColumnMap, MappedColumn, canonical
 from asthma_ml.patients.columns.column_summary import ColumnSummary
 from asthma_ml.patients.columns.conversions import convert_with_companions
-from asthma_ml.patients.columns.matching import match_columns, variable_of_name
+from asthma_ml.patients.columns.matching import match_columns
 from asthma_ml.patients.columns.missing_codes import RareValues
 from asthma_ml.patients.no_patients import check_patients, findings_of_patients
+from asthma_ml.patients.opening import Rows, whole_table
 from asthma_ml.patients.problems import Finding, Problem, invalid_rows, locate_problems, summarise_problems
-from asthma_ml.patients.text.aligned import aligned_table, header_line
-from asthma_ml.patients.text.data_frames import pandas_frame, table_of_frame
-from asthma_ml.patients.text.file_rows import ParquetRows, TextRows, beginning_of
 from asthma_ml.patients.text.identifiers import repeated_cells
-from asthma_ml.patients.text.plain_files import (
-    BINARY_TABLES,
-    OLE,
-    PARQUET,
-    ZIP,
-    PlainFile,
-    begins_with,
-    plain_file,
-    source_name,
-)
-from asthma_ml.patients.text.statistics_files import statistics_table
-from asthma_ml.patients.text.table_rows import TableRows
 from asthma_ml.patients.text.text_tables import TextTable, cell_texts, text_codes
-from asthma_ml.patients.text.workbooks import workbook_table
 from asthma_ml.variables import ID, data_dictionary
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from asthma_ml.patients.text.data_frames import Source
-
-Rows: TypeAlias = TextRows | ParquetRows | TableRows
 
 
 @dataclass(frozen=True)
@@ -213,37 +196,6 @@ def read_patients(source: Source, columns: ColumnMap | str | os.PathLike[str] | 
     read = reader.check(parsed, repeated, (*table.findings, *reader.findings))
     layout = table.layout + (", decimal comma" if reader.decimal_comma else "")
     return PatientTable(read, name, layout, reader.decimal_comma)
-
-
-def whole_table(source: Source, column_map: ColumnMap | None = None) -> tuple[TextTable, str]:
-    """Read a whole table as text; also return its name for messages."""
-    if not isinstance(source, str | os.PathLike):
-        name = "table in memory"
-        return table_of_frame(pandas_frame(source), name), name
-    name = source_name(source)
-    with plain_file(source, name) as file:
-        rows = rows_of_file(file, None, column_map or ColumnMap())
-        [(table, _)] = rows.cuts()
-        return replace(table, findings=rows.findings, layout=rows.layout), name
-
-
-def rows_of_file(file: PlainFile, chunk_rows: int | None, column_map: ColumnMap) -> Rows:
-    """Open the rows of a file, in parts of `chunk_rows` or as one part."""
-    if begins_with(file.file, PARQUET):
-        return ParquetRows(file, chunk_rows)
-    names = column_map.names
-
-    def variable_of(name: str) -> str | None:
-        return name if name in names else variable_of_name(name)
-
-    if begins_with(file.file, ZIP, OLE):
-        return TableRows(workbook_table(file, variable_of), chunk_rows)
-    if begins_with(file.file, *BINARY_TABLES):
-        return TableRows(statistics_table(file, variable_of), chunk_rows)
-    if header_line(beginning_of(file)) is not None:
-        text = b"".join(file.blocks()).decode()
-        return TableRows(aligned_table(text, file.name, file.encoding), chunk_rows)
-    return TextRows(file, chunk_rows, variable_of)
 
 
 def as_column_map(columns: ColumnMap | str | os.PathLike[str] | None) -> ColumnMap:

@@ -13,7 +13,7 @@ from hypothesis import assume, given, settings
 
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.files import table_file, write_bytes, write_table, write_text
-from asthma_ml.patients.reading import whole_table
+from asthma_ml.patients.opening import whole_table
 
 TABLE = pd.DataFrame({"patient_id": ["007", None], "feno_ppb": [0.1 + 0.2, np.nan], "n": [1, 2]})
 
@@ -82,6 +82,8 @@ def test_any_text_is_read_back_unchanged(
     path = tmp_path_factory.getbasetemp() / "round_trip.csv"
     write_table(pd.DataFrame(rows, columns=names, dtype="str"), path)
     read = whole_table(path)[0]
+    # An empty last column without a name is left out.
+    assume(names[-1].strip())
     # A row that looks like a header, such as "ID" alone, is taken for one, with a warning.
     assume("preamble" not in {finding.rule for finding in read.findings})
     assert list(read.frame.columns) == names

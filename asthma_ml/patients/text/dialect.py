@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 
 from asthma_ml.errors import UnusableInputError
@@ -44,6 +44,8 @@ class Dialect:
         Number of empty columns without a name behind the others, as Excel leaves them; they are not read.
     row_names : bool
         Whether the header has no name for the first column, as R writes it; its name is then empty.
+    first_rows : sequence of sequence of str
+        Cells of the first rows.
     """
 
     delimiter: str
@@ -53,6 +55,7 @@ class Dialect:
     last_line: int = 1
     n_unnamed: int = 0
     row_names: bool = False
+    first_rows: Sequence[Sequence[str]] = field(default=(), repr=False)
 
     def __str__(self) -> str:
         return f"{_DELIMITER_NAMES[self.delimiter]}-delimited, header on line {self.line}"
@@ -103,9 +106,11 @@ def read_header(start: str, source: str, variable_of: VariableOf) -> Dialect:
         raise UnusableInputError(f"{source}: {len(names)} columns, more than {_MOST_COLUMNS}; give one row per patient")
     last_line = line + sum(len(_LINE_BREAK.findall(name)) for name in names)
     quoted = all(row.startswith('"') for row in start.split("\n", 3)[:3] if row)
-    fitted = fit_header(names, _first_rows(rows), variable_of, quoted=quoted)
+    seen = _first_rows(rows)
+    fitted = fit_header(names, seen, variable_of, quoted=quoted)
     refuse_repeated_names(fitted.names, f"{source}, line {line}")
-    return Dialect(delimiter, fitted.names, line, preamble.n_lines, last_line, fitted.n_unnamed, fitted.row_names)
+    of_columns = (fitted.n_unnamed, fitted.row_names, seen)
+    return Dialect(delimiter, fitted.names, line, preamble.n_lines, last_line, *of_columns)
 
 
 def _first_rows(rows: Iterator[NumberedRow]) -> list[list[str]]:

@@ -28,6 +28,7 @@ COMPILED_ROWS = 20_000
 
 _LONGEST_LINE = 2**26
 _BYTES_PER_ROW = 512
+_MOST_COLUMNS_SEEN = 12
 
 
 def checksum(file: PlainFile) -> str:
@@ -62,6 +63,10 @@ class TextRows:
         self.findings = (*file.findings, *self.dialect.findings)
         self.layout = f"{file.encoding} text, {self.dialect}"
         self.typed_names: frozenset[str] = frozenset()
+
+    def first_rows(self) -> Sequence[Sequence[str]]:
+        """Cells of the first rows."""
+        return self.dialect.first_rows
 
     def cuts(self, first_row: int = 0, progress: Progress | None = None) -> Iterator[tuple[TextTable, Cut]]:
         """Yield the rows part by part, with their place in the file; one part begins with `first_row`.
@@ -166,6 +171,13 @@ class ParquetRows:
             empty = self._parquet.read_row_groups([])
         table = table_of_arrow(empty, file.name)
         self.names, self.typed_names = table.names, table.typed_names
+
+    def first_rows(self) -> Sequence[Sequence[str]]:
+        """Cells of the first rows, none of a table with many columns, which is neither long nor transposed."""
+        if len(self.names) > _MOST_COLUMNS_SEEN:
+            return []
+        rows, _ = next(self._batches())
+        return table_of_arrow(rows.slice(0, 50), self._name).first_rows()
 
     def cuts(self, first_row: int = 0, progress: Progress | None = None) -> Iterator[tuple[TextTable, Cut]]:
         """Yield the rows part by part, with their place in the file."""

@@ -26,7 +26,7 @@ _TEXT = (
         re.compile(r"(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)?<(?:!doctype html|html|head|body|table|meta|style|div)\b"),
         "a web page (HTML)",
     ),
-    (re.compile(r"<\?xml\b|<\w+(?:\s+[\w:]+=\"[^\"]*\")*\s*/?>"), "an XML file"),
+    (re.compile(r"<\?xml\b|<(\w+)\b[^>]*>.*</\1>", re.DOTALL), "an XML file"),
 )
 _JSON = re.compile(r"\[\s*[\[{]|\{\s*\"[^\"]*\"\s*:|\[\s*\]|\{\s*\}")
 

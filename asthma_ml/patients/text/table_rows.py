@@ -36,6 +36,10 @@ class TableRows:
         self.names, self.typed_names = table.names, table.typed_names
         self.findings, self.layout, self.decimal_comma = table.findings, table.layout, table.decimal_comma
 
+    def first_rows(self) -> Sequence[Sequence[str]]:
+        """Cells of the first rows."""
+        return self._table.first_rows()
+
     def cuts(self, first_row: int = 0, progress: Progress | None = None) -> Iterator[tuple[TextTable, Cut]]:
         """Yield the rows part by part, with their place; one part begins with `first_row`."""
         yield from cuts_of_table(self._table, self._chunk_rows, first_row)

@@ -92,6 +92,11 @@ class TextTable:
         columns = [rows_of(column, slice(start, stop)) for column in self.columns]
         return replace(self, lines=self.lines[start:stop], columns=columns, misfits=misfits, whole_rows=None)
 
+    def first_rows(self, n_rows: int = 50) -> list[list[str]]:
+        """Return the cells of the first rows."""
+        columns = [cell_texts(rows_of(column, slice(0, n_rows))) for column in self.columns]
+        return [list(cells) for cells in zip(*columns, strict=True)]
+
     def column(self, name: str) -> Column:
         """Return a column as it is read: the cells of misfits are empty."""
         column = self.columns[self.names.index(name)]

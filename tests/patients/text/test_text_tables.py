@@ -13,7 +13,7 @@ import pytest
 from hypothesis import assume, given
 
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.patients.reading import whole_table
+from asthma_ml.patients.opening import whole_table
 from asthma_ml.patients.text.dialect import find_delimiter
 from asthma_ml.patients.text.text_tables import TextTable
 from tests.text_files import parse_text_table
