@@ -17,7 +17,8 @@ _MOST_CELLS_LONG, _MOST_FEATURES_LONG, _MOST_FEATURES = 60, 6, 2
 _CODES = """
     code codes test testname testcode testcd lbtest lbtestcd vstest vstestcd param paramcd parameter parametername
     analyte analytename item itemid itemname measurement measurementname measurementconceptid measurementsourcevalue
-    variable variablename loinc loinccode component componentname observation observationname description displayname concept
+    variable variablename loinc loinccode component componentname observation observationname description
+    displayname concept
     conceptid conceptname biomarker marker examination exam assay labtest labname labcode characteristic attribute
     parametro parametre kuerzel bezeichnung untersuchung messgroesse
 """
