@@ -28,7 +28,7 @@ _RULE = re.compile(r"[-=+_*~.|─━═]*[-=_*~─━═]{2}[-=+_*~.|─━═]*
 _IMPORT_ID = re.compile(r"""\{\s*"+ImportId"+\s*:""")
 _NOTE = re.compile(r"\(.*\)|[*#©†]|.*\w+:(?:\s|$)|(?:\S*[^\W\d_]\S*\s+){2,}\S", re.DOTALL)
 _LABEL = re.compile(r"[^\W\d_]{3}")
-_FEWEST_LABELS = 3
+_FEWEST_LABELS, _LONGEST_NOTE = 3, 2**20
 _UNIT_WORDS = """
     years year yrs yr y jahre ans anos anni jaar % ppb kg/m2 kg/m^2 cells/ul /ul 10^9/l 10^3/ul x10^9/l g/l ku/l iu/ml
     ng/ml l ml ug/day ug/d mg/day mg/d pack-years py score n/a m/f f/m 0/1 1/0 y/n j/n yes/no unit units einheit
@@ -178,11 +178,7 @@ def _labels(column: Column) -> tuple[NDArray[np.intp], NDArray[np.str_]]:
     if isinstance(column, np.ndarray):
         return np.empty(0, dtype=np.intp), np.empty(0, dtype="U8")
     if isinstance(column, Slices):
-        from asthma_ml.patients.text import text_kernel
-
-        worth = np.empty(len(column), dtype=np.bool_)
-        text_kernel.may_be_labels(column.data, column.starts, column.stops, 4 * LONGEST_LABEL, worth)
-        rows = np.flatnonzero(worth)
+        rows = _with_words(column, 4 * LONGEST_LABEL)
         return rows, np.array([summary_label(text) for text in cell_texts(rows_of(column, rows))], dtype="U8")
     coded = text_codes(column)
     labels = [summary_label(text) if may_be_label(text) else "" for text in coded.distinct]
@@ -191,11 +187,23 @@ def _labels(column: Column) -> tuple[NDArray[np.intp], NDArray[np.str_]]:
     return rows, of_rows[rows]
 
 
+def _with_words(column: Slices, longest: int) -> NDArray[np.intp]:
+    """Rows whose text has no digit, or a blank or sign beside one: few identifiers do."""
+    from asthma_ml.patients.text import text_kernel
+
+    worth = np.empty(len(column), dtype=np.bool_)
+    text_kernel.may_be_labels(column.data, column.starts, column.stops, longest, worth)
+    return np.flatnonzero(worth)
+
+
 def _notes(table: TextTable, columns: Mapping[str, MappedColumn], rows: NDArray[np.intp]) -> NDArray[np.intp]:
     """Rows without a value whose first cell is a sentence, a text in brackets or one with a colon."""
     if not rows.size:
         return rows
-    rows = rows[[_NOTE.match(text.strip()) is not None for text in cell_texts(rows_of(table.columns[0], rows))]]
+    first = rows_of(table.columns[0], rows)
+    rows = rows[_with_words(first, _LONGEST_NOTE)] if isinstance(first, Slices) else rows
+    texts = cell_texts(rows_of(table.columns[0], rows))
+    rows = rows[np.array([may_be_label(text) and _NOTE.match(text.strip()) is not None for text in texts], dtype=bool)]
     read = {name for column in columns.values() for name in column.sources}.difference(table.names[:1])
     for name, column in zip(table.names, table.columns, strict=True):
         if name in read and rows.size:
