@@ -90,7 +90,7 @@ def believable(codes: Iterable[str], variable: Variable, stated: Collection[str]
     levels = column.levels_of_letters()
     doubtful = column.doubtful_letters(levels) | column.doubtful_numbers()
     if doubtful:
-        return CodeVerdict(levels, doubtful, column.message(), "error" if column.unknown else "warning")
+        return CodeVerdict(levels, doubtful, column.message(doubtful), "error" if column.unknown else "warning")
     if column.doubtful_non_smokers():
         return CodeVerdict(levels, column.doubtful_non_smokers(), _NOT_NOW)
     return CodeVerdict(levels)
@@ -191,9 +191,9 @@ class _Column:
         """Words for not smoking now where no code is of former smokers: they may have smoked."""
         return frozenset() if "former" in self.words.values() else self.codes & codes_of(self.variable).not_now
 
-    def message(self) -> str:
+    def message(self, doubtful: frozenset[str]) -> str:
         """Why codes are not believed, and the line of a column map that settles it."""
-        short = sorted(code for code in self.codes if len(code) <= _LONGEST_SHOWN)[:_MOST_SHOWN]
+        short = sorted(code for code in doubtful | self.unknown if len(code) <= _LONGEST_SHOWN)[:_MOST_SHOWN]
         levels = "no or yes" if self.variable.kind == "flag" else " or ".join(self.variable.levels)
         line = ", ".join(f'"{code}" = "..."' for code in short)
         return (
