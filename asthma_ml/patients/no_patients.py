@@ -6,7 +6,7 @@ A row is judged by itself, so that the result does not depend on how a file is c
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,28 +15,19 @@ from numpy.typing import NDArray
 
 from asthma_ml.columns import Column, ColumnTable, Slices, Texts
 from asthma_ml.patients.columns.column_map import MappedColumn
-from asthma_ml.patients.columns.matching import variable_of_name
-from asthma_ml.patients.columns.units import find_unit
 from asthma_ml.patients.problems import ROW, Finding, invalid_rows
+from asthma_ml.patients.rows_of_text import rows_of_text
 from asthma_ml.patients.summary_words import LONGEST_LABEL, may_be_label, summary_label
 from asthma_ml.patients.text.identifiers import blank_cells
 from asthma_ml.patients.text.text_tables import TextTable, cell_texts, rows_of, text_codes
 from asthma_ml.variables import ID, data_dictionary
 
 _KINDS = ("category", "flag", "label")
-_RULE = re.compile(r"[-=+_*~.|─━═]*[-=_*~─━═]{2}[-=+_*~.|─━═]*")
-_IMPORT_ID = re.compile(r"""\{\s*"+ImportId"+\s*:""")
-_NOTE = re.compile(r"\(.*\)|[*#©†]|.*\w+:(?:\s|$)|(?:\S*[^\W\d_]\S*\s+){2,}\S", re.DOTALL)
-_LABEL = re.compile(r"[^\W\d_]{3}")
-_FEWEST_LABELS, _LONGEST_NOTE = 3, 2**20
-_UNIT_WORDS = """
-    years year yrs yr y jahre ans anos anni jaar % ppb kg/m2 kg/m^2 cells/ul /ul 10^9/l 10^3/ul x10^9/l g/l ku/l iu/ml
-    ng/ml l ml ug/day ug/d mg/day mg/d pack-years py score n/a m/f f/m 0/1 1/0 y/n j/n yes/no unit units einheit
-    einheiten unite unites unidad unidades unita text string numeric number integer int float double date char
-"""
-_UNITS = frozenset(_UNIT_WORDS.split())
+_NOTE = re.compile(r"\(.*\)|[*#©†].*\s|.*\w+:(?:\s|$)|(?:\S*[^\W\d_]\S*\s+){2,}\S", re.DOTALL)
+_LONGEST_NOTE = 2**20
 _MESSAGES = {
     "summary": "taken for no patient: a summary row (mean, total ...)",
+    "unnamed": "taken for no patient: no identifier and no category, numbers alone (sums or means?)",
     "header": "taken for no patient: the header once more",
     "units": "taken for no patient: a row of units",
     "rule": "taken for no patient: a rule of signs",
@@ -77,9 +68,10 @@ def check_patients(
     [('taken for no patient: a summary row (mean, total ...)', [1]),
      ('with no data: no value in any column that is read', [2])]
     """
-    kinds = _kinds_of_rows(table, columns, values)
+    found = [*found]
+    kinds = _kinds_of_rows(table, columns, values, found)
     kinds["empty"] = kinds["empty"][~invalid_rows(found, len(table))[kinds["empty"]]]
-    _set_missing(values, kinds["summary"])
+    _set_missing(values, np.concatenate([rows for kind, rows in kinds.items() if kind != "empty"]))
     return [
         Finding(ROW, "no_data" if kind == "empty" else "no_patient", "error", message, kinds[kind])
         for kind, message in _MESSAGES.items()
@@ -113,14 +105,18 @@ def _set_missing(values: ColumnTable, rows: NDArray[np.intp]) -> None:
 
 
 def _kinds_of_rows(
-    table: TextTable, columns: Mapping[str, MappedColumn], values: ColumnTable
+    table: TextTable, columns: Mapping[str, MappedColumn], values: ColumnTable, found: Sequence[Finding]
 ) -> dict[str, NDArray[np.intp]]:
     """Rows of each kind; a row has one kind."""
+    without = _without_values(values)
     kinds = {"summary": _summaries(table, columns, values)}
-    left = np.setdiff1d(_without_values(values), kinds["summary"])
-    kinds["note"] = _notes(table, columns, left)
-    left = np.setdiff1d(left, kinds["note"])
-    kinds |= _lines_of_text(table, columns, left)
+    kinds["note"] = np.setdiff1d(_notes(table, columns, without), kinds["summary"])
+    errors = np.flatnonzero(invalid_rows(found, len(table)))
+    told = np.concatenate([*kinds.values(), np.array(list(table.misfits), dtype=np.intp)])
+    kinds |= rows_of_text(table, columns, np.setdiff1d(np.union1d(without, errors), told), found)
+    told = np.concatenate([told, *kinds.values()])
+    kinds["empty"] = np.setdiff1d(without, told)
+    kinds["unnamed"] = np.setdiff1d(_unnamed(values), np.concatenate([told, kinds["empty"]]))
     return kinds
 
 
@@ -159,9 +155,21 @@ def _summaries(table: TextTable, columns: Mapping[str, MappedColumn], values: Co
         certain.append(rows[labels == "certain"])
         possible.append(rows[labels == "possible"])
     doubtful = np.unique(np.concatenate(possible)) if possible else np.empty(0, dtype=np.intp)
+    return np.unique(np.concatenate([_without_category(values, doubtful), *certain]))
+
+
+def _unnamed(values: ColumnTable) -> NDArray[np.intp]:
+    """Rows without an identifier and without a category in a table that has both."""
+    if ID not in values or not any(data_dictionary()[each].kind in _KINDS for each in values):
+        return np.empty(0, dtype=np.intp)
+    return _without_category(values, np.flatnonzero(blank_cells(values[ID])))
+
+
+def _without_category(values: ColumnTable, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Those of some rows that have no level of any category, as a row of sums has none."""
     for name in (each for each in values if data_dictionary()[each].kind in _KINDS):
-        doubtful = doubtful[_is_missing(values[name], doubtful)]
-    return np.unique(np.concatenate([doubtful, *certain]))
+        rows = rows[_is_missing(values[name], rows)]
+    return rows
 
 
 def _label_columns(table: TextTable, columns: Mapping[str, MappedColumn]) -> list[Column]:
@@ -209,53 +217,3 @@ def _notes(table: TextTable, columns: Mapping[str, MappedColumn], rows: NDArray[
         if name in read and rows.size:
             rows = rows[blank_cells(rows_of(column, rows))]
     return rows
-
-
-def _lines_of_text(
-    table: TextTable, columns: Mapping[str, MappedColumn], rows: NDArray[np.intp]
-) -> dict[str, NDArray[np.intp]]:
-    """Rows without a value by what their cells hold: the header, units, labels, a rule, or no data."""
-    cells = {
-        target: text_codes(rows_of(table.column(column.sources[0]), rows))
-        for target, column in columns.items()
-        if len(column.sources) == 1 and data_dictionary()[target].is_feature
-    }
-    filled = _count(cells, lambda text, _: bool(text.strip()), len(rows))
-    left = filled > 0
-    kinds: dict[str, NDArray[np.intp]] = {}
-    for kind, test in _tests(columns).items():
-        enough = filled >= (max(_FEWEST_LABELS, len(cells) / 2) if kind == "labels" else 1)
-        holds = left & enough & (_count(cells, test, len(rows)) == filled)
-        kinds[kind], left = rows[holds], left & ~holds
-    told = np.concatenate([*kinds.values(), np.array(list(table.misfits), dtype=np.intp)])
-    return kinds | {"empty": np.setdiff1d(rows, told)}
-
-
-def _tests(columns: Mapping[str, MappedColumn]) -> dict[str, Callable[[str, str], bool]]:
-    """Whether a text in the column of a variable is of each kind."""
-    return {
-        "header": lambda text, target: _is_name(text, target, columns[target].sources[0]),
-        "rule": lambda text, _: _RULE.fullmatch(text.strip()) is not None,
-        "import": lambda text, _: _IMPORT_ID.match(text.strip()) is not None,
-        "units": _is_unit,
-        "labels": lambda text, _: _LABEL.search(text) is not None,
-    }
-
-
-def _count(cells: Mapping[str, Texts], test: Callable[[str, str], bool], n_rows: int) -> NDArray[np.intp]:
-    """Number of filled cells of each row that pass a test, which sees each distinct text of a column once."""
-    count = np.zeros(n_rows, dtype=np.intp)
-    for target, column in cells.items():
-        passed = [bool(text.strip()) and test(text, target) for text in column.distinct]
-        count += np.array(passed, dtype=np.intp)[column.codes]
-    return count
-
-
-def _is_name(text: str, target: str, name: str) -> bool:
-    same = text.strip().casefold() == name.strip().casefold()
-    return same or (len(text) <= LONGEST_LABEL and variable_of_name(text) == target)
-
-
-def _is_unit(text: str, target: str) -> bool:
-    plain = text.strip().strip("()[]").strip()
-    return plain.casefold() in _UNITS or find_unit(plain, data_dictionary()[target]) is not None

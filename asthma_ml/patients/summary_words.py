@@ -15,7 +15,7 @@ _SUMS = """
 _MEANS = """
     mean means average averages avg median mittelwert mittel durchschnitt schnitt moyenne mediane mediana media promedio
     gemiddelde gemiddeld mediaan medel medelvarde medelvaerde middelverdi medelverdi gennemsnit gjennomsnitt
-    middelvaerdi keskiarvo mediaani srednia prumer atlag medie prosjek geomean
+    middelvaerdi keskiarvo mediaani srednia prumer atlag ortalama medyan medie prosjek geomean
     平均 平均値 平均值 均值 中央値 中位数 평균 중앙값 среднее медиана μέσος
 """
 _SPREADS = """
@@ -29,21 +29,24 @@ _SPREADS = """
 # Words that may also be the initials or the name of a patient.
 _AMBIGUOUS = """
     sd s.d. sem se min max n cv var iqr range q1 q2 q3 q4 qu p5 p10 p25 p50 p75 p90 p95 ds et med mad mw ci top freq
-    unique missing tot som mini maxi na nas valid number no nr
+    unique missing tot som mini maxi na nas valid number no nr dev lln uln pvalue ø σ ∑ μ range normal limit reference
+    referenz normwert normwerte normbereich referenzbereich referenzwert cutoff norm
 """
 _WITH_THEM = """
     of the all patients patient cases rows row records values value and und et y e de des del della du la le les total
     grand sous general generale complessivo geometric geometrisches geometrische arithmetic arithmetisches standard
     estandar dev type tipo std error erreur errore fehler ci confidence interval lower upper st nd rd th deviation
-    patienten patients pazienti pacientes rate column spalte s d
+    patienten patients pazienti pacientes rate column spalte s d p pop samp
 """
+_STATISTICS = frozenset(f"{_SUMS} {_MEANS}".split())
 _CERTAIN = frozenset(unicodedata.normalize("NFC", f"{_SUMS} {_MEANS} {_SPREADS}").split())
 _POSSIBLE = frozenset(_AMBIGUOUS.split())
 _FILLING = frozenset(_WITH_THEM.split())
 _WORD = re.compile(r"[^\W\d_]+")
 # A number beside a word is an identifier (`MEAN01`, `TOTAL-003`, `Sum 3`) unless it is set apart as a result.
 _RESULT = re.compile(r"[=:(%±]|\b\d+(?:st|nd|rd|th)\b|percentil|perzentil|quantil")
-_NAMED_QUANTILE = re.compile(r"[pq]\d{1,2}")
+# A percentile, a p-value, or a formula that was not computed.
+_ALONE = re.compile(r"\d{1,2}(?:\.\d)?\s*%|p[- ]value|=\s*[^\W\d_.]+[\w.]*\(.*")
 
 
 def summary_label(text: str) -> str:
@@ -57,26 +60,30 @@ def summary_label(text: str) -> str:
     Returns
     -------
     {"", "possible", "certain"}
-        Possible if the text may also be the initials of a patient, such as `SD` or `Max`.
+        Possible if the text may also be the initials of a patient, such as `SD` or `Max`, or has other words.
 
     Examples
     --------
     >>> [summary_label(text) for text in ("Mean (SD)", "Gesamt", "N = 12", "25%", "TOTAL-003", "MEAN01", "S01")]
     ['certain', 'certain', 'possible', 'possible', '', '', '']
     """
+    plain = _without_accents(text.strip().casefold())
     if len(text) > LONGEST_LABEL:
         return ""
-    plain = _without_accents(text.strip().casefold())
-    words = set(_WORD.findall(plain))
+    if _ALONE.fullmatch(plain) or plain in _POSSIBLE:
+        return "possible"
     has_number = any(sign.isdigit() for sign in plain)
-    if _NAMED_QUANTILE.fullmatch(plain):
-        return "possible" if plain in _POSSIBLE else ""
     if has_number and not _RESULT.search(plain):
         return ""
-    if not words:
-        return "possible" if has_number and re.fullmatch(r"\d{1,2}(\.\d)?\s*%", plain) else ""
+    return _label_of_words(plain, set(_WORD.findall(plain)), has_number)
+
+
+def _label_of_words(plain: str, words: set[str], has_number: bool) -> str:
+    """Whether some words are the label of a summary: all of them are its words, or one of them at the end."""
     if not words <= _CERTAIN | _POSSIBLE | _FILLING:
-        return ""
+        ends = plain.split()
+        is_at_end = len(ends) > 1 and not has_number and not {ends[0], ends[-1]}.isdisjoint(_STATISTICS)
+        return "possible" * is_at_end
     return "certain" if words & _CERTAIN else "possible" * bool(words & _POSSIBLE)
 
 

@@ -39,9 +39,16 @@ def told(patients: PatientTable) -> dict[int | None, str]:
         ("N=2,,,,", "summary"),
         ("75%,58,,42,345", "summary"),
         ("1st Qu.,49,,23,175", "summary"),
+        ("Mean of group A,53,,33,260", "summary"),
+        ("Site total,107,,66,520", "summary"),
+        ("=AVERAGE(B2:B3),53,,33,260", "summary"),
+        ("p-value,0.3,,0.04,0.01", "summary"),
+        ("ULN,80,,25,300", "summary"),
+        (",53.5,,33,260", "no identifier"),
         ("patient_id,age,sex,feno,eos", "header"),
         (",years,,ppb,cells/uL", "units"),
         ("ID,(years),M/F,[ppb],/uL", "units"),
+        ("unit,yr,-,ppb,10^9/L", "units"),
         ("-----,---,---,----,----", "rule"),
         (
             '"{""ImportId"":""QID1""}","{""ImportId"":""Q2""}","{""ImportId"":""Q3""}","{""ImportId"":""Q4""}",',
@@ -70,6 +77,7 @@ def test_a_row_that_is_no_patient_is_named_and_invalid(line: str, kind: str, tmp
 @pytest.mark.parametrize(
     "identifier",
     [
+        "Mean Street",
         "TOTAL-003",
         "MEAN01",
         "Sum 3",
@@ -114,6 +122,8 @@ def test_rows_are_judged_alike_whole_and_in_parts(tmp_path: Path) -> None:
     assert whole.invalid.sum() == 12
 
 
-@pytest.mark.parametrize("text", ["S01", "", "P00017", "7", "Mean age", "Total knee", "x" * 100, "Anna", "Summer", "-"])
+@pytest.mark.parametrize(
+    "text", ["S01", "", "P00017", "7", "Meaning less", "Hotel Total 3", "x" * 100, "Anna", "Summer", "-"]
+)
 def test_other_texts_are_no_summary(text: str) -> None:
     assert summary_label(text) == ""

@@ -1,0 +1,117 @@
+"""Find rows that hold text where values are expected: the header once more, units, labels, rules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asthma_ml.columns import Texts
+from asthma_ml.patients.columns.column_map import MappedColumn
+from asthma_ml.patients.columns.matching import variable_of_name
+from asthma_ml.patients.columns.units import find_unit
+from asthma_ml.patients.problems import Finding
+from asthma_ml.patients.text.text_tables import TextTable, rows_of, text_codes
+from asthma_ml.variables import data_dictionary
+
+_RULE = re.compile(r"[-=+_*~.|─━═]*[-=_*~─━═]{2}[-=+_*~.|─━═]*")
+_IMPORT_ID = re.compile(r"""\{\s*"+ImportId"+\s*:""")
+_LABEL = re.compile(r"[^\W\d_]{3}")
+_MISSING = re.compile(r"[-./]?|n/?a|nan|null|none", re.IGNORECASE)
+_FEWEST_LABELS, _LONGEST_NAME = 3, 60
+_UNIT_WORDS = """
+    1 years year yrs yr y jahre ans anos anni jaar % ppb kg/m2 kg/m^2 cells/ul /ul 10^9/l 10^3/ul x10^9/l g/l ku/l iu/ml
+    ng/ml l ml ug/day ug/d mg/day mg/d pack-years py score m/f f/m 0/1 1/0 y/n j/n yes/no unit units einheit einheiten
+    unite unites unidad unidades unita text string numeric number integer int float double date char
+"""
+_UNITS = frozenset(_UNIT_WORDS.split())
+
+
+def rows_of_text(
+    table: TextTable, columns: Mapping[str, MappedColumn], rows: NDArray[np.intp], found: Iterable[Finding]
+) -> dict[str, NDArray[np.intp]]:
+    """Find rows that hold text where values are expected.
+
+    Parameters
+    ----------
+    table : TextTable
+        The table as given.
+    columns : mapping of str to MappedColumn
+        Source columns of each variable.
+    rows : ndarray of int
+        Rows that have an error or no value.
+    found : iterable of Finding
+        Findings of the cells.
+
+    Returns
+    -------
+    dict of str to ndarray of int
+        Rows by kind: header, rule, import, units, labels.
+
+    Examples
+    --------
+    >>> names, cells = ["age", "feno"], [Texts.of(["44", "age", "years"]), Texts.of(["52", "feno", "ppb"])]
+    >>> columns = {"age_years": MappedColumn("age_years", ("age",)), "feno_ppb": MappedColumn("feno_ppb", ("feno",))}
+    >>> kinds = rows_of_text(TextTable(names, np.arange(2, 5), cells), columns, np.arange(3), [])
+    >>> kinds["header"].tolist(), kinds["units"].tolist()
+    ([1], [2])
+    """
+    cells = {
+        target: text_codes(rows_of(table.column(column.sources[0]), rows))
+        for target, column in columns.items()
+        if len(column.sources) == 1 and data_dictionary()[target].is_feature
+    }
+    n_filled = _count(cells, lambda text, _: True, len(rows))
+    n_errors = _error_counts(found, len(table))[rows]
+    kinds: dict[str, NDArray[np.intp]] = {}
+    left = n_filled > 0
+    for kind, test in _tests(columns).items():
+        n_passed = _count(cells, test, len(rows))
+        holds = left & (2 * n_passed > n_filled if kind in ("header", "import") else n_passed == n_filled)
+        if kind == "labels":
+            holds &= (n_errors >= _FEWEST_LABELS) & (2 * n_errors > len(cells))
+        kinds[kind], left = rows[holds], left & ~holds
+    return kinds
+
+
+def _tests(columns: Mapping[str, MappedColumn]) -> dict[str, Callable[[str, str], bool]]:
+    """Whether a text in the column of a variable is of each kind."""
+    return {
+        "header": lambda text, target: _is_name(text, target, columns[target].sources[0]),
+        "rule": lambda text, _: _RULE.fullmatch(text) is not None,
+        "import": lambda text, _: _IMPORT_ID.match(text) is not None,
+        "units": _is_unit,
+        "labels": lambda text, _: _LABEL.search(text) is not None,
+    }
+
+
+def _count(cells: Mapping[str, Texts], test: Callable[[str, str], bool], n_rows: int) -> NDArray[np.intp]:
+    """Number of filled cells of each row that pass a test, which sees each distinct text of a column once."""
+    count = np.zeros(n_rows, dtype=np.intp)
+    for target, column in cells.items():
+        texts = [text.strip() for text in column.distinct]
+        passed = [_MISSING.fullmatch(text) is None and test(text, target) for text in texts]
+        count += np.array(passed, dtype=np.intp)[column.codes]
+    return count
+
+
+def _error_counts(found: Iterable[Finding], n_rows: int) -> NDArray[np.intp]:
+    """Number of errors of each row."""
+    count = np.zeros(n_rows, dtype=np.intp)
+    for each in found:
+        if each.severity == "error" and each.rows is not None:
+            count[each.rows] += 1
+    return count
+
+
+def _is_name(text: str, target: str, name: str) -> bool:
+    if text.casefold() == name.strip().casefold():
+        return True
+    return text[:1].isalpha() and len(text) <= _LONGEST_NAME and variable_of_name(text) == target
+
+
+def _is_unit(text: str, target: str) -> bool:
+    plain = text.strip("()[]").strip()
+    return plain.casefold() in _UNITS or find_unit(plain, data_dictionary()[target]) is not None
