@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-TABLE = "patient_id,feno_ppb,sex,blood_eos\n007,45,female,300\n008,912,female,120\n009,20,unknown,40\n"
+TABLE = "patient_id,feno_ppb,sex,blood_eos\n007,45,female,300\n008,912,female,120\n009,20,3,40\n"
 
 
 @pytest.fixture
@@ -109,7 +109,8 @@ def test_refused_rows_are_copied_with_their_line_and_errors(
     assert (tmp_path / "refused.csv").read_text(encoding="utf-8").splitlines() == [
         "aml_line,aml_errors,patient_id,feno_ppb,sex,blood_eos",
         "3,feno_ppb: outside 0-400 ppb (limits),008,912,female,120",
-        '4,"sex: not among female, male (unknown_level)",009,20,unknown,40',
+        '4,"sex: not among female, male; state what a code means in a column map: '
+        '[columns.sex] levels = { ""CODE"" = ""male"" } (unknown_level)",009,20,3,40',
     ]
 
 

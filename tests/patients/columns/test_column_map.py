@@ -55,9 +55,10 @@ def test_worked_survey(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(patients.values, expected)
     # Never smoked and smokes now: the map names no such combination.
     assert [(problem.line, problem.rule, problem.value) for problem in patients.problems] == [
-        (6, "unknown_level", "0|1")
+        (5, "no_data", None),
+        (6, "unknown_level", "0|1"),
     ]
-    assert patients.invalid.tolist() == [False, False, False, False, True]
+    assert patients.invalid.tolist() == [False, False, False, True, True]
 
 
 def test_a_map_of_one_column_leaves_the_others_matched_by_name(tmp_path: Path) -> None:
