@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from asthma_ml.patients.columns.column_summary import ZERO, ColumnSummary
+from asthma_ml.patients.columns.column_summary import ZERO, ColumnSummary, bin_edges
 from asthma_ml.patients.columns.scales import (
+    IN_SPUTUM,
     Array,
     Scale,
     gains,
@@ -24,7 +25,7 @@ from asthma_ml.patients.columns.scales import (
     spelling,
 )
 from asthma_ml.patients.problems import shown
-from asthma_ml.variables import Variable, data_dictionary
+from asthma_ml.variables import Variable
 
 # Log-likelihood ratio [nats] from which a column is refused, and from which it is only warned of.
 _REFUSED, _ODD = 10.0, 7.0
@@ -35,6 +36,7 @@ _AS_LIKELY = 2.0
 _FEWEST = 3
 # Share of the values other than zero that must fit another scale better; codes are complete sets.
 _MOST, _CODES = 0.5, 0.9
+_ALLELES, _FROM_ONE = Scale("right", "0 to 2"), Scale("categories", "codes from 1 to 3")
 _ROUNDED = Scale("rounded", "categories or rounded values")
 
 
@@ -81,15 +83,20 @@ def judge(summary: ColumnSummary) -> Verdict | None:
     (['10^9/L'], True)
     """
     right = right_scale(summary.variable)
-    if right is None or not summary.n_nonzero:
+    if right is None:
+        return _of_alleles(summary)
+    if not summary.n_nonzero:
         return None
     bins = np.flatnonzero(summary.histogram)
     counts, of_right = summary.histogram[bins], right_log_likelihoods(right, summary, bins)
     so_spelt = spelling(right, summary)
+    most_impossible = 2 * summary.n_impossible > summary.n_nonzero
     found: list[tuple[float, Scale]] = []
     for scale in other_scales(summary.variable.name):
         gained = gains(scale, right, summary, bins, of_right)
         if _most_fit(scale, gained, bins, counts):
+            # If most values are impossible, the others are the odd ones.
+            gained = np.maximum(gained, 0.0) if most_impossible else gained
             found.append((float(gained @ counts) + spelling(scale, summary) - so_spelt, scale))
     most = max((nats for nats, _ in found), default=0.0)
     refused = _is_refused(summary, most)
@@ -97,6 +104,16 @@ def judge(summary: ColumnSummary) -> Verdict | None:
         return Verdict(summary, right, (_ROUNDED,), 0.0, False) if has_odd_whole_numbers(right, summary) else None
     likely = sorted((pair for pair in found if pair[0] > most - _AS_LIKELY), key=lambda pair: -pair[0])
     return Verdict(summary, right, _different([scale for _, scale in likely]), most, refused)
+
+
+def _of_alleles(summary: ColumnSummary) -> Verdict | None:
+    """Verdict on a number of alleles that is written as 1 to 3 instead of 0 to 2."""
+    lower, _ = bin_edges()
+    n_threes = int(summary.histogram[lower == 3].sum())
+    of_alleles = summary.variable.limits is not None and summary.variable.limits[1] == 2
+    if not of_alleles or not n_threes or summary.histogram[ZERO]:
+        return None
+    return Verdict(summary, _ALLELES, (_FROM_ONE,), 0.0, summary.n >= _FEWEST)
 
 
 def _most_fit(scale: Scale, gained: Array, bins: NDArray[np.intp], counts: NDArray[np.int64]) -> bool:
@@ -121,21 +138,6 @@ def _different(scales: list[Scale]) -> tuple[Scale, ...]:
     return tuple(scale for scale in scales if scale in by_values.values())
 
 
-def other_scale(name: str, values: NDArray[np.float64]) -> str:
-    """Scale in which a column evidently is, if not in the unit of its variable; empty if none or little is known.
-
-    Examples
-    --------
-    >>> other_scale("blood_eosinophils_cells_ul", np.array([0.31, 0.15, 0.62, 2.04]))
-    '10^9/L'
-    """
-    variable = data_dictionary().get(name)
-    if variable is None or not variable.is_numeric or variable.kind == "flag":
-        return ""
-    verdict = judge(ColumnSummary.of(variable, values))
-    return scale_names(verdict.scales) if verdict is not None and verdict.refused else ""
-
-
 def verdict_message(verdict: Verdict, source: str) -> str:
     """Message of a verdict: the likely scale, the evidence and the line of a column map that settles it.
 
@@ -155,10 +157,10 @@ def verdict_message(verdict: Verdict, source: str) -> str:
     """
     variable, usual = verdict.summary.variable, verdict.right.values
     lower, upper = verdict.summary.between()
+    usually = f"{_short(usual[2])} to {_short(usual[-3])}" if usual.size else verdict.right.name
     return (
         f"values look like {scale_names(verdict.scales)}, not {variable.unit} (most of {verdict.summary.n} values from "
-        f"{_short(lower)} to {_short(upper)}, usual {_short(usual[2])} to {_short(usual[-3])}); "
-        f"{_way_out(verdict.scales[0], variable, source)}"
+        f"{_short(lower)} to {_short(upper)}, usual {usually}); {_way_out(verdict.scales[0], variable, source)}"
     )
 
 
@@ -173,6 +175,8 @@ def _way_out(scale: Scale, variable: Variable, source: str) -> str:
         return f'state `unit = "{scale.name}"` and `with = {{ {needed} }}` {where} {right}'
     if scale.kind in ("flag", "categories", "rounded"):
         return f'map each code to a value by `levels = {{ "1" = VALUE }}` {where} or {left_out} {right}'
+    if scale.kind == "sputum":
+        return f'state `from = "{shown(source)[1:-1]}"` under [columns.{IN_SPUTUM[variable.name]}] in MAP.toml {right}'
     return f"convert them to {variable.unit} or {left_out} {right}"
 
 

@@ -35,6 +35,8 @@ _ON_STEP, _ON_STEP_BY_CHANCE = 0.7, 0.1
 # Share of whole numbers in scales that have decimals.
 _WHOLE_BY_CHANCE = 0.2
 _MOST_CATEGORIES = 6
+IN_SPUTUM = {"blood_eosinophils_cells_ul": "sputum_eosinophils_pct"}
+"""Percentages of sputum cells that differ from those of leukocytes."""
 _HARDLY_EVER = 0.05
 # A column of whole numbers is odd if half of the right values lie within this many of them.
 _FEWEST_STEPS, _FEWEST_WHOLE = 3.0, 5
@@ -46,8 +48,9 @@ class Scale:
 
     Attributes
     ----------
-    kind : {"right", "unit", "companion", "millilitres", "logarithms", "z-scores", "flag", "categories"}
-        What turns the values into those of the dictionary.
+    kind : str
+        What turns the values into those of the dictionary: right, unit, companion, millilitres, sputum, logarithms,
+        z-scores, flag, categories, rounded.
     name : str
         Name in messages; the unit in the spelling of the dictionary.
     values : ndarray of shape (n_quantiles,)
@@ -177,6 +180,8 @@ def _other_scales(variable: Variable, right: Scale) -> Iterator[Scale]:
         yield _scale("companion", unit, values, zeros)
         if unit == "L":
             yield _scale("millilitres", "mL", 1000 * values, zeros)
+    if variable.name in IN_SPUTUM:
+        yield Scale("sputum", "% of sputum cells", *_shapes()[IN_SPUTUM[variable.name], ""])
     if variable.limits and variable.limits[0] >= 0 and right.values[-2] > 3 * right.values[2]:
         for name, logarithm in _LOGARITHMS.items():
             yield Scale("logarithms", name, logarithm(right.values), decimals=True)
@@ -206,4 +211,6 @@ def _levels() -> Array:
 
 def scale_names(scales: Sequence[Scale]) -> str:
     """Scales in words."""
-    return " or ".join(scale.name for scale in scales)
+    return " or ".join(
+        "% of leukocytes" if scale.name == "%" and scale.kind == "companion" else scale.name for scale in scales
+    )

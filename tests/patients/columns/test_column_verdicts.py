@@ -58,6 +58,8 @@ def likeliest(name: str, *values: float) -> tuple[str, bool]:
         ("total_ige_ku_l", (2.1, 1.9, 2.6, 1.4, 3.0), "log10"),
         ("feno_ppb", (0.2, -1.0, 0.8, -0.3, 1.2), "z-scores"),
         ("sputum_il5_log2", (0.2, -1.0, 0.8, -0.3, 1.2), "z-scores"),
+        (LEUKOCYTES, (35, 12, 61, 18, 2, 0.5), "% of sputum cells"),
+        ("glcci1_rs37973", (1, 2, 3, 1), "codes from 1 to 3"),
     ],
 )
 def test_a_column_on_another_scale_is_refused(name: str, values: tuple[float, ...], scale: str) -> None:
@@ -84,6 +86,8 @@ def test_a_column_that_is_odd_only_is_warned_of(name: str, values: tuple[float, 
         (LEUKOCYTES, (0, 0, 0)),
         (LEUKOCYTES, (68.8, 473.0, 112.7, 210.2)),
         (LEUKOCYTES, (310, 150, 0.62, 2040)),
+        ("glcci1_rs37973", (1, 2, 0, 1)),
+        ("glcci1_rs37973", (1, 2, 2, 1)),
         ("ics_dose_ug_day", (100, 200, 100)),
         ("ics_dose_ug_day", (92, 184, 184)),
         ("total_ige_ku_l", (2, 5)),
