@@ -23,6 +23,7 @@ from asthma_ml.patients.columns.column_summary import ColumnSummary
 from asthma_ml.patients.columns.conversions import convert_with_companions
 from asthma_ml.patients.columns.matching import match_columns
 from asthma_ml.patients.columns.missing_codes import RareValues
+from asthma_ml.patients.columns.unit_rows import with_units_of_row
 from asthma_ml.patients.no_patients import check_patients, findings_of_patients
 from asthma_ml.patients.opening import Rows, whole_table
 from asthma_ml.patients.problems import Finding, Problem, invalid_rows, locate_problems, summarise_problems
@@ -248,8 +249,9 @@ class PatientReader:
     def of(cls, table: TextTable | Rows, column_map: ColumnMap, source: str) -> PatientReader:
         """Match the columns of a table; raises UnusableInputError as `match_columns` does."""
         matched, findings = match_columns(table.names, column_map, source)
+        matched, of_units = with_units_of_row(matched, table.names, table.first_rows(), source)
         comma = column_map.decimal == "," if column_map.decimal else table.decimal_comma
-        return cls(matched, column_map, comma, table.typed_names, source, tuple(findings))
+        return cls(matched, column_map, comma, table.typed_names, source, (*findings, *of_units))
 
     def with_units_beside(self, names: Sequence[str], parts: Iterable[TextTable]) -> PatientReader:
         """The reader with the units that columns beside the values state for all parts of the table."""

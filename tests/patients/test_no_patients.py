@@ -48,7 +48,7 @@ def told(patients: PatientTable) -> dict[int | None, str]:
         ("patient_id,age,sex,feno,eos", "header"),
         (",years,,ppb,cells/uL", "units"),
         ("ID,(years),M/F,[ppb],/uL", "units"),
-        ("unit,yr,-,ppb,10^9/L", "units"),
+        ("unit,yr,-,ppb,cells/uL", "units"),
         ("-----,---,---,----,----", "rule"),
         (
             '"{""ImportId"":""QID1""}","{""ImportId"":""Q2""}","{""ImportId"":""Q3""}","{""ImportId"":""Q4""}",',
