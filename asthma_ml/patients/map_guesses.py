@@ -14,6 +14,7 @@ from asthma_ml.patients.problems import shown
 from asthma_ml.patients.text.text_tables import TextTable
 from asthma_ml.variables import ID, LABEL, data_dictionary
 
+# Columns whose values are looked at.
 _MOST_NAMES = 300
 _MOST_CLASSES = 6
 _CLASS_WORDS = ("th2", "t2", "eosinophilic", "neutrophilic", "granulocytic")
@@ -21,7 +22,8 @@ _CLASS_WORDS = ("th2", "t2", "eosinophilic", "neutrophilic", "granulocytic")
 
 def guesses(table: TextTable, matched: Mapping[str, MappedColumn]) -> Iterator[str]:
     """Yield what the other columns may be, by their names and then by their values."""
-    names = [name for name in table.names if name not in _used(table.names, matched)][:_MOST_NAMES]
+    used = _used(table.names, matched)
+    names = [name for name in table.names if name not in used]
     for target, group in _by_name(names, matched).items():
         yield _several(target, group) if len(group) > 1 else _in_companion_unit(target, group[0], table.names)
     hinted: dict[Hint, list[str]] = {}
@@ -31,8 +33,8 @@ def guesses(table: TextTable, matched: Mapping[str, MappedColumn]) -> Iterator[s
             hinted.setdefault(hint, []).append(name)
     for hint, group in hinted.items():
         yield from _by_hint(hint, group)
-    others = [name for name in names if not any(name in group for group in hinted.values())]
-    yield from _by_values(table, others, matched)
+    seen = {name for group in hinted.values() for name in group}
+    yield from _by_values(table, [name for name in names if name not in seen][:_MOST_NAMES], matched)
 
 
 def _used(names: Sequence[str], matched: Mapping[str, MappedColumn]) -> set[str]:
