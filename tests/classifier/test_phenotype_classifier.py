@@ -329,7 +329,11 @@ class TestUncertainty:
             rng = np.random.default_rng(seed)
             hard, th2 = rng.random(n) < 0.15, rng.random(n) < 0.5
             feno = np.exp(3.3 + np.where(hard, 0.1, 1.0) * (2 * th2 - 1) + 0.5 * rng.normal(size=n))
-            return pd.DataFrame({"feno_ppb": feno.clip(max=400)}), np.where(th2, "th2_high", "neutrophilic_th2_low"), hard
+            return (
+                pd.DataFrame({"feno_ppb": feno.clip(max=400)}),
+                np.where(th2, "th2_high", "neutrophilic_th2_low"),
+                hard,
+            )
 
         X, y, hard = survey(3000, seed=1)
         model = PhenotypeClassifier(n_trees=20).fit(X, y, sample_weight=np.where(hard, 6.0, 0.2))

@@ -15,7 +15,7 @@ import numpy as np
 from asthma_ml.classifier.features.columns import refuse_without_features
 from asthma_ml.classifier.features.frame_checks import (
     impossible_values,
-    other_scales,
+    other_unit,
     refuse_other_names,
     refuse_values,
 )
@@ -130,7 +130,7 @@ def encode_features(table: pd.DataFrame, known: Iterable[str] | None = None) -> 
     if not_numeric:
         _refuse_text(table, not_numeric, not_numeric if known is None else known)
     columns = [(str(name), row) for name, row in zip(table.columns, matrix, strict=True)]
-    unread = (impossible_values(*column) or other_scales(*column) for column in columns)
+    unread = (impossible_values(*column) or other_unit(*column) for column in columns)
     refuse_values([*problems, *filter(None, unread)])
     return pd.DataFrame(matrix.T, index=table.index, columns=table.columns, copy=False)
 

@@ -15,7 +15,7 @@ from asthma_ml.errors import UnusableInputError
 from asthma_ml.variables import Variable, data_dictionary
 from asthma_ml.wording import first_names
 
-_JUDGED_ROWS = 200
+_COARSE_STEP = 10
 _WAY_OUT = "read the table with asthma_ml.read_patients"
 
 
@@ -53,19 +53,28 @@ def impossible_values(name: str, values: NDArray[np.float32]) -> str:
     return f"{name}: {values[wrong][0]:.7g} is {_what_is_allowed(variable)}" if wrong.any() else ""
 
 
-def other_scales(name: str, values: NDArray[np.float32]) -> str:
-    """Describe a column that is evidently in another unit or scale, judged by some of its rows.
+def other_unit(name: str, values: NDArray[np.float32]) -> str:
+    """Describe a column that is evidently in another unit, such as cells in 10^9/L.
+
+    Most positive values are then smaller than half the step in which clinics report the variable. `read_patients`
+    judges columns more strictly; a model must also take made-up values, such as those of a partial dependence.
 
     Examples
     --------
-    >>> other_scales("fev1_fvc_ratio", np.array([62, 71, 66, 58], np.float32))
-    'fev1_fvc_ratio: values look like %, not ratio'
+    >>> other_unit("blood_eosinophils_cells_ul", np.array([0.31, 0.15, 0.62, 2.04], np.float32))
+    'blood_eosinophils_cells_ul: 0.31 is hardly in cells/uL, like most values'
     """
-    from asthma_ml.patients import other_scale
-
-    some = values[:: max(len(values) // _JUDGED_ROWS, 1)].astype(np.float64)
-    found = other_scale(name, some)
-    return f"{name}: values look like {found}, not {data_dictionary()[name].unit}" if found else ""
+    variable = data_dictionary().get(name)
+    step = 0.0 if variable is None else variable.resolution or 0.0
+    if variable is None or step < _COARSE_STEP:
+        return ""
+    positive = values[values > 0]
+    small = positive[positive < step / 2]
+    return (
+        f"{name}: {small[0]:.7g} is hardly in {variable.unit}, like most values"
+        if 2 * len(small) > len(positive)
+        else ""
+    )
 
 
 def _allowed(variable: Variable) -> tuple[float, float] | None:

@@ -43,7 +43,11 @@ def test_a_level_is_encoded_as_its_number_whatever_the_dtype(variable, dtype):
         ("nasal_polyps", [1, 2], "nasal_polyps: 2 is neither 0 nor 1"),
         ("age_years", [44, 1962], "age_years: 1962 is outside 0 to 110 years"),
         ("feno_ppb", [-9.0], "feno_ppb: -9 is outside 0 to 400 ppb"),
-        ("blood_eosinophils_cells_ul", [0.31, 0.15, 0.62, 2.04], r"blood_eosinophils_cells_ul: .* like 10\^9/L"),
+        (
+            "blood_eosinophils_cells_ul",
+            [0.31, 0.15, 0.62, 2.04],
+            "blood_eosinophils_cells_ul: 0.31 is hardly in cells/uL",
+        ),
         ("feno_ppb", [1e300], "feno_ppb: inf is outside"),
         ("age_years", pd.to_datetime(["1962-03-01"]), "age_years: text or dates"),
         ("age_years", pd.to_datetime(["1962-03-01"]).tz_localize("UTC"), "age_years: text or dates"),

@@ -111,7 +111,7 @@ def coverage_of_a_clinic(seed: int) -> list[float]:
         male = rng.random(n) < 0.4
         th2 = rng.random(n) < 0.5
         feno = np.exp(3.2 + np.where(male, 0.2, 1.2) * (2 * th2 - 1) + 0.7 * rng.normal(size=n))
-        table = pd.DataFrame({"feno_ppb": feno, "sex": np.where(male, "male", "female")})
+        table = pd.DataFrame({"feno_ppb": feno.clip(max=400), "sex": np.where(male, "male", "female")})
         return table, np.where(th2, "th2_high", "neutrophilic_th2_low")
 
     model = PhenotypeClassifier().fit(*patients(2500))
