@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from asthma_ml.patients.columns.column_map import ColumnMap
 from asthma_ml.patients.columns.matching import variable_of_name
 from asthma_ml.patients.table_shapes import refuse_other_shape
-from asthma_ml.patients.text.aligned import aligned_table, header_line
+from asthma_ml.patients.text.aligned import aligned_table, find_layout
 from asthma_ml.patients.text.data_frames import pandas_frame, table_of_frame
 from asthma_ml.patients.text.file_rows import ParquetRows, TextRows, beginning_of
 from asthma_ml.patients.text.plain_files import (
@@ -66,7 +66,7 @@ def _opened(file: PlainFile, chunk_rows: int | None, variable_of: VariableOf) ->
         return ParquetRows(file, chunk_rows)
     if begins_with(file.file, *BINARY_TABLES):
         return TableRows(_other_table(file, variable_of), chunk_rows)
-    if header_line(beginning_of(file)) is not None:
+    if find_layout(beginning_of(file)) is not None:
         text = b"".join(file.blocks()).decode()
         return TableRows(aligned_table(text, file.name, file.encoding), chunk_rows)
     return TextRows(file, chunk_rows, variable_of)

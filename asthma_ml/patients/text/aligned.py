@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,23 +16,35 @@ from asthma_ml.patients.text.text_rows import Misfit, NumberedRow, fit_to_header
 from asthma_ml.patients.text.text_tables import TextTable
 
 _LINES_SEARCHED, _SIGNS_SEARCHED = 40, 200_000
-_RULE_SIGNS = frozenset("-=:|+ \t")
-_COUNT = re.compile(r"\(\d+ \w+\)|\d+ rows? in set.*", re.IGNORECASE)
-_ONE_SPELLING = str.maketrans("│┃┼╋├┤─━", "||++++--")
+_DELIMITERS = "|,;\t"
+_RULE_SIGNS = frozenset("-=:|+ ,;\t")
+_COUNT = re.compile(r"\(\d+ [\w ]+\)|\d+ rows? in set.*", re.IGNORECASE)
+_BARS, _JOINTS, _DASHES = "│┃║", "┼╋╬├┤╟╢┌┬┐└┴┘╔╦╗╚╩╝╠╣╞╪╡", "─━═"
+_ONE_SPELLING = str.maketrans(_BARS + _JOINTS + _DASHES, "|" * len(_BARS) + "+" * len(_JOINTS) + "-" * len(_DASHES))
 
 
-def header_line(beginning: str) -> int | None:
-    r"""Return the place of the header among the first lines of an aligned table, None if the text is none.
+class Layout(NamedTuple):
+    """Place of the header among the lines of an aligned table, and the delimiter of its cells."""
+
+    header: int
+    delimiter: str
+
+
+def find_layout(beginning: str) -> Layout | None:
+    r"""Find the header of an aligned table: the line above a rule that has as many parts; None if the text is none.
 
     Examples
     --------
-    >>> header_line(" patient_id | age \n------------+-----\n S01 | 44 \n"), header_line("patient_id|age\nS01|44\n")
-    (0, None)
+    >>> find_layout(" patient_id | age \n------------+-----\n S01 | 44 \n"), find_layout("patient_id|age\nS01|44\n")
+    (Layout(header=0, delimiter='|'), None)
     """
     lines = beginning[:_SIGNS_SEARCHED].translate(_ONE_SPELLING).splitlines()[: _LINES_SEARCHED + 1]
     for place, (line, below) in enumerate(pairwise(lines)):
-        if "|" in line and not _is_rule(line) and _is_rule(below) and not {"|", "+"}.isdisjoint(below):
-            return place
+        if _is_rule(below) and not _is_rule(line):
+            parts = below.replace("+", "|")
+            for delimiter in _DELIMITERS:
+                if delimiter in line and len(_cells(line, delimiter)) == len(_cells(parts, delimiter)):
+                    return Layout(place, delimiter)
     return None
 
 
@@ -44,7 +58,7 @@ def aligned_table(text: str, name: str, encoding: str) -> TextTable:
     Parameters
     ----------
     text : str
-        The file, of which `header_line` has found the header.
+        The file, of which `find_layout` has found the header.
     name : str
         Name of the file for messages.
     encoding : str
@@ -57,33 +71,35 @@ def aligned_table(text: str, name: str, encoding: str) -> TextTable:
     ['S01']
     """
     lines = text.translate(_ONE_SPELLING).splitlines()
-    header = header_line(text) or 0
-    names = _cells(lines[header])
+    header, delimiter = find_layout(text) or Layout(0, "|")
+    names = _cells(lines[header], delimiter)
     refuse_repeated_names(names, f"{name}, line {header + 1}")
     rows = [
-        NumberedRow(number, _cells(line))
+        NumberedRow(number, _cells(line, delimiter))
         for number, line in enumerate(lines[header + 1 :], start=header + 2)
         if line.strip() and not _is_rule(line) and not _COUNT.fullmatch(line.strip())
     ]
-    fitted = [fit_to_header(row, len(names), "|") for row in rows]
+    fitted = [fit_to_header(row, len(names), delimiter) for row in rows]
     misfits: dict[int, Misfit] = {i: misfit for i, (_, misfit) in enumerate(fitted) if misfit is not None}
     columns = [Texts.of(cells) for cells in zip(*(cells for cells, _ in fitted), strict=True)]
     return TextTable(
         names,
         np.array([row.line for row in rows], dtype=np.int64),
         columns or [Texts.of([]) for _ in names],
-        findings=_findings(header),
+        decimal_comma=delimiter == ";",
+        findings=_findings(header, lines),
         layout=f"{encoding} text, aligned table, header on line {header + 1}",
         misfits=misfits,
     )
 
 
-def _cells(line: str) -> list[str]:
-    plain = line.strip()
+def _cells(line: str, delimiter: str) -> list[str]:
+    plain = line.strip(" ")
     inner = plain[1:-1] if plain.startswith("|") and plain.endswith("|") and len(plain) > 1 else plain
-    return [cell.strip() for cell in inner.split("|")]
+    return [cell.strip() for cell in inner.split(delimiter)]
 
 
-def _findings(header: int) -> tuple[Finding, ...]:
+def _findings(header: int, lines: Sequence[str]) -> tuple[Finding, ...]:
     message = f"the lines before the header on line {header + 1} are not read"
-    return (Finding("", "preamble", "warning", message),) if header > 1 else ()
+    before = any(line.strip() and not _is_rule(line) for line in lines[:header])
+    return (Finding("", "preamble", "warning", message),) if before else ()

@@ -26,6 +26,11 @@ _BLOCK, _OVERLAP = 2**20, 2**10
 _SHEET = re.compile(r"xl/worksheets/[^/]+\.xml")
 _FILLED_CELL = re.compile(rb'<(?:\w+:)?c\s(?:[^>]*?\s)?r="([A-Z]{1,3})(\d{1,7})"[^>]*(?<!/)>')
 _ROWS_SEEN, _LINES_SEARCHED = 200, 40
+_OTHER_ARCHIVES = {
+    "xl/workbook.bin": "a binary workbook (.xlsb)",
+    "content.xml": "an OpenDocument file",
+    "word/document.xml": "a Word document",
+}
 _AS_CSV = "save the sheet as CSV (UTF-8) and read that"
 
 
@@ -72,11 +77,15 @@ def _refuse_huge(file: PlainFile) -> None:
     file.file.seek(0)
     try:
         with zipfile.ZipFile(file.file) as archive:
+            members = archive.namelist()
             size = sum(member.file_size for member in archive.infolist())
-            sheets = [] if size > _MOST_BYTES else [*filter(_SHEET.fullmatch, archive.namelist())]
+            sheets = [] if size > _MOST_BYTES else [*filter(_SHEET.fullmatch, members)]
             n_cells = max([0, *(_n_cells(archive, sheet) for sheet in sheets)])
     except (zipfile.BadZipFile, zlib.error, OSError, NotImplementedError, RuntimeError, ValueError, EOFError) as error:
         raise UnusableInputError(f"{file.name}: damaged Excel workbook or archive ({error}); {_AS_CSV}") from error
+    if "xl/workbook.xml" not in members:
+        what = next((each for member, each in _OTHER_ARCHIVES.items() if member in members), "a ZIP archive")
+        raise UnusableInputError(f"{file.name}: {what}, not an Excel workbook (.xlsx); {_AS_CSV}")
     if size > _MOST_BYTES or n_cells > _MOST_CELLS:
         what = f"{_MOST_CELLS} cells" if n_cells > _MOST_CELLS else f"{_MOST_BYTES >> 20} MB"
         raise UnusableInputError(f"{file.name}: an Excel workbook or archive of more than {what}; {_AS_CSV}")
@@ -115,6 +124,11 @@ def _table(
 ) -> TextTable:
     start = _header_place([cells for _, cells in rows[:_LINES_SEARCHED]], variable_of)
     (line, header), body = rows[start], rows[start + 1 :]
+    if len(sheets) > 1 and not any(variable_of(_text(cell).strip()) for cell in header):
+        raise UnusableInputError(
+            f"{name}: no column of the sheet {shown(sheets[0])} is a known variable, and only the first sheet is read; "
+            f"move the sheet of the patients to the front (others: {', '.join(map(shown, sheets[1:]))}), or {_AS_CSV}"
+        )
     seen = [[_text(cell) for cell in cells] for _, cells in body[:_ROWS_SEEN]]
     names = fit_header([_text(cell).strip() for cell in header], seen, variable_of).names
     empty = [i for i, each in enumerate(names) if not each and not any(cells[i] != "" for _, cells in body)]

@@ -34,7 +34,25 @@ MARKDOWN = """\
 """
 
 
-@pytest.mark.parametrize("text", [PSQL, UNICODE, MYSQL, MARKDOWN, PSQL.replace("\n", "\r\n")])
+BOX = """\
+┌────────────┬─────┬─────┬──────┬─────┐
+│ patient_id │ age │ sex │ feno │ eos │
+├────────────┼─────┼─────┼──────┼─────┤
+│ S01        │ 44  │ F   │ 52   │ 430 │
+│ S02        │ 63  │     │ 14   │ 90  │
+└────────────┴─────┴─────┴──────┴─────┘
+"""
+SQLCMD = """\
+patient_id,age,sex,feno,eos
+----------,---,---,----,---
+S01       , 44,F  ,  52,430
+S02       , 63,   ,  14, 90
+
+(2 rows affected)
+"""
+
+
+@pytest.mark.parametrize("text", [BOX, SQLCMD, PSQL, UNICODE, MYSQL, MARKDOWN, PSQL.replace("\n", "\r\n")])
 def test_aligned_tables_are_read_without_padding_and_rules(text: str, tmp_path: Path) -> None:
     path = tmp_path / "clinic.txt"
     path.write_bytes(text.encode())
@@ -43,7 +61,7 @@ def test_aligned_tables_are_read_without_padding_and_rules(text: str, tmp_path: 
     assert patients.values["blood_eosinophils_cells_ul"].tolist() == [430.0, 90.0]
     assert not patients.invalid.any()
     first = patients.lines[0]
-    assert text.splitlines()[first - 1].strip("| ").startswith("S01")
+    assert text.splitlines()[first - 1].strip("| │").startswith("S01")
 
 
 def test_a_line_with_too_few_cells_is_invalid(tmp_path: Path) -> None:

@@ -99,7 +99,10 @@ def archive(**members: bytes) -> bytes:
     [
         (workbook({"Empty": []}), "no sheet of the workbook has cells"),
         (workbook({"Data": [HEADER, *ROWS]})[:-200], "damaged Excel workbook"),
-        (archive(readme=b"no workbook"), "no workbook that can be read"),
+        (archive(readme=b"no workbook"), "a ZIP archive, not an Excel workbook"),
+        (archive(**{"content.xml": b"<office/>"}), "an OpenDocument file, not an Excel workbook"),
+        (archive(**{"xl/workbook.xml": b"<workbook/>"}), "no workbook that can be read"),
+        (workbook({"Cover": [["A study"]], "Data": [HEADER, *ROWS]}), "move the sheet of the patients to the front"),
         (b"\xd0\xcf\x11\xe0" + b"x" * 600, "no workbook that can be read"),
         (workbook({"Data": [["age", "age"], [1, 2]]}), "row 1: column names must be unique"),
     ],
