@@ -66,9 +66,9 @@ def stems() -> dict[str, tuple[str, ...]]:
 
 @cache
 def filler(target: str) -> frozenset[str]:
-    """Words without meaning for a variable; in the name of an identifier every word counts."""
+    """Words without meaning for a variable; in the name of an identifier almost every word counts."""
     is_feature = data_dictionary()[target].is_feature
-    return frozenset(lexicon()["filler"]["words"].split()) if is_feature else frozenset()
+    return frozenset(lexicon()["filler"]["words"].split()) if is_feature else frozenset({"baseline"})
 
 
 @cache

@@ -10,6 +10,8 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
+from asthma_ml.variables import data_dictionary
+
 # Longer names are no headers; the time to split one grows with its length.
 LONGEST_NAME = 200
 _ALIKE_SIGNS = str.maketrans(
@@ -22,14 +24,14 @@ _STEP = re.compile(r"(?:num|numeric|cat|categorical|remainder|passthrough|keep)_
 # Ends that pandas, R and Salesforce add; and fields of UK Biobank, of any visit.
 _ADDED = re.compile(r"\.[xy]$|__c$")
 _BIOBANK = re.compile(r"(?:f\.|[px])?(\d{2,5})(?:[-.]\d\.\d+|_i\d)")
-_VISIT = re.compile(r"\b(?:visit \d+|visit[0-9]+|v ?\d{1,2}|[tdmw]0|(?:week|day|months) 0)(?= |$)")
+_VISIT = re.compile(r"\b(?:visit \d+|visit[0-9]+|v ?\d{1,2}|[tdmw]0|(?:week|day|months?) ?0)(?= |$)")
 _YEAR_BEFORE = re.compile(
     r"\b(?:past )+(?:12 ?months|12 ?mo?|1? ?years|12)\b|\b12 ?(?:months|mo?)(?: past)?\b|\b1 ?years past\b"
 )
 _YES_NO = re.compile(r"\b(?:y(?:es)?|0|ja|s[ií]|oui)\s*/\s*(?:no?|1|nein|non)\b", re.IGNORECASE)
 _MALE_FEMALE = re.compile(r"\b(?:m|f|w)\s*/\s*(?:m|f|w)\b", re.IGNORECASE)
-_SHORTEST_PART = 3
-_SHORT_PARTS = frozenset({"yr", "bl", "bd", "id", "pp"})
+_SHORTEST_PART, _LONGEST_SPLIT = 3, 40
+_SHORT_PARTS = frozenset({"yr", "bl", "bd", "id", "pp", "ul", "at"})
 _POWER = re.compile(r"\b(?:x ?)?10 ?(?:e ?\+?0?|\^ ?|exp ?)?([369])\b")
 _VOLUME = r"(?:ul|mm\^?3|mcl|cumm|cmm|microl|mikroliter|microliter|microlitre)"
 # Order matters: the longer spelling of a unit comes first.
@@ -162,9 +164,11 @@ def _parts(chunk: str) -> list[str]:
 
 def _split(word: str) -> list[str]:
     """Split a word into known words that cover it, longest first; empty if they do not."""
-    for end in range(len(word) - 2, _SHORTEST_PART - 1, -1):
+    if len(word) > _LONGEST_SPLIT:
+        return []
+    for end in range(len(word) - 2, 1, -1):
         first, rest = word[:end], word[end:]
-        if first in known_words():
+        if _is_part(first):
             tail = [rest] if _is_part(rest) else _split(rest)
             if tail:
                 return [first, *tail]
@@ -182,11 +186,12 @@ def _spellings() -> dict[str, str]:
 
 @cache
 def known_words() -> frozenset[str]:
-    """All words and spellings of the lexicon."""
+    """All words and spellings of the lexicon, and the words in the names of variables."""
     content = lexicon()
+    names = " ".join(data_dictionary()).replace("_", " ")
     texts = [*content["same"], *content["phrases"], *content["same"].values(), *content["phrases"].values()]
     texts += [*content["filler"].values(), *content["optional"].values(), *content["stems"].values()]
-    texts += content["changes"].values()
+    texts += [*content["changes"].values(), names]
     return frozenset(word for text in texts for word in text.split())
 
 
