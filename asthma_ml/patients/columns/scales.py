@@ -38,6 +38,11 @@ _MOST_CATEGORIES = 6
 IN_SPUTUM = {"blood_eosinophils_cells_ul": "sputum_eosinophils_pct"}
 """Percentages of sputum cells that differ from those of leukocytes."""
 _HARDLY_EVER = 0.05
+# Powers of ten: a factor of 10 is told only where right values differ by less. They are less likely than units of the
+# dictionary by these nats. Scores and logarithms have no units.
+_NARROW = 8.0
+_UNNAMED = 4.0
+_WITHOUT_UNITS = ("score", "log2")
 # A column of whole numbers is odd if half of the right values lie within this many of them.
 _FEWEST_STEPS, _FEWEST_WHOLE = 3.0, 5
 
@@ -134,11 +139,13 @@ def _of_best_clinic(probabilities: Array, counts: NDArray[np.int64]) -> Array:
 
 
 def spelling(scale: Scale, summary: ColumnSummary) -> float:
-    """Log-likelihood of how the values are written: whole numbers, multiples of the step."""
+    """Log-likelihood of how the values are written, whole or in steps, and of the scale by itself."""
     n, found = summary.n_nonzero, 0.0
     if (summary.variable.resolution or 0.0) >= 10:
         on_step = _ON_STEP if scale.kind == "right" else _ON_STEP_BY_CHANCE
         found += summary.n_on_step * np.log(on_step) + (n - summary.n_on_step) * np.log(1 - on_step)
+    if scale.kind == "factor":
+        found -= _UNNAMED
     if scale.decimals:
         found += summary.n_whole * np.log(_WHOLE_BY_CHANCE)
     return float(found)
@@ -182,12 +189,24 @@ def _other_scales(variable: Variable, right: Scale) -> Iterator[Scale]:
             yield _scale("millilitres", "mL", 1000 * values, zeros)
     if variable.name in IN_SPUTUM:
         yield Scale("sputum", "% of sputum cells", *_shapes()[IN_SPUTUM[variable.name], ""])
+    yield from _powers_of_ten(variable, right)
     if variable.limits and variable.limits[0] >= 0 and right.values[-2] > 3 * right.values[2]:
         for name, logarithm in _LOGARITHMS.items():
             yield Scale("logarithms", name, logarithm(right.values), decimals=True)
     yield Scale("z-scores", "z-scores", np.array(_NORMAL), decimals=True)
     yield Scale("flag", "yes or no")
     yield Scale("categories", "steps or categories")
+
+
+def _powers_of_ten(variable: Variable, right: Scale) -> Iterator[Scale]:
+    """Units that the dictionary does not have: values too large or too small by a power of ten."""
+    narrow = 0 < right.values[-3] < _NARROW * right.values[2]
+    if variable.unit.startswith(_WITHOUT_UNITS):
+        return
+    for factor in (0.001, 0.01, 100, 1000, *((0.1, 10) if narrow else ())):
+        if not any(np.isclose(factor, known) for known in variable.units.values()):
+            size = f"{1 / factor:g} times as large" if factor < 1 else f"{factor:g} times as small"
+            yield _scale("factor", f"another unit ({size})", right.values / factor, right.zeros)
 
 
 def _scale(kind: str, unit: str, values: Array, zeros: float) -> Scale:
