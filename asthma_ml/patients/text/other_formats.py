@@ -7,6 +7,7 @@ import re
 from asthma_ml.errors import UnusableInputError
 
 SEEN_BYTES = 4096
+_PORT_BYTES = 500
 _SAVE = "save the table as CSV (UTF-8) and read that"
 _IN_SPREADSHEET = f"open it in a spreadsheet and {_SAVE}"
 _BINARY = (
@@ -18,7 +19,6 @@ _BINARY = (
     (b"\x93NUMPY", "a file of numpy", _SAVE),
     (b"RDX", "a file of R", "write the table in R with write.csv"),
     (b"X\n\0\0\0", "a file of R (rds)", "write the table in R with write.csv"),
-    (b"ASCII SPSS PORT FILE", "a portable file of SPSS (.por)", "save it as .sav or as CSV"),
 )
 _TEXT = (
     (re.compile(r"(?:<\?xml[^>]*>\s*)?(?:<\?mso[^>]*>\s*)?<(?:\w+:)?workbook\b"), "a workbook saved as XML (2003)"),
@@ -33,6 +33,8 @@ _JSON = re.compile(r"\[\s*[\[{]|\{\s*\"[^\"]*\"\s*:|\[\s*\]|\{\s*\}")
 
 def refuse_other_binary(start: bytes, name: str) -> None:
     """Raise UnusableInputError if a file begins as one of another program does."""
+    if b"SPSS PORT FILE" in start[:_PORT_BYTES]:
+        raise UnusableInputError(f"{name}: a portable file of SPSS (.por), not a table of text; save it as .sav or CSV")
     for mark, what, way_out in _BINARY:
         if start.startswith(mark):
             raise UnusableInputError(f"{name}: {what}, not a table of text; {way_out}")

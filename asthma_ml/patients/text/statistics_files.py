@@ -11,7 +11,7 @@ import numpy as np
 
 from asthma_ml.columns import Column, Texts
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.patients.problems import Finding
+from asthma_ml.patients.problems import Finding, shown
 from asthma_ml.patients.text.extras import needed
 from asthma_ml.patients.text.headers import refuse_repeated_names
 from asthma_ml.patients.text.plain_files import SAS_TRANSPORT, SPSS, STATA, PlainFile, begins_with
@@ -58,12 +58,27 @@ def statistics_table(file: PlainFile, variable_of: VariableOf) -> TextTable:
         names,
         np.arange(len(cells[names[0]]) if names else 0, dtype=np.int64) + 2,
         columns,
-        findings=findings,
+        findings=(*findings, *_known_labels(known.column_names_to_labels, variable_of)),
         layout=f"{what}, value labels in {sum(map(bool, labels.values()))} columns",
         typed_names=frozenset(
             name for name, column in zip(names, columns, strict=True) if isinstance(column, np.ndarray)
         ),
     )
+
+
+def _known_labels(labels: Mapping[str, str | None], variable_of: VariableOf) -> list[Finding]:
+    """Warnings of columns that are not read by their name but whose label names a variable."""
+    read = set(filter(None, map(variable_of, labels)))
+    findings: list[Finding] = []
+    for name, label in labels.items():
+        target = variable_of(label) if label and variable_of(name) is None else None
+        if isinstance(target, str) and target not in read and target in data_dictionary():
+            message = (
+                f"not read: {shown(name)} is labelled {shown(label or '')}; if it is {target}, state "
+                f'`from = "{name}"` under [columns.{target}] in a column map'
+            )
+            findings.append(Finding(target, "column_label", "warning", message))
+    return findings
 
 
 def _kind(file: PlainFile) -> tuple[str, str]:

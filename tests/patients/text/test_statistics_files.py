@@ -62,6 +62,17 @@ def test_stata_and_sas(tmp_path: Path) -> None:
         assert patients.values["feno_ppb"].tolist()[:2] == [52.0, 14.0]
 
 
+def test_a_column_whose_label_is_known_is_pointed_at(tmp_path: Path) -> None:
+    labels = ["", "Sex of the patient", "", "Exacerbations", "FeNO (ppb)"]
+    frame = FRAME.rename(columns={"feno_ppb": "q12"})[["patient_id", "sex", "exacerbations_12m", "q12"]].assign(q13=1.0)
+    patients = read_spss(
+        tmp_path, frame[["patient_id", "sex", "exacerbations_12m", "q13", "q12"]], column_labels=labels
+    )
+    [message] = [each.message for each in patients.problems if each.rule == "column_label"]
+    assert "`q12` is labelled `FeNO (ppb)`" in message
+    assert "[columns.feno_ppb]" in message
+
+
 def test_dates_are_text_and_whole_numbers_have_no_decimals(tmp_path: Path) -> None:
     frame = FRAME.assign(visit=[date(2024, 3, 1), date(2024, 3, 2), None])
     patients = read_spss(tmp_path, frame)
