@@ -19,6 +19,7 @@ from asthma_ml.patients.columns.cell_text import cell_text
 from asthma_ml.patients.columns.code_sets import NO_VERDICT, CodeVerdict, believable
 from asthma_ml.patients.columns.column_map import JOINT, MappedColumn, canonical
 from asthma_ml.patients.columns.level_text import MISSING_OF_SAS, read_level, read_missing
+from asthma_ml.patients.columns.missing_codes import is_usual_negative
 from asthma_ml.patients.columns.number_text import Reading, read_number
 from asthma_ml.patients.columns.units import convert
 from asthma_ml.patients.columns.words import SMALLEST, is_missing_of_sas, is_zero
@@ -141,7 +142,7 @@ class CellParser:
         reading = self._read_number(text)
         if not isinstance(reading.value, float):
             return reading
-        if canonical(text) in LIKELY_CODES:
+        if canonical(text) in LIKELY_CODES and not is_usual_negative(self.variable, reading.value * self.factor):
             return self._likely_code(reading.value)
         if is_missing_of_sas(reading.value):
             return MISSING_OF_SAS

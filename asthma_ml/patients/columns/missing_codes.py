@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ _FEWEST_CODES = 2
 # For each of that many codes, one other value may lie as far away.
 _CODES_TO_OTHERS = 3
 _MARGIN = 1.2
+# Codes among usual values are suspected if they are more than this share of the column.
+_USUAL_CODES = np.array([-99.0, -9.0])
+_LARGEST_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,10 @@ class RareValues:
         Number of values that might be a code for missing, by value.
     n_below, n_above : int
         Number of other values.
+    usual : Counter of float
+        Number of values that are usual and yet codes for missing in other columns.
+    n : int
+        Number of values.
 
     Examples
     --------
@@ -44,27 +51,34 @@ class RareValues:
     codes: Counter[float]
     n_below: int = 0
     n_above: int = 0
+    usual: Counter[float] = field(default_factory=Counter)
+    n: int = 0
 
     @classmethod
     def of(cls, variable: Variable, values: NDArray[np.float64]) -> RareValues:
         """Rare values of a column, or of a part of it."""
         lower, upper = _bulk(variable)
+        n = int((~np.isnan(values)).sum())
+        usual = Counter({code: int((values == code).sum()) for code in _USUAL_CODES if lower <= code})
         rare = values[(values < lower) | (values > upper)]
         if not rare.size:
-            return cls(Counter())
+            return cls(Counter(), usual=usual, n=n)
         codes = _CODES if lower < 0 else np.concatenate([_CODES, _SMALL_CODES])
         is_code = np.isin(rare, codes)
         others = rare[~is_code]
-        return cls(Counter(rare[is_code].tolist()), int((others < lower).sum()), int((others > upper).sum()))
+        n_below, n_above = int((others < lower).sum()), int((others > upper).sum())
+        return cls(Counter(rare[is_code].tolist()), n_below, n_above, usual, n)
 
     def __add__(self, other: RareValues) -> RareValues:
-        codes = Counter(self.codes)
+        codes, usual = Counter(self.codes), Counter(self.usual)
         codes.update(other.codes)
-        return RareValues(codes, self.n_below + other.n_below, self.n_above + other.n_above)
+        usual.update(other.usual)
+        return RareValues(codes, self.n_below + other.n_below, self.n_above + other.n_above, usual, self.n + other.n)
 
     def suspected(self) -> tuple[float, ...]:
         """Codes that occur more than once, alone or together, with hardly any other value as far away."""
-        found: list[float] = []
+        fewest = max(_FEWEST_CODES, _LARGEST_SHARE * self.n)
+        found = [code for code, n_codes in self.usual.items() if n_codes >= fewest]
         for side, n_others in ((-1, self.n_below), (1, self.n_above)):
             codes = [code for code in self.codes if code * side > 0]
             n_codes = sum(self.codes[code] for code in codes)
@@ -83,6 +97,19 @@ def missing_codes_message(codes: tuple[float, ...]) -> str:
     """
     shown = " and ".join(f"{code:g}" for code in codes)
     return f"values {shown} look like codes for missing; if they are, add them to `missing` in a column map"
+
+
+def is_usual_negative(variable: Variable, value: float) -> bool:
+    """Whether a negative value is as usual as others of the variable, so that it is no code by itself.
+
+    Examples
+    --------
+    >>> from asthma_ml.variables import data_dictionary
+    >>> names = ("feno_suppression_pct", "bronchodilator_reversibility_pct")
+    >>> [is_usual_negative(data_dictionary()[name], -9.0) for name in names]
+    [True, False]
+    """
+    return _bulk(variable)[0] <= value < 0
 
 
 def _bulk(variable: Variable) -> tuple[float, float]:
