@@ -41,6 +41,7 @@ def main() -> None:
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="Small sizes (the default).")
     size.add_argument("--full", action="store_true", help="All sizes, up to 10,000,000 patients: hours.")
+    parser.add_argument("--patients", type=int, nargs="+", metavar="N", help="Sizes of `predict` instead of those.")
     parser.add_argument("--repeats", type=int, help="Rounds: 3, or 8 with --full.")
     parser.add_argument("--before", type=Path, metavar="CHECKOUT", help="Time an earlier version too.")
     parser.add_argument("--peers", metavar="PYTHON", help="Interpreter of an environment with dowhy and SDV.")
@@ -54,7 +55,9 @@ def main() -> None:
         for each in (folder, asked.output):
             each.mkdir(parents=True, exist_ok=True)
         repeats = asked.repeats or (8 if asked.full else 3)
-        measure(Setting(folder.resolve(), asked.full, repeats, asked.before, asked.peers), asked.jobs, asked.output)
+        sizes = tuple(asked.patients or ())
+        setting = Setting(folder.resolve(), asked.full, repeats, asked.before, asked.peers, sizes)
+        measure(setting, asked.jobs, asked.output)
 
 
 def measure(setting: Setting, jobs: list[str], output: Path) -> None:

@@ -37,6 +37,8 @@ class Setting:
         Checkout of an earlier version, timed in the same rounds.
     peers_python : str, optional
         Interpreter of an environment with dowhy and SDV.
+    sizes : tuple of int
+        Numbers of patients of `predict`, instead of those of the mode.
     """
 
     folder: Path
@@ -44,6 +46,7 @@ class Setting:
     repeats: int = 3
     before: Path | None = None
     peers_python: str | None = None
+    sizes: tuple[int, ...] = ()
 
     def ours(self, *arguments: object, exit_codes: tuple[int, ...] = (0,)) -> Task:
         """Task of the command of the package."""

@@ -23,18 +23,20 @@ LEVELS, JOBS = ("factors", "features"), (1, 2)
 NAIVE = {"factors": "naive script, sums by factor", "features": "naive script"}
 GOALS = {("factors", 1): 10, ("factors", 2): 20, ("features", 1): None, ("features", 2): 12}
 MOST_MB = 600
+MOST_NAIVE = 1_000_000
 TITLE = "predict CSV to CSV"
 
 
 def rows(setting: Setting) -> Iterator[Row]:
     """Time and memory at all sizes."""
-    sizes = FULL if setting.full else QUICK
+    sizes = setting.sizes or (FULL if setting.full else QUICK)
     setting.patients(LARGEST if setting.full else max(sizes))
     naive_model(setting)
     for n in sizes:
-        runs = setting.timed(csv_tasks(setting, n), patients=n, warm_up=[ours(level, 2) for level in LEVELS])
+        runs = setting.timed(csv_tasks(setting, n), patients=n, warm_up=[ours(level, 2) for level in levels(n)])
         yield from csv_rows(runs, n)
-        yield parquet_row(setting, n)
+        if n <= MOST_NAIVE:
+            yield parquet_row(setting, n)
     if setting.full:
         yield from largest(setting)
 
@@ -55,12 +57,17 @@ def arrow(level: str, jobs: int) -> str:
     return f"Arrow, {level}, {jobs} thread{'s' * (jobs > 1)}"
 
 
+def levels(n: int) -> tuple[str, ...]:
+    """Levels of the explanations at a size: factors alone where a round takes minutes."""
+    return LEVELS if n <= MOST_NAIVE else LEVELS[:1]
+
+
 def csv_tasks(setting: Setting, n: int) -> dict[str, Task]:
     """Contenders of one size: ours, the version before, the naive script and Arrow."""
     source, out = setting.patients(n), setting.folder / "out.csv"
     tasks: dict[str, Task] = {}
-    for level in LEVELS:
-        if level == "features" or n <= MANY_PATIENTS:
+    for level in levels(n):
+        if n <= (MOST_NAIVE if level == "features" else MANY_PATIENTS):
             tasks[NAIVE[level]] = setting.peer("naive.py", "predict", naive_model(setting), source, out, level)
         kept = kept_output(setting, level, source)
         for jobs in JOBS:
@@ -83,7 +90,7 @@ def kept_output(setting: Setting, level: str, source: Path) -> Path:
 
 def csv_rows(runs: Runs, n: int) -> Iterator[Row]:
     """Rows of the table for one size."""
-    for level in LEVELS:
+    for level in levels(n):
         for jobs in JOBS:
             job, mine, floor = f"{TITLE}, {level}, {in_jobs(jobs)}", ours(level, jobs), arrow(level, jobs)
             goal = Goal(GOALS[level, jobs], 2 if level == "factors" else None)

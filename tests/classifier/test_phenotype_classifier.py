@@ -6,6 +6,8 @@ import copy
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 import sklearn
 from joblib import Parallel, delayed
@@ -76,6 +78,13 @@ class TestColumns:
         p = model.predict_proba(nothing)
         assert np.all((p > 0.05) & (p < 0.95))
         assert len(model.predict(X.iloc[:0])) == 0
+
+    @pytest.mark.parametrize("convert", [pl.from_pandas, pa.Table.from_pandas], ids=["polars", "Arrow"])
+    def test_tables_of_other_libraries_give_the_same_model(self, convert):
+        X, y = synthetic_patients(120)
+        model = PhenotypeClassifier(n_trees=3)
+        expected, other = sklearn.clone(model).fit(X, y), sklearn.clone(model).fit(convert(X), y)
+        np.testing.assert_array_equal(other.predict_proba(convert(X)), expected.predict_proba(X))
 
     def test_columns_without_values_change_nothing(self):
         """An empty column of a spreadsheet, or a rare test that is missing in a whole fold."""
