@@ -153,14 +153,21 @@ class _Column:
 
     def _alone(self, letter: str) -> Meaning | None:
         """Level of a letter whose set is incomplete."""
-        codes = codes_of(self.variable)
-        meanings = {each[letter] for each in codes.letters if letter in each}
-        usual = codes.alone.get(letter)
+        meanings, usual = self._meanings(letter), codes_of(self.variable).alone.get(letter)
+        if len(meanings) > 1 and len(self._with_level(self.letters)) > 1:
+            return None
         if usual is None:
             return self._by_words(letter, meanings)
         if usual not in meanings:
             return usual if len(self.codes) == 1 else None
         return None if self.unknown and len(meanings) > 1 else usual
+
+    def _meanings(self, letter: str) -> set[Meaning]:
+        return {each[letter] for each in codes_of(self.variable).letters if letter in each}
+
+    def _with_level(self, letters: Iterable[str]) -> frozenset[str]:
+        """Letters that may have a level, other than U or X of a sex."""
+        return frozenset(each for each in self._not_missing(letters) if self._meanings(each) != {""})
 
     def _by_words(self, letter: str, meanings: Iterable[Meaning]) -> Meaning | None:
         """Level of `M` beside a word with this initial, `male`, or beside a word for the other level, `female`."""

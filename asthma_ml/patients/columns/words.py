@@ -21,6 +21,7 @@ _TAG = re.compile(r"\s*\((finding|person|qualifier value|disorder|situation|obse
 _BETWEEN = re.compile(r"[\s_\-./\\,;:=|]+")
 _SHORT_MARKER = re.compile(r"\.[a-z_]?|\\n", re.ASCII)
 _SYSTEM = re.compile(r"^(?:snomed ?ct|snomed|sct|loinc|omop|hl7) (?=\S)")
+_DIGITS = "0123456789"
 _AROUND = "()[]{}<>*!\"' "
 # A code before its word: `1 - Yes`, `F - Female`.
 _CODE_BEFORE = re.compile(r"^(?:\d+|([^\W\d])(?= \1)) (?=[^\W\d]{2})")
@@ -54,6 +55,8 @@ class CodesOfVariable:
         Words for missing.
     not_now : frozenset of str
         Words for not smoking now.
+    beside : frozenset of str
+        Words that may stand beside one with a level, such as the route of a drug.
     """
 
     levels: Mapping[str, Meaning]
@@ -61,6 +64,7 @@ class CodesOfVariable:
     alone: Mapping[str, Meaning]
     not_stated: frozenset[str]
     not_now: frozenset[str]
+    beside: frozenset[str]
 
 
 def code_of(text: str) -> str:
@@ -175,8 +179,16 @@ def level_of(text: str, variable: Variable) -> Meaning | None:
     >>> level_of("Féminin", dictionary["sex"]), level_of("já", dictionary["atopy"]), level_of("M", dictionary["sex"])
     ('female', 1.0, None)
     """
-    levels = codes_of(variable).levels
-    return next((levels[form] for form in _forms(code_of(text)) if form in levels), None)
+    code, codes = code_of(text), codes_of(variable)
+    level = next((codes.levels[form] for form in _forms(code) if form in codes.levels), None)
+    return _level_among_words(code, codes) if level is None and codes.beside else level
+
+
+def _level_among_words(code: str, codes: CodesOfVariable) -> Meaning | None:
+    """Level of a word beside which only doses and the like stand: `Omalizumab 300 mg s.c.`."""
+    words = [word for each in code.split() if (word := each.strip(_AROUND + _DIGITS)) not in codes.beside | {""}]
+    levels = {codes.levels.get(word) for word in words}
+    return levels.pop() if len(levels) == 1 else None
 
 
 def codes_of(variable: Variable) -> CodesOfVariable:
@@ -204,8 +216,8 @@ def _codes_of(name: str) -> CodesOfVariable:
             for form in _forms(code_of(code)):
                 levels.setdefault(form, level)
     known = {code: level for code, level in levels.items() if code not in doubtful}
-    not_stated, not_now = (frozenset(_spelled(content.get(key, ()))) for key in ("not_stated", "not_now"))
-    return CodesOfVariable(known, letters, _with_codes(content.get("alone", {})), not_stated, not_now)
+    lists = (frozenset(_spelled(content.get(key, ()))) for key in ("not_stated", "not_now", "beside"))
+    return CodesOfVariable(known, letters, _with_codes(content.get("alone", {})), *lists)
 
 
 def _with_codes(letters: Mapping[str, Meaning]) -> dict[str, Meaning]:

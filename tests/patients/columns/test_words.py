@@ -134,3 +134,25 @@ def test_a_code_before_its_word_is_left_out() -> None:
     ]
     readings = [read_level(text, dictionary[name]).value for name, text in cells]
     assert readings == ["female", "male", 0.0, None, None]
+
+
+@pytest.mark.parametrize(
+    ("text", "level"),
+    [
+        ("Omalizumab 300 mg s.c.", "anti_ige"),
+        ("Mepolizumab (Nucala) 100mg q4w", "anti_il5"),
+        ("Dupixent", "anti_il4r"),
+        ("Omalizumab stopped 2019", None),
+        ("previously Xolair", None),
+        ("Xolair, Nucala", None),
+        ("no Xolair", None),
+        ("300 mg", None),
+    ],
+)
+def test_a_drug_is_found_beside_its_dose(text: str, level: str | None) -> None:
+    assert read_level(text, data_dictionary()["biologic"]).value == level
+
+
+@pytest.mark.parametrize(("text", "value"), [("atopic", 1.0), ("Non-atopic", 0.0), ("nonatopic", 0.0)])
+def test_the_flag_itself_as_a_word(text: str, value: float) -> None:
+    assert read_level(text, data_dictionary()["atopy"]).value == value
