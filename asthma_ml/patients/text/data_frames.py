@@ -13,6 +13,8 @@ from asthma_ml.patients.problems import shown
 from asthma_ml.patients.text.headers import refuse_repeated_names
 from asthma_ml.patients.text.text_tables import TextTable
 
+_LABELS_SEEN = 20
+
 if TYPE_CHECKING:
     import pandas as pd
     from narwhals.typing import IntoDataFrame
@@ -57,7 +59,7 @@ def table_of_frame(frame: pd.DataFrame, name: str, layout: str = "data frame", f
     Raises
     ------
     UnusableInputError
-        If two columns have the same name.
+        If two columns have the same name, or if the columns have several levels of names.
 
     Examples
     --------
@@ -66,8 +68,14 @@ def table_of_frame(frame: pd.DataFrame, name: str, layout: str = "data frame", f
     >>> table.texts("feno_ppb"), table.typed_names
     (['12.5'], frozenset({'feno_ppb'}))
     """
+    labels = _row_labels(frame)
     levels = [frame.index.names.index(level) for level in index_columns(frame)]
     frame = frame.reset_index(level=levels).reset_index(drop=True) if levels else frame.reset_index(drop=True)
+    if frame.columns.nlevels > 1:
+        raise UnusableInputError(
+            f"{name}: the columns have {frame.columns.nlevels} levels of names; keep one, such as "
+            "`table.columns = table.columns.get_level_values(-1)`"
+        )
     names = [str(column) for column in frame.columns]
     refuse_repeated_names(names, name)
     columns = [frame.iloc[:, i] for i in range(len(names))]
@@ -78,6 +86,7 @@ def table_of_frame(frame: pd.DataFrame, name: str, layout: str = "data frame", f
         given=lambda: frame,
         layout=layout,
         typed_names=frozenset(each for each, column in zip(names, columns, strict=True) if not _holds_text(column)),
+        row_labels=labels,
     )
 
 
@@ -92,6 +101,18 @@ def index_columns(frame: pd.DataFrame) -> list[Any]:
     (['site', 'patient_id'], [])
     """
     return [level for level in frame.index.names if level is not None and level not in frame.columns]
+
+
+def _row_labels(frame: pd.DataFrame) -> Column | None:
+    """Labels of an index without a name, None if they are numbers."""
+    index = frame.index
+    if (
+        index.nlevels > 1
+        or index.name is not None
+        or not any(isinstance(label, str) for label in index[-_LABELS_SEEN:])
+    ):
+        return None
+    return Texts.of(label if isinstance(label, str) else None for label in index)
 
 
 def _column(column: pd.Series[Any]) -> Column:
