@@ -25,6 +25,8 @@ from asthma_ml.variables import ID, data_dictionary
 _KINDS = ("category", "flag", "label")
 _NOTE = re.compile(r"\(.*\)|[*#©†].*\s|.*\w+:(?:\s|$)|(?:\S*[^\W\d_]\S*\s+){2,}\S", re.DOTALL)
 _LONGEST_NOTE = 2**20
+# Name that pandas gives to an index without one in a Parquet file.
+_UNNAMED_INDEX = re.compile(r"__index_level_\d+__")
 _MESSAGES = {
     "summary": "taken for no patient: a summary row (mean, total ...)",
     "unnamed": "taken for no patient: no identifier and no category, numbers alone (sums or means?)",
@@ -173,12 +175,14 @@ def _without_category(values: ColumnTable, rows: NDArray[np.intp]) -> NDArray[np
 
 
 def _label_columns(table: TextTable, columns: Mapping[str, MappedColumn]) -> list[Column]:
-    """The identifier and the first column, unless that is read as a category."""
+    """The identifier, the first column, unless that is read as a category, and the labels of the rows."""
     names = [columns[ID].sources[0]] if ID in columns else []
     read = {name: data_dictionary()[target].kind for target, column in columns.items() for name in column.sources}
     if table.names and table.names[0] not in names and read.get(table.names[0]) not in _KINDS:
         names.append(table.names[0])
-    return [table.columns[table.names.index(name)] for name in names]
+    names += [name for name in table.names if _UNNAMED_INDEX.fullmatch(name)]
+    labels = [] if table.row_labels is None else [table.row_labels]
+    return [*(table.columns[table.names.index(name)] for name in names), *labels]
 
 
 def _labels(column: Column) -> tuple[NDArray[np.intp], NDArray[np.str_]]:

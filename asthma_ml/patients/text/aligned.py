@@ -39,12 +39,17 @@ def find_layout(beginning: str) -> Layout | None:
     (Layout(header=0, delimiter='|'), None)
     """
     lines = beginning[:_SIGNS_SEARCHED].translate(_ONE_SPELLING).splitlines()[: _LINES_SEARCHED + 1]
-    for place, (line, below) in enumerate(pairwise(lines)):
-        if _is_rule(below) and not _is_rule(line):
-            parts = below.replace("+", "|")
-            for delimiter in _DELIMITERS:
-                if delimiter in line and len(_cells(line, delimiter)) == len(_cells(parts, delimiter)):
-                    return Layout(place, delimiter)
+    place = next((i for i, (line, below) in enumerate(pairwise(lines)) if _is_rule(below) and not _is_rule(line)), None)
+    if place is None:
+        return None
+    parts = lines[place + 1].replace("+", "|")
+    above = [line for line in lines[:place] if not _is_rule(line)]
+    for delimiter in _DELIMITERS:
+        n_cells = len(_cells(parts, delimiter))
+        # Above a rule among the rows of a table are other lines with as many cells.
+        fits = [len(_cells(line, delimiter)) == n_cells for line in [*above, lines[place]]]
+        if n_cells > 1 and fits[-1] and not any(fits[:-1]):
+            return Layout(place, delimiter)
     return None
 
 

@@ -57,6 +57,8 @@ class TextTable:
         Rows as they are in the file, if they are written as they were read: with `delimiter` and without quotes.
     delimiter : str
         Delimiter of the text file; empty for other tables.
+    row_labels : Column or None
+        Labels of the rows of a data frame whose index has no name and holds text.
     """
 
     names: list[str]
@@ -71,6 +73,7 @@ class TextTable:
     arrow: pa.Table | None = None
     whole_rows: Slices | None = None
     delimiter: str = ""
+    row_labels: Column | None = None
 
     def __len__(self) -> int:
         return len(self.lines)

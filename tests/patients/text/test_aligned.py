@@ -75,3 +75,13 @@ def test_aligned_tables_read_alike_in_parts(tmp_path: Path) -> None:
     path.write_text(PSQL, encoding="utf-8")
     with PatientFile(path, chunk_rows=1) as patients:
         assert [len(patients.read(part).values) for part in patients.parts()] == [1, 1]
+
+
+@pytest.mark.parametrize("delimiter", "|,;\t")
+def test_a_rule_among_the_rows_of_a_table_is_no_header(delimiter: str, tmp_path: Path) -> None:
+    path = tmp_path / "clinic.csv"
+    lines = ["patient_id,age,sex", "S01,44,F", "S02,63,M", "-----,---,---", "Mean,53,"]
+    path.write_text("\n".join(lines).replace(",", delimiter), encoding="utf-8")
+    patients = read_patients(path)
+    assert patients.values["age_years"].tolist()[:2] == [44.0, 63.0]
+    assert patients.invalid.tolist() == [False, False, True, True]
