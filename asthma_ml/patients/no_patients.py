@@ -161,10 +161,14 @@ def _summaries(table: TextTable, columns: Mapping[str, MappedColumn], values: Co
 
 
 def _unnamed(values: ColumnTable) -> NDArray[np.intp]:
-    """Rows without an identifier and without a category in a table that has both."""
+    """Rows of numbers without an identifier and without a category, in a table that has both."""
     if ID not in values or not any(data_dictionary()[each].kind in _KINDS for each in values):
         return np.empty(0, dtype=np.intp)
-    return _without_category(values, np.flatnonzero(blank_cells(values[ID])))
+    rows = _without_category(values, np.flatnonzero(blank_cells(values[ID])))
+    columns = [values[each] for each in values if data_dictionary()[each].kind in ("number", "count")]
+    n_missing = sum((_is_missing(column, rows).astype(np.intp) for column in columns), np.zeros(len(rows), np.intp))
+    # Sums and means fill the columns of numbers, which a patient without any category hardly does.
+    return rows[2 * n_missing < len(columns)]
 
 
 def _without_category(values: ColumnTable, rows: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -105,6 +105,10 @@ def test_the_first_column_may_label_a_summary_beside_the_identifier(tmp_path: Pa
     assert [line for line, message in told(patients).items() if "summary" in message] == [5]
 
 
+def test_a_patient_without_identifier_stays_a_patient(tmp_path: Path) -> None:
+    assert not read(tmp_path, ",53,F,33,260", ",53,,,").invalid.any()
+
+
 def test_a_row_of_one_missing_value_in_a_lone_column_is_a_patient(tmp_path: Path) -> None:
     path = tmp_path / "clinic.csv"
     path.write_text("feno_ppb,note\n52,\n,late\n", encoding="utf-8")
