@@ -36,6 +36,7 @@ _AS_LIKELY = 2.0
 _FEWEST = 3
 # Share of the values other than zero that must fit another scale better; codes are complete sets.
 _MOST, _CODES = 0.5, 0.9
+_FIRST_CODES = (1.0, 2.0)
 _ALLELES, _FROM_ONE = Scale("right", "0 to 2"), Scale("categories", "codes from 1 to 3")
 _ROUNDED = Scale("rounded", "categories or rounded values")
 
@@ -122,7 +123,8 @@ def _most_fit(scale: Scale, gained: Array, bins: NDArray[np.intp], counts: NDArr
         return bool(counts[bins < ZERO].any())
     nonzero = counts * (bins != ZERO)
     if scale.is_of_codes:
-        return bool((nonzero * scale.has_code(bins)).sum() > _CODES * nonzero.sum())
+        starts = np.isin(bin_edges()[0][bins], _FIRST_CODES) & (nonzero > 0)
+        return bool(starts.any() and (nonzero * scale.has_code(bins)).sum() > _CODES * nonzero.sum())
     return bool((nonzero * (gained > 0)).sum() > _MOST * nonzero.sum())
 
 

@@ -6,6 +6,7 @@ What a right column looks like is in `column_shapes.csv`, which `docs/make/colum
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -200,11 +201,12 @@ def _other_scales(variable: Variable, right: Scale) -> Iterator[Scale]:
 
 def _powers_of_ten(variable: Variable, right: Scale) -> Iterator[Scale]:
     """Units that the dictionary does not have: values too large or too small by a power of ten."""
-    narrow = 0 < right.values[-3] < _NARROW * right.values[2]
+    # Pollution differs between regions by a factor of 10.
+    narrow = 0 < right.values[-3] < _NARROW * right.values[2] and variable.factor != "environment"
     if variable.unit.startswith(_WITHOUT_UNITS):
         return
     for factor in (0.001, 0.01, 100, 1000, *((0.1, 10) if narrow else ())):
-        if not any(np.isclose(factor, known) for known in variable.units.values()):
+        if not any(math.isclose(factor, known) for known in variable.units.values()):
             size = f"{1 / factor:g} times as large" if factor < 1 else f"{factor:g} times as small"
             yield _scale("factor", f"another unit ({size})", right.values / factor, right.zeros)
 
