@@ -1,7 +1,7 @@
 """Read a file of patients of any size: one pass over the whole file, then one part at a time.
 
-The first pass finds what depends on the whole table: columns on another scale, what the codes of a column mean, repeated
-identifiers and the number of rows. The result therefore does not depend on the size of the parts.
+The first pass finds what depends on the whole table: columns on another scale, what the codes of a column mean,
+repeated identifiers and the number of rows. The result therefore does not depend on the size of the parts.
 """
 
 from __future__ import annotations
