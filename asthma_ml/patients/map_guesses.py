@@ -82,10 +82,12 @@ def _by_hint(hint: Hint, names: Sequence[str]) -> Iterator[str]:
     elif hint.rule == "other_words":
         which = ", ".join(shown(name) for name in names)
         yield f"# {which} may be {hint.target} or another quantity; name it under {section} if it is the same."
+    elif hint.target == "age_years" and any(_is_birth(name) for name in names):
+        yield f"# {', '.join(map(shown, names))}: compute the age in years from the date of birth for {section}."
 
 
 def _by_values(table: TextTable, names: Sequence[str], matched: Mapping[str, MappedColumn]) -> Iterator[str]:
-    """The identifier, the label and the date of birth, as their values look."""
+    """The identifier and the label, as their values look."""
     texts = {name: distinct_texts_of(table, name) for name in names}
     if ID not in matched and (ids := [name for name in names if _is_identifier(texts[name], len(table))]):
         yield _commented(["Each row has another value here:", f"[columns.{ID}]", f"from = {quoted(ids[0])}"])
@@ -93,9 +95,6 @@ def _by_values(table: TextTable, names: Sequence[str], matched: Mapping[str, Map
         levels = ", ".join(data_dictionary()[LABEL].levels)
         lines = [f"[columns.{LABEL}]", f"from = {quoted(labels[0])}"]
         yield _commented(["The values look like the label:", *lines, f"levels = {{ }}  # {levels}"])
-    for name in names:
-        if "age_years" not in matched and _is_birth(name) and dates_only(texts[name]):
-            yield f"# {shown(name)} holds dates of birth: compute the age in years for [columns.age_years]."
 
 
 def _is_identifier(texts: Sequence[str], n_rows: int) -> bool:
@@ -110,7 +109,7 @@ def _is_label(texts: Sequence[str]) -> bool:
 
 
 def _is_birth(name: str) -> bool:
-    return bool({"birth", "dob", "birthdate", "geburtsdatum", "nacimiento", "naissance"} & {*split_header(name).words})
+    return "birthdate" in split_header(name).words
 
 
 def _commented(lines: Sequence[str]) -> str:

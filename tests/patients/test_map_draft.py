@@ -124,7 +124,7 @@ def test_the_unit_beside_a_value_is_drafted() -> None:
     [
         ({"code": ["17", "4", "5"]}, '# [columns.patient_id]\n# from = "code"'),
         ({"class": ["T2-high", "T2-low", "T2-low"]}, '# [columns.phenotype]\n# from = "class"'),
-        ({"dob": ["1961-02-03", "1977-01-01", ""]}, "# `dob` holds dates of birth: compute the age in years"),
+        ({"dob": ["1961-02-03", "1977-01-01", ""]}, "# `dob`: compute the age in years from the date of birth"),
         ({"age": ["1961-02-03", "1977-01-01", ""]}, "# The column holds dates and not years: compute the values"),
         ({"FeNO v1": ["20"] * 3, "FeNO v2": ["30"] * 3}, '# from = "FeNO v1"  # or "FeNO v2"'),
         ({"on mepolizumab": ["1", "0", "1"]}, '# [columns.biologic]\n# from = ["on mepolizumab"]'),

@@ -161,7 +161,7 @@ def _kind(name: str) -> str:
 
 def _target(header: Header, kind: str, before: str, source_of: Mapping[str, MappedColumn]) -> str:
     """Variable that a column qualifies, empty if it qualifies none."""
-    words = tuple(word for word in header.words if word not in _KINDS)
+    words = tuple(word for word in header.words if word not in _KINDS and not word.isdecimal())
     if not words:
         return source_of[before].target if before in source_of else ""
     for source, column in source_of.items():
