@@ -77,3 +77,52 @@ def test_a_word_that_changes_the_quantity_prevents_the_match(named, word, betwee
 )
 def test_units_are_found_in_any_place_and_spelling(header: str, unit: str) -> None:
     assert unit_in_name(header) == unit
+
+
+@pytest.mark.parametrize(
+    ("variable", "headers"),
+    [
+        ("age_years", "Alter bei Einschluss|AGE_YRS|leeftijd|idade (anos)|age_in_years|baseline_age|dem_age"),
+        ("sex", "Sesso|Geschlecht (m/w)|sex at birth|geslacht|gender_baseline|Sex (male/female)"),
+        ("bmi_kg_m2", "IMC|Body Mass Index (BMI)|Índice de masa corporal|KMI|BMI (kg/m2) at visit 1"),
+        ("feno_ppb", "FENO_v1|NO exhalado|FeNO-Wert|Fractional exhaled NO|óxido nítrico exhalado|Niveau FeNO"),
+        ("blood_eosinophils_cells_ul", "Eos abs G/l|Eos. absolut /nl|Blut-Eosinophile|PNE|eosabs|EOS_ABS_X10E9"),
+        ("blood_neutrophils_cells_ul", "neut#|polynucléaires neutrophiles|Neutrófilos|neutro_abs|ANC (K/uL)"),
+        ("total_ige_ku_l", "IgE totale (kUI/L)|IgE sérica total|tIgE|Immunglobulin E gesamt|serum IgE (total)"),
+        ("fev1_pct_predicted", "FEV 1 (% pred.)|VEF1 % predicho|% predicted FEV1|FEV1 in % vom Soll|fev1pctpred"),
+        ("fev1_fvc_ratio", "FEV1:FVC|VEMS/CVF|FEV1toFVC|ratio FEV1/FVC|Tiffeneau-Index (%)"),
+        (
+            "exacerbations_12m",
+            "Exacerbations last year|Exazerbationen (12 Monate)|n_exac_12m|exacerbaciones último año",
+        ),
+        ("smoking_status", "current smoking status|cigarette smoking|Raucherstatus|tabaco|smoking_status.factor"),
+        ("ocs_dose_mg_day", "daily OCS dose (mg)|Prednisolon-Äquivalent (mg/Tag)|prednisone dose (mg/d)"),
+        ("ics_dose_ug_day", "ICS (µg/day)|ICS Dosis (µg/d BDP-Äquivalent)|inhaled steroid dose (mcg)"),
+        ("nasal_polyps", "nasal_polyps_yn|nasal polyposis (Y/N)|poliposis nasal|hx_nasal_polyps|NasalPolyps"),
+        ("sputum_eosinophils_pct", "% eosinophils in sputum|eosinófilos en esputo (%)|spEos|eos_sputum_pct"),
+        ("patient_id", "Pat.-Nr.|Fallnummer|Study No.|N° patient|USUBJID|patient_id_bl"),
+    ],
+)
+def test_headers_of_many_countries_name_their_variable(variable: str, headers: str) -> None:
+    assert {header: variable_of_name(header) for header in headers.split("|")} == dict.fromkeys(
+        headers.split("|"), variable
+    )
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        "FEV1/FVC LLN|FEV1 z|FEV1 change (%)|FEV1 best|FVC % predicted|FEV1 percentile|DLCO % pred|FEV1",
+        "IgE specific|IgE d1|IgE_t3|IgE RAST|IgE/IgG ratio|IgG|IgE fold change",
+        "eosinophil neutrophil ratio|nasal eosinophils|bone marrow eosinophils|eos_per_hpf|eos_300|eosinophils > 300",
+        "sputum_eosinophil_count|sputum eosinophils (10^6/g)|sputum macrophages %|eosinophil progenitors|sqrt_eos",
+        "FeNO 270|FeNO predicted|FeNO > 25|alveolar NO|nasal nitric oxide|feno quality|feno flow",
+        "age at death|age group|gestational age|smoking start age|sex hormone|passive smoking|smoking cessation",
+        "exacerbations next 12 months|exacerbations 24 months|mild exacerbations|exacerbation (Y/N)",
+        "dose|Dose (mg)|ICS|OCS|OCS courses|ICS dose per puff|ICS molecule|ocs_dose_cumulative|prednisolone",
+        "visit date|patient weight|patient name|device id|encounter id|number of patients|study arm|site of pain",
+        "atopic dermatitis|colon polyps|nasal polyp score|polyps removed|biologic naive|diet adherence",
+    ],
+)
+def test_names_of_other_things_name_no_variable(headers: str) -> None:
+    assert {header: variable_of_name(header) for header in headers.split("|")} == dict.fromkeys(headers.split("|"))
