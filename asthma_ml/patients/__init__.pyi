@@ -1,7 +1,7 @@
-from .columns.number_text import read_number as read_number
 from .columns.column_map import ColumnMap as ColumnMap
 from .columns.column_map import MappedColumn as MappedColumn
 from .columns.matching import variable_of_name as variable_of_name
+from .columns.number_text import read_number as read_number
 from .map_draft import draft_map as draft_map
 from .patient_file import Part as Part
 from .patient_file import PatientFile as PatientFile

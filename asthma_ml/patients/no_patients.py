@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from asthma_ml.columns import Column, ColumnTable, Slices, Texts
 from asthma_ml.patients.columns.column_map import MappedColumn
 from asthma_ml.patients.problems import ROW, Finding, invalid_rows
-from asthma_ml.patients.rows_of_text import rows_of_text
+from asthma_ml.patients.rows_of_text import rows_of_text, rows_with_titles
 from asthma_ml.patients.summary_words import LONGEST_LABEL, may_be_label, summary_label
 from asthma_ml.patients.text.identifiers import blank_cells
 from asthma_ml.patients.text.text_tables import TextTable, cell_texts, rows_of, text_codes
@@ -97,6 +97,39 @@ def findings_of_patients(findings: Iterable[Finding], no_patients: Iterable[Find
     return [*filter(None, (_elsewhere(each, np.concatenate(rows)) for each in findings))]
 
 
+def rows_beside_patients(
+    table: TextTable, columns: Mapping[str, MappedColumn], codes: Mapping[str, Iterable[str]]
+) -> NDArray[np.intp]:
+    """Rows that say nothing of the codes of the patients, by their texts alone: summaries and rows of text.
+
+    Parameters
+    ----------
+    table : TextTable
+        The table, or a part of it.
+    columns : mapping of str to MappedColumn
+        Source columns of each variable.
+    codes : mapping of str to iterable of str
+        Distinct cells of the columns of flags and categories.
+
+    Examples
+    --------
+    >>> table = TextTable(["patient_id", "sex"], np.arange(2, 5), [Texts.of(["S01", "Total", "S02"])] * 2)
+    >>> columns = {"patient_id": MappedColumn("patient_id", ("patient_id",))}
+    >>> rows_beside_patients(table, columns, {}).tolist()
+    [1]
+    """
+    summaries = [rows[labels != ""] for rows, labels in map(_labels, _label_columns(table, columns))]
+    cells = {name: table.column(columns[name].sources[0]) for name in codes}
+    without_name = np.empty(0, dtype=np.intp)
+    if ID in columns and codes:
+        without_name = np.flatnonzero(blank_cells(table.columns[table.names.index(columns[ID].sources[0])]))
+        for column in cells.values():
+            without_name = without_name[blank_cells(rows_of(column, without_name))]
+    candidates = rows_with_titles(cells, columns, codes)
+    of_text = rows_of_text(table, columns, candidates, []).values() if candidates.size else []
+    return np.unique(np.concatenate([*summaries, without_name, *of_text]))
+
+
 def _set_missing(values: ColumnTable, rows: NDArray[np.intp]) -> None:
     for name in [each for each in values if rows.size and data_dictionary()[each].kind not in ("id", "group")]:
         column: Any = values[name]
@@ -172,8 +205,10 @@ def _unnamed(values: ColumnTable) -> NDArray[np.intp]:
 
 
 def _without_category(values: ColumnTable, rows: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Those of some rows that have no level of any category, as a row of sums has none."""
-    for name in (each for each in values if data_dictionary()[each].kind in _KINDS):
+    """Those of some rows that have no level of any category; a mean or sum may look like a flag."""
+    of_kind = {name: data_dictionary()[name].kind for name in values}
+    categories = [name for name, kind in of_kind.items() if kind in ("category", "label")]
+    for name in categories or [name for name, kind in of_kind.items() if kind == "flag"]:
         rows = rows[_is_missing(values[name], rows)]
     return rows
 

@@ -24,11 +24,11 @@ from asthma_ml.patients.columns.conversions import convert_with_companions
 from asthma_ml.patients.columns.matching import match_columns
 from asthma_ml.patients.columns.missing_codes import RareValues
 from asthma_ml.patients.columns.unit_rows import with_units_of_row
-from asthma_ml.patients.no_patients import check_patients, findings_of_patients
+from asthma_ml.patients.no_patients import check_patients, findings_of_patients, rows_beside_patients
 from asthma_ml.patients.opening import Rows, whole_table
 from asthma_ml.patients.problems import Finding, Problem, invalid_rows, locate_problems, summarise_problems
 from asthma_ml.patients.text.identifiers import repeated_cells
-from asthma_ml.patients.text.text_tables import TextTable, cell_texts, text_codes
+from asthma_ml.patients.text.text_tables import TextTable, cell_texts, rows_of, text_codes
 from asthma_ml.variables import ID, data_dictionary
 
 if TYPE_CHECKING:
@@ -328,7 +328,13 @@ class PatientReader:
     def codes(self, table: TextTable) -> dict[str, frozenset[str]]:
         """Distinct cells of flags and categories in a part of the table."""
         coded = {name: parser for name, parser in self.parsers.items() if parser.reads_codes}
-        return {name: each.codes(cells_of_variable(table, self.columns[name])) for name, each in coded.items()}
+        cells = {name: cells_of_variable(table, self.columns[name]) for name in coded}
+        codes = {name: each.codes(cells[name]) for name, each in coded.items()}
+        beside = rows_beside_patients(table, self.columns, codes)
+        if not beside.size:
+            return codes
+        rows = np.delete(np.arange(len(table)), beside)
+        return {name: each.codes(rows_of(cells[name], rows)) for name, each in coded.items()}
 
     def with_codes(self, codes: Mapping[str, frozenset[str]]) -> PatientReader:
         """The reader that knows all codes of flags and categories of the table."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from asthma_ml.columns import Texts
+from asthma_ml.columns import Column, Texts
 from asthma_ml.patients.columns.column_map import MappedColumn
 from asthma_ml.patients.columns.matching import variable_of_name
 from asthma_ml.patients.columns.units import find_unit
@@ -74,6 +74,39 @@ def rows_of_text(
             holds &= (n_errors >= _FEWEST_LABELS) & (2 * n_errors > len(cells))
         kinds[kind], left = rows[holds], left & ~holds
     return kinds
+
+
+def rows_with_titles(
+    cells: Mapping[str, Column], columns: Mapping[str, MappedColumn], codes: Mapping[str, Iterable[str]]
+) -> NDArray[np.intp]:
+    """Rows in which a flag or category has the text of a header, a unit or a rule.
+
+    Parameters
+    ----------
+    cells : mapping of str to Column
+        Cells of flags and categories.
+    columns : mapping of str to MappedColumn
+        Source columns of each variable.
+    codes : mapping of str to iterable of str
+        Distinct texts of the cells.
+
+    Examples
+    --------
+    >>> columns, cells = {"sex": MappedColumn("sex", ("Sex",))}, {"sex": Texts.of(["F", "Sex", "M"])}
+    >>> rows_with_titles(cells, columns, {"sex": ["F", "Sex", "M"]}).tolist()
+    [1]
+    """
+    tests = [test for kind, test in _tests(columns).items() if kind != "labels"]
+    found = [np.empty(0, dtype=np.intp)]
+    for target, texts in codes.items():
+        long = (text for text in texts if len(text.strip()) > 1)
+        titles = {text for text in long if any(test(text.strip(), target) for test in tests)}
+        if titles:
+            coded = text_codes(cells[target])
+            found.append(
+                np.flatnonzero(np.isin(coded.codes, [i for i, each in enumerate(coded.distinct) if each in titles]))
+            )
+    return np.unique(np.concatenate(found))
 
 
 def _tests(columns: Mapping[str, MappedColumn]) -> dict[str, Callable[[str, str], bool]]:

@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from asthma_ml.errors import AsthmaMLError, UnusableInputError
 from asthma_ml.files import write_table
 from asthma_ml.patients import ColumnMap, PatientTable, read_patients, summarise_problems
-from asthma_ml.patients.patient_file import PatientFile
 from asthma_ml.patients.opening import whole_table
+from asthma_ml.patients.patient_file import PatientFile
 from asthma_ml.variables import data_dictionary
 
 ROOT = Path(__file__).parents[2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from asthma_ml.patients import PatientTable, read_patients
@@ -131,3 +132,29 @@ def test_rows_are_judged_alike_whole_and_in_parts(tmp_path: Path) -> None:
 )
 def test_other_texts_are_no_summary(text: str) -> None:
     assert summary_label(text) == ""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Total,107,27,66,5",
+        ",53,27,33,",
+        "patient_id,age,sex,feno,polyps",
+        ",years,M/F,ppb,0/1",
+        "----,---,---,----,----",
+    ],
+)
+@pytest.mark.parametrize("codes", [("F", "M"), ("1", "2")])
+def test_codes_of_patients_are_judged_without_other_rows(line: str, codes: tuple[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "clinic.csv"
+    rows = [f"S{i},44,{codes[i % 2]},52,{i % 2}" for i in range(6)]
+    plain, with_line = (["patient_id,age,sex,feno,polyps", *rows, *more] for more in ([], [line]))
+    path.write_text("\n".join(plain), encoding="utf-8")
+    alone = read_patients(path)
+    path.write_text("\n".join(with_line), encoding="utf-8")
+    patients = read_patients(path)
+    pd.testing.assert_frame_equal(patients.values.iloc[:6], alone.values)
+    assert patients.invalid.tolist()[:6] == alone.invalid.tolist()
+    with PatientFile(path, chunk_rows=2) as file:
+        parts = [file.read(part).invalid for part in file.parts()]
+    assert np.concatenate(parts).tolist() == patients.invalid.tolist()
