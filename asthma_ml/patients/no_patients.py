@@ -123,8 +123,8 @@ def rows_beside_patients(
     without_name = np.empty(0, dtype=np.intp)
     if ID in columns and codes:
         without_name = np.flatnonzero(blank_cells(table.columns[table.names.index(columns[ID].sources[0])]))
-        for column in cells.values():
-            without_name = without_name[blank_cells(rows_of(column, without_name))]
+        for name in _categories(codes):
+            without_name = without_name[blank_cells(rows_of(cells[name], without_name))]
     candidates = rows_with_titles(cells, columns, codes)
     of_text = rows_of_text(table, columns, candidates, []).values() if candidates.size else []
     return np.unique(np.concatenate([*summaries, without_name, *of_text]))
@@ -195,7 +195,7 @@ def _summaries(table: TextTable, columns: Mapping[str, MappedColumn], values: Co
 
 def _unnamed(values: ColumnTable) -> NDArray[np.intp]:
     """Rows of numbers without an identifier and without a category, in a table that has both."""
-    if ID not in values or not any(data_dictionary()[each].kind in _KINDS for each in values):
+    if ID not in values or not _categories(values):
         return np.empty(0, dtype=np.intp)
     rows = _without_category(values, np.flatnonzero(blank_cells(values[ID])))
     columns = [values[each] for each in values if data_dictionary()[each].kind in ("number", "count")]
@@ -205,12 +205,17 @@ def _unnamed(values: ColumnTable) -> NDArray[np.intp]:
 
 
 def _without_category(values: ColumnTable, rows: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Those of some rows that have no level of any category; a mean or sum may look like a flag."""
-    of_kind = {name: data_dictionary()[name].kind for name in values}
-    categories = [name for name, kind in of_kind.items() if kind in ("category", "label")]
-    for name in categories or [name for name, kind in of_kind.items() if kind == "flag"]:
+    """Those of some rows that have no level of any category."""
+    for name in _categories(values):
         rows = rows[_is_missing(values[name], rows)]
     return rows
+
+
+def _categories(names: Iterable[str]) -> list[str]:
+    """Categories among some variables, flags if there are none: a mean or sum may look like a flag."""
+    of_kind = {name: data_dictionary()[name].kind for name in names}
+    categories = [name for name, kind in of_kind.items() if kind in ("category", "label")]
+    return categories or [name for name, kind in of_kind.items() if kind == "flag"]
 
 
 def _label_columns(table: TextTable, columns: Mapping[str, MappedColumn]) -> list[Column]:

@@ -30,7 +30,7 @@ _SPREADS = """
 _AMBIGUOUS = """
     sd s.d. sem se min max n cv var iqr range q1 q2 q3 q4 qu p5 p10 p25 p50 p75 p90 p95 ds et med mad mw ci top freq
     unique missing tot som mini maxi na nas valid number no nr dev lln uln pvalue ø σ ∑ μ range normal limit reference
-    referenz normwert normwerte normbereich referenzbereich referenzwert cutoff norm
+    all alle tous todos tutti referenz normwert normwerte normbereich referenzbereich referenzwert cutoff norm
 """
 _WITH_THEM = """
     of the all patients patient cases rows row records values value and und et y e de des del della du la le les total
