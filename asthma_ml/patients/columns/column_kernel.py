@@ -13,7 +13,8 @@ def summarise(
     values: NDArray[np.float64],
     keys: NDArray[np.int64],
     of_bins: tuple[int, int, int],
-    limits: tuple[float, float, float, float],
+    limits: tuple[float, float, float],
+    of_steps: tuple[float, float],
     histogram: NDArray[np.int64],
     counts: NDArray[np.int64],
 ) -> None:
@@ -28,14 +29,18 @@ def summarise(
     of_bins : tuple of int
         Bits that a bin drops, key of the first bin, number of bins of either sign.
     limits : tuple of float
-        Hard limits, least positive value that is possible, step.
+        Hard limits, least positive value that is possible.
+    of_steps : tuple of float
+        Step, and factor that converts from another unit.
     histogram : ndarray of int64 of shape (2 * n_bins,)
         Receives the number of values in each bin.
-    counts : ndarray of int64 of shape (3,)
-        Receives the number of whole numbers, multiples of the step and impossible values, all other than zero.
+    counts : ndarray of int64 of shape (4,)
+        Receives the number of whole numbers, multiples of the step, of that in the other unit, and impossible values,
+        all other than zero.
     """
     dropped_bits, first, n_bins = of_bins
-    lower, upper, least, step = limits
+    lower, upper, least = limits
+    step, factor = of_steps
     for row in range(len(values)):
         value = values[row]
         if np.isnan(value):
@@ -45,7 +50,8 @@ def summarise(
         histogram[n_bins + (-1 - key if value < 0 and key > 0 else key)] += 1
         if value == 0:
             continue
-        steps = value / step
+        steps, other_steps = value / step, value * factor / step
         counts[0] += abs(value - np.rint(value)) < 1e-6
         counts[1] += abs(steps - np.rint(steps)) < 1e-6
-        counts[2] += value < lower or value > upper or 0 < value < least
+        counts[2] += abs(other_steps - np.rint(other_steps)) < 1e-6
+        counts[3] += value < lower or value > upper or 0 < value < least

@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from asthma_ml.patients.columns.units import close_unit
 from asthma_ml.variables import Variable
 
 # Four bins for each doubling, from 2^-24 to 2^36, with either sign: the first bits of a number are its bin.
@@ -35,6 +36,8 @@ class ColumnSummary:
         Number of values other than zero that are whole numbers.
     n_on_step : int
         Number of values other than zero that are multiples of the step in which clinics report the variable.
+    n_on_other_step : int
+        Number of values other than zero that are multiples of the same step in the `close_unit` of the variable.
     n_impossible : int
         Number of values outside the hard limits, or positive and below half the step if that is at least 10.
 
@@ -51,6 +54,7 @@ class ColumnSummary:
     histogram: NDArray[np.int64]
     n_whole: int
     n_on_step: int
+    n_on_other_step: int
     n_impossible: int
 
     @classmethod
@@ -61,10 +65,11 @@ class ColumnSummary:
         values = values[~np.isnan(values)]
         histogram = np.bincount(_bins(values), minlength=2 * N_BINS)
         nonzero = values[values != 0]
-        n_whole, n_on_step = (int(_on_step(nonzero, step).sum()) for step in (1.0, variable.resolution or 1.0))
+        step, factor = _steps(variable)
+        on_steps = _on_step(nonzero, 1.0), _on_step(nonzero, step), _on_step(nonzero * factor, step)
         lower, upper, least = _possible(variable)
         impossible = (nonzero < lower) | (nonzero > upper) | ((nonzero > 0) & (nonzero < least))
-        return cls(variable, histogram, n_whole, n_on_step, int(impossible.sum()))
+        return cls(variable, histogram, *(int(found.sum()) for found in (*on_steps, impossible)))
 
     def __add__(self, other: ColumnSummary) -> ColumnSummary:
         return ColumnSummary(
@@ -72,6 +77,7 @@ class ColumnSummary:
             self.histogram + other.histogram,
             self.n_whole + other.n_whole,
             self.n_on_step + other.n_on_step,
+            self.n_on_other_step + other.n_on_other_step,
             self.n_impossible + other.n_impossible,
         )
 
@@ -130,13 +136,21 @@ def _possible(variable: Variable) -> tuple[float, float, float]:
     return lower, upper, step / 2 if step >= 10 else 0.0
 
 
-def _by_machine_code(values: NDArray[np.float64], variable: Variable) -> tuple[NDArray[np.int64], int, int, int]:
+def _steps(variable: Variable) -> tuple[float, float]:
+    """Step of the variable, and the factor that converts from its close unit."""
+    unit = close_unit(variable)
+    return variable.resolution or 1.0, variable.units[unit] if unit else 1.0
+
+
+def _by_machine_code(values: NDArray[np.float64], variable: Variable) -> tuple[NDArray[np.int64], int, int, int, int]:
     from asthma_ml.patients.columns import column_kernel
 
-    histogram, counts = np.zeros(2 * N_BINS, dtype=np.int64), np.zeros(3, dtype=np.int64)
+    histogram, counts = np.zeros(2 * N_BINS, dtype=np.int64), np.zeros(4, dtype=np.int64)
     lower, upper, least = _possible(variable)
-    limits = float(lower), float(upper), float(least), float(variable.resolution or 1.0)
+    limits, (step, factor) = (float(lower), float(upper), float(least)), _steps(variable)
     values = np.ascontiguousarray(values)
     bins = _DROPPED_BITS, _FIRST_KEY, N_BINS
-    column_kernel.summarise(values, values.view(np.int64), bins, limits, histogram, counts)
-    return histogram, int(counts[0]), int(counts[1]), int(counts[2])
+    column_kernel.summarise(
+        values, values.view(np.int64), bins, limits, (float(step), float(factor)), histogram, counts
+    )
+    return histogram, int(counts[0]), int(counts[1]), int(counts[2]), int(counts[3])

@@ -6,6 +6,7 @@ weighs little, so an extreme one does not decide.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from asthma_ml.patients.columns.scales import (
     IN_SPUTUM,
     Array,
     Scale,
+    converted_scale,
     gains,
     has_odd_whole_numbers,
     other_scales,
@@ -88,23 +90,27 @@ def judge(summary: ColumnSummary) -> Verdict | None:
         return _of_alleles(summary)
     if not summary.n_nonzero:
         return None
+    found = [*_likelier(summary, right), *filter(None, [converted_scale(right, summary)])]
+    most = max((nats for _, nats in found), default=0.0)
+    refused = _is_refused(summary, most)
+    if not refused and most < _ODD:
+        return Verdict(summary, right, (_ROUNDED,), 0.0, False) if has_odd_whole_numbers(right, summary) else None
+    likely = sorted((pair for pair in found if pair[1] > most - _AS_LIKELY), key=lambda pair: -pair[1])
+    return Verdict(summary, right, _different([scale for scale, _ in likely]), most, refused)
+
+
+def _likelier(summary: ColumnSummary, right: Scale) -> Iterator[tuple[Scale, float]]:
+    """Yield the other scales that most values fit, and how much likelier they are than the right one [nats]."""
     bins = np.flatnonzero(summary.histogram)
     counts, of_right = summary.histogram[bins], right_log_likelihoods(right, summary, bins)
     so_spelt = spelling(right, summary)
     most_impossible = 2 * summary.n_impossible > summary.n_nonzero
-    found: list[tuple[float, Scale]] = []
     for scale in other_scales(summary.variable.name):
         gained = gains(scale, right, summary, bins, of_right)
         if _most_fit(scale, gained, bins, counts):
             # If most values are impossible, the others are the odd ones.
             gained = np.maximum(gained, 0.0) if most_impossible else gained
-            found.append((float(gained @ counts) + spelling(scale, summary) - so_spelt, scale))
-    most = max((nats for nats, _ in found), default=0.0)
-    refused = _is_refused(summary, most)
-    if not refused and most < _ODD:
-        return Verdict(summary, right, (_ROUNDED,), 0.0, False) if has_odd_whole_numbers(right, summary) else None
-    likely = sorted((pair for pair in found if pair[0] > most - _AS_LIKELY), key=lambda pair: -pair[0])
-    return Verdict(summary, right, _different([scale for _, scale in likely]), most, refused)
+            yield scale, float(gained @ counts) + spelling(scale, summary) - so_spelt
 
 
 def _of_alleles(summary: ColumnSummary) -> Verdict | None:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asthma_ml.patients.columns.column_summary import ZERO, ColumnSummary, bin_edges
+from asthma_ml.patients.columns.units import TELLING_FACTOR, close_unit
 from asthma_ml.variables import Variable, data_dictionary
 
 Array = NDArray[np.float64]
@@ -25,8 +26,6 @@ _FLOOR = 2e-4
 # Clinics differ: a column may lie higher or lower than the cohorts by these factors.
 _CLINICS = np.exp(np.linspace(-0.7, 0.7, 9))
 _CLINICS_OF_OTHER_SCALE = np.exp(np.linspace(-0.35, 0.35, 3))
-# A smaller factor between two units lies within the differences between clinics.
-_TELLING_FACTOR = 3.0
 # Weight of values outside the usual range of the dictionary.
 _UNUSUAL = 0.1
 _NORMAL = (-3.09, -2.33, -1.64, -1.04, -0.67, -0.39, 0.0, 0.39, 0.67, 1.04, 1.64, 2.33, 3.09)
@@ -36,6 +35,8 @@ _ON_STEP, _ON_STEP_BY_CHANCE = 0.7, 0.1
 # Share of whole numbers in scales that have decimals.
 _WHOLE_BY_CHANCE = 0.2
 _MOST_CATEGORIES = 6
+# Shares of multiples of the step of another unit in a column that was converted from it, and by chance.
+_CONVERTED, _BY_CHANCE = 0.95, 0.1
 IN_SPUTUM = {"blood_eosinophils_cells_ul": "sputum_eosinophils_pct"}
 """Percentages of sputum cells that differ from those of leukocytes."""
 _HARDLY_EVER = 0.05
@@ -158,6 +159,19 @@ def right_scale(variable: Variable) -> Scale | None:
     return Scale("right", variable.unit, *found) if found else None
 
 
+def converted_scale(right: Scale, summary: ColumnSummary) -> tuple[Scale, float] | None:
+    """Unit from which nearly all values were converted: multiples of a step of that unit, and not of their own.
+
+    Also returns how much likelier that is than chance [nats].
+    """
+    unit = close_unit(summary.variable)
+    if unit is None or 2 * summary.n_whole > summary.n_nonzero:
+        return None
+    off_step = summary.n_nonzero - summary.n_on_other_step
+    nats = summary.n_on_other_step * np.log(_CONVERTED / _BY_CHANCE) + off_step * np.log(1 - _CONVERTED)
+    return Scale("unit", unit, right.values / summary.variable.units[unit]), float(nats)
+
+
 def has_odd_whole_numbers(right: Scale, summary: ColumnSummary) -> bool:
     """Whether all values are whole numbers although so coarse a step would lose what the variable says."""
     quartiles = right.values[8] - right.values[4]
@@ -181,7 +195,7 @@ def other_scales(name: str) -> tuple[Scale, ...]:
 
 def _other_scales(variable: Variable, right: Scale) -> Iterator[Scale]:
     for unit, factor in variable.units.items():
-        if max(factor, 1 / factor) > _TELLING_FACTOR and not unit.startswith(f"{variable.unit} "):
+        if max(factor, 1 / factor) > TELLING_FACTOR and not unit.startswith(f"{variable.unit} "):
             yield _scale("unit", unit, right.values / factor, right.zeros)
     for unit in filter(None, variable.companions.values()):
         values, zeros = _shapes()[variable.name, unit]

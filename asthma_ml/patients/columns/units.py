@@ -16,8 +16,10 @@ _WORDS = {"percent": "%", "pct": "%", "liter": "l", "litre": "l", "liters": "l",
 _WORDS |= {"gpt/l": "10^9/l", "/nl": "10^9/l", "tsd/ul": "10^3/ul", "/ul": "cells/ul", "zellen/ul": "cells/ul"}
 _WORDS |= {"u/ml": "iu/ml", "ie/ml": "iu/ml", "%soll": "%predicted", "jahre": "years"}
 _PER_DAY = re.compile(r"(?<=g)/(tag|d)$")
-# A smaller factor cannot be distinguished from biological variation.
+# A smaller factor cannot be distinguished from biological variation in a single value.
 _TELLING_FACTOR = 50.0
+TELLING_FACTOR = 3.0
+"""A smaller factor between two units lies within the differences between clinics."""
 # Limits of values in units whose conversion needs other columns and has no fixed factor.
 _COMPANION_LIMITS = {"L": (0.2, 8.0), "%": (0.0, 100.0)}
 
@@ -48,6 +50,20 @@ def find_unit(spelling: str, variable: Variable) -> str | None:
     if variable.unit.startswith("%"):
         units.setdefault("%", variable.unit)
     return units.get(_plain(spelling))
+
+
+def close_unit(variable: Variable) -> str | None:
+    """Return the other unit whose factor is too small to be told from the size of the values, None if there is none.
+
+    Examples
+    --------
+    >>> from asthma_ml.variables import data_dictionary
+    >>> close_unit(data_dictionary()["total_ige_ku_l"]), close_unit(data_dictionary()["feno_ppb"])
+    ('ng/mL', None)
+    """
+    of_drug = f"{variable.unit} "
+    others = (unit for unit, factor in variable.units.items() if factor != 1 and not unit.startswith(of_drug))
+    return next((unit for unit in others if 1 / TELLING_FACTOR < variable.units[unit] < TELLING_FACTOR), None)
 
 
 def convert(value: float, factor: float) -> float:
