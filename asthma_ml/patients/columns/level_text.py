@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asthma_ml.patients.columns.code_sets import NO_VERDICT, CodeVerdict
+from asthma_ml.patients.columns.column_map import FLAGS_NAMED
 from asthma_ml.patients.columns.number_text import Reading
 from asthma_ml.patients.columns.words import (
     code_of,
@@ -117,7 +118,7 @@ def _none(variable: Variable) -> Reading:
 
 
 def _unknown_level(text: str, variable: Variable) -> Reading:
-    levels = variable.levels or ("0", "1", "no", "yes", "false", "true")
+    levels = variable.levels or FLAGS_NAMED
     guess = closest(code_of(text).replace(" ", "_"), variable.levels)
     message = f"not among {', '.join(levels)}" + (f"; did you mean {guess}?" if guess else "")
     # The label is not a feature, so it cannot make a prediction invalid.
