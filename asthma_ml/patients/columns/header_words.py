@@ -34,41 +34,38 @@ _SHORTEST_PART, _LONGEST_SPLIT = 3, 40
 _SHORT_PARTS = frozenset({"yr", "bl", "bd", "id", "pp", "ul", "at"})
 _POWER = re.compile(r"\b(?:x ?)?10 ?(?:e ?\+?0?|\^ ?|exp ?)?([369])\b")
 _VOLUME = r"(?:ul|mm\^?3|mcl|cumm|cmm|microl|mikroliter|microliter|microlitre)"
-# Order matters: the longer spelling of a unit comes first.
-_UNITS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
-    (unit, re.compile(rf"(?:^|(?<= ))(?:{pattern})(?= |$)"))
-    for unit, pattern in (
-        ("%predicted", r"% (?:of |v |vom |del |de |de la |the )?predicted(?: value)?|predicted %|pp|ppred"),
-        ("%", r"% of (?:nonsquamous|leukocytes|total)(?: cells)?|(?:100 )leukocytes"),
-        ("10^3/ul", rf"(?:10\^3|k|thou|thousands?|tsd)(?: cells)?(?: per)? {_VOLUME}|10\^3"),
-        ("10^9/l", r"(?:10\^9|g|giga|gpt)(?: cells)?(?: per)? l|(?:cells )?nl|10\^9"),
-        (
-            "cells/ul",
-            rf"(?:cells?|zellen|celulas|cellules|cel|cellule|#|number|count)?(?: per)? ?{_VOLUME}|(?:10\^6) l",
-        ),
-        ("iu/ml", r"k?(?:i?u|ie|ui)(?: per)? ml|k(?:iu|ui|ie)(?: per)? l"),
-        ("ku/l", r"ku(?: per)? l"),
-        ("ng/ml", r"ng(?: per)? ml|(?:u|mc)g(?: per)? l"),
-        ("pg/ml", r"pg(?: per)? ml|ng(?: per)? l"),
-        ("ug/m3", r"ug(?: per)? m ?\^?3"),
-        ("mg/m3", r"mg(?: per)? m ?\^?3"),
-        ("ug/day", r"(?:ug|mcg|microgram|mikrogramm)s?(?: per)?(?: (?:day|d|tag|dia|jour|daily))?"),
-        ("mg/day", r"mg(?: per)?(?: (?:day|d|tag|dia|jour|daily))"),
-        ("mg", r"mg"),
-        ("kg/m2", r"kg(?: per)? m ?\^?2"),
-        ("ppb", r"ppb|parts per billion"),
-        ("ppm", r"ppm|parts per million"),
-        ("nm", r"nm"),
-        ("mm", r"mm"),
-        ("um", r"um|microns?"),
-        ("years", r"years"),
-        ("months", r"months"),
-        ("pack-years", r"py"),
-        ("ml", r"ml"),
-        ("L", r"l"),
-        ("fraction", r"fraction"),
-        ("%", r"%"),
-    )
+# Patterns of units; the longer spelling of a unit comes first.
+_UNIT_PATTERNS = (
+    ("%predicted", r"% (?:of |v |vom |del |de |de la |the )?predicted(?: value)?|predicted %|pp|ppred"),
+    ("%", r"% of (?:nonsquamous|leukocytes|total)(?: cells)?|(?:100 )leukocytes"),
+    ("10^3/ul", rf"(?:10\^3|k|thou|thousands?|tsd)(?: cells)?(?: per)? {_VOLUME}|10\^3"),
+    ("10^9/l", r"(?:10\^9|g|giga|gpt)(?: cells)?(?: per)? l|(?:cells )?nl|10\^9"),
+    (
+        "cells/ul",
+        rf"(?:cells?|zellen|celulas|cellules|cel|cellule|#|number|count)?(?: per)? ?{_VOLUME}|(?:10\^6) l",
+    ),
+    ("iu/ml", r"k?(?:i?u|ie|ui)(?: per)? ml|k(?:iu|ui|ie)(?: per)? l"),
+    ("ku/l", r"ku(?: per)? l"),
+    ("ng/ml", r"ng(?: per)? ml|(?:u|mc)g(?: per)? l"),
+    ("pg/ml", r"pg(?: per)? ml|ng(?: per)? l"),
+    ("ug/m3", r"ug(?: per)? m ?\^?3"),
+    ("mg/m3", r"mg(?: per)? m ?\^?3"),
+    ("ug/day", r"(?:ug|mcg|microgram|mikrogramm)s?(?: per)?(?: (?:day|d|tag|dia|jour|daily))?"),
+    ("mg/day", r"mg(?: per)?(?: (?:day|d|tag|dia|jour|daily))"),
+    ("mg", r"mg"),
+    ("kg/m2", r"kg(?: per)? m ?\^?2"),
+    ("ppb", r"ppb|parts per billion"),
+    ("ppm", r"ppm|parts per million"),
+    ("nm", r"nm"),
+    ("mm", r"mm"),
+    ("um", r"um|microns?"),
+    ("years", r"years"),
+    ("months", r"months"),
+    ("pack-years", r"py"),
+    ("ml", r"ml"),
+    ("L", r"l"),
+    ("fraction", r"fraction"),
+    ("%", r"%"),
 )
 
 
@@ -211,7 +208,12 @@ def _phrases(text: str) -> str:
 
 def _without_unit(text: str) -> tuple[str, str]:
     """Text without its unit, and the unit."""
-    for unit, pattern in _UNITS:
+    for unit, pattern in _units():
         if found := pattern.search(text):
             return f"{text[: found.start()]} {text[found.end() :]}", unit
     return text, ""
+
+
+@cache
+def _units() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    return tuple((unit, re.compile(rf"(?:^|(?<= ))(?:{pattern})(?= |$)")) for unit, pattern in _UNIT_PATTERNS)
