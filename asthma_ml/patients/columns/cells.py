@@ -17,12 +17,12 @@ from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.columns.beside_numbers import read_beside, text_beside
 from asthma_ml.patients.columns.cell_text import cell_text
 from asthma_ml.patients.columns.code_sets import NO_VERDICT, CodeVerdict, believable
+from asthma_ml.patients.columns.code_text import SMALLEST, is_missing_of_sas, is_zero
 from asthma_ml.patients.columns.column_map import JOINT, MappedColumn, canonical
 from asthma_ml.patients.columns.level_text import MISSING_OF_SAS, read_level, read_missing
 from asthma_ml.patients.columns.missing_codes import is_usual_negative
 from asthma_ml.patients.columns.number_text import Reading, read_number
 from asthma_ml.patients.columns.units import convert
-from asthma_ml.patients.columns.words import SMALLEST, is_missing_of_sas, is_zero
 from asthma_ml.patients.problems import Finding, Severity
 from asthma_ml.patients.text.text_tables import rows_of, text_codes
 from asthma_ml.variables import ID, Variable

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from asthma_ml.patients.columns.words import Meaning, code_of, codes_of, is_marker, level_of, means_missing
+from asthma_ml.patients.columns.code_text import code_of
+from asthma_ml.patients.columns.words import Meaning, codes_of, is_marker, level_of, means_missing
 from asthma_ml.patients.problems import Severity
 from asthma_ml.variables import Variable
 
@@ -51,7 +52,7 @@ NO_VERDICT = CodeVerdict()
 """Verdict without the codes of the column: each code has its usual meaning."""
 
 
-def believable(codes: Iterable[str], variable: Variable, stated: Collection[str] = ()) -> CodeVerdict:
+def believable(codes: Iterable[str], variable: Variable) -> CodeVerdict:
     """Judge all distinct codes of a column of a flag or category.
 
     A code with several meanings is believed only beside codes that settle it. 0 and 1 are not believed beside other
@@ -60,11 +61,9 @@ def believable(codes: Iterable[str], variable: Variable, stated: Collection[str]
     Parameters
     ----------
     codes : iterable of str
-        Distinct cells of the whole column, in any spelling; the order does not matter.
+        Distinct cells of the whole column whose meaning the column map does not state, in any spelling and order.
     variable : Variable
         Variable of the column.
-    stated : collection of str
-        Cells whose level or missingness the column map states; they are left out.
 
     Returns
     -------
@@ -85,8 +84,7 @@ def believable(codes: Iterable[str], variable: Variable, stated: Collection[str]
     codes = {*codes}
     if codes <= {"", *_BINARY, *variable.levels} and variable.kind in ("flag", "category"):
         return NO_VERDICT
-    found = {code_of(text) for text in codes if _is_code(text, variable)}
-    column = _Column(frozenset(found - {code_of(text) for text in stated}), variable)
+    column = _Column(frozenset(code_of(text) for text in codes if _is_code(text, variable)), variable)
     levels = column.levels_of_letters()
     doubtful = column.doubtful_letters(levels) | column.doubtful_numbers()
     if doubtful:

@@ -12,8 +12,8 @@ from typing import Any
 
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.columns.cell_text import cell_text
+from asthma_ml.patients.columns.code_text import number_code
 from asthma_ml.patients.columns.units import find_unit, known_units
-from asthma_ml.patients.columns.words import number_code
 from asthma_ml.patients.problems import shown
 from asthma_ml.spelling import closest
 from asthma_ml.variables import TRUTH_PREFIX, Variable, data_dictionary

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from asthma_ml.patients.columns.code_sets import NO_VERDICT, CodeVerdict
+from asthma_ml.patients.columns.code_text import code_of, is_missing_of_sas
 from asthma_ml.patients.columns.column_map import FLAGS_NAMED
 from asthma_ml.patients.columns.number_text import Reading
 from asthma_ml.patients.columns.words import (
-    code_of,
     codes_of,
     is_failed_formula,
     is_marker,
-    is_missing_of_sas,
     level_of,
     means_missing,
     means_none,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import tomllib
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -12,31 +11,14 @@ from importlib.resources import files
 from typing import Any, TypeAlias
 
 from asthma_ml.patients.columns.cell_text import cell_text
+from asthma_ml.patients.columns.code_text import code_of, forms_of
 from asthma_ml.variables import Variable, data_dictionary
 
 Meaning: TypeAlias = "str | float"
 
-# Tags behind the terms of SNOMED CT.
-_TAG = re.compile(r"\s*\((finding|person|qualifier value|disorder|situation|observable entity|life style)\)$")
-_BETWEEN = re.compile(r"[\s_\-./\\,;:=|]+")
-_SHORT_MARKER = re.compile(r"\.[a-z_]?|\\n", re.ASCII)
-_SYSTEM = re.compile(r"^(?:snomed ?ct|snomed|sct|loinc|omop|hl7) (?=\S)")
-_DIGITS = "0123456789"
-_AROUND = "()[]{}<>*!\"' "
-# A code before its word: `1 - Yes`, `F - Female`.
-_CODE_BEFORE = re.compile(r"^(?:\d+|([^\W\d])(?= \1)) (?=[^\W\d]{2})")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,4})?", re.ASCII)
+_DIGITS_AND_SIGNS = "0123456789()[]"
 _EXPLAINED = re.compile(r"\s*[(:;,\-]")
-_LEAST_JOINED = 6
-# Longer texts are notes.
-_LONGEST = 200
-# Without accents, shorter words mean something else: Hungarian `nő` is a woman.
-_LEAST_LETTERS = 3
-# SAS transport files write 0 as 2**-260, and readers of SAS files give a missing value as a number below 1e-300.
-# Letters with a stroke or without a dot, which have no accent to take off.
-_STROKES = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe"})
-SMALLEST = 1e-60
-_SMALLEST_NORMAL = 1e-300
+_LEAST_EXPLAINED = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,59 +49,6 @@ class CodesOfVariable:
     beside: frozenset[str]
 
 
-def code_of(text: str) -> str:
-    """Return the spelling in which codes are compared: lower case, one blank between words, `8507.0` as `8507`.
-
-    Examples
-    --------
-    >>> code_of("Ex-Smoker"), code_of("8507.0"), code_of("Never smoked tobacco (finding)"), code_of("+")
-    ('ex smoker', '8507', 'never smoked tobacco', '+')
-    """
-    plain = cell_text(text).casefold()
-    if len(plain) > _LONGEST or _SHORT_MARKER.fullmatch(plain):
-        return plain
-    if _NUMBER.fullmatch(plain):
-        return number_code(plain)
-    words = _BETWEEN.sub(" ", _TAG.sub("", plain).strip(_AROUND)).strip()
-    return _SYSTEM.sub("", words) or plain.strip(_AROUND) or plain
-
-
-def number_code(text: str) -> str:
-    """Return the spelling of a number as a code: `1.0` as `1`, the zero of SAS transport files as `0`.
-
-    Examples
-    --------
-    >>> number_code("1.0"), number_code("5.397605346934028e-79"), number_code("0.5")
-    ('1', '0', '0.5')
-    """
-    number = float(text)
-    if is_zero(number):
-        return "0"
-    return repr(int(number)) if number.is_integer() else repr(number)
-
-
-def is_zero(number: float) -> bool:
-    """Whether a number is 0, also as SAS transport files write it.
-
-    Examples
-    --------
-    >>> is_zero(5.397605346934028e-79), is_zero(9.38e-312), is_zero(1e-9)
-    (True, False, False)
-    """
-    return number == 0 or _SMALLEST_NORMAL < abs(number) < SMALLEST
-
-
-def is_missing_of_sas(number: float) -> bool:
-    """Whether a number is as small as what readers of SAS files give for a missing value.
-
-    Examples
-    --------
-    >>> is_missing_of_sas(9.38e-312), is_missing_of_sas(0.0)
-    (True, False)
-    """
-    return 0 < abs(number) <= _SMALLEST_NORMAL
-
-
 def is_marker(text: str) -> bool:
     r"""Whether a cell holds what software writes for missing.
 
@@ -146,17 +75,17 @@ def means_missing(text: str, variable: Variable) -> bool:
     (True, True)
     """
     code = code_of(text)
-    if not _missing_words().isdisjoint(_forms(code)):
+    if not _missing_words().isdisjoint(forms_of(code)):
         return True
     if variable.is_numeric and variable.kind != "flag":
         return _begins_with_missing(text)
-    return code in _missing_codes() or not codes_of(variable).not_stated.isdisjoint(_forms(code))
+    return code in _missing_codes() or not codes_of(variable).not_stated.isdisjoint(forms_of(code))
 
 
 def _begins_with_missing(text: str) -> bool:
     """Whether a cell without digits explains why a value is missing: `not done: patient refused`."""
     word = _EXPLAINED.split(cell_text(text), maxsplit=1)[0]
-    return len(word) >= _LEAST_JOINED and code_of(word) in _missing_words() and not any(map(str.isdigit, text))
+    return len(word) >= _LEAST_EXPLAINED and code_of(word) in _missing_words() and not any(map(str.isdigit, text))
 
 
 def means_none(text: str) -> bool:
@@ -180,13 +109,13 @@ def level_of(text: str, variable: Variable) -> Meaning | None:
     ('female', 1.0, None)
     """
     code, codes = code_of(text), codes_of(variable)
-    level = next((codes.levels[form] for form in _forms(code) if form in codes.levels), None)
+    level = next((codes.levels[form] for form in forms_of(code) if form in codes.levels), None)
     return _level_among_words(code, codes) if level is None and codes.beside else level
 
 
 def _level_among_words(code: str, codes: CodesOfVariable) -> Meaning | None:
     """Level of a word beside which only doses and the like stand: `Omalizumab 300 mg s.c.`."""
-    words = [word for each in code.split() if (word := each.strip(_AROUND + _DIGITS)) not in codes.beside | {""}]
+    words = [word for each in code.split() if (word := each.strip(_DIGITS_AND_SIGNS)) not in codes.beside | {""}]
     levels = {codes.levels.get(word) for word in words}
     return levels.pop() if len(levels) == 1 else None
 
@@ -213,7 +142,7 @@ def _codes_of(name: str) -> CodesOfVariable:
     levels: dict[str, Meaning] = {}
     for codes, own in words:
         for code, level in [*((level, level) for level in own), *codes.items()]:
-            for form in _forms(code_of(code)):
+            for form in forms_of(code_of(code)):
                 levels.setdefault(form, level)
     known = {code: level for code, level in levels.items() if code not in doubtful}
     lists = (frozenset(_spelled(content.get(key, ()))) for key in ("not_stated", "not_now", "beside"))
@@ -238,7 +167,7 @@ def _negations(variable: Variable) -> dict[str, Meaning]:
     if "none" not in variable.levels:
         return {}
     words = [*_words("flag")["words"]["no"], *_words("missing")["none"]]
-    return {word: "none" for word in words if not _NUMBER.fullmatch(word)}
+    return {word: "none" for word in words if not word.isdecimal()}
 
 
 @cache
@@ -295,20 +224,4 @@ def _missing_codes() -> frozenset[str]:
 
 def _spelled(words: Iterable[str]) -> Iterable[str]:
     """Codes of words in all their forms."""
-    return (form for word in words for form in _forms(code_of(word)))
-
-
-def _forms(code: str) -> tuple[str, ...]:
-    """A code, also without accents, without a code before its word, and, if it is long, without blanks (`NotDone`)."""
-    plain = _plain(code)
-    joined = plain.replace(" ", "")
-    return code, plain, _CODE_BEFORE.sub("", code), joined if len(joined) >= _LEAST_JOINED else code
-
-
-def _plain(code: str) -> str:
-    """A code without accents; a short one is unchanged."""
-    if code.isascii():
-        return code
-    parts = unicodedata.normalize("NFD", code.translate(_STROKES))
-    plain = unicodedata.normalize("NFC", "".join(part for part in parts if not unicodedata.combining(part)))
-    return plain if len(plain) >= _LEAST_LETTERS else code
+    return (form for word in words for form in forms_of(code_of(word)))
