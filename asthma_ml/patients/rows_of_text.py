@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asthma_ml.columns import Column, Texts
 from asthma_ml.patients.columns.column_map import MappedColumn
-from asthma_ml.patients.columns.matching import variable_of_name
 from asthma_ml.patients.columns.units import find_unit
 from asthma_ml.patients.problems import Finding
 from asthma_ml.patients.text.text_tables import TextTable, rows_of, text_codes
@@ -20,7 +20,8 @@ _RULE = re.compile(r"[-=+_*~.|─━═]*[-=_*~─━═]{2}[-=+_*~.|─━═]*
 _IMPORT_ID = re.compile(r"""\{\s*"+ImportId"+\s*:""")
 _LABEL = re.compile(r"[^\W\d_]{3}")
 _MISSING = re.compile(r"[-./]?|n/?a|nan|null|none", re.IGNORECASE)
-_FEWEST_LABELS, _LONGEST_NAME = 3, 60
+_BETWEEN_WORDS, _UNIT_SIGN = re.compile(r"[\s\-_.]+"), re.compile(r"[/%^]")
+_FEWEST_LABELS, _LONGEST_UNIT = 3, 20
 _UNIT_WORDS = """
     1 years year yrs yr y jahre ans anos anni jaar % ppb kg/m2 kg/m^2 cells/ul /ul 10^9/l 10^3/ul x10^9/l g/l ku/l iu/ml
     ng/ml l ml ug/day ug/d mg/day mg/d pack-years py score m/f f/m 0/1 1/0 y/n j/n yes/no unit units einheit einheiten
@@ -140,11 +141,29 @@ def _error_counts(found: Iterable[Finding], n_rows: int) -> NDArray[np.intp]:
 
 
 def _is_name(text: str, target: str, name: str) -> bool:
-    if text.casefold() == name.strip().casefold():
-        return True
-    return text[:1].isalpha() and len(text) <= _LONGEST_NAME and variable_of_name(text) == target
+    """Whether a text is the name of a column or, before a bracket, of its variable; many texts are tested."""
+    plain = _plain(text)
+    return plain == _plain(name) or _known_names().get(_plain(text.partition("(")[0])) == target
+
+
+def _plain(text: str) -> str:
+    return _BETWEEN_WORDS.sub("_", text.strip().casefold())
+
+
+@cache
+def _known_names() -> dict[str, str]:
+    dictionary = data_dictionary()
+    return {
+        _plain(alias): target for alias, target in (dictionary.by_alias() | {each: each for each in dictionary}).items()
+    }
 
 
 def _is_unit(text: str, target: str) -> bool:
     plain = text.strip("()[]").strip()
-    return plain.casefold() in _UNITS or find_unit(plain, data_dictionary()[target]) is not None
+    if plain.casefold() in _UNITS:
+        return True
+    return (
+        len(plain) <= _LONGEST_UNIT
+        and _UNIT_SIGN.search(plain) is not None
+        and (find_unit(plain, data_dictionary()[target]) is not None)
+    )
