@@ -19,8 +19,9 @@ NAMES = [(name, each.name) for each in FEATURES for name in (each.name, *each.al
 # Words of names themselves: the highest eosinophils, genotypes, expression as a logarithm.
 OWN_WORDS = {word for each in FEATURES for name in (each.name, *each.aliases) for word in split_header(name).words}
 
-# The score is a mean of items; polyps are nasal.
+# The score is a mean of items, polyps are nasal, and flags are yes or no.
 NO_CHANGE = {("acq6_score", "mean"), ("nasal_polyps", "nasal")}
+NO_CHANGE |= {(each.name, "yesno") for each in FEATURES if each.kind == "flag"}
 
 named = st.sampled_from([(name, target) for name, target in NAMES if "_" in name])
 between = st.sampled_from([" ", "_", ".", "-", "  ", "__", " / "])
