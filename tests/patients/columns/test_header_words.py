@@ -19,8 +19,9 @@ NAMES = [(name, each.name) for each in FEATURES for name in (each.name, *each.al
 # Words of names themselves: the highest eosinophils, genotypes, expression as a logarithm.
 OWN_WORDS = {word for each in FEATURES for name in (each.name, *each.aliases) for word in split_header(name).words}
 
-# The score is a mean of items, polyps are nasal, and flags are yes or no.
+# The score is a mean of items, polyps are nasal, FEV1 is in % predicted, and flags are yes or no.
 NO_CHANGE = {("acq6_score", "mean"), ("nasal_polyps", "nasal")}
+NO_CHANGE |= {("fev1_pct_predicted", "predicted"), ("fev1_post_bd_pct_predicted", "predicted")}
 NO_CHANGE |= {(each.name, "yesno") for each in FEATURES if each.kind == "flag"}
 
 named = st.sampled_from([(name, target) for name, target in NAMES if "_" in name])
