@@ -159,11 +159,9 @@ def _known_names() -> dict[str, str]:
 
 
 def _is_unit(text: str, target: str) -> bool:
-    plain = text.strip("()[]").strip()
-    if plain.casefold() in _UNITS:
+    plain, variable = text.strip("()[]").strip(), data_dictionary()[target]
+    if plain.casefold() in _UNITS or plain.casefold() == variable.unit.casefold():
         return True
     return (
-        len(plain) <= _LONGEST_UNIT
-        and _UNIT_SIGN.search(plain) is not None
-        and (find_unit(plain, data_dictionary()[target]) is not None)
+        len(plain) <= _LONGEST_UNIT and _UNIT_SIGN.search(plain) is not None and find_unit(plain, variable) is not None
     )
