@@ -67,8 +67,11 @@ def refuse_other_shape(
     codes = [i for plain, i in unread.items() if plain in _OF_CODES]
     if codes and not _OF_VALUES.isdisjoint(unread) and len(features) <= _MOST_FEATURES_LONG:
         named = next((i for i in codes if _names_variables(_column(rows, i), variable_of)), None)
-        if named is not None or len(features) <= _MOST_FEATURES:
-            raise UnusableInputError(_message_of_long(source, names[codes[0] if named is None else named]))
+        if named is None and len(features) <= _MOST_FEATURES:
+            # A code of each patient is no code of a test, which other patients have as well.
+            named = next((i for i in codes if len(set(_column(rows, i))) < len(_column(rows, i))), None)
+        if named is not None:
+            raise UnusableInputError(_message_of_long(source, names[named]))
     if len(features) <= _MOST_FEATURES and rows:
         _refuse_by_cells(names, rows, variable_of, source, has_features=bool(features))
 

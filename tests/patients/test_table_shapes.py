@@ -63,6 +63,7 @@ def test_transposed_tables_are_refused(text: str, tmp_path: Path) -> None:
         WIDE,
         "patient_id,feno,note\nS01,52,FeNO high\nS02,14,age unknown\n",
         "code,value,feno,eos,age\nA1,3,52,430,44\nA2,5,14,90,63\n",
+        "code,feno,eos,result\nA1,52,430,good\nA2,14,90,poor\n",
         "patient_id,feno\n",
     ],
 )
