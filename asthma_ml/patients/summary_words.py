@@ -46,6 +46,8 @@ _WORD = re.compile(r"[^\W\d_]+")
 # A number beside a word is an identifier (`MEAN01`, `TOTAL-003`, `Sum 3`) unless it is set apart as a result.
 _RESULT = re.compile(r"[=:(%±]|\b\d+(?:st|nd|rd|th)\b|percentil|perzentil|quantil")
 # A percentile, a p-value, or a formula that was not computed.
+# Statistical programs write percentiles in lower case; `P25` numbers a patient.
+_NUMBERED_PATIENT = re.compile(r"P\d+")
 _ALONE = re.compile(r"\d{1,2}(?:\.\d)?\s*%|p[- ]value|=\s*[^\W\d_.]+[\w.]*\(.*")
 
 
@@ -64,11 +66,13 @@ def summary_label(text: str) -> str:
 
     Examples
     --------
+    >>> summary_label("p25"), summary_label("P25")
+    ('possible', '')
     >>> [summary_label(text) for text in ("Mean (SD)", "Gesamt", "N = 12", "25%", "TOTAL-003", "MEAN01", "S01")]
     ['certain', 'certain', 'possible', 'possible', '', '', '']
     """
     plain = _without_accents(text.strip().casefold())
-    if len(text) > LONGEST_LABEL:
+    if len(text) > LONGEST_LABEL or _NUMBERED_PATIENT.fullmatch(text.strip()):
         return ""
     if _ALONE.fullmatch(plain) or plain in _POSSIBLE:
         return "possible"

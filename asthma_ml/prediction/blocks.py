@@ -73,7 +73,8 @@ class BlockWriter:
         read = self.patients.read(part)
         X = self.model.encoded_features(read.values)
         added = predicted_columns(self.model, read, self.explain, X)
-        some = X[:: -(-len(X) // ROWS_COMPARED) or 1]
+        valid = X[~read.invalid]
+        some = valid[:: -(-len(valid) // ROWS_COMPARED) or 1]
         content = _arrow_stream(read.table, added) if self.form.is_parquet else self._rows(read.table, added)
         statuses = _counted(added[f"{OUTPUT_PREFIX}status"])
         return Block(content, len(X), statuses, list(added), shift_statistics(self.model, some))

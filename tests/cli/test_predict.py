@@ -56,7 +56,7 @@ def test_warnings_about_the_file_are_printed(clinic: Path, tmp_path: Path, run: 
     result = run("predict", export, "--model", clinic / "model.aml", "-o", tmp_path / "out.csv")
     assert result.exit_code == 0, result.stderr
     assert [line for line in result.stderr.splitlines() if line.startswith("warning: ")] == [
-        "warning: not UTF-8 from line 3 on; read as Latin-1; check the accented letters",
+        "warning: not UTF-8 from line 3 on; read as Windows-1252; check the accented letters",
         "warning: the lines before the header on line 2 are not read",
         "warning: feno_ppb: read `FeNO` as feno_ppb",
         "warning: fev1_fvc_ratio: not read; did you mean fev1_fvc_ratio by `fev1_fvc_ratjo`? Map it in a column map",

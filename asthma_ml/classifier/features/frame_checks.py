@@ -37,7 +37,7 @@ def impossible_values(name: str, values: NDArray[np.float32]) -> str:
     Examples
     --------
     >>> impossible_values("sex", np.array([1.0, 2.0], np.float32))
-    'sex: 2 is no level number, allowed: 0 (female), 1 (male)'
+    'sex: 2 is not a valid code; allowed: 0 (female), 1 (male)'
     >>> impossible_values("age_years", np.array([61.0, 1962.0], np.float32))
     'age_years: 1962 is outside 0 to 110 years'
     """
@@ -57,12 +57,12 @@ def other_unit(name: str, values: NDArray[np.float32]) -> str:
     """Describe a column that is evidently in another unit, such as cells in 10^9/L.
 
     Most positive values are then smaller than half the step in which clinics report the variable. `read_patients`
-    judges columns more strictly; a model must also take made-up values, such as those of a partial dependence.
+    judges columns more strictly; a model must also take the grid values of a partial dependence plot.
 
     Examples
     --------
     >>> other_unit("blood_eosinophils_cells_ul", np.array([0.31, 0.15, 0.62, 2.04], np.float32))
-    'blood_eosinophils_cells_ul: 0.31 is hardly in cells/uL, like most values'
+    'blood_eosinophils_cells_ul: most values, such as 0.31, are too small for cells/uL'
     """
     variable = data_dictionary().get(name)
     step = 0.0 if variable is None else variable.resolution or 0.0
@@ -71,7 +71,7 @@ def other_unit(name: str, values: NDArray[np.float32]) -> str:
     positive = values[values > 0]
     small = positive[positive < step / 2]
     return (
-        f"{name}: {small[0]:.7g} is hardly in {variable.unit}, like most values"
+        f"{name}: most values, such as {small[0]:.7g}, are too small for {variable.unit}"
         if 2 * len(small) > len(positive)
         else ""
     )
@@ -87,7 +87,7 @@ def _allowed(variable: Variable) -> tuple[float, float] | None:
 def _what_is_allowed(variable: Variable) -> str:
     if variable.kind == "category":
         numbered = ", ".join(f"{i} ({level})" for i, level in enumerate(variable.levels))
-        return f"no level number, allowed: {numbered}"
+        return f"not a valid code; allowed: {numbered}"
     if variable.kind == "flag" or variable.limits is None:
         return "neither 0 nor 1"
     lower, upper = variable.limits
@@ -106,7 +106,7 @@ def refuse_values(problems: Iterable[str]) -> None:
 
 
 def refuse_other_names(given: Iterable[object], features: Iterable[str]) -> None:
-    """Refuse a table that has a feature under another name, which would be taken for not measured.
+    """Refuse a table that has a feature under another name, which would be treated as missing.
 
     Parameters
     ----------

@@ -43,7 +43,7 @@ def find_encoding(blocks: Callable[[], Iterable[bytes]], source: str) -> tuple[s
     if any(_CONTROL.search(block) for block in blocks()):
         raise UnusableInputError(f"{source}, line {line}: neither UTF-8 nor Latin-1 text; save the table as CSV")
     windows = not any(_UNDEFINED_IN_WINDOWS.search(block) for block in blocks())
-    message = f"not UTF-8 from line {line} on; read as Latin-1; check the accented letters"
+    message = f"not UTF-8 from line {line} on; read as Windows-1252; check the accented letters"
     return "cp1252" if windows else "latin-1", (Finding("", "encoding", "warning", message),)
 
 

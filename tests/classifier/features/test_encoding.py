@@ -38,15 +38,15 @@ def test_a_level_is_encoded_as_its_number_whatever_the_dtype(variable, dtype):
     ("column", "values", "message"),
     [
         ("sex", ["M", "F", "male"], "sex: unknown level 'F', 'M', allowed: female, male"),
-        ("sex", [2, 1], r"sex: 2 is no level number, allowed: 0 \(female\), 1 \(male\)"),
-        ("smoking_status", [0.5], "smoking_status: 0.5 is no level number"),
+        ("sex", [2, 1], r"sex: 2 is not a valid code; allowed: 0 \(female\), 1 \(male\)"),
+        ("smoking_status", [0.5], "smoking_status: 0.5 is not a valid code"),
         ("nasal_polyps", [1, 2], "nasal_polyps: 2 is neither 0 nor 1"),
         ("age_years", [44, 1962], "age_years: 1962 is outside 0 to 110 years"),
         ("feno_ppb", [-9.0], "feno_ppb: -9 is outside 0 to 400 ppb"),
         (
             "blood_eosinophils_cells_ul",
             [0.31, 0.15, 0.62, 2.04],
-            "blood_eosinophils_cells_ul: 0.31 is hardly in cells/uL",
+            "blood_eosinophils_cells_ul: most values, such as 0.31, are too small for cells/uL",
         ),
         ("feno_ppb", [1e300], "feno_ppb: inf is outside"),
         ("age_years", pd.to_datetime(["1962-03-01"]), "age_years: text or dates"),
