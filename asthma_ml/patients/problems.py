@@ -68,6 +68,22 @@ class Finding:
     message: str
     rows: NDArray[np.intp] | None = None
 
+    @property
+    def text(self) -> str:
+        """Message with its column."""
+        return f"{self.column}: {self.message}" if self.column else self.message
+
+
+def unread_columns(findings: Iterable[Finding]) -> list[str]:
+    """Messages about columns that are not read.
+
+    Examples
+    --------
+    >>> unread_columns([Finding("feno_ppb", "unit", "warning", "not read: `FeNO (mg)` is in mg")])
+    ['feno_ppb: not read: `FeNO (mg)` is in mg']
+    """
+    return [each.text for each in findings if each.rows is None and each.message.startswith("not read")]
+
 
 def invalid_rows(findings: Iterable[Finding], n_rows: int) -> NDArray[np.bool_]:
     """Whether each row has an error."""

@@ -28,7 +28,7 @@ from asthma_ml.files import (
     table_form,
 )
 from asthma_ml.jobs import in_order
-from asthma_ml.patients import ColumnMap, PatientFile
+from asthma_ml.patients import ColumnMap, PatientFile, unread_columns
 from asthma_ml.prediction.blocks import BlockWriter, convert_to_parquet
 from asthma_ml.prediction.options import CHUNK_ROWS, Explain, refuse_unknown_explain
 from asthma_ml.prediction.shift import ShiftStatistics, detect_shift, shift_warning
@@ -153,7 +153,7 @@ def predict_file(
         sink.finish(_converter(form))
     statuses = dict(sink.counts.most_common())
     missing = missing_features(fitted, patients.columns)
-    warnings = [f"{found.column}: {found.message}".removeprefix(": ") for found in patients.findings] + shift
+    warnings = [found.text for found in patients.findings] + shift
     return PredictedFile(patients.n_patients, statuses, patients.n_repeated, missing, n_resumed, warnings)
 
 
@@ -217,7 +217,7 @@ def _refuse_unpredictable(patients: PatientFile, model: Classifier, strict: bool
         )
     refuse_output_columns(patients.names, patients.name)
     features = [str(name) for name in getattr(model, "feature_names_in_", [])]
-    refuse_without_features(patients.columns, features, patients.names, patients.name)
+    refuse_without_features(patients.columns, features, patients.name, unread_columns(patients.findings))
 
 
 def _made_from(patients: PatientFile, model_hash: str, explain: Explain, form: TableForm) -> dict[str, str]:

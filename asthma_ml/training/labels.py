@@ -288,6 +288,9 @@ def labelled_patients(
     """
     labels = _labels(patients, label, classes, levels)
     invalid = pd.Series(patients.invalid, index=labels.index)
+    if len(invalid) and invalid.all():
+        first = next(each for each in patients.findings if each.severity == "error")
+        raise UnusableInputError(f"{patients.source}: all {len(invalid)} rows are invalid, the first one {first.text}")
     known = labels.isin(list(classes))
     reasons = {
         "values outside hard limits": int(invalid.sum()),

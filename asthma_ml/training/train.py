@@ -246,11 +246,11 @@ def _refuse_leaks(patients: PatientTable) -> None:
 
 def _refuse_unmeasured(patients: PatientTable, labelled: LabelledPatients) -> None:
     from asthma_ml.classifier import refuse_without_features
+    from asthma_ml.patients import unread_columns
 
     features = data_dictionary().features
-    refuse_without_features(labelled.features.columns, features, patients.read.table.names, patients.source)
-    if labelled.features.isna().all(axis=None):
-        raise UnusableInputError(f"{patients.source}: all features are missing in all labelled rows")
+    unread = unread_columns(patients.findings)
+    refuse_without_features(labelled.features.columns, features, patients.source, unread)
 
 
 def sample_weights(

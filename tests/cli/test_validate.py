@@ -73,7 +73,7 @@ def test_a_table_without_any_feature_is_reported_and_refused(tmp_path: Path, run
     result = run("validate", tmp_path / "ids.csv")
     assert result.exit_code == 2
     assert "1 patients" in result.stdout
-    assert "fenno (did you mean feno" in result.stderr
+    assert "did you mean feno_ppb by `fenno`?" in result.stderr
 
 
 def test_missing_columns_are_counted_and_few_are_named(faulty: Path, run: Callable[..., Result]) -> None:

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import islice
 
 import numpy as np
 
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.spelling import closest
 from asthma_ml.variables import TWO_CLASSES, data_dictionary
 from asthma_ml.wording import first_names
-
-# Comparing a name with all features takes a millisecond.
-_MOST_COMPARED = 200
 
 
 def category_features(names: Sequence[str] | np.ndarray | None, n_features: int) -> np.ndarray:
@@ -53,7 +48,7 @@ def reading_order(names: Sequence[str] | np.ndarray | None) -> np.ndarray | None
 
 
 def refuse_without_features(
-    found: Iterable[object], features: Sequence[str], given: Iterable[object] = (), source: str = "the table"
+    found: Iterable[object], features: Sequence[str], source: str = "the table", warnings: Iterable[str] = ()
 ) -> None:
     """Refuse a table without any feature of a model.
 
@@ -63,15 +58,15 @@ def refuse_without_features(
         Columns of the table after mapping.
     features : sequence of str
         Features of the model.
-    given : iterable of str, default=()
-        Original names of the columns, for suggestions.
     source : str, default="the table"
         Name of the table in the message.
+    warnings : iterable of str, default=()
+        What was found out about its columns.
 
     Raises
     ------
     UnusableInputError
-        If no column is a feature; similar names are suggested.
+        If no column is a feature.
 
     Examples
     --------
@@ -79,10 +74,8 @@ def refuse_without_features(
     """
     if not features or set(map(str, found)) & set(features):
         return
-    near = {str(name): closest(str(name), features, cutoff=0.4) for name in islice(given, _MOST_COMPARED)}
-    guesses = [f"{name} (did you mean {match}?)" for name, match in near.items() if match]
     raise UnusableInputError(
-        f"{source}: no column is one of the {len(features)} features: {first_names(features)}"
-        + (f"; nearest: {first_names(guesses)}" if guesses else "")
-        + "; asthma-ml variables lists them all, --columns MAP.toml gives other names"
+        f"{source}: no column is one of the {len(features)} features: {first_names(features)}; "
+        + "".join(f"{warning}; " for warning in warnings)
+        + "asthma-ml variables lists them all, a column map gives other names"
     )

@@ -75,7 +75,7 @@ def encode_patients(table: Any, feature_names: Iterable[str]) -> pd.DataFrame:
     """
     frame, features = as_frame(table), [str(name) for name in feature_names]
     refuse_other_names(frame.columns, features)
-    refuse_without_features(frame.columns, features, frame.columns)
+    refuse_without_features(frame.columns, features)
     return encode_features(align_features(frame, features))
 
 

@@ -98,7 +98,7 @@ def _read(read: Any, file: PlainFile, what: str) -> tuple[Mapping[str, list[Any]
         except Exception as error:
             if "encoding" not in str(error) and not isinstance(error, UnicodeError):
                 raise
-        message = "the text is not in the encoding that the file states; read as Windows-1252; check the accented letters"
+        message = "text not in the encoding that the file states; read as Windows-1252; check the accented letters"
         return *_attempt(read, file, encoding=_OTHER_ENCODING), (Finding("", "encoding", "warning", message),)
     except Exception as error:  # the reader raises many kinds, all of which mean the same to the user
         raise UnusableInputError(f"{file.name}: damaged file of {what} ({error})") from error

@@ -17,12 +17,9 @@ def test_long_lists_of_names_are_shortened():
     assert first_names([]) == ""
 
 
-def test_similar_names_are_suggested_for_a_misspelt_column():
-    with pytest.raises(
-        UnusableInputError, match=r"clinic\.csv: no column .*nearest: fenno \(did you mean feno"
-    ) as refused:
-        refuse_without_features(["patient_id"], data_dictionary().features, ["patient_id", "fenno"], "clinic.csv")
-    assert len(str(refused.value)) < 500
+def test_a_table_without_features_is_refused_with_what_is_known_of_its_columns():
+    with pytest.raises(UnusableInputError, match=r"^clinic\.csv: no column is one of the .*; `fenno` is not read; "):
+        refuse_without_features(["patient_id"], data_dictionary().features, "clinic.csv", ["`fenno` is not read"])
 
 
 def test_one_feature_is_enough():
