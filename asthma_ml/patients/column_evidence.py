@@ -63,7 +63,12 @@ def findings_of_columns(evidence: ColumnEvidence, columns: Mapping[str, MappedCo
     refused = [f"{each.name}: {_message(each, columns)}" for each in verdicts if each.refused]
     if refused:
         raise UnusableInputError(f"{source}: " + "; ".join(refused) + "; then run again with --columns MAP.toml")
-    odd = [Finding(each.name, "scale", "warning", _message(each, columns)) for each in verdicts]
+    # A unit in the header outweighs weak evidence.
+    odd = [
+        Finding(each.name, "scale", "warning", _message(each, columns))
+        for each in verdicts
+        if not columns[each.name].unit
+    ]
     suspected = {name: found for name, rare in evidence.rare.items() if (found := rare.suspected())}
     return odd + [
         Finding(name, "missing_code", "warning", missing_codes_message(found)) for name, found in suspected.items()

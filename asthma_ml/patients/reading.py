@@ -348,9 +348,18 @@ class PatientReader:
 
     @cached_property
     def judged_numbers(self) -> list[str]:
-        """Numeric variables that the column map does not explain: neither unit nor levels are stated."""
-        kinds = {name: data_dictionary()[name].kind for name in self.without_stated_unit}
-        return [name for name, kind in kinds.items() if kind in ("number", "count") and not self.columns[name].levels]
+        """Numeric variables that the column map does not explain: neither unit nor levels are stated.
+
+        A unit in the header is not enough, because exports repeat the header of their form whatever the values are.
+        """
+        mapped = self.column_map.columns
+        explained = {name for name, column in mapped.items() if column.unit or column.companions or column.levels}
+        return [name for name in self.columns if name not in explained and self._is_measured(name)]
+
+    def _is_measured(self, name: str) -> bool:
+        """Whether the values of a variable are numbers that need no other column."""
+        variable = data_dictionary()[name]
+        return variable.kind in ("number", "count") and not self.columns[name].companions
 
     @cached_property
     def without_stated_unit(self) -> list[str]:

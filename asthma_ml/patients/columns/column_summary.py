@@ -66,7 +66,9 @@ class ColumnSummary:
         histogram = np.bincount(_bins(values), minlength=2 * N_BINS)
         nonzero = values[values != 0]
         step, factor = _steps(variable)
-        on_steps = _on_step(nonzero, 1.0), _on_step(nonzero, step), _on_step(nonzero * factor, step)
+        with np.errstate(over="ignore"):
+            in_other_unit = nonzero * factor
+        on_steps = _on_step(nonzero, 1.0), _on_step(nonzero, step), _on_step(in_other_unit, step)
         lower, upper, least = _possible(variable)
         impossible = (nonzero < lower) | (nonzero > upper) | ((nonzero > 0) & (nonzero < least))
         return cls(variable, histogram, *(int(found.sum()) for found in (*on_steps, impossible)))

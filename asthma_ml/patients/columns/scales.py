@@ -44,7 +44,7 @@ _HARDLY_EVER = 0.05
 # dictionary by these nats. Scores and logarithms have no units.
 _NARROW = 8.0
 _UNNAMED = 4.0
-_WITHOUT_UNITS = ("score", "log2")
+_WITHOUT_UNITS = ("score", "log2", "years")
 # A column of whole numbers is odd if half of the right values lie within this many of them.
 _FEWEST_STEPS, _FEWEST_WHOLE = 3.0, 5
 
@@ -205,7 +205,9 @@ def _other_scales(variable: Variable, right: Scale) -> Iterator[Scale]:
     if variable.name in IN_SPUTUM:
         yield Scale("sputum", "% of sputum cells", *_shapes()[IN_SPUTUM[variable.name], ""])
     yield from _powers_of_ten(variable, right)
-    if variable.limits and variable.limits[0] >= 0 and right.values[-2] > 3 * right.values[2]:
+    # Children have ages that would be logarithms of the ages of adults.
+    is_age = variable.unit == "years"
+    if not is_age and variable.limits and variable.limits[0] >= 0 and right.values[-2] > 3 * right.values[2]:
         for name, logarithm in _LOGARITHMS.items():
             yield Scale("logarithms", name, logarithm(right.values), decimals=True)
     yield Scale("z-scores", "z-scores", np.array(_NORMAL), decimals=True)

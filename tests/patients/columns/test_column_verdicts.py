@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 
+from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients import ColumnMap, MappedColumn, PatientFile, read_patients
 from asthma_ml.patients.columns import column_summary
 from asthma_ml.patients.columns.column_summary import ColumnSummary
@@ -19,7 +20,7 @@ from asthma_ml.patients.columns.column_verdicts import judge, verdict_message
 from asthma_ml.patients.columns.missing_codes import RareValues
 from asthma_ml.variables import data_dictionary
 
-LEUKOCYTES = "blood_eosinophils_cells_ul"
+EOSINOPHILS = "blood_eosinophils_cells_ul"
 
 
 def summary_of(name: str, values: list[float] | tuple[float, ...]) -> ColumnSummary:
@@ -35,11 +36,11 @@ def likeliest(name: str, *values: float) -> tuple[str, bool]:
 @pytest.mark.parametrize(
     ("name", "values", "scale"),
     [
-        (LEUKOCYTES, (12, 6, 8, 15, 7), "%"),
-        (LEUKOCYTES, (3.1, 6.3, 11.2, 2.0), "%"),
-        (LEUKOCYTES, (0.3, 0.0, 0.12, 1.1), "10^9/L"),
+        (EOSINOPHILS, (12, 6, 8, 15, 7), "%"),
+        (EOSINOPHILS, (3.1, 6.3, 11.2, 2.0), "%"),
+        (EOSINOPHILS, (0.3, 0.0, 0.12, 1.1), "10^9/L"),
         # One high count must not make percentages of them.
-        (LEUKOCYTES, (0.31, 0.15, 0.62, 2.04), "10^9/L"),
+        (EOSINOPHILS, (0.31, 0.15, 0.62, 2.04), "10^9/L"),
         ("blood_neutrophils_cells_ul", (40, 78, 25, 66), "%"),
         ("blood_neutrophils_cells_ul", (4.7, 3.9, 7.2), "10^9/L"),
         ("fev1_pct_predicted", (1.7, 2.4, 3.1), "L"),
@@ -60,7 +61,7 @@ def likeliest(name: str, *values: float) -> tuple[str, bool]:
         ("total_ige_ku_l", (2.1, 1.9, 2.6, 1.4, 3.0), "log10"),
         ("feno_ppb", (0.2, -1.0, 0.8, -0.3, 1.2), "z-scores"),
         ("sputum_il5_log2", (0.2, -1.0, 0.8, -0.3, 1.2), "z-scores"),
-        (LEUKOCYTES, (35, 12, 61, 18, 2, 0.5), "% of sputum cells"),
+        (EOSINOPHILS, (35, 12, 61, 18, 2, 0.5), "% of sputum cells"),
         ("glcci1_rs37973", (1, 2, 3, 1), "codes from 1 to 3"),
     ],
 )
@@ -84,10 +85,10 @@ def test_a_column_that_is_odd_only_is_warned_of(name: str, values: tuple[float, 
     ("name", "values"),
     [
         # Counts under a biologic, in steps of 10.
-        (LEUKOCYTES, (0, 10, 20, 10)),
-        (LEUKOCYTES, (0, 0, 0)),
-        (LEUKOCYTES, (68.8, 473.0, 112.7, 210.2)),
-        (LEUKOCYTES, (310, 150, 0.62, 2040)),
+        (EOSINOPHILS, (0, 10, 20, 10)),
+        (EOSINOPHILS, (0, 0, 0)),
+        (EOSINOPHILS, (68.8, 473.0, 112.7, 210.2)),
+        (EOSINOPHILS, (310, 150, 0.62, 2040)),
         ("glcci1_rs37973", (1, 2, 0, 1)),
         ("glcci1_rs37973", (1, 2, 2, 1)),
         ("ics_dose_ug_day", (100, 200, 100)),
@@ -114,7 +115,7 @@ def test_what_clinics_send_is_not_suspected(name: str, values: tuple[float, ...]
 
 @given(st.lists(st.floats(0, 100) | st.just(float("nan")), max_size=30), st.integers(0, 30))
 def test_summaries_of_parts_add_up_to_that_of_the_whole(values: list[float], cut: int) -> None:
-    whole, first, second = (summary_of(LEUKOCYTES, part) for part in (values, values[:cut], values[cut:]))
+    whole, first, second = (summary_of(EOSINOPHILS, part) for part in (values, values[:cut], values[cut:]))
     assert everything(first + second) == everything(whole)
 
 
@@ -125,7 +126,7 @@ def everything(summary: ColumnSummary) -> tuple[list[int], list[int]]:
 
 @settings(deadline=None)
 @given(
-    st.sampled_from([LEUKOCYTES, "total_ige_ku_l", "bronchodilator_reversibility_pct", "sputum_il5_log2"]),
+    st.sampled_from([EOSINOPHILS, "total_ige_ku_l", "bronchodilator_reversibility_pct", "sputum_il5_log2"]),
     st.lists(st.floats() | st.integers(-100, 1000).map(float) | st.floats(-10, 10).map(lambda x: round(x, 1))),
 )
 def test_machine_code_counts_the_same(name: str, values: list[float]) -> None:
@@ -138,14 +139,14 @@ def test_machine_code_counts_the_same(name: str, values: list[float]) -> None:
 
 @given(st.floats(0, 1e6))
 def test_one_extreme_value_does_not_change_the_advice(extreme: float) -> None:
-    assert likeliest(LEUKOCYTES, 0.31, 0.15, 0.62, 0.2, 0.44, extreme) == ("10^9/L", True)
-    assert likeliest(LEUKOCYTES, 310, 150, 620, 200, 440, extreme) == ("", False)
+    assert likeliest(EOSINOPHILS, 0.31, 0.15, 0.62, 0.2, 0.44, extreme) == ("10^9/L", True)
+    assert likeliest(EOSINOPHILS, 310, 150, 620, 200, 440, extreme) == ("", False)
 
 
 @pytest.mark.parametrize(
     ("name", "values", "expected"),
     [
-        (LEUKOCYTES, (12, 6, 8, 15, 7), ['unit = "%"', 'with = { leukocytes = "COLUMN" }', 'unit = "cells/uL"']),
+        (EOSINOPHILS, (12, 6, 8, 15, 7), ['unit = "%"', 'with = { leukocytes = "COLUMN" }', 'unit = "cells/uL"']),
         ("fev1_fvc_ratio", (62, 71, 66), ['`unit = "%"`', "multiply them by 0.01", '`unit = "ratio"`']),
         ("ics_dose_ug_day", (3, 2, 3), ["steps or categories", "levels = { ", "ignore = "]),
         ("total_ige_ku_l", (4.5, 5.1, 3.3, 6.8, 4.1), ["natural log", 'ignore = ["COL"]', 'unit = "kU/L"']),
@@ -162,15 +163,31 @@ def test_the_message_says_what_settles_it(name: str, values: tuple[float, ...], 
     ("unit", "levels"), [("cells/uL", {}), ("10^9/L", {}), (None, {"1": 100.0, "2": 500.0, "3": 50.0})]
 )
 def test_a_column_that_the_map_explains_is_not_judged(unit: str | None, levels: dict[str, float]) -> None:
-    column_map = ColumnMap({LEUKOCYTES: MappedColumn(LEUKOCYTES, unit=unit, levels=levels)})
+    column_map = ColumnMap({EOSINOPHILS: MappedColumn(EOSINOPHILS, unit=unit, levels=levels)})
     assert not [
-        problem for problem in read_patients(pd.DataFrame({LEUKOCYTES: ["3", "1", "2"]}), column_map).problems
+        problem for problem in read_patients(pd.DataFrame({EOSINOPHILS: ["3", "1", "2"]}), column_map).problems
         if problem.rule in ("scale", "unit")
     ]  # fmt: skip
 
 
-def test_a_unit_in_the_header_settles_it() -> None:
-    assert not read_patients(pd.DataFrame({"Eosinophils (cells/uL)": ["3", "1", "2"]})).invalid.any()
+def test_a_unit_in_the_header_does_not_outweigh_values_that_contradict_it() -> None:
+    """Exports repeat the header of their form, whatever the values are."""
+    values = ["0.31", "0.75", "0.62", "0.76"]
+    with pytest.raises(UnusableInputError, match=r"values look like 10\^9/L, not cells/uL"):
+        read_patients(pd.DataFrame({"Eosinophils (cells/uL)": values}))
+    assert read_patients(pd.DataFrame({"Eosinophils (10^9/L)": values})).values[EOSINOPHILS].tolist() == [
+        310.0,
+        750.0,
+        620.0,
+        760.0,
+    ]
+    stated = ColumnMap({EOSINOPHILS: MappedColumn(EOSINOPHILS, ("Eosinophils (cells/uL)",), unit="cells/uL")})
+    assert len(read_patients(pd.DataFrame({"Eosinophils (cells/uL)": values}), stated)) == 4
+
+
+@pytest.mark.parametrize("ages", [(6, 7, 9, 11, 8, 10, 6, 7, 9, 11), (6, 12, 17, 9, 8, 15, 13), (7,) * 20])
+def test_children_are_patients(ages: tuple[int, ...]) -> None:
+    read_patients(pd.DataFrame({"age_years": [str(age) for age in ages], EOSINOPHILS: ["410"] * len(ages)}))
 
 
 @pytest.mark.parametrize(
