@@ -19,6 +19,9 @@ TABLE_SUFFIXES = (".csv", ".tsv", ".gz", ".parquet")
 FIGURE_SUFFIXES = (".png", ".svg")
 MODEL_SUFFIXES = (".aml",)
 
+NAMED_COLUMNS = 20
+"""Columns of a table that a message names."""
+
 _EXISTING_FILE = click.Path(exists=True, dir_okay=False, allow_dash=True)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from asthma_ml.cli.options import (
+    NAMED_COLUMNS,
     TABLE_SUFFIXES,
     Choice,
     columns_option,
@@ -75,6 +76,7 @@ def predict_command(*, file: str, model: str, columns: str | None, output: str, 
     from asthma_ml.files import read_journal, resume_hint
     from asthma_ml.model_files import resolve_model_path
     from asthma_ml.prediction import predict_file
+    from asthma_ml.wording import first_names
 
     model_path = resolve_model_path(model)
     beside = [] if output == "-" else [f"{output}.part", f"{output}.part.json"]
@@ -91,6 +93,8 @@ def predict_command(*, file: str, model: str, columns: str | None, output: str, 
     if predicted.n_repeated:
         say(f"warning: {predicted.n_repeated} rows share their {ID} with another row")
     say_missing_features(predicted.missing_features)
+    if predicted.not_read:
+        say(f"columns not read: {first_names(predicted.not_read, NAMED_COLUMNS)}")
     say(summary(predicted))
     say(RESEARCH_NOTE)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from asthma_ml.cli.options import (
+    NAMED_COLUMNS,
     TABLE_SUFFIXES,
     columns_option,
     examples,
@@ -133,6 +134,7 @@ def summarise(problems: Sequence[Problem], *, show_values: bool = False) -> str:
 
 def as_readable(patients: PatientTable, *, show_values: bool = False) -> str:
     """Result as text."""
+    from asthma_ml.patients import names_not_read
     from asthma_ml.wording import first_names
 
     n_features, missing = len(data_dictionary().features), _missing(patients)
@@ -142,7 +144,9 @@ def as_readable(patients: PatientTable, *, show_values: bool = False) -> str:
     )
     layout = f"read as {patients.layout}"
     absent = f"not in the table: {first_names(missing)}" if missing else ""
-    parts = [heading, layout, absent]
+    not_read = names_not_read(patients.read.table.names, patients.columns)
+    unread = f"columns not read: {first_names(not_read, NAMED_COLUMNS)}" if not_read else ""
+    parts = [heading, layout, absent, unread]
     for severity in ("error", "warning"):
         found = [problem for problem in patients.problems if problem.severity == severity]
         text = summarise(found, show_values=show_values)

@@ -1,5 +1,7 @@
 from .columns.column_map import ColumnMap as ColumnMap
 from .columns.column_map import MappedColumn as MappedColumn
+from .columns.column_map import names_not_read as names_not_read
+from .columns.column_verdicts import likely_scale as likely_scale
 from .columns.matching import variable_of_name as variable_of_name
 from .columns.number_text import read_number as read_number
 from .map_draft import draft_map as draft_map

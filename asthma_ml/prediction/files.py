@@ -28,7 +28,7 @@ from asthma_ml.files import (
     table_form,
 )
 from asthma_ml.jobs import in_order
-from asthma_ml.patients import ColumnMap, PatientFile, unread_columns
+from asthma_ml.patients import ColumnMap, PatientFile, names_not_read, unread_columns
 from asthma_ml.prediction.blocks import BlockWriter, convert_to_parquet
 from asthma_ml.prediction.options import CHUNK_ROWS, Explain, refuse_unknown_explain
 from asthma_ml.prediction.shift import ShiftStatistics, detect_shift, shift_warning
@@ -52,6 +52,8 @@ class PredictedFile:
         Number of rows that share their identifier with another row.
     missing_features : list of str
         Features that the model uses and the file does not have, in descending order of importance.
+    not_read : list of str
+        Columns of the file of which no variable is read.
     n_resumed : int
         Number of rows that an earlier run had written.
     warnings : list of str
@@ -62,6 +64,7 @@ class PredictedFile:
     statuses: Mapping[str, int]
     n_repeated: int
     missing_features: list[str]
+    not_read: list[str]
     n_resumed: int = 0
     warnings: list[str] = field(default_factory=list)
 
@@ -154,7 +157,8 @@ def predict_file(
     statuses = dict(sink.counts.most_common())
     missing = missing_features(fitted, patients.columns)
     warnings = [found.text for found in patients.findings] + shift
-    return PredictedFile(patients.n_patients, statuses, patients.n_repeated, missing, n_resumed, warnings)
+    not_read = names_not_read(patients.names, patients.columns)
+    return PredictedFile(patients.n_patients, statuses, patients.n_repeated, missing, not_read, n_resumed, warnings)
 
 
 def _refuse_bad_options(explain: str, chunk_rows: int, jobs: int, output: str | os.PathLike[str], resume: bool) -> None:

@@ -76,6 +76,15 @@ def test_a_table_without_any_feature_is_reported_and_refused(tmp_path: Path, run
     assert "did you mean feno_ppb by `fenno`?" in result.stderr
 
 
+def test_columns_that_are_not_read_are_named_whatever_their_language(
+    tmp_path: Path, run: Callable[..., Result]
+) -> None:
+    path = tmp_path / "clinic.csv"
+    path.write_text("patient_id,年齢,FeNO,note\n007,50,38,\n", encoding="utf-8")
+    assert "columns not read: 年齢, note" in run("validate", path).stdout.splitlines()
+    assert "columns not read: 年齢, note" in run("predict", path, "-o", tmp_path / "out.csv").stderr.splitlines()
+
+
 def test_missing_columns_are_counted_and_few_are_named(faulty: Path, run: Callable[..., Result]) -> None:
     absent = next(line for line in run("validate", faulty).stdout.splitlines() if line.startswith("not in the table"))
     assert absent.count(",") == 4

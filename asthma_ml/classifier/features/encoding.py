@@ -18,6 +18,7 @@ from asthma_ml.classifier.features.frame_checks import (
     other_unit,
     refuse_other_names,
     refuse_values,
+    warn_of_other_scales,
 )
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.variables import OUTPUT_PREFIX, TRUTH_PREFIX, Variable, data_dictionary
@@ -101,6 +102,11 @@ def encode_features(table: pd.DataFrame, known: Iterable[str] | None = None) -> 
         If a column that is not categorical contains text or dates, or a column of the data dictionary an unknown
         level, a number outside its hard limits or evidently another unit; all such columns are named.
 
+    Warns
+    -----
+    UserWarning
+        If a column is evidently in another scale, such as FeNO in ppm.
+
     Examples
     --------
     >>> import pandas as pd
@@ -132,6 +138,7 @@ def encode_features(table: pd.DataFrame, known: Iterable[str] | None = None) -> 
     columns = [(str(name), row) for name, row in zip(table.columns, matrix, strict=True)]
     unread = (impossible_values(*column) or other_unit(*column) for column in columns)
     refuse_values([*problems, *filter(None, unread)])
+    warn_of_other_scales(columns)
     return pd.DataFrame(matrix.T, index=table.index, columns=table.columns, copy=False)
 
 
@@ -206,8 +213,9 @@ def _encode_column(name: str, column: pd.Series) -> np.ndarray:
     variable = _category(name, column)
     if variable is None and isinstance(column.dtype, np.dtype) and column.dtype.kind in "fiu":
         return column.to_numpy()
-    if column.dtype.kind in "mMc":
-        raise TypeError(f"{name}: dates or complex numbers")
+    known = data_dictionary().get(name)
+    if column.dtype.kind in "mMc" or (column.dtype.kind == "b" and known is not None and known.kind != "flag"):
+        raise TypeError(f"{name}: dates, complex numbers or truth values")
     if variable is None:
         return pd.to_numeric(column).to_numpy(dtype=np.float32, na_value=np.nan)
     codes, distinct = pd.factorize(column)

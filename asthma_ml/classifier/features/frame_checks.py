@@ -6,6 +6,7 @@ columns of the data dictionary as they are, so it refuses what it would misunder
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 
 import numpy as np
@@ -16,6 +17,7 @@ from asthma_ml.variables import Variable, data_dictionary
 from asthma_ml.wording import first_names
 
 _COARSE_STEP = 10
+_JUDGED_ROWS, _FEWEST_DISTINCT = 200, 5
 _WAY_OUT = "read the table with asthma_ml.read_patients"
 
 
@@ -75,6 +77,34 @@ def other_unit(name: str, values: NDArray[np.float32]) -> str:
         if 2 * len(small) > len(positive)
         else ""
     )
+
+
+def warn_of_other_scales(columns: Iterable[tuple[str, NDArray[np.float32]]]) -> None:
+    """Warn of columns that are evidently in another scale, judged by some of their rows.
+
+    A model must also take the grid of a partial dependence plot, so that columns of few distinct values are not judged.
+
+    Parameters
+    ----------
+    columns : iterable of (str, ndarray)
+        Name and encoded values of each column.
+
+    Warns
+    -----
+    UserWarning
+        With the name and the likely scale of each such column.
+
+    Examples
+    --------
+    >>> warn_of_other_scales([("feno_ppb", np.array([38, 22, 55, 15, 41], np.float32))])
+    """
+    from asthma_ml.patients import likely_scale
+
+    some = {name: values[:: max(len(values) // _JUDGED_ROWS, 1)].astype(np.float64) for name, values in columns}
+    judged = {name: values for name, values in some.items() if len(set(values[~np.isnan(values)])) >= _FEWEST_DISTINCT}
+    found = [f"{name} like {scale}" for name, values in judged.items() if (scale := likely_scale(name, values))]
+    if found:
+        warnings.warn(f"values look like another scale: {', '.join(found)}; {_WAY_OUT}", stacklevel=2)
 
 
 def _allowed(variable: Variable) -> tuple[float, float] | None:

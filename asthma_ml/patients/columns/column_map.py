@@ -65,6 +65,18 @@ class MappedColumn:
         return known_units(data_dictionary()[self.target])[self.unit] if self.unit else 1.0
 
 
+def names_not_read(names: Iterable[str], columns: Mapping[str, MappedColumn]) -> list[str]:
+    """Columns of a table of which no variable is read.
+
+    Examples
+    --------
+    >>> names_not_read(["id", "note"], {"patient_id": MappedColumn("patient_id", ("id",))})
+    ['note']
+    """
+    read = {name for column in columns.values() for name in (*column.sources, *column.companions.values())}
+    return [name for name in names if name not in read]
+
+
 @dataclass(frozen=True, slots=True)
 class ColumnMap:
     """Maps columns of a table to variables; other columns are matched by name.

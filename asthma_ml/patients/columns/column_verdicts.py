@@ -27,7 +27,7 @@ from asthma_ml.patients.columns.scales import (
     spelling,
 )
 from asthma_ml.patients.problems import shown
-from asthma_ml.variables import Variable
+from asthma_ml.variables import Variable, data_dictionary
 
 # Log-likelihood ratio [nats] from which a column is refused, and from which it is only warned of.
 _REFUSED, _ODD = 10.0, 7.0
@@ -144,6 +144,21 @@ def _different(scales: list[Scale]) -> tuple[Scale, ...]:
     """Scales without other names of the same factor."""
     by_values = {scale.values.tobytes() + scale.kind.encode(): scale for scale in reversed(scales)}
     return tuple(scale for scale in scales if scale in by_values.values())
+
+
+def likely_scale(name: str, values: NDArray[np.float64]) -> str:
+    """Scale in which the values of a variable evidently are, empty if that may be the scale of the dictionary.
+
+    Examples
+    --------
+    >>> likely_scale("feno_ppb", np.array([0.038, 0.022, 0.055, 0.015, 0.041]))
+    'ppm'
+    """
+    variable = data_dictionary().get(name)
+    if variable is None or variable.kind not in ("number", "count"):
+        return ""
+    verdict = judge(ColumnSummary.of(variable, values))
+    return scale_names(verdict.scales) if verdict is not None and verdict.refused else ""
 
 
 def verdict_message(verdict: Verdict, source: str) -> str:

@@ -48,6 +48,7 @@ def test_a_level_is_encoded_as_its_number_whatever_the_dtype(variable, dtype):
             [0.31, 0.15, 0.62, 2.04],
             "blood_eosinophils_cells_ul: most values, such as 0.31, are too small for cells/uL",
         ),
+        ("feno_ppb", [True, False], "feno_ppb: text or dates"),
         ("feno_ppb", [1e300], "feno_ppb: inf is outside"),
         ("age_years", pd.to_datetime(["1962-03-01"]), "age_years: text or dates"),
         ("age_years", pd.to_datetime(["1962-03-01"]).tz_localize("UTC"), "age_years: text or dates"),
@@ -57,6 +58,12 @@ def test_a_level_is_encoded_as_its_number_whatever_the_dtype(variable, dtype):
 def test_what_a_hospital_writes_otherwise_is_refused_and_not_half_understood(column, values, message):
     with pytest.raises(UnusableInputError, match=f"^{message}"):
         encode_features(pd.DataFrame({column: values}))
+
+
+def test_other_scales_are_warned_of():
+    patients = pd.DataFrame({"feno_ppb": [0.038, 0.022, 0.055, 0.015, 0.041], "age_years": [51, 38, 62, 44, 70]})
+    with pytest.warns(UserWarning, match="another scale: feno_ppb like ppm; read the table with"):
+        encode_features(patients)
 
 
 def test_all_columns_with_impossible_values_are_named_with_the_way_out():
