@@ -40,7 +40,11 @@ _WITH_THEM = """
 """
 _STATISTICS = frozenset(f"{_SUMS} {_MEANS}".split())
 _CERTAIN = frozenset(unicodedata.normalize("NFC", f"{_SUMS} {_MEANS} {_SPREADS}").split())
-_POSSIBLE = frozenset(_AMBIGUOUS.split())
+_SAMPLES = (
+    *("qc", "qc sample", "quality control", "control sample", "healthy control", "blank", "lloq", "uloq", "lod", "loq"),
+    *("test patient", "testpatient", "dummy patient"),
+)
+_POSSIBLE = frozenset([*_AMBIGUOUS.split(), *_SAMPLES])
 _FILLING = frozenset(_WITH_THEM.split())
 _WORD = re.compile(r"[^\W\d_]+")
 # A number beside a word is an identifier (`MEAN01`, `TOTAL-003`, `Sum 3`) unless it is set apart as a result.

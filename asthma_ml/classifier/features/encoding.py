@@ -40,7 +40,7 @@ def as_frame(table: Any) -> Any:
     >>> as_frame([[1.0]])
     [[1.0]]
     """
-    if isinstance(table, np.ndarray | list):
+    if isinstance(table, np.ndarray | list) or type(table).__module__.startswith("pandas."):
         return table
     import narwhals
 
@@ -66,7 +66,8 @@ def encode_patients(table: Any, feature_names: Iterable[str]) -> pd.DataFrame:
     Raises
     ------
     UnusableInputError
-        If no column is a feature, if a column has another name of an absent feature, or as `encode_features` does.
+        If the table has no column names, no feature, a feature in its index or under another name, or as
+        `encode_features` does.
 
     Examples
     --------
@@ -75,6 +76,10 @@ def encode_patients(table: Any, feature_names: Iterable[str]) -> pd.DataFrame:
     [[18.0, nan]]
     """
     frame, features = as_frame(table), [str(name) for name in feature_names]
+    if not hasattr(frame, "columns"):
+        raise UnusableInputError(f"{type(table).__name__}: give a data frame, whose columns have names")
+    if held := [str(name) for name in frame.index.names if name in features and name not in frame.columns]:
+        raise UnusableInputError(f"{first_names(held)}: in the index of the table; make it a column by reset_index")
     refuse_other_names(frame.columns, features)
     refuse_without_features(frame.columns, features)
     return encode_features(align_features(frame, features))

@@ -92,6 +92,14 @@ def test_a_feature_under_another_name_is_not_taken_for_unmeasured():
     assert encode_patients(both, ["blood_eosinophils_cells_ul"]).iloc[0, 0] == 310
 
 
+def test_a_feature_in_the_index_and_a_table_without_names_are_refused():
+    patients = pd.DataFrame({"sex": ["male"], "feno_ppb": [30]})
+    with pytest.raises(UnusableInputError, match=r"^sex: in the index of the table"):
+        encode_patients(patients.set_index("sex"), ["sex", "feno_ppb"])
+    with pytest.raises(UnusableInputError, match=r"^ndarray: give a data frame"):
+        encode_patients(patients.to_numpy(), ["sex", "feno_ppb"])
+
+
 def test_a_table_without_any_feature_is_refused():
     with pytest.raises(UnusableInputError, match="no column is one of the 1 features"):
         encode_patients(pd.DataFrame({"colour": [300]}), ["feno_ppb"])
