@@ -1,4 +1,4 @@
-"""Find rows that are no patients: summaries, notes, rules, the header once more, rows of units or labels, empty rows.
+"""Find rows that are no patients: summaries, notes, rules, a repeated header, rows of units or labels, empty rows.
 
 A row is judged by itself, so that the result does not depend on how a file is cut into parts.
 """
@@ -28,14 +28,14 @@ _LONGEST_NOTE = 2**20
 # Name that pandas gives to an index without one in a Parquet file.
 _UNNAMED_INDEX = re.compile(r"__index_level_\d+__")
 _MESSAGES = {
-    "summary": "taken for no patient: a summary row (mean, total ...)",
-    "unnamed": "taken for no patient: no identifier and no category, numbers alone (sums or means?)",
-    "header": "taken for no patient: the header once more",
-    "units": "taken for no patient: a row of units",
-    "rule": "taken for no patient: a rule of signs",
-    "import": "taken for no patient: a row of import identifiers",
-    "labels": "taken for no patient: a row of labels, no value in any column",
-    "note": "taken for no patient: a note or footer, no value in any column",
+    "summary": "not a patient: a summary row (mean, total ...)",
+    "unnamed": "not a patient: no identifier and no category, numbers alone (sums or means?)",
+    "header": "not a patient: a repeated header",
+    "units": "not a patient: a row of units",
+    "rule": "not a patient: a separator line",
+    "import": "not a patient: a row of import identifiers",
+    "labels": "not a patient: a row of labels, no value in any column",
+    "note": "not a patient: a note or footer, no value in any column",
     "empty": "with no data: no value in any column that is read",
 }
 
@@ -67,7 +67,7 @@ def check_patients(
     >>> columns = {"patient_id": MappedColumn("patient_id", ("patient_id",))}
     >>> values = ColumnTable({"patient_id": table.columns[0], "feno_ppb": np.array([52.0, 38.0, np.nan])}, 3)
     >>> [(each.message, each.rows.tolist()) for each in check_patients(table, columns, values)]
-    [('taken for no patient: a summary row (mean, total ...)', [1]),
+    [('not a patient: a summary row (mean, total ...)', [1]),
      ('with no data: no value in any column that is read', [2])]
     """
     found = [*found]
@@ -86,7 +86,7 @@ def findings_of_patients(findings: Iterable[Finding], no_patients: Iterable[Find
 
     Examples
     --------
-    >>> of_rows = [Finding(ROW, "no_patient", "error", "taken for no patient: a row of units", np.array([0]))]
+    >>> of_rows = [Finding(ROW, "no_patient", "error", "not a patient: a row of units", np.array([0]))]
     >>> of_cells = [Finding("feno_ppb", "number", "error", "not a number", np.array([0, 7]))]
     >>> findings_of_patients(of_cells, of_rows)[0].rows
     array([7])

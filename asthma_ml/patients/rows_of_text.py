@@ -1,4 +1,4 @@
-"""Find rows that hold text where values are expected: the header once more, units, labels, rules."""
+"""Find rows that hold text where values are expected: a repeated header, units, labels, rules."""
 
 from __future__ import annotations
 

@@ -35,9 +35,9 @@ class CodeVerdict:
         Level of each code that means something else in other columns; None means missing. Codes are spelled as by
         `code_of`.
     doubtful : frozenset of str
-        Codes that are not believed.
+        Codes that are ambiguous.
     message : str
-        Why they are not believed and what to do; empty if there are none.
+        Why they are ambiguous and what to do; empty if there are none.
     severity : {"error", "warning"}
         Whether a row with such a code is invalid: if the column also holds unknown codes.
     """
@@ -55,7 +55,7 @@ NO_VERDICT = CodeVerdict()
 def believable(codes: Iterable[str], variable: Variable) -> CodeVerdict:
     """Judge all distinct codes of a column of a flag or category.
 
-    A code with several meanings is believed only beside codes that settle it. 0 and 1 are not believed beside other
+    A code with several meanings is believed only beside codes that settle it. 0 and 1 are ambiguous beside other
     numbers, since 1 and 2 may mean no and yes.
 
     Parameters
@@ -68,7 +68,7 @@ def believable(codes: Iterable[str], variable: Variable) -> CodeVerdict:
     Returns
     -------
     CodeVerdict
-        Levels for this column and codes that are not believed.
+        Levels for this column and codes that are ambiguous.
 
     Examples
     --------
@@ -197,12 +197,12 @@ class _Column:
         return frozenset() if "former" in self.words.values() else self.codes & codes_of(self.variable).not_now
 
     def message(self, doubtful: frozenset[str]) -> str:
-        """Why codes are not believed, and the line of a column map that settles it."""
+        """Why codes are ambiguous, and the line of a column map that settles it."""
         short = sorted(code for code in doubtful | self.unknown if len(code) <= _LONGEST_SHOWN)[:_MOST_SHOWN]
         levels = "no or yes" if self.variable.kind == "flag" else " or ".join(self.variable.levels)
         line = ", ".join(f'"{code}" = "..."' for code in short)
         return (
-            f"not believed: the codes of the column ({', '.join(short)}) may mean different things; state each as "
+            f"ambiguous: the codes of the column ({', '.join(short)}) may mean different things; state each as "
             f"{levels} in a column map: [columns.{self.variable.name}] levels = {{ {line} }}"
         )
 
