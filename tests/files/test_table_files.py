@@ -82,8 +82,8 @@ def test_any_text_is_read_back_unchanged(
     path = tmp_path_factory.getbasetemp() / "round_trip.csv"
     write_table(pd.DataFrame(rows, columns=names, dtype="str"), path)
     read = whole_table(path)[0]
-    # An empty last column without a name is left out.
-    assume(names[-1].strip())
+    # An empty last column without a name is left out, and several columns without a name are numbered.
+    assume(names[-1].strip() and sum(not name.strip() for name in names) < 2)
     # A row that looks like a header, such as "ID" alone, is taken for one, with a warning.
     assume("preamble" not in {finding.rule for finding in read.findings})
     assert list(read.frame.columns) == names

@@ -50,7 +50,7 @@ def told(patients: PatientTable) -> dict[int | None, str]:
         (",years,,ppb,cells/uL", "units"),
         ("ID,(years),M/F,[ppb],/uL", "units"),
         ("unit,yr,-,ppb,cells/uL", "units"),
-        ("-----,---,---,----,----", "rule"),
+        ("-----,---,---,----,----", "separator"),
         (
             '"{""ImportId"":""QID1""}","{""ImportId"":""Q2""}","{""ImportId"":""Q3""}","{""ImportId"":""Q4""}",',
             "import",

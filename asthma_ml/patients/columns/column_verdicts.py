@@ -147,7 +147,9 @@ def _different(scales: list[Scale]) -> tuple[Scale, ...]:
 
 
 def likely_scale(name: str, values: NDArray[np.float64]) -> str:
-    """Scale in which the values of a variable evidently are, empty if that may be the scale of the dictionary.
+    """Measured scale in which a variable evidently is, empty if that may be the scale of the dictionary.
+
+    Codes are left out: an intervention may set a variable to few values.
 
     Examples
     --------
@@ -158,7 +160,8 @@ def likely_scale(name: str, values: NDArray[np.float64]) -> str:
     if variable is None or variable.kind not in ("number", "count"):
         return ""
     verdict = judge(ColumnSummary.of(variable, values))
-    return scale_names(verdict.scales) if verdict is not None and verdict.refused else ""
+    is_other = verdict is not None and verdict.refused and not verdict.scales[0].is_of_codes
+    return scale_names(verdict.scales) if verdict is not None and is_other else ""
 
 
 def verdict_message(verdict: Verdict, source: str) -> str:
