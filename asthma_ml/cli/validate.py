@@ -70,7 +70,7 @@ def validate_command(
     """
     from asthma_ml.classifier import refuse_without_features
     from asthma_ml.files import write_table, write_text
-    from asthma_ml.patients import draft_map, read_patients, unread_columns
+    from asthma_ml.patients import draft_map, read_patients, reasons_not_read
 
     refuse_overwriting([file, columns], [output, *filter(None, [refused])])
     if suggest_map:
@@ -81,7 +81,7 @@ def validate_command(
     written = as_json_text if as_json else as_readable
     write_text(written(patients, show_values=show_values), output)
     features = data_dictionary().features
-    refuse_without_features(patients.columns, features, patients.source, unread_columns(patients.findings))
+    refuse_without_features(patients.columns, features, patients.source, reasons_not_read(patients.findings))
     return refuse_invalid_rows(patients, strict=strict)
 
 

@@ -13,8 +13,8 @@ from .problems import Finding as Finding
 from .problems import Problem as Problem
 from .problems import counted_lines as counted_lines
 from .problems import problems_as_records as problems_as_records
+from .problems import reasons_not_read as reasons_not_read
 from .problems import summarise_problems as summarise_problems
-from .problems import unread_columns as unread_columns
 from .reading import PatientTable as PatientTable
 from .reading import ReadPatients as ReadPatients
 from .reading import read_patients as read_patients

@@ -74,12 +74,12 @@ class Finding:
         return f"{self.column}: {self.message}" if self.column else self.message
 
 
-def unread_columns(findings: Iterable[Finding]) -> list[str]:
+def reasons_not_read(findings: Iterable[Finding]) -> list[str]:
     """Messages about columns that are not read.
 
     Examples
     --------
-    >>> unread_columns([Finding("feno_ppb", "unit", "warning", "not read: `FeNO (mg)` is in mg")])
+    >>> reasons_not_read([Finding("feno_ppb", "unit", "warning", "not read: `FeNO (mg)` is in mg")])
     ['feno_ppb: not read: `FeNO (mg)` is in mg']
     """
     return [each.text for each in findings if each.rows is None and each.message.startswith("not read")]

@@ -28,7 +28,7 @@ from asthma_ml.files import (
     table_form,
 )
 from asthma_ml.jobs import in_order
-from asthma_ml.patients import ColumnMap, PatientFile, names_not_read, unread_columns
+from asthma_ml.patients import ColumnMap, PatientFile, names_not_read, reasons_not_read
 from asthma_ml.prediction.blocks import BlockWriter, convert_to_parquet
 from asthma_ml.prediction.options import CHUNK_ROWS, Explain, refuse_unknown_explain
 from asthma_ml.prediction.shift import ShiftStatistics, detect_shift, shift_warning
@@ -221,7 +221,7 @@ def _refuse_unpredictable(patients: PatientFile, model: Classifier, strict: bool
         )
     refuse_output_columns(patients.names, patients.name)
     features = [str(name) for name in getattr(model, "feature_names_in_", [])]
-    refuse_without_features(patients.columns, features, patients.name, unread_columns(patients.findings))
+    refuse_without_features(patients.columns, features, patients.name, reasons_not_read(patients.findings))
 
 
 def _made_from(patients: PatientFile, model_hash: str, explain: Explain, form: TableForm) -> dict[str, str]:

@@ -13,7 +13,7 @@ from asthma_ml.columns import Column, Joined, Texts
 from asthma_ml.decisions import GATES, AdherenceGate, Calls, decide_calls, judge_adherence
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.explanation import Contributions, account_of_predictions, contributions_of
-from asthma_ml.patients import PatientTable, ReadPatients, index_columns, read_patients, unread_columns
+from asthma_ml.patients import PatientTable, ReadPatients, index_columns, read_patients, reasons_not_read
 from asthma_ml.prediction.options import Explain, refuse_unknown_explain
 from asthma_ml.variables import FACTORS, OUTPUT_PREFIX
 from asthma_ml.wording import first_names, hidden, narrate_table, text_of_patterns, text_of_rows
@@ -179,7 +179,7 @@ def _reasons(patients: ReadPatients, calls: Calls, found: Contributions | None, 
 def refuse_table_without_features(model: Classifier, patients: PatientTable) -> None:
     """Raise UnusableInputError if no column of a table is a feature of the model."""
     features = [str(name) for name in getattr(model, "feature_names_in_", [])]
-    refuse_without_features(patients.read.values, features, patients.source, unread_columns(patients.findings))
+    refuse_without_features(patients.read.values, features, patients.source, reasons_not_read(patients.findings))
 
 
 def _problem_texts(patients: ReadPatients, severity: str) -> Texts:

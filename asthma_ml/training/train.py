@@ -246,10 +246,10 @@ def _refuse_leaks(patients: PatientTable) -> None:
 
 def _refuse_unmeasured(patients: PatientTable, labelled: LabelledPatients) -> None:
     from asthma_ml.classifier import refuse_without_features
-    from asthma_ml.patients import unread_columns
+    from asthma_ml.patients import reasons_not_read
 
     features = data_dictionary().features
-    unread = unread_columns(patients.findings)
+    unread = reasons_not_read(patients.findings)
     refuse_without_features(labelled.features.columns, features, patients.source, unread)
 
 

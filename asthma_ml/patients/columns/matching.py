@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cache
 
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.patients.columns.column_map import ColumnMap, MappedColumn, refuse
+from asthma_ml.patients.columns.column_map import ColumnMap, MappedColumn, names_not_read, refuse
 from asthma_ml.patients.columns.companions import (
     lacks_companion,
     refuse_without_companions,
@@ -71,8 +71,8 @@ def match_columns(
     findings = [finding for finding in findings if finding.column not in unread]
     findings += [without_companion(found.pop(target)) for target in unread]
     _refuse_unmatched(names, found, column_map, source)
-    used = {name for column in found.values() for name in (*column.sources, *column.companions.values())}
-    findings += unread_columns([name for name in names if name not in used.union(column_map.ignore)], found)
+    not_read = names_not_read(names, found)
+    findings += unread_columns([name for name in not_read if name not in column_map.ignore], found)
     findings += unused_companions(names, found)
     return {target: found[target] for target in data_dictionary() if target in found}, findings
 
