@@ -104,7 +104,7 @@ def predict_file(
         Level of the explanation.
     strict : bool, default=False
         Refuse the file if any row has an error, such as a value outside its hard limits.
-    chunk_rows : int, default=10_000
+    chunk_rows : int, default=20_000
         Rows that each thread holds in memory at a time.
     jobs : int, default=1
         Number of threads that predict.

@@ -10,7 +10,7 @@ Explain = Literal["none", "factors", "features"]
 EXPLAIN: tuple[str, ...] = get_args(Explain)
 """Levels of explanation, coarsest first."""
 
-CHUNK_ROWS = 10_000
+CHUNK_ROWS = 20_000
 """Rows that each thread holds in memory at a time."""
 
 
