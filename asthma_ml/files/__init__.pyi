@@ -13,9 +13,9 @@ from .atomic import write_text as write_text
 from .csv_text import DELIMITERS as DELIMITERS
 from .csv_text import column_cells as column_cells
 from .csv_text import csv_header as csv_header
-from .part_files import Journal as Journal
+from .journals import Journal as Journal
+from .journals import read_journal as read_journal
 from .part_files import PartFile as PartFile
-from .part_files import read_journal as read_journal
 from .part_files import resume_hint as resume_hint
 from .row_encoder import encode_rows as encode_rows
 from .sinks import Sink as Sink

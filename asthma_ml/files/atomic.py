@@ -6,6 +6,7 @@ import gzip
 import os
 import secrets
 import shutil
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,11 +43,24 @@ def write_bytes(data: bytes, path: str | os.PathLike[str]) -> None:
 
 
 @contextmanager
-def open_atomically(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+def open_atomically(path: str | os.PathLike[str], *, follow_links: bool = True) -> Iterator[BinaryIO]:
     """Open a temporary file that replaces `path` when the block ends without an error.
 
     Standard output (`-`), pipes and devices cannot be replaced: they are written to directly. After an
-    error the temporary file is deleted and `path` is unchanged.
+    error the temporary file is deleted and `path` is unchanged. The file has the mode of the one that it replaces from
+    its first byte on.
+
+    Parameters
+    ----------
+    path : path or "-"
+        File to write.
+    follow_links : bool, default=True
+        Whether the target of a symbolic link is replaced; otherwise the link itself is.
+
+    Yields
+    ------
+    BinaryIO
+        The temporary file.
 
     Raises
     ------
@@ -59,7 +73,8 @@ def open_atomically(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         sys.stdout.buffer.flush()
         return
     try:
-        with Path(path).open("wb") if is_stream(path) else _replacement(Path(path).resolve()) as file:
+        target = Path(path).resolve() if follow_links else Path(path)
+        with target.open("wb") if is_stream(path) else _replacement(target) as file:
             yield file
     except BrokenPipeError:
         raise
@@ -72,7 +87,7 @@ def _replacement(target: Path) -> Iterator[BinaryIO]:
     """Temporary file in the folder of `target`; a symbolic link has been resolved and stays a link."""
     temporary = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.tmp")
     try:
-        with temporary.open("xb") as file:
+        with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode_of(target))) as file:
             yield file
             sync(file)
         if target.exists():
@@ -81,6 +96,11 @@ def _replacement(target: Path) -> Iterator[BinaryIO]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def mode_of(target: Path) -> int:
+    """Mode of a new file that will replace `target`: that of `target`, or the usual one."""
+    return stat.S_IMODE(target.stat().st_mode) if target.is_file() else 0o666
 
 
 def is_stream(path: str | os.PathLike[str]) -> bool:

@@ -1,66 +1,27 @@
 """Resumable writing: a table grows in a part file beside its target and can be continued after a crash.
 
-Beside ``predictions.csv`` lie ``predictions.csv.part`` and a journal, ``predictions.csv.part.json``. The
-journal states how many rows are safely on the disk and what the table was made from. Both disappear when
-the table is complete.
+Beside ``predictions.csv`` lie ``predictions.csv.part`` and a journal, ``predictions.csv.part.json``. Both disappear
+when the table is complete.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
+import stat
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from time import monotonic
 from typing import Any, BinaryIO, Self
 
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.files.atomic import open_atomically, sync, write_all, write_error
+from asthma_ml.files.atomic import mode_of, open_atomically, sync, write_all, write_error
+from asthma_ml.files.journals import Journal, beside, damage, signed, write_journal
 
-PART, JOURNAL = ".part", ".part.json"
 _SECONDS_UNSAFE = 1.0
-_START_AGAIN = "run without --resume to start again"
-
-
-@dataclass(frozen=True, slots=True)
-class Journal:
-    """Progress of a part file.
-
-    Attributes
-    ----------
-    made_from : mapping of str to str
-        Everything that determines the table (input, model, options), by name.
-    rows, bytes : int
-        Rows and bytes that are safely on the disk.
-    counts : mapping of str to int
-        Number of rows by status.
-    """
-
-    made_from: Mapping[str, str]
-    rows: int = 0
-    bytes: int = 0
-    counts: Mapping[str, int] = field(default_factory=dict)
-
-
-def read_journal(path: str | os.PathLike[str]) -> Journal | None:
-    """Read the journal of an unfinished table; None if there is none.
-
-    Raises
-    ------
-    UnusableInputError
-        If the journal is damaged.
-    """
-    part, journal = _beside(path)
-    if not (part.is_file() and journal.is_file()):
-        return None
-    try:
-        return Journal(**json.loads(journal.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise UnusableInputError(f"{journal}: the journal is damaged; {_START_AGAIN}") from error
 
 
 class PartFile:
@@ -76,7 +37,8 @@ class PartFile:
     made_from : mapping of str to str
         Everything that determines the table, by name.
     journal : Journal, optional
-        Progress of the run to resume. Without it an existing part file is replaced.
+        Progress of the run to resume. Without it an existing part file is replaced; also if the part file is not what
+        the journal states.
 
     Attributes
     ----------
@@ -84,11 +46,14 @@ class PartFile:
         Number of rows written.
     counts : Counter
         Number of rows by status.
+    warning : str
+        Why the run to resume was not continued; empty if it was.
 
     Raises
     ------
     UnusableInputError
-        If the journal belongs to another table, the folder is not writable, or another run writes this table.
+        If the journal belongs to another table, the folder is not writable, another run writes this table, or the part
+        file is a link or belongs to another user.
 
     Examples
     --------
@@ -109,16 +74,16 @@ class PartFile:
     ) -> None:
         self.path = path
         self._target = Path(path).resolve()
-        self._part, self._journal = _beside(path)
-        self._made_from = made_from
-        _refuse_other_origin(self._part, journal, made_from)
-        self.rows, self.n_bytes = (journal.rows, journal.bytes) if journal else (0, 0)
-        self.counts = Counter(journal.counts if journal else {})
-        self._safe_rows, self._safe_at = self.rows, -_SECONDS_UNSAFE
+        self._part, self._journal = beside(path)
+        self._made_from, self.warning = made_from, ""
+        self.rows, self.n_bytes, self.counts, self._digest = 0, 0, Counter[str](), sha256()
+        self._safe_rows, self._safe_at = 0, -_SECONDS_UNSAFE
         with self._reporting_failures():
-            self._file = _locked(self._part)
+            self._file = _locked(self._part, self._target)
             try:
-                self._begin(resumed=journal is not None)
+                if journal is not None:
+                    self._resume(journal)
+                self._begin()
             except BaseException:
                 self._file.close()
                 raise
@@ -141,6 +106,7 @@ class PartFile:
         """Write the next rows; once a second, wait for the disk and state them in the journal."""
         with self._reporting_failures():
             write_all(self._file, block)
+            self._digest.update(block)
             self.n_bytes += len(block)
             self.rows, self.counts = self.rows + n_rows, self.counts + Counter(counts or {})
             if monotonic() - self._safe_at >= _SECONDS_UNSAFE:
@@ -151,10 +117,11 @@ class PartFile:
         if self.rows == self._safe_rows:
             return
         sync(self._file)
-        with open_atomically(self._journal) as file:
-            journal = Journal(self._made_from, self.rows, self.n_bytes, dict(self.counts))
-            file.write(json.dumps(asdict(journal)).encode())
+        write_journal(self._journal, self._signed())
         self._safe_rows, self._safe_at = self.rows, monotonic()
+
+    def _signed(self) -> Journal:
+        return signed(self._made_from, self.rows, self.n_bytes, dict(self.counts), self._digest)
 
     def finish(self, convert: Callable[[BinaryIO, BinaryIO], object] | None = None) -> None:
         """Move the complete table to its target; `convert` copies the part file to a file of another format."""
@@ -172,13 +139,20 @@ class PartFile:
                 self._part.unlink()
             self._journal.unlink(missing_ok=True)
 
-    def _begin(self, *, resumed: bool) -> None:
-        """Truncate the part file to the bytes that the journal states."""
-        if not resumed:
+    def _resume(self, journal: Journal) -> None:
+        """Continue a run if its part file is what its journal states; otherwise say why not."""
+        reason, digest = damage(journal, self._file)
+        if reason:
+            self.warning = f"{self._part}: {reason}; nothing of it was used, and all rows were predicted again"
+            return
+        _refuse_other_origin(self._part, journal.made_from, self._made_from)
+        self.rows, self.n_bytes, self.counts = journal.rows, journal.bytes, Counter(journal.counts)
+        self._safe_rows, self._digest = self.rows, digest
+
+    def _begin(self) -> None:
+        """Truncate the part file to the bytes that are continued."""
+        if not self.rows:
             self._journal.unlink(missing_ok=True)
-        size = os.fstat(self._file.fileno()).st_size
-        if size < self.n_bytes:
-            raise UnusableInputError(f"{self._part}: shorter than its journal states; {_START_AGAIN}")
         self._file.truncate(self.n_bytes)
         self._file.seek(self.n_bytes)
 
@@ -197,30 +171,48 @@ def resume_hint(rows: int) -> str:
     return f"; {rows:,} rows are kept, continue with --resume" if rows else ""
 
 
-def _beside(path: str | os.PathLike[str]) -> tuple[Path, Path]:
-    target = Path(path).resolve()
-    return target.with_name(target.name + PART), target.with_name(target.name + JOURNAL)
+def _refuse_other_origin(part: Path, made_before: Mapping[str, str], made_from: Mapping[str, str]) -> None:
+    names = sorted({*made_before, *made_from})
+    if other := [name for name in names if made_before.get(name) != made_from.get(name)]:
+        raise UnusableInputError(
+            f"{part}: made with another {', another '.join(other)}; run without --resume to start again"
+        )
 
 
-def _refuse_other_origin(part: Path, journal: Journal | None, made_from: Mapping[str, str]) -> None:
-    if journal is None or journal.made_from == made_from:
-        return
-    names = sorted({*journal.made_from, *made_from})
-    other = [name for name in names if journal.made_from.get(name) != made_from.get(name)]
-    raise UnusableInputError(f"{part}: made with another {', another '.join(other)}; {_START_AGAIN}")
-
-
-def _locked(part: Path) -> Any:
-    """Open a part file and lock it against other runs."""
+def _locked(part: Path, target: Path) -> Any:
+    """Open a part file, readable by those who may read the target, and lock it against other runs."""
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+    if part.is_symlink():
+        raise UnusableInputError(f"{part}: this is a link, and patients are not written through links; delete it")
     # Unbuffered: closing the file must not retry bytes that a full disk refused.
-    file = os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+b", buffering=0)
+    file = os.fdopen(os.open(part, flags, mode_of(target)), "r+b", buffering=0)
+    try:
+        _refuse_shared(part, file)
+        _lock(part, file)
+        if hasattr(os, "fchmod") and target.exists():
+            os.fchmod(file.fileno(), mode_of(target))
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _refuse_shared(part: Path, file: BinaryIO) -> None:
+    """Refuse a file that others can reach in another way: by another name, or as its owner."""
+    status = os.fstat(file.fileno())
+    owned = not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
+    if not (owned and stat.S_ISREG(status.st_mode) and status.st_nlink <= 1):
+        raise UnusableInputError(
+            f"{part}: this file belongs to another user or has a second name; patients are not written to it; delete it"
+        )
+
+
+def _lock(part: Path, file: BinaryIO) -> None:
     try:
         import fcntl
     except ImportError:  # Windows itself refuses to replace a file that another run has open
-        return file
+        return
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        file.close()
         raise UnusableInputError(f"{part}: another run is writing it; wait for it or name another output") from None
-    return file

@@ -22,10 +22,13 @@ class Sink(Protocol):
         Number of rows written.
     counts : Counter
         Number of rows by status.
+    warning : str
+        Why an unfinished table was not continued; empty if none was to be.
     """
 
     rows: int
     counts: Counter[str]
+    warning: str
 
     def append(self, block: bytes, n_rows: int, counts: Mapping[str, int] | None = None) -> None:
         """Write the next rows."""
@@ -38,7 +41,7 @@ class StreamSink:
     """Writes each block at once to standard output, a pipe or a device."""
 
     def __init__(self, output: str | os.PathLike[str], file: Any) -> None:
-        self.rows, self.counts = 0, Counter[str]()
+        self.rows, self.counts, self.warning = 0, Counter[str](), ""
         self._name, self._file = "standard output" if os.fspath(output) == "-" else output, file
 
     def append(self, block: bytes, n_rows: int, counts: Mapping[str, int] | None = None) -> None:

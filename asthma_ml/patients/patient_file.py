@@ -78,8 +78,8 @@ class PatientFile:
         Maps other column names, units and codes to the data dictionary.
     chunk_rows : int
         Rows of a part.
-    first_row : int
-        Row with which the first part begins; the first pass still reads all rows.
+    first_row : int, default=0
+        Row with which a part begins, besides the first one.
     count_errors : bool
         Whether the first pass counts rows with a value outside its hard limits, which takes longer.
     folder : Path, optional
@@ -107,6 +107,8 @@ class PatientFile:
         Warnings about the file and its columns as a whole.
     columns : dict of str to MappedColumn
         Source columns, unit and levels of each variable.
+    column_map : ColumnMap
+        The given column map.
 
     Raises
     ------
@@ -141,15 +143,15 @@ class PatientFile:
         self.first_row, self.count_errors = first_row, count_errors
         self.n_patients = self.n_invalid = 0
         self.errors = ErrorCounts()
-        column_map = as_column_map(columns)
+        self.column_map = as_column_map(columns)
         with ExitStack() as opened:
             file = opened.enter_context(plain_file(source, self.name, folder))
             self._plain, self._file = file, file.file
             self._state = _state(self._file)
-            self._rows = rows_of_file(file, chunk_rows, column_map)
+            self._rows = rows_of_file(file, chunk_rows, self.column_map)
             self.names = self._rows.names
             identifiers = opened.enter_context(RepeatedIdentifiers(self.name, folder))
-            self._read_once(column_map, identifiers, jobs, progress)
+            self._read_once(self.column_map, identifiers, jobs, progress)
             self._opened = opened.pop_all()
 
     def __enter__(self) -> Self:
@@ -168,9 +170,9 @@ class PatientFile:
         """Source columns, unit and levels of each variable."""
         return self._reader.columns
 
-    def parts(self) -> Iterator[Part]:
-        """Yield the parts of the file from `first_row` on, in order."""
-        for cut in self._rows.parts(self._cuts, self.first_row):
+    def parts(self, first_row: int = 0) -> Iterator[Part]:
+        """Yield the parts of the file in order, from a row on with which a part begins."""
+        for cut in self._rows.parts(self._cuts, first_row):
             if _state(self._file) != self._state:
                 raise UnusableInputError(f"{self.name}: the file changed while it was read; run the command again")
             yield Part(cut, self._repeated[cut.start : cut.stop])

@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -109,8 +109,9 @@ def predict_file(
     jobs : int, default=1
         Number of threads that predict.
     resume : bool, default=False
-        Continue an interrupted run of the same input, model and options; start from the first row if there is none.
-        The finished rows of an interrupted run lie beside `output`, in a file that ends in ``.part``.
+        Continue an interrupted run of the same input, column map, model and options; start from the first row if there
+        is none, or if its finished rows are not as they were written. They lie beside `output`, in a file that ends in
+        ``.part``.
     progress : bool, default=False
         Show a progress bar on standard error.
 
@@ -156,7 +157,7 @@ def predict_file(
         sink.finish(_converter(form))
     statuses = dict(sink.counts.most_common())
     missing = missing_features(fitted, patients.columns)
-    warnings = [found.text for found in patients.findings] + shift
+    warnings = list(filter(None, [sink.warning, *(found.text for found in patients.findings), shift]))
     not_read = names_not_read(patients.names, patients.columns)
     return PredictedFile(patients.n_patients, statuses, patients.n_repeated, missing, not_read, n_resumed, warnings)
 
@@ -231,19 +232,19 @@ def _made_from(patients: PatientFile, model_hash: str, explain: Explain, form: T
         "version of numpy": np.__version__,
         "input": patients.sha256,
         "model": model_hash,
-        "column map": sha256(repr(patients.columns).encode()).hexdigest(),
+        "column map": sha256(repr((replace(patients.column_map, source=""), patients.columns)).encode()).hexdigest(),
         "--explain": explain,
         "output format": repr(form),
     }
 
 
-def _predict_parts(patients: PatientFile, writer: BlockWriter, sink: Sink, jobs: int, progress: bool) -> list[str]:
+def _predict_parts(patients: PatientFile, writer: BlockWriter, sink: Sink, jobs: int, progress: bool) -> str:
     """Second pass: predict and write each part; return a warning of covariate shift, if any."""
     statistics: ShiftStatistics | None = None
     shown = {"unit": "patient", "unit_scale": True, "total": patients.n_patients, "initial": sink.rows}
     started = sink.rows > 0
     with _bar(progress, desc="predict", **shown) as advance:
-        for block in in_order(writer, patients.parts(), jobs):
+        for block in in_order(writer, patients.parts(sink.rows), jobs):
             names = [*patients.names, *block.added]
             header = b"" if started or writer.form.is_parquet else csv_header(names, writer.form.delimiter).encode()
             sink.append(header + block.content, block.n_rows, block.statuses)
@@ -251,8 +252,8 @@ def _predict_parts(patients: PatientFile, writer: BlockWriter, sink: Sink, jobs:
             statistics = block.shift if statistics is None else statistics + block.shift
             started = True
     if statistics is None:
-        return []
-    return list(filter(None, [shift_warning(detect_shift(writer.model, statistics), statistics.n_patients)]))
+        return ""
+    return shift_warning(detect_shift(writer.model, statistics), statistics.n_patients)
 
 
 @contextmanager

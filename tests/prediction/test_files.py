@@ -403,16 +403,30 @@ class TestResuming:
         assert self.predict(tmp_path, tmp_path / "out.csv", model=model, **change).n_resumed == 0
         assert not list(tmp_path.glob("*.part*"))
 
-    def test_resume_refuses_damaged_part_files(self, tmp_path):
+    @pytest.mark.parametrize(
+        "other",
+        ['decimal = ","', 'missing = ["900"]', 'ignore = ["sex"]', '[columns.feno_ppb]\nmissing = ["900"]'],
+    )
+    def test_resume_refuses_another_column_map(self, tmp_path, other):
         write_table(clinic(), tmp_path / "clinic.csv")
+        (tmp_path / "map.toml").write_text('missing = ["."]')
+        self.cut_after(2, tmp_path, tmp_path / "out.csv", chunk_rows=30, columns=tmp_path / "map.toml")
+        (tmp_path / "map.toml").write_text(other)
+        with pytest.raises(
+            UnusableInputError, match="made with another column map; run without --resume to start again"
+        ):
+            self.predict(tmp_path, tmp_path / "out.csv", resume=True, columns=tmp_path / "map.toml")
+
+    def test_a_changed_part_file_is_predicted_again_from_the_first_row(self, tmp_path):
+        write_table(clinic(), tmp_path / "clinic.csv")
+        expected = in_memory(tmp_path / "clinic.csv", tmp_path / "expected.csv", "none")
         self.cut_after(2, tmp_path, tmp_path / "out.csv", chunk_rows=30)
-        part, journal = tmp_path / "out.csv.part", tmp_path / "out.csv.part.json"
-        os.truncate(part, json.loads(journal.read_text())["bytes"] - 1)
-        with pytest.raises(UnusableInputError, match="shorter than its journal states"):
-            self.predict(tmp_path, tmp_path / "out.csv", resume=True)
-        journal.write_text("{")
-        with pytest.raises(UnusableInputError, match="the journal is damaged"):
-            self.predict(tmp_path, tmp_path / "out.csv", resume=True)
+        part = tmp_path / "out.csv.part"
+        part.write_bytes(part.read_bytes().replace(b"male", b"mole"))
+        predicted = self.predict(tmp_path, tmp_path / "out.csv", resume=True)
+        assert (predicted.n_resumed, predicted.n_patients) == (0, 230)
+        assert predicted.warnings[0].endswith("was changed; nothing of it was used, and all rows were predicted again")
+        assert (tmp_path / "out.csv").read_bytes() == expected
 
     def test_resume_without_an_interrupted_run_starts_from_the_first_row(self, tmp_path):
         write_table(clinic(), tmp_path / "clinic.csv")
