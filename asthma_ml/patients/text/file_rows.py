@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.problems import Finding
 from asthma_ml.patients.text.dialect import HEADER_CHARACTERS, read_header
-from asthma_ml.patients.text.parquet_tables import table_of_arrow
+from asthma_ml.patients.text.parquet_tables import range_indexes, table_of_arrow, with_indexes
 from asthma_ml.patients.text.plain_files import PlainFile, Progress, damaged_parquet_refused
 from asthma_ml.patients.text.preamble import VariableOf
 from asthma_ml.patients.text.table_rows import ALL_ROWS, Cut, cuts_of_table
@@ -169,7 +169,8 @@ class ParquetRows:
             self._chunk_rows = chunk_rows or max(self._n_rows, 1)
             self._compiled = self._n_rows >= COMPILED_ROWS
             empty = self._parquet.read_row_groups([])
-        table = table_of_arrow(empty, file.name)
+        self._indexes = range_indexes(self._parquet.schema_arrow, self._n_rows)
+        table = table_of_arrow(with_indexes(empty, self._indexes, 0), file.name)
         self.names, self.typed_names = table.names, table.typed_names
 
     def first_rows(self) -> Sequence[Sequence[str]]:
@@ -206,7 +207,7 @@ class ParquetRows:
         start = 0
         with damaged_parquet_refused(self._name):
             for batch in self._parquet.iter_batches(self._chunk_rows, use_threads=False):
-                yield pa.Table.from_batches([batch]), start
+                yield with_indexes(pa.Table.from_batches([batch]), self._indexes, start), start
                 start += len(batch)
         if not start:
-            yield self._parquet.read_row_groups([]), 0
+            yield with_indexes(self._parquet.read_row_groups([]), self._indexes, 0), 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +48,7 @@ def table_of_arrow(rows: pa.Table, name: str, first_row: int = 0, *, compiled: b
     >>> table.texts("age_years"), table.texts("sex"), table.typed_names
     (['50', ''], ['male', ''], frozenset({'age_years'}))
     """
-    rows = rows.combine_chunks()
+    rows = rows.combine_chunks().replace_schema_metadata()
     names = rows.column_names
     refuse_repeated_names(names, name)
     return TextTable(
@@ -59,6 +60,47 @@ def table_of_arrow(rows: pa.Table, name: str, first_row: int = 0, *, compiled: b
         typed_names=frozenset(field.name for field in rows.schema if not _is_text(field.type)),
         arrow=rows,
     )
+
+
+def range_indexes(schema: pa.Schema, n_rows: int) -> dict[str, range]:
+    """Return the index of a data frame that pandas stored as a range, which is no column of the file, by its name.
+
+    Parameters
+    ----------
+    schema : Schema
+        Schema of the file with the metadata of pandas.
+    n_rows : int
+        Number of rows of the file.
+
+    Returns
+    -------
+    dict of str to range
+        Values by row; empty if the index has no name, is a column, or does not fit the rows.
+
+    Examples
+    --------
+    >>> import pandas as pd, pyarrow as pa
+    >>> frame = pd.DataFrame({"feno_ppb": [20, 85]}, index=pd.RangeIndex(7, 9, name="patient_id"))
+    >>> range_indexes(pa.Schema.from_pandas(frame), 2)
+    {'patient_id': range(7, 9)}
+    """
+    try:
+        indexes = json.loads((schema.metadata or {}).get(b"pandas", b"{}")).get("index_columns", [])
+        ranges = [each for each in indexes if isinstance(each, dict) and each.get("kind") == "range"]
+        named = {each["name"]: range(each["start"], each["stop"], each["step"]) for each in ranges}
+        fitting = [name for name, values in named.items() if isinstance(name, str) and len(values) == n_rows]
+    except (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError):
+        return {}
+    return {name: named[name] for name in fitting if name not in schema.names}
+
+
+def with_indexes(rows: pa.Table, indexes: dict[str, range], first_row: int) -> pa.Table:
+    """Return consecutive rows of a file with the values of its `range_indexes` as columns."""
+    import pyarrow as pa
+
+    for name, values in indexes.items():
+        rows = rows.append_column(name, pa.array(values[first_row : first_row + rows.num_rows], pa.int64()))
+    return rows
 
 
 def _array(column: pa.ChunkedArray) -> Any:
