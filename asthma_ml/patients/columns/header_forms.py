@@ -138,7 +138,7 @@ def _candidates(header: Header) -> Iterator[Recognised]:
 def _pointed_at(header: Header) -> Iterator[Recognised]:
     """Variables that a single word points at; the name of a drug is one of the choices."""
     for word in header.words:
-        for target in stems().get(word, ()):
+        for target in (target for target, others in stems().get(word, ()) if others.issubset(header.words)):
             own = frozenset() if word in changes() else own_words(target) | {word}
             extra = _left_over(header, target, own)
             is_choice = len(levels_named((word, *extra), data_dictionary()[target])) == 1

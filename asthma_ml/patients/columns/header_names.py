@@ -53,14 +53,15 @@ def word_index() -> WordIndex:
 
 
 @cache
-def stems() -> dict[str, tuple[str, ...]]:
-    """Variables that a word points at."""
-    found: dict[str, list[str]] = {}
+def stems() -> dict[str, tuple[tuple[str, frozenset[str]], ...]]:
+    """Variables that a word points at, and the words that must stand beside it."""
+    found: dict[str, list[tuple[str, frozenset[str]]]] = {}
     for target, words in lexicon()["stems"].items():
-        for word in words.split():
-            found.setdefault(word, []).append(target)
+        for stem in words.split():
+            *others, word = stem.split("+")
+            found.setdefault(word, []).append((target, frozenset(others)))
     for code in data_dictionary()["biologic"].codes:
-        found.setdefault(code, []).append("biologic")
+        found.setdefault(code, []).append(("biologic", frozenset()))
     return {word: tuple(targets) for word, targets in found.items()}
 
 

@@ -31,7 +31,7 @@ _YEAR_BEFORE = re.compile(
 _YES_NO = re.compile(r"\b(?:y(?:es)?|0|ja|s[ií]|oui)\s*/\s*(?:no?|1|nein|non)\b", re.IGNORECASE)
 _MALE_FEMALE = re.compile(r"\b(?:m|f|w)\s*/\s*(?:m|f|w)\b", re.IGNORECASE)
 _SHORTEST_PART, _LONGEST_SPLIT = 3, 40
-_SHORT_PARTS = frozenset({"yr", "bl", "bd", "id", "pp", "ul", "at"})
+_SHORT_PARTS = frozenset({"yr", "bl", "bd", "id", "nr", "pp", "ul", "at"})
 _POWER = re.compile(r"\b(?:x ?)?10 ?(?:e ?\+?0?|\^ ?|exp ?)?([369])\b")
 _VOLUME = r"(?:ul|mm\^?3|mcl|cumm|cmm|microl|mikroliter|microliter|microlitre)"
 # Patterns of units; the longer spelling of a unit comes first.
@@ -84,9 +84,11 @@ def lexicon() -> Mapping[str, Any]:
 
 
 @cache
-def changes() -> Mapping[str, str]:
+def changes(target: str = "") -> Mapping[str, str]:
     """What another quantity a variable becomes by each word: the logarithm, a date, a flag."""
-    return {word: what for what, words in lexicon()["changes"].items() for word in words.split()}
+    of_variable = lexicon()["changes_of"].get(target, {})
+    of_all = [*lexicon()["changes"].items(), *of_variable.items()]
+    return {word: what for what, words in of_all for word in words.split()}
 
 
 def visible_name(name: str) -> str:
@@ -187,7 +189,8 @@ def known_words() -> frozenset[str]:
     content = lexicon()
     names = " ".join(data_dictionary()).replace("_", " ")
     texts = [*content["same"], *content["phrases"], *content["same"].values(), *content["phrases"].values()]
-    texts += [*content["filler"].values(), *content["optional"].values(), *content["stems"].values()]
+    texts += [*content["filler"].values(), *content["optional"].values()]
+    texts += [words.replace("+", " ") for words in content["stems"].values()]
     texts += [*content["changes"].values(), names]
     return frozenset(word for text in texts for word in text.split())
 

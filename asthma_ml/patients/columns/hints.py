@@ -16,7 +16,7 @@ from asthma_ml.variables import OUTPUT_PREFIX, TRUTH_PREFIX, Variable, data_dict
 
 NEVER_READ = (TRUTH_PREFIX, OUTPUT_PREFIX)
 _LONGEST_COMPARED = 20
-_ID_WORDS = frozenset({"id", "number", "code"})
+_ID_WORDS, _OF_PERSON = frozenset({"id", "number", "code"}), frozenset({"patient", "subject", "participant"})
 
 
 class Hint(NamedTuple):
@@ -77,7 +77,10 @@ def unread_columns(names: Iterable[str], found: Mapping[str, MappedColumn]) -> l
 
 def _hint(name: str, found: Recognised, *, misspelt: bool) -> Hint | None:
     variable = data_dictionary()[found.target]
-    change = next((changes()[word] for word in found.extra if word in changes()), "")
+    of_words = changes(found.target)
+    change = next((of_words[word] for word in found.extra if word in of_words), "")
+    if found.likeness == "unit" and split_header(name).unit == "%predicted":
+        change = "a percentage of predicted"
     if not variable.is_feature and not _is_near_identifier(name, variable, found):
         return None
     if found.likeness == "choice":
@@ -93,14 +96,19 @@ def _hint(name: str, found: Recognised, *, misspelt: bool) -> Hint | None:
 
 def _is_near_identifier(name: str, variable: Variable, found: Recognised) -> bool:
     """Whether a header resembles the name of an identifier, which `visit date` and `patient weight` do not."""
-    is_id = variable.kind == "id" and bool(_ID_WORDS.intersection(split_header(name).words))
-    return is_id and not any(word in changes() for word in found.extra)
+    words = split_header(name).words
+    is_id = variable.kind == "id" and not _ID_WORDS.isdisjoint(words)
+    # A number or code of a visit, a sample or a ward is none of a patient.
+    of_person = not found.extra or any(closest(word, _OF_PERSON, 0.8) for word in words)
+    return is_id and of_person and changes().keys().isdisjoint(found.extra)
 
 
 def _is_misspelt(word: str, variable: Variable) -> bool:
     """Whether a word resembles one of the name of the variable, such as its unit."""
     own = [each for each in variable.name.split("_") if not word.startswith(each)]
-    return len(word) <= _LONGEST_COMPARED and bool(closest(word, own))
+    # A number is no misspelling: 24m is another time than 12m.
+    is_word = len(word) <= _LONGEST_COMPARED and not word[:1].isdigit()
+    return is_word and bool(closest(word, own))
 
 
 def _message(hint: Hint, names: Sequence[str]) -> str:
@@ -126,7 +134,7 @@ def _of_unit(hint: Hint, which: str) -> str:
     if hint.what == "unit":
         return f"not read: the unit in {which} is no unit of {hint.target} ({allowed}); state it in a column map"
     return (
-        f"not read: {which} names no unit and may be another quantity than {hint.target}; if not, state `from` and "
+        f"not read: {which} may be another quantity than {hint.target}; if not, state `from` and "
         f"`unit` ({allowed}) under [columns.{hint.target}] in a column map"
     )
 

@@ -98,7 +98,7 @@ def test_an_unknown_unit_in_a_name_is_not_guessed() -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("FEV1", "`FEV1` names no unit and may be another quantity than fev1_pct_predicted"),
+        ("FEV1", "`FEV1` may be another quantity than fev1_pct_predicted"),
         ("FEV1 (L)", '`FEV1 (L)` is in L; convert it in a column map `with` height = "COLUMN"'),
     ],
 )

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from asthma_ml.patients import read_patients
+from asthma_ml.patients.columns.hints import hint_of, suggested_variable
 
 POINTED_AT = None
 
@@ -67,6 +68,17 @@ HEADERS = [
     ("Packungsjahre (py)", "20", "pack_years", 20.0),
     ("FEV1 (% v. Soll)", "71", "fev1_pct_predicted", 71.0),
     ("Tiffeneau-Index", "0.66", "fev1_fvc_ratio", 0.66),
+    ("Eosinofielen (10^9/L)", "0.43", "blood_eosinophils_cells_ul", 430.0),
+    ("Eozynofile (%)", "6", "blood_eosinophils_cells_ul", POINTED_AT),
+    ("Płeć", "female", "sex", "female"),
+    ("Wiek", "44", "age_years", 44.0),
+    ("Rookstatus", "never", "smoking_status", "never"),
+    ("好酸球数", "430", "blood_eosinophils_cells_ul", 430.0),
+    ("総IgE (IU/mL)", "310", "total_ige_ku_l", 310.0),
+    ("呼気NO", "52", "feno_ppb", 52.0),
+    ("年齢", "44", "age_years", 44.0),
+    ("age_dx", "6", "age_at_onset_years", POINTED_AT),
+    ("Alter bei Diagnose", "6", "age_at_onset_years", POINTED_AT),
     ("EOS.LBSTRESN", "0.43", "blood_eosinophils_cells_ul", POINTED_AT),
     ("LBSTRESN_IGE", "310", "total_ige_ku_l", POINTED_AT),
     ("Eosinophils [#/volume] in Blood by Automated count", "430", "blood_eosinophils_cells_ul", 430.0),
@@ -96,6 +108,23 @@ OTHER_QUANTITIES = [
     "IgE_quartile",
     "biologic_start_date",
     "Sputum_eos_absolute",
+    "FEV1/FVC % predicted",
+    "FeNO Kategorie",
+    "sqrt_eos",
+    "normalised_feno",
+    "eos/neut ratio",
+]
+
+# What is counted or has a number is no patient; a diagnosis is no age; another time is no misspelling.
+NOT_POINTED_AT = [
+    ("No. rescue steroid courses", "patient_id"),
+    ("Nombre d'hospitalisations", "patient_id"),
+    ("n_icu_admissions", "patient_id"),
+    ("sample_id", "patient_id"),
+    ("physician_id", "patient_id"),
+    ("diagnosis", "age_at_onset_years"),
+    ("years since diagnosis", "age_at_onset_years"),
+    ("age_dx", "age_years"),
 ]
 
 
@@ -110,6 +139,26 @@ def test_a_header_is_read_in_its_unit_or_pointed_at(
     else:
         assert not read
         assert any(header[:40] in str(problem) and variable in str(problem) for problem in patients.problems)
+
+
+@pytest.mark.parametrize(("header", "variable"), NOT_POINTED_AT)
+def test_a_header_is_not_taken_for_a_misspelt_name_of_another_thing(header: str, variable: str) -> None:
+    hint = hint_of(header)
+    assert hint is None or hint.target != variable
+
+
+@pytest.mark.parametrize(
+    ("header", "kind"),
+    [("feno_cat", "a category"), ("IgE cat", "specific IgE"), ("FEV1/FVC % predicted", "a percentage of predicted")],
+)
+def test_a_hint_says_which_other_quantity_a_header_names(header: str, kind: str) -> None:
+    hint = hint_of(header)
+    assert hint is not None
+    assert hint.what == kind
+
+
+def test_another_period_is_no_misspelling() -> None:
+    assert suggested_variable("exac_24m") == ""
 
 
 @pytest.mark.parametrize("header", OTHER_QUANTITIES)
