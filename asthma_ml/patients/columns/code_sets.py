@@ -40,12 +40,15 @@ class CodeVerdict:
         Why they are ambiguous and what to do; empty if there are none.
     severity : {"error", "warning"}
         Whether a row with such a code is invalid: if the column also holds unknown codes.
+    missing : frozenset of str
+        Numbers such as 9 and 99 that are usual for missing and stand beside known codes.
     """
 
     levels: Mapping[str, Meaning | None] = field(default_factory=dict)
     doubtful: frozenset[str] = frozenset()
     message: str = ""
     severity: Severity = "warning"
+    missing: frozenset[str] = frozenset()
 
 
 NO_VERDICT = CodeVerdict()
@@ -85,13 +88,14 @@ def believable(codes: Iterable[str], variable: Variable) -> CodeVerdict:
     if codes <= {"", *_BINARY, *variable.levels} and variable.kind in ("flag", "category"):
         return NO_VERDICT
     column = _Column(frozenset(code_of(text) for text in codes if _is_code(text, variable)), variable)
-    levels = column.levels_of_letters()
+    levels, missing = column.levels_of_letters(), column.codes_for_missing
     doubtful = column.doubtful_letters(levels) | column.doubtful_numbers()
     if doubtful:
-        return CodeVerdict(levels, doubtful, column.message(doubtful), "error" if column.unknown else "warning")
+        severity: Severity = "error" if column.unknown else "warning"
+        return CodeVerdict(levels, doubtful, column.message(doubtful), severity, missing)
     if column.doubtful_non_smokers():
-        return CodeVerdict(levels, column.doubtful_non_smokers(), _NOT_NOW)
-    return CodeVerdict(levels)
+        return CodeVerdict(levels, column.doubtful_non_smokers(), _NOT_NOW, missing=missing)
+    return CodeVerdict(levels, missing=missing)
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,19 @@ class _Column:
     @cached_property
     def unknown(self) -> frozenset[str]:
         """Codes without a meaning."""
+        return self._without_level - self.codes_for_missing
+
+    @cached_property
+    def codes_for_missing(self) -> frozenset[str]:
+        """Usual codes for missing, if the column has known codes and no other number is unknown."""
+        numbers = {code for code in self._without_level if _WHOLE.fullmatch(code)}
+        binary = self.codes & _BINARY if self.variable.kind == "flag" else frozenset()
+        known = self.letters | self.words.keys()
+        stand_out = bool(known) and numbers <= _CODES_FOR_MISSING and binary in (frozenset(), _BINARY)
+        return frozenset(numbers) if stand_out else frozenset()
+
+    @cached_property
+    def _without_level(self) -> frozenset[str]:
         left = self.codes - self.letters - self.words.keys() - codes_of(self.variable).not_now
         return self._not_missing(left)
 
@@ -130,7 +147,7 @@ class _Column:
 
     def _of_sets(self, letters: frozenset[str]) -> dict[str, Meaning]:
         """Levels of letters on which all sets agree that contain them; two levels at least."""
-        sets = [each for each in codes_of(self.variable).letters if letters <= each.keys()]
+        sets = [each for each in codes_of(self.variable).letters if letters <= each.keys() and self._fits_words(each)]
         readings = {letter: {each[letter] for each in sets} for letter in letters}
         if any(len(levels) != 1 for levels in readings.values()):
             return {}
@@ -181,16 +198,18 @@ class _Column:
         """Whether no word for another level has this initial."""
         return not any(word.startswith(letter) and meant != level for word, meant in self.words.items())
 
+    def _fits_words(self, letters: Mapping[str, Meaning]) -> bool:
+        """Whether the words of the column allow a set: beside `vyras`, V is not `vrouw`."""
+        return all(level == "" or self._fits(letter, level) for letter, level in letters.items())
+
     def doubtful_letters(self, levels: Mapping[str, Meaning | None]) -> frozenset[str]:
         """Letters that are not settled; a dash is missing then."""
         return self._not_missing(self.letters - levels.keys() - {"-"})
 
     def doubtful_numbers(self) -> frozenset[str]:
-        """0 and 1 of a flag beside other numbers, unless these are usual codes for missing."""
-        others = {code for code in self.unknown if _WHOLE.fullmatch(code)}
-        if self.variable.kind != "flag" or not others:
-            return frozenset()
-        return frozenset() if self.codes >= _BINARY and others <= _CODES_FOR_MISSING else self.codes & _BINARY
+        """0 and 1 of a flag beside other numbers that are not for missing."""
+        others = any(_WHOLE.fullmatch(code) for code in self.unknown)
+        return self.codes & _BINARY if self.variable.kind == "flag" and others else frozenset()
 
     def doubtful_non_smokers(self) -> frozenset[str]:
         """Words for not smoking now where no code is of former smokers: they may have smoked."""
@@ -201,8 +220,9 @@ class _Column:
         short = sorted(code for code in doubtful | self.unknown if len(code) <= _LONGEST_SHOWN)[:_MOST_SHOWN]
         levels = "no or yes" if self.variable.kind == "flag" else " or ".join(self.variable.levels)
         line = ", ".join(f'"{code}" = "..."' for code in short)
+        why = "depend on the language" if doubtful <= self.letters else "may mean different things"
         return (
-            f"ambiguous: the codes of the column ({', '.join(short)}) may mean different things; state each as "
+            f"ambiguous, read as missing: the codes of the column ({', '.join(short)}) {why}; state each as "
             f"{levels} in a column map: [columns.{self.variable.name}] levels = {{ {line} }}"
         )
 

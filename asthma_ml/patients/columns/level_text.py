@@ -24,6 +24,12 @@ FAILED_FORMULA = Reading(
 MISSING_OF_SAS = Reading(
     None, "missing_code", "below 1e-300, which readers of SAS files give for missing; read as missing", "warning"
 )
+_CODE_FOR_MISSING = Reading(
+    None,
+    "missing_code",
+    "that looks like a code for missing beside the other codes; read as missing; else state its level in a column map",
+    "warning",
+)
 _DASH = Reading(
     None,
     "dash",
@@ -58,6 +64,8 @@ def read_level(text: str, variable: Variable, verdict: CodeVerdict = NO_VERDICT)
     code = code_of(text)
     if code in verdict.doubtful:
         return Reading(None, "ambiguous_code", verdict.message, verdict.severity)
+    if code in verdict.missing:
+        return _CODE_FOR_MISSING
     if code in verdict.levels:
         level = verdict.levels[code]
         return NOT_STATED if level is None else Reading(level)

@@ -36,7 +36,14 @@ def read(name: str, cells: str) -> dict[str, object]:
         ("H M", ["male", "female"]),
         ("H F", ["male", "female"]),
         ("W M D", ["female", "male", None]),
-        ("V M", ["female", "male"]),
+        ("V M", [None, None]),
+        ("V M X", [None, None, None]),
+        ("V M vrouw", ["female", "male", "female"]),
+        ("V M vyras", ["male", "female", "male"]),
+        ("V M mujer", ["male", "female", "female"]),
+        ("V F", ["male", "female"]),
+        ("V H", ["male", "female"]),
+        ("V S", ["male", "female"]),
         ("K M", ["female", "male"]),
         ("K E", ["female", "male"]),
         ("N M", ["female", "male"]),
@@ -46,6 +53,9 @@ def read(name: str, cells: str) -> dict[str, object]:
         ("F M Z", ["female", "male", None]),
         ("F M N", ["female", "male", None]),
         ("F M 3", ["female", "male", "error"]),
+        ("F M 9 -99", ["female", "male", None, None]),
+        ("female male 9 3", ["female", "male", "error", "error"]),
+        ("1 2 9", ["error", "error", "error"]),
         ("M female", ["male", "female"]),
         ("M male", ["male", "male"]),
         ("M mujer hombre", ["female", "female", "male"]),
@@ -56,7 +66,7 @@ def read(name: str, cells: str) -> dict[str, object]:
         ("F 3", ["error", "error"]),
         ("F O", ["female", None]),
         ("F N K", [None, None, None]),
-        ("M H K female", [None, "male", None, "female"]),
+        ("M H K female", [None, None, None, "female"]),
         ("F M H", ["female", None, "male"]),
         ("8507 8532.0 8551", ["male", "female", None]),
     ],
@@ -72,7 +82,11 @@ def test_sex(cells: str, levels: list[str | None]) -> None:
         ("1", [1.0]),
         ("1 2", ["error", "error"]),
         ("0 1 2", ["error", "error", "error"]),
-        ("0 1 9", [0.0, 1.0, "error"]),
+        ("0 1 9", [0.0, 1.0, None]),
+        ("0 1 8 999 -9", [0.0, 1.0, None, None, None]),
+        ("yes no 9", [1.0, 0.0, None]),
+        ("1 9", ["error", "error"]),
+        ("0 1 2 9", ["error", "error", "error", "error"]),
         ("0 1 unknown", [0.0, 1.0, None]),
         ("y .n \\N", [1.0, None, None]),
         ("1 0 .a #N/A <NA>", [1.0, 0.0, None, None, None]),
@@ -88,6 +102,8 @@ def test_sex(cells: str, levels: list[str | None]) -> None:
         ("E K", [0.0, 1.0]),
         ("E", [None]),
         ("P N", [1.0, 0.0]),
+        ("P J", [1.0, 0.0]),
+        ("J E", [1.0, 0.0]),
         ("P A", [1.0, 0.0]),
         ("A N", [1.0, 0.0]),
         ("A", [None]),
@@ -109,6 +125,8 @@ def test_flags(cells: str, values: list[object]) -> None:
         ("C", [None]),
         ("smoker nonsmoker", ["current", None]),
         ("exsmoker nonsmoker", ["former", "never"]),
+        ("never current former 9 8", ["never", "current", "former", None, None]),
+        ("0 1 2 9", ["error", "error", "error", "error"]),
         ("0 1 2", ["error", "error", "error"]),
     ],
 )
@@ -141,3 +159,10 @@ def test_no_letter_has_two_meanings_in_a_column(codes: list[str]) -> None:
     assert bool(verdict.doubtful) == bool(verdict.message)
     if "M" in codes and "H" in codes:
         assert verdict.levels.get("m") != "male"
+
+
+def test_codes_for_missing_are_counted_in_a_warning() -> None:
+    """A nurse writes 9 where the sex was not recorded."""
+    sex = data_dictionary()["sex"]
+    found = replace(CellParser(sex, MappedColumn("sex")), verdict=believable(["F", "M", "9"], sex))("9")
+    assert (found.value, found.rule, found.severity) == (None, "missing_code", "warning")
