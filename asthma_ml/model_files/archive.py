@@ -23,8 +23,20 @@ FORMAT, FORMAT_VERSION = "asthma_ml model", 4
 SELF_TEST_TOLERANCE = 1e-9
 """Largest difference of a probability between writing and loading."""
 
-LARGEST_FILE = 512 * 2**20
-"""Largest total size of the unzipped members [bytes]."""
+LARGEST_FILE, MOST_MEMBERS = 128 * 2**20, 20_000
+"""Largest total size [bytes] and number of the unzipped members."""
+
+_MOST_SELF_TESTS = 100
+_CARD_TYPES: dict[str, type] = {
+    "versions": dict,
+    "classes": list,
+    "feature_names": list,
+    "parameters": dict,
+    "training": dict,
+    "data_dictionary": list,
+    "self_test": dict,
+}
+_ITEM_TYPES: dict[str, type] = {"feature_names": str, "data_dictionary": dict}
 
 _CARD = "card.json"
 _NO_DATE = (1980, 1, 1, 0, 0, 0)
@@ -114,6 +126,7 @@ def check_card(card: Mapping[str, Any], source: str) -> None:
             f"{source}: model format {card.get('format_version')} is not supported, this version reads format "
             f"{FORMAT_VERSION}; train the model again, or use the version of asthma_ml that wrote it"
         )
+    _refuse_other_types(card, source)
     changed = _changed_variables(card)
     if changed:
         raise ModelFileError(
@@ -121,11 +134,30 @@ def check_card(card: Mapping[str, Any], source: str) -> None:
         )
 
 
+def _refuse_other_types(card: Mapping[str, Any], source: str) -> None:
+    """Refuse entries of the card that are not what the program writes."""
+    wrong = [name for name, kind in _CARD_TYPES.items() if not isinstance(card.get(name), kind)]
+    wrong = wrong or [
+        name for name, kind in _ITEM_TYPES.items() if not all(isinstance(each, kind) for each in card[name])
+    ]
+    if wrong:
+        raise ModelFileError(f"{source}: damaged, the card has a wrong entry {first_names(wrong)}; get the file again")
+
+
+def check_agreement(model: Any, card: Mapping[str, Any], source: str) -> None:
+    """Refuse a model of other classes or features than those of the card."""
+    classes, features = [*map(str, model.classes_)], [*map(str, model.feature_names_in_)]
+    if classes != [*map(str, card["classes"])] or features != card["feature_names"]:
+        raise ModelFileError(f"{source}: damaged, the card names other classes or features than the model")
+
+
 def check_self_test(model: Classifier, card: Mapping[str, Any], source: str) -> None:
     """Refuse a model whose probabilities of the rows in the card differ from those at writing."""
     try:
         expected = np.array(card["self_test"]["probabilities"])
         rows = np.array(card["self_test"]["rows"], dtype=np.float32).reshape(-1, len(model.feature_names_in_))
+        if not 0 < len(rows) <= _MOST_SELF_TESTS:
+            raise ValueError(f"it has {len(rows)} rows; 1 to {_MOST_SELF_TESTS} are allowed")
         found = self_test_probabilities(model, rows)
         same = np.allclose(found, expected, rtol=0, atol=SELF_TEST_TOLERANCE)
     except (AsthmaMLError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
@@ -141,9 +173,9 @@ def self_test_probabilities(model: Classifier, rows: np.ndarray) -> np.ndarray:
 
 def _changed_variables(card: Mapping[str, Any]) -> list[str]:
     """Features whose kind, unit or levels differ between the card and today's data dictionary."""
-    dictionary, names = data_dictionary(), card.get("feature_names") or []
+    dictionary, names = data_dictionary(), card["feature_names"]
     then = {
-        r["name"]: (r["kind"], r.get("unit", ""), tuple(r.get("levels", ()))) for r in card.get("data_dictionary", [])
+        r.get("name"): (r.get("kind"), r.get("unit", ""), tuple(r.get("levels", ()))) for r in card["data_dictionary"]
     }
     now = {
         name: (dictionary[name].kind, dictionary[name].unit, dictionary[name].levels)
@@ -163,11 +195,19 @@ def zip_members(members: Mapping[str, bytes], compression: int = zipfile.ZIP_DEF
 
 
 def unzip_members(data: bytes) -> dict[str, bytes]:
-    """Return the members of a zip archive; refuse more than `LARGEST_FILE` bytes."""
+    """Return the members of a zip archive; refuse more than `LARGEST_FILE` bytes and repeated names."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        if sum(info.file_size for info in archive.infolist()) > LARGEST_FILE:
-            raise ModelFileError(f"its content is larger than {LARGEST_FILE // 2**20} MiB")
-        return {name: archive.read(name) for name in archive.namelist()}
+        names = archive.namelist()
+        if len(names) > MOST_MEMBERS or len(set(names)) < len(names):
+            raise ModelFileError(f"it holds a name twice, or more than {MOST_MEMBERS} members")
+        refuse_large(sum(info.file_size for info in archive.infolist()))
+        return {name: archive.read(name) for name in names}
+
+
+def refuse_large(n_bytes: int) -> None:
+    """Refuse content of more than `LARGEST_FILE` bytes."""
+    if n_bytes > LARGEST_FILE:
+        raise ModelFileError(f"its content is larger than {LARGEST_FILE // 2**20} MiB")
 
 
 def first_line(error: Exception) -> str:

@@ -10,9 +10,6 @@ from typing import Any, TypeVar
 import numpy as np
 
 from asthma_ml.classifier import (
-    CHARACTERISTICS,
-    DECISIONS,
-    PATTERNS,
     Background,
     Branches,
     CompiledClassifier,
@@ -20,10 +17,10 @@ from asthma_ml.classifier import (
     JointNormal,
     LinearModel,
     NormalScores,
-    max_subgroups,
 )
 from asthma_ml.errors import ModelFileError
 from asthma_ml.model_files.archive import (
+    check_agreement,
     check_card,
     check_self_test,
     first_line,
@@ -31,6 +28,7 @@ from asthma_ml.model_files.archive import (
     verified_member,
     zip_members,
 )
+from asthma_ml.model_files.soundness import refuse_unsound_arrays
 
 COMPILED = "compiled.npz"
 _Arrays = TypeVar("_Arrays")
@@ -46,9 +44,10 @@ def read_compiled(card: Mapping[str, Any], members: Mapping[str, bytes], source:
             for name, data in unzip_members(content).items()
         }
         compiled = _compiled_of_arrays(arrays)
-        _check_arrays(compiled)
+        refuse_unsound_arrays(compiled)
     except Exception as error:
         raise ModelFileError(f"{source}: damaged, the compiled model cannot be read ({first_line(error)})") from error
+    check_agreement(compiled, card, source)
     check_self_test(compiled, card, source)
     return compiled
 
@@ -114,57 +113,3 @@ def _of(kind: type[_Arrays], arrays: Mapping[str, np.ndarray], path: str, **know
 def _numbered(arrays: Mapping[str, np.ndarray], name: str) -> Sequence[np.ndarray]:
     n = sum(key.startswith(f"{name}/") for key in arrays)
     return [arrays[f"{name}/{i}"] for i in range(n)]
-
-
-def _check_arrays(compiled: CompiledClassifier) -> None:
-    """Refuse arrays of the wrong shape and indices out of range, which machine code would follow into other memory."""
-    linear, scores, branches = compiled.linear_, compiled.linear_.scores, compiled.branches
-    indices = [
-        (scores.source, len(compiled.feature_names_in_)),
-        (scores.starts, len(scores.knots) + 1),
-        (branches.decisions.feature, len(compiled.feature_names_in_)),
-        (branches.decision, len(branches.decisions.feature)),
-        (branches.margin, len(linear.base)),
-    ]
-    valid = [
-        *(array.shape == shape for array, shape in _shapes(compiled)),
-        *(array.dtype.kind in "iu" and bool(np.all((array >= 0) & (array < n))) for array, n in indices),
-        bool(np.all(np.diff(scores.starts) > 0) and np.all(np.diff(scores.source) >= 0)),
-    ]
-    if not all(valid):
-        raise ValueError("shapes or indices of its arrays are inconsistent")
-    if compiled.auxiliary_ is not None:
-        _check_arrays(compiled.auxiliary_)
-
-
-def _shapes(compiled: CompiledClassifier) -> Iterator[tuple[np.ndarray, tuple[int, ...]]]:
-    """Arrays, each with the shape that it must have."""
-    linear, branches, background = compiled.linear_, compiled.branches, compiled.background
-    scores, joint = linear.scores, linear.joint
-    n_features, n_scores, n_margins = len(compiled.feature_names_in_), len(scores.source), len(linear.base)
-    n_branches, n_decisions, n_classes = len(branches.margin), len(branches.decisions.feature), len(compiled.classes_)
-    yield compiled.feature_range_, (2, n_features)
-    yield compiled.feature_importances_, (n_features,)
-    yield compiled.measured_fraction_, (n_features,)
-    yield compiled.mean_scores_, (n_scores,)
-    yield compiled.conformal_thresholds, (n_classes,)
-    yield compiled.calibration_slope_, (2,)
-    yield compiled.calibration_intercept_, (n_margins,)
-    yield linear.base, (1 if n_classes == 2 else n_classes,)
-    yield scores.starts, (n_scores + 1,)
-    yield scores.values, scores.knots.shape
-    yield joint.mean, (n_scores,)
-    yield linear.direction, (n_scores,)
-    yield joint.covariance, (n_scores, n_scores)
-    yield linear.coefficients, (n_scores, n_margins)
-    yield branches.decisions.threshold, (n_decisions,)
-    yield branches.decisions.missing_right, (n_decisions,)
-    yield branches.decision, (n_branches, DECISIONS)
-    yield branches.right_share, (n_branches, DECISIONS)
-    yield branches.leaf, (n_branches, PATTERNS)
-    yield branches.constant, (n_margins,)
-    yield from ((offsets, (len(CHARACTERISTICS), max_subgroups())) for offsets in compiled.subgroup_offsets_)
-    yield from ((grid, (3, grid.shape[-1])) for grid in compiled.venn_abers_grids_)
-    if background is not None:
-        yield background.frequency, (n_branches, PATTERNS)
-        yield background.offset, (n_scores,)

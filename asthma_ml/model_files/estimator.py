@@ -15,13 +15,16 @@ from typing import Any
 from asthma_ml.classifier import PhenotypeClassifier
 from asthma_ml.errors import ModelFileError
 from asthma_ml.model_files.archive import (
+    check_agreement,
     check_card,
     check_self_test,
     first_line,
+    refuse_large,
     unzip_members,
     verified_member,
     zip_members,
 )
+from asthma_ml.model_files.soundness import refuse_unsound_estimator
 from asthma_ml.wording import first_names
 
 ESTIMATOR, _SCHEMA = "estimator.skops", "schema.json"
@@ -98,6 +101,7 @@ def read_estimator(card: Mapping[str, Any], members: Mapping[str, bytes], source
     estimator = verified_member(members, ESTIMATOR, card, source)
     _check_types(estimator, source)
     model = _rebuilt(estimator, source)
+    check_agreement(model, card, source)
     check_self_test(model, card, source)
     return model
 
@@ -118,7 +122,10 @@ def _minor(number: str) -> str:
 def _check_types(estimator: bytes, source: str) -> None:
     """Refuse types that are not on the reviewed list, before anything is rebuilt."""
     try:
-        nodes = [node for node in _nodes(json.loads(unzip_members(estimator)[_SCHEMA])) if "__class__" in node]
+        members = unzip_members(estimator)
+        nodes = [node for node in _nodes(json.loads(members[_SCHEMA])) if "__class__" in node]
+        # A member can be named by many nodes, each of which is an array of its size in memory.
+        refuse_large(sum(len(members[node["file"]]) for node in nodes if "file" in node))
         unreviewed = {name for node in nodes if (name := _type_name(node)) not in _REVIEWED.get(node["__loader__"], ())}
     except Exception as error:
         raise ModelFileError(f"{source}: damaged, the estimator cannot be read ({first_line(error)})") from error
@@ -137,8 +144,9 @@ def _rebuilt(estimator: bytes, source: str) -> PhenotypeClassifier:
 
     try:
         model = loads(estimator, trusted=_TRUSTED)
+        if not isinstance(model, PhenotypeClassifier):
+            raise TypeError("it is not a PhenotypeClassifier")
+        refuse_unsound_estimator(model)
     except Exception as error:
         raise ModelFileError(f"{source}: the estimator cannot be rebuilt ({first_line(error)})") from error
-    if not isinstance(model, PhenotypeClassifier):
-        raise ModelFileError(f"{source}: the estimator is not a PhenotypeClassifier")
     return model

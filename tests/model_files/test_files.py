@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import pickle
 import zipfile
+from copy import deepcopy
 from hashlib import sha256
 from pathlib import Path
 
@@ -203,6 +205,12 @@ class TestCompiled:
             ("subgroup_offsets_/1", lambda array: array[:, :2]),
             ("calibration_intercept_", lambda array: array.repeat(2)),
             ("conformal_thresholds", lambda array: array[:1]),
+            ("branches/leaf", lambda array: array.astype(">f8")),
+            ("linear_/scores/starts", lambda array: array.astype(">i8")),
+            ("branches/decision", lambda array: array.astype(np.int32)),
+            ("branches/leaf", np.asfortranarray),
+            ("linear_/coefficients", lambda array: array.astype(str)),
+            ("venn_abers_grids_/0", lambda array: array[0]),
         ],
     )
     def test_inconsistent_arrays_are_refused(self, saved, name, spoil):
@@ -277,10 +285,74 @@ class TestRefusals:
         with pytest.raises(ModelFileError, match=f"contains types that no model file needs: .*{name}"):
             load_model(rewrite(saved, content=skops.io.dumps(smuggled)))
 
+    @pytest.mark.parametrize(
+        ("field", "spoil"),
+        [
+            ("left", lambda nodes: nodes["left"] + len(nodes)),
+            ("right", lambda nodes: nodes["right"] * 2**20),
+            ("left", lambda nodes: np.zeros_like(nodes["left"])),
+            ("left", lambda nodes: nodes["right"]),
+            ("is_leaf", lambda nodes: 0),
+            ("is_leaf", lambda nodes: 2),
+            ("feature_idx", lambda nodes: nodes["feature_idx"] + 1000),
+            ("feature_idx", lambda nodes: nodes["feature_idx"] - 1000),
+            ("is_categorical", lambda nodes: 1),
+        ],
+    )
+    @pytest.mark.parametrize("place", [0, -1])
+    def test_nodes_that_are_no_tree_are_refused(self, saved, field, spoil, place):
+        model = deepcopy(fitted_classifier())
+        [tree] = model.trees_._predictors[place]
+        tree.nodes[field] = spoil(tree.nodes)
+        with pytest.raises(ModelFileError, match=r"the estimator cannot be rebuilt .*are inconsistent"):
+            load_model(rewrite(saved, content=estimator.estimator_member(model)))
+
+    @pytest.mark.parametrize(
+        "spoil",
+        [
+            lambda model: model.trees_._predictors.pop(),
+            lambda model: model.trees_._predictors[0].append(model.trees_._predictors[0][0]),
+            lambda model: setattr(model.trees_, "n_trees_per_iteration_", 10**9),
+            lambda model: setattr(model.trees_._bin_mapper, "is_categorical_", np.ones(4, dtype=np.uint8)),
+            lambda model: model.linear_.scores.source.__iadd__(1000),
+            lambda model: setattr(model, "feature_range_", model.feature_range_.astype(">f4")),
+            lambda model: setattr(model, "mean_scores_", None),
+            lambda model: setattr(model, "n_threads", -1),
+            lambda model: setattr(model, "conformal_scores_", 5),
+        ],
+    )
+    def test_an_inconsistent_estimator_is_refused(self, saved, spoil):
+        model = deepcopy(fitted_classifier())
+        spoil(model)
+        with pytest.raises(ModelFileError, match=r"cannot be rebuilt|self-test failed"):
+            load_model(rewrite(saved, content=estimator.estimator_member(model)))
+
+    def test_a_file_cannot_ask_for_a_million_threads(self, saved):
+        model = deepcopy(fitted_classifier()).set_params(n_threads=1_000_000)
+        loaded = load_model(rewrite(saved, content=estimator.estimator_member(model)))
+        assert 1 <= loaded.n_threads <= os.cpu_count()
+
+    def test_one_large_array_that_many_nodes_name_is_refused(self, saved, monkeypatch):
+        _, members = read_archive(saved)
+        monkeypatch.setattr(archive, "LARGEST_FILE", len(members[COMPILED]) + len(members["estimator.skops"]) * 20)
+        load_model(saved)
+        written = unzip_members(members["estimator.skops"])
+        schema = json.loads(written["schema.json"])
+        schema["content"]["more"] = [{"__class__": "str", "file": max(written, key=len)}] * 100_000
+        content = archive.zip_members(written | {"schema.json": json.dumps(schema).encode()})
+        with pytest.raises(ModelFileError, match="its content is larger than"):
+            load_model(rewrite(saved, content=content))
+
+    def test_a_member_of_the_same_name_twice_is_refused(self, saved):
+        with zipfile.ZipFile(saved, "a") as file, pytest.warns(UserWarning, match="Duplicate name"):
+            file.writestr("card.json", "{}")
+        with pytest.raises(ModelFileError, match="it holds a name twice"):
+            load_model(saved)
+
     def test_another_kind_of_estimator_is_refused(self, saved):
         X, y = np.random.default_rng(0).normal(size=(60, 2)), np.arange(60) % 2
         trees = HistGradientBoostingClassifier(max_iter=2, categorical_features=None).fit(X, y)
-        with pytest.raises(ModelFileError, match="is not a PhenotypeClassifier"):
+        with pytest.raises(ModelFileError, match="it is not a PhenotypeClassifier"):
             load_model(rewrite(saved, content=skops.io.dumps(trees)))
 
     def test_all_types_that_skops_does_not_trust_are_reviewed(self):
@@ -313,7 +385,15 @@ class TestRefusals:
             ({"estimator_sha256": "0" * 64}, "does not match its checksum"),
             ({"data_dictionary": []}, "unit or levels of age_years, .* have changed"),
             ({"self_test": {"rows": [[0.0]], "probabilities": [[0.5, 0.5]]}}, "self-test cannot be run"),
-            ({"self_test": None}, "self-test cannot be run"),
+            (
+                {"self_test": {"rows": [[0.0] * 13] * 9999, "probabilities": []}},
+                "self-test cannot be run .*9999 rows",
+            ),
+            ({"self_test": None}, "the card has a wrong entry self_test"),
+            ({"data_dictionary": 5}, "the card has a wrong entry data_dictionary"),
+            ({"data_dictionary": [5]}, "the card has a wrong entry data_dictionary"),
+            ({"feature_names": ["feno_ppb", 5]}, "the card has a wrong entry feature_names"),
+            ({"classes": ["neutrophilic", "th2_high"]}, "names other classes or features than the model"),
         ],
     )
     def test_an_invalid_card_is_refused(self, saved, changes, message):
