@@ -21,9 +21,11 @@ from asthma_ml.classifier.features.distinct_patients import distinct_patients
 from asthma_ml.classifier.features.encoding import (
     as_frame,
     encode_features,
+    encode_in_order,
     encode_patients,
     refuse_forbidden_features,
 )
+from asthma_ml.classifier.features.frame_checks import refuse_labels, warn_of_other_names
 from asthma_ml.classifier.fitting import (
     FittedParts,
     HeldOut,
@@ -274,6 +276,7 @@ class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         UnusableInputError
             If `y` lacks a class of this classifier or contains another, or a class has fewer patients than folds.
         """
+        refuse_labels(X, y)
         features, labels = self._features(X), column_or_1d(y)
         check_consistent_length(features, labels)
         weight = _check_sample_weight(sample_weight, features, dtype=np.float64, ensure_non_negative=True)
@@ -446,8 +449,10 @@ class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
         """Features, class numbers, weights and groups of the rows of positive weight; sets `classes_`."""
         X = as_frame(X)
+        refuse_labels(X, y)
         if isinstance(X, pd.DataFrame):
             refuse_forbidden_features(X)
+            warn_of_other_names(X.columns)
             X = encode_features(X)
         features, labels = validate_data(self, X, y, dtype=np.float32, ensure_all_finite="allow-nan")
         check_classification_targets(labels)
@@ -495,7 +500,7 @@ class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
     def _features(self, X: ArrayLike | pd.DataFrame) -> np.ndarray:
         check_is_fitted(self)
         X = as_frame(X)
-        encoded = encode_features(X, self._names) if isinstance(X, pd.DataFrame) else X
+        encoded = encode_in_order(X, self._names) if isinstance(X, pd.DataFrame) else X
         checked = validate_data(
             self, encoded, dtype=np.float32, ensure_all_finite="allow-nan", ensure_min_samples=0, reset=False
         )

@@ -2,6 +2,8 @@ from .columns.column_map import ColumnMap as ColumnMap
 from .columns.column_map import MappedColumn as MappedColumn
 from .columns.column_map import names_not_read as names_not_read
 from .columns.column_verdicts import likely_scale as likely_scale
+from .columns.hints import suggested_variable as suggested_variable
+from .columns.hints import unread_columns as unread_columns
 from .columns.matching import variable_of_name as variable_of_name
 from .columns.number_text import read_number as read_number
 from .map_draft import draft_map as draft_map
@@ -19,4 +21,7 @@ from .reading import PatientTable as PatientTable
 from .reading import ReadPatients as ReadPatients
 from .reading import read_patients as read_patients
 from .text.data_frames import index_columns as index_columns
+from .text.data_frames import known_frame as known_frame
+from .text.data_frames import refuse_table_of_other_kind as refuse_table_of_other_kind
+from .text.data_frames import refuse_unclear_names as refuse_unclear_names
 from .text.text_tables import TextTable as TextTable

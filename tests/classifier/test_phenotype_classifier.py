@@ -60,7 +60,7 @@ class TestColumns:
     def test_permuted_columns_are_refused_and_encode_orders_them(self):
         model, (X, _) = fitted_classifier(), synthetic_patients()
         permuted = X[X.columns[::-1]].assign(site="A")
-        with pytest.raises(ValueError, match="feature names"):
+        with pytest.raises(ValueError, match=r"^the features are in another order .* model\.encode\(table\)"):
             model.predict(permuted[X.columns[::-1]])
         np.testing.assert_array_equal(model.predict_proba(model.encode(permuted)), model.predict_proba(X))
 
@@ -107,12 +107,47 @@ class TestColumns:
         for predict in (model.predict_proba, model.predict, model.predict_with_uncertainty):
             with pytest.raises(
                 UnusableInputError,
-                match=r"^patient_id, true_drive, phenotype: not .* model\.encode\(table\), .*drop the column",
+                match=r"^patient_id, true_drive, phenotype: not a feature of the model; pass model\.encode\(table\)",
             ):
                 predict(table)
         np.testing.assert_array_equal(model.predict_proba(model.encode(table)), model.predict_proba(X))
-        with pytest.raises(UnusableInputError, match=r"^feno_ppb: text or dates in a numeric column"):
+        with pytest.raises(UnusableInputError, match=r"^feno_ppb: 'high' instead of numbers; read the table"):
             model.predict(X.assign(feno_ppb="high"))
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda X: X[["feno_ppb"]], r"^age_years, .*: missing; pass model\.encode\(table\)"),
+            (lambda X: X.rename(columns={"feno_ppb": "FeNO (ppb)"}), r"^FeNO \(ppb\) \(for feno_ppb\): not the name"),
+            (lambda X: pd.DataFrame({"a": np.arange(len(X))}), "no column is one of the"),
+            (lambda X: X.to_dict("records"), "not `list`; make one with pandas.DataFrame"),
+            (lambda X: X.iloc[0], r"not `Series`; one row of a table is `table.iloc\[\[0\]\]`"),
+            (lambda X: X.to_numpy().astype(str).astype(object) + "?", "^X: text in an array"),
+        ],
+        ids=["one column", "name of a hospital", "no feature", "records", "one row", "array of text"],
+    )
+    def test_tables_that_would_be_half_understood_are_refused_in_one_line(self, change, message):
+        model, (X, _) = fitted_classifier(), synthetic_patients()
+        with pytest.raises(UnusableInputError, match=message) as refused:
+            model.predict_proba(change(X))
+        assert "\n" not in str(refused.value)
+
+    @pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
+    def test_missing_labels_are_counted(self, missing):
+        X, y = synthetic_patients(40)
+        with pytest.raises(UnusableInputError, match=r"^y: 1 of 40 labels are missing; drop these rows"):
+            PhenotypeClassifier().fit(X, pd.Series([missing, *y[1:]], dtype=object))
+
+    def test_labels_in_another_order_than_the_rows_are_refused(self):
+        X, y = synthetic_patients(40)
+        labels = pd.Series(y, index=X.index)
+        with pytest.raises(UnusableInputError, match=r"another order than that of X; align them by y.loc\[X.index\]"):
+            PhenotypeClassifier().fit(X, labels[::-1])
+
+    def test_training_columns_under_other_names_are_warned_of(self):
+        X, y = synthetic_patients(60)
+        with pytest.warns(UserWarning, match=r"^FeNO \(for feno_ppb\): not the name in the data dictionary"):
+            PhenotypeClassifier(n_trees=2).fit(X.rename(columns={"feno_ppb": "FeNO"}), y)
 
     def test_encode_needs_a_model_with_column_names(self):
         X, y = np.random.default_rng(0).normal(size=(60, 2)), np.arange(60) % 2

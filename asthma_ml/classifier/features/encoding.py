@@ -8,7 +8,7 @@ TreeSHAP explains them wrongly without a warning.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,12 +16,16 @@ from asthma_ml.classifier.features.columns import refuse_without_features
 from asthma_ml.classifier.features.frame_checks import (
     impossible_values,
     other_unit,
+    refuse_array_of_text,
+    refuse_other_columns,
     refuse_other_names,
     refuse_values,
     warn_of_other_scales,
+    warn_of_similar_names,
 )
+from asthma_ml.classifier.features.frame_columns import encode_column, warn_of_level_numbers
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.variables import OUTPUT_PREFIX, TRUTH_PREFIX, Variable, data_dictionary
+from asthma_ml.variables import OUTPUT_PREFIX, TRUTH_PREFIX, data_dictionary
 from asthma_ml.wording import first_names
 
 if TYPE_CHECKING:
@@ -29,7 +33,13 @@ if TYPE_CHECKING:
 
 
 def as_frame(table: Any) -> Any:
-    """Convert a data frame of any library that narwhals knows to pandas; return anything else as it is.
+    """Convert a data frame of any library that narwhals knows to pandas; return an array as it is.
+
+    Raises
+    ------
+    UnusableInputError
+        If the columns have several levels of names or the same name, if an array contains text, or if the table is of a
+        kind that would lose its names, such as a dict or one row.
 
     Examples
     --------
@@ -40,12 +50,17 @@ def as_frame(table: Any) -> Any:
     >>> as_frame([[1.0]])
     [[1.0]]
     """
-    if isinstance(table, np.ndarray | list) or type(table).__module__.startswith("pandas."):
+    if type(table) is np.ndarray and table.dtype.names is None:
+        refuse_array_of_text(table)
         return table
-    import narwhals
+    from asthma_ml.patients import known_frame, refuse_table_of_other_kind, refuse_unclear_names
 
-    known = narwhals.from_native(table, eager_only=True, pass_through=True)
-    return table if known is table else known.to_pandas()
+    frame = known_frame(table)
+    if frame is None:
+        refuse_table_of_other_kind(table)
+        return table
+    refuse_unclear_names(frame)
+    return frame
 
 
 def encode_patients(table: Any, feature_names: Iterable[str]) -> pd.DataFrame:
@@ -82,35 +97,68 @@ def encode_patients(table: Any, feature_names: Iterable[str]) -> pd.DataFrame:
         raise UnusableInputError(f"{first_names(held)}: in the index of the table; make it a column by reset_index")
     refuse_other_names(frame.columns, features)
     refuse_without_features(frame.columns, features)
+    warn_of_similar_names(frame.columns, features)
     return encode_features(align_features(frame, features))
 
 
-def encode_features(table: pd.DataFrame, known: Iterable[str] | None = None) -> pd.DataFrame:
+def encode_in_order(table: pd.DataFrame, feature_names: Iterable[str] | None) -> pd.DataFrame:
+    """Encode a table that has exactly the features of a model in their order.
+
+    Parameters
+    ----------
+    table : DataFrame of shape (n_patients, n_features)
+        Features of the model; scikit-learn compares the names that are not in the data dictionary.
+    feature_names : iterable of str or None
+        Features of the model, None if it was fitted without names.
+
+    Returns
+    -------
+    DataFrame of shape (n_patients, n_features)
+        32-bit numbers, see `encode_features`.
+
+    Raises
+    ------
+    UnusableInputError
+        If the columns are not the features of the model, or as `encode_features` does.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> encode_in_order(pd.DataFrame({"feno_ppb": [18]}), ["feno_ppb"]).to_numpy().tolist()
+    [[18.0]]
+    """
+    features = [] if feature_names is None else [str(name) for name in feature_names]
+    if not data_dictionary().keys().isdisjoint(features):
+        refuse_other_names(table.columns, features)
+        refuse_without_features(table.columns, features)
+        refuse_other_columns(table.columns, features)
+    return encode_features(table)
+
+
+def encode_features(table: pd.DataFrame) -> pd.DataFrame:
     """Encode every column of a table as 32-bit numbers.
 
     Parameters
     ----------
     table : DataFrame of shape (n_patients, n_features)
         Columns of the data dictionary (categories as text) or any numeric columns.
-    known : iterable of str, default=None
-        Features of the model, used in the message about columns of text that are no features.
 
     Returns
     -------
     DataFrame of shape (n_patients, n_features)
         Same columns and rows; the table itself if it already contains 32-bit numbers. A category is encoded as its
-        level number; numbers in a categorical column are taken as level numbers.
+        level number; numbers are taken as level numbers.
 
     Raises
     ------
     UnusableInputError
-        If a column that is not categorical contains text or dates, or a column of the data dictionary an unknown
-        level, a number outside its hard limits or evidently another unit; all such columns are named.
+        If a column contains text or dates instead of numbers, or a column of the data dictionary an unknown level, a
+        number outside its hard limits or evidently another unit; all such columns are named.
 
     Warns
     -----
     UserWarning
-        If a column is evidently in another scale, such as FeNO in ppm.
+        If a column is evidently in another scale, such as FeNO in ppm, or if levels are given as numbers.
 
     Examples
     --------
@@ -125,25 +173,20 @@ def encode_features(table: pd.DataFrame, known: Iterable[str] | None = None) -> 
         return table
     # Column-major memory, as pandas stores and trees read it.
     matrix = np.empty(table.shape[::-1], dtype=np.float32)
-    not_numeric: list[str] = []
     problems: list[str] = []
     for row, (name, column) in zip(matrix, table.items(), strict=True):
         try:
             # A number too large for 32 bits becomes infinite, which scikit-learn then refuses by name.
             with np.errstate(over="ignore"):
-                row[:] = _encode_column(str(name), column)
+                row[:] = encode_column(str(name), column)
         except UnusableInputError as error:
             problems.append(str(error))
             row[:] = np.nan
-        except (TypeError, ValueError):
-            not_numeric.append(str(name))
-            row[:] = np.nan
-    if not_numeric:
-        _refuse_text(table, not_numeric, not_numeric if known is None else known)
     columns = [(str(name), row) for name, row in zip(table.columns, matrix, strict=True)]
     unread = (impossible_values(*column) or other_unit(*column) for column in columns)
     refuse_values([*problems, *filter(None, unread)])
     warn_of_other_scales(columns)
+    warn_of_level_numbers((str(name), column) for name, column in table.items())
     return pd.DataFrame(matrix.T, index=table.index, columns=table.columns, copy=False)
 
 
@@ -196,45 +239,3 @@ def refuse_forbidden_features(table: pd.DataFrame) -> None:
         raise UnusableInputError(
             f"{first_names(forbidden)}: identifiers, labels, truth and predictions cannot be features; drop them"
         )
-
-
-def _refuse_text(table: pd.DataFrame, not_numeric: Iterable[str], known: Iterable[str]) -> NoReturn:
-    """Refuse columns of text, with advice that depends on whether they are features."""
-    known = set(known)
-    if not known.issuperset(not_numeric):
-        unknown = [str(name) for name in table.columns if str(name) not in known]
-        raise UnusableInputError(
-            f"{first_names(unknown)}: not a feature of the model; pass model.encode(table), which selects them, "
-            "or drop the column"
-        )
-    raise UnusableInputError(
-        f"{first_names(not_numeric)}: text or dates in a numeric column; give numbers, and leave missing values empty"
-    )
-
-
-def _encode_column(name: str, column: pd.Series) -> np.ndarray:
-    import pandas as pd
-
-    variable = _category(name, column)
-    if variable is None and isinstance(column.dtype, np.dtype) and column.dtype.kind in "fiu":
-        return column.to_numpy()
-    known = data_dictionary().get(name)
-    if column.dtype.kind in "mMc" or (column.dtype.kind == "b" and known is not None and known.kind != "flag"):
-        raise TypeError(f"{name}: dates, complex numbers or truth values")
-    if variable is None:
-        return pd.to_numeric(column).to_numpy(dtype=np.float32, na_value=np.nan)
-    codes, distinct = pd.factorize(column)
-    if unknown := sorted(repr(str(text)) for text in distinct if text not in variable.levels):
-        allowed = ", ".join(variable.levels)
-        raise UnusableInputError(f"{name}: unknown level {first_names(unknown)}, allowed: {allowed}")
-    return np.array([*map(variable.levels.index, distinct), np.nan], dtype=np.float32)[codes]
-
-
-def _category(name: str, column: pd.Series) -> Variable | None:
-    """Data dictionary entry of a column that contains categories as text, else None."""
-    from pandas.api.types import is_numeric_dtype
-
-    variable = data_dictionary().get(name)
-    if variable is None or variable.kind != "category" or is_numeric_dtype(column) or column.isna().all():
-        return None
-    return variable

@@ -7,7 +7,8 @@ columns of the data dictionary as they are, so it refuses what it would misunder
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,6 +136,86 @@ def refuse_values(problems: Iterable[str]) -> None:
         raise UnusableInputError("; ".join(found) + f"; {_WAY_OUT}, or correct it")
 
 
+def refuse_array_of_text(X: NDArray[Any]) -> None:
+    """Refuse an array with text, whose columns have no names.
+
+    Examples
+    --------
+    >>> refuse_array_of_text(np.array([[1.0]]))
+    """
+    if X.dtype.kind not in "OUS":
+        return
+    try:
+        X.astype(np.float32)
+    except TypeError:
+        return  # scikit-learn names the type of the cell
+    except ValueError:
+        raise UnusableInputError(
+            "X: text in an array, whose columns have no names; give a data frame, or numbers from model.encode"
+        ) from None
+
+
+def refuse_other_columns(given: Iterable[object], features: Sequence[str]) -> None:
+    """Refuse a table whose columns are not the features of a model in their order.
+
+    Parameters
+    ----------
+    given : iterable of str
+        Columns of the table.
+    features : sequence of str
+        Features of the model.
+
+    Raises
+    ------
+    UnusableInputError
+        If a column is missing, is no feature or has another place.
+
+    Examples
+    --------
+    >>> refuse_other_columns(["feno_ppb", "age_years"], ["feno_ppb", "age_years"])
+    """
+    names = [str(name) for name in given]
+    if names == list(features):
+        return
+    missing = [name for name in features if name not in set(names)]
+    others = [name for name in names if name not in set(features)]
+    what = (
+        *([f"{first_names(missing)}: missing"] if missing else []),
+        *([f"{first_names(others)}: not a feature of the model"] if others else []),
+    )
+    raise UnusableInputError(
+        f"{'; '.join(what) or 'the features are in another order than in the model'}; pass model.encode(table), which "
+        "selects and orders the features and treats missing ones as not measured"
+    )
+
+
+def warn_of_similar_names(given: Iterable[object], features: Iterable[str]) -> None:
+    """Warn of columns whose names resemble those of features that the table lacks.
+
+    Parameters
+    ----------
+    given : iterable of str
+        Columns of the table.
+    features : iterable of str
+        Features of the model.
+
+    Warns
+    -----
+    UserWarning
+        With all such columns.
+
+    Examples
+    --------
+    >>> warn_of_similar_names(["feno_ppb", "note"], ["feno_ppb", "age_years"])
+    """
+    from asthma_ml.patients import unread_columns
+
+    names, features = list(map(str, given)), set(features)
+    found = unread_columns([name for name in names if name not in features], {})
+    if similar := [each.message for each in found if each.column in features.difference(names)]:
+        warnings.warn(f"{'; '.join(similar)}; or rename the column", stacklevel=3)
+
+
 def refuse_other_names(given: Iterable[object], features: Iterable[str]) -> None:
     """Refuse a table that has a feature under another name, which would be treated as missing.
 
@@ -162,3 +243,52 @@ def refuse_other_names(given: Iterable[object], features: Iterable[str]) -> None
     if others:
         meant = first_names(f"{name} (for {target})" for name, target in others.items())
         raise UnusableInputError(f"{meant}: not the name in the data dictionary; {_WAY_OUT}, or rename the columns")
+
+
+def warn_of_other_names(given: Iterable[object]) -> None:
+    """Warn of training columns under other names than in the data dictionary, whose units and levels are unknown.
+
+    Examples
+    --------
+    >>> warn_of_other_names(["feno_ppb", "home_made_index"])
+    """
+    from asthma_ml.patients import suggested_variable, variable_of_name
+
+    names = [name for name in map(str, given) if name not in data_dictionary()]
+    meant = {name: variable_of_name(name) or suggested_variable(name) for name in names}
+    if others := [f"{name} (for {target})" for name, target in meant.items() if target]:
+        warnings.warn(
+            f"{first_names(others)}: not the name in the data dictionary, so that values are not checked; {_WAY_OUT}, "
+            "or rename the columns",
+            stacklevel=3,
+        )
+
+
+def refuse_labels(X: Any, y: Any) -> None:
+    """Refuse labels that are missing, or that by their index belong to other rows.
+
+    Parameters
+    ----------
+    X : {array-like, DataFrame} of shape (n_patients, n_features)
+        Features.
+    y : array-like of shape (n_patients,)
+        Labels.
+
+    Raises
+    ------
+    UnusableInputError
+        If a label is missing, or if both have the same index labels in different orders.
+
+    Examples
+    --------
+    >>> refuse_labels([[1.0], [2.0]], ["th2_high", "neutrophilic_th2_low"])
+    """
+    import pandas as pd
+
+    is_known = isinstance(y, list | tuple | np.ndarray | pd.Series | pd.Categorical)
+    if is_known and (missing := int(np.sum(pd.isna(np.asarray(y, dtype=object))))):
+        raise UnusableInputError(f"y: {missing} of {len(y)} labels are missing; drop these rows of X and y")
+    if not isinstance(X, pd.DataFrame) or not isinstance(y, pd.DataFrame | pd.Series) or X.index.equals(y.index):
+        return
+    if len(X) == len(y) and X.index.is_unique and set(X.index) == set(y.index):
+        raise UnusableInputError("y: the index has another order than that of X; align them by y.loc[X.index]")

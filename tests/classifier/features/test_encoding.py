@@ -48,11 +48,17 @@ def test_a_level_is_encoded_as_its_number_whatever_the_dtype(variable, dtype):
             [0.31, 0.15, 0.62, 2.04],
             "blood_eosinophils_cells_ul: most values, such as 0.31, are too small for cells/uL",
         ),
-        ("feno_ppb", [True, False], "feno_ppb: text or dates"),
+        ("feno_ppb", [True, False], "feno_ppb: True or False instead of numbers"),
+        ("feno_ppb", pd.Series([True, 12.0], dtype=object), "feno_ppb: True or False instead of numbers"),
+        ("feno_ppb", ["<5", "12", "12,5"], "feno_ppb: '<5', '12,5' instead of numbers; read the table with"),
+        ("feno_ppb", [[1], [2]], r"feno_ppb: '\[1\]', '\[2\]' instead of numbers"),
+        ("nasal_polyps", ["yes", "no"], "nasal_polyps: 'yes', 'no' instead of numbers"),
+        ("sex", [True, False], "sex: True or False instead of female, male"),
         ("feno_ppb", [1e300], "feno_ppb: inf is outside"),
-        ("age_years", pd.to_datetime(["1962-03-01"]), "age_years: text or dates"),
-        ("age_years", pd.to_datetime(["1962-03-01"]).tz_localize("UTC"), "age_years: text or dates"),
-        ("bmi_kg_m2", ["38,5"], "bmi_kg_m2: text or dates"),
+        ("age_years", pd.to_datetime(["1962-03-01"]), "age_years: cells of type datetime64"),
+        ("age_years", pd.period_range("1962", periods=1, freq="D"), "age_years: cells of type period"),
+        ("age_years", pd.to_datetime(["1962-03-01"]).tz_localize("UTC"), "age_years: cells of type datetime64"),
+        ("bmi_kg_m2", ["38,5"], "bmi_kg_m2: '38,5' instead of numbers"),
     ],
 )
 def test_what_a_hospital_writes_otherwise_is_refused_and_not_half_understood(column, values, message):
@@ -78,7 +84,9 @@ def test_no_synthetic_patient_is_refused(preset):
     assert encode_features(patients).shape == patients.shape
 
 
-@pytest.mark.parametrize("convert", [pl.from_pandas, pa.Table.from_pandas], ids=["polars", "Arrow"])
+@pytest.mark.parametrize(
+    "convert", [pl.from_pandas, pa.Table.from_pandas, pa.RecordBatch.from_pandas], ids=["polars", "Arrow", "batch"]
+)
 def test_tables_of_other_libraries_are_encoded_like_those_of_pandas(convert):
     patients, _ = synthetic_patients(30)
     features = list(patients)
@@ -97,7 +105,7 @@ def test_a_feature_in_the_index_and_a_table_without_names_are_refused():
     with pytest.raises(UnusableInputError, match=r"^sex: in the index of the table"):
         encode_patients(patients.set_index("sex"), ["sex", "feno_ppb"])
     with pytest.raises(UnusableInputError, match=r"^ndarray: give a data frame"):
-        encode_patients(patients.to_numpy(), ["sex", "feno_ppb"])
+        encode_patients(patients[["feno_ppb"]].to_numpy(), ["sex", "feno_ppb"])
 
 
 def test_a_table_without_any_feature_is_refused():
@@ -126,8 +134,54 @@ def test_integers_booleans_and_nullable_columns_are_encoded_as_numbers():
 
 def test_all_columns_of_text_are_named():
     patients = pd.DataFrame({"feno_ppb": ["<5"], "sex": ["male"], "acq6_score": ["high"]})
-    with pytest.raises(UnusableInputError, match=r"^feno_ppb, acq6_score: text"):
+    with pytest.raises(UnusableInputError, match=r"^feno_ppb: '<5' instead .*; acq6_score: 'high' instead of numbers"):
         encode_features(patients)
+
+
+def test_cells_of_columns_that_may_hold_names_of_patients_are_not_shown():
+    with pytest.raises(UnusableInputError, match=r"^surname: text or dates instead of numbers") as refused:
+        encode_features(pd.DataFrame({"surname": ["Curie"]}))
+    assert "Curie" not in str(refused.value)
+
+
+def test_levels_given_as_numbers_are_warned_of_unless_they_are_encoded():
+    with pytest.warns(UserWarning, match="numbers are read as levels: sex: 0 as female, 1 as male"):
+        encoded = encode_features(pd.DataFrame({"sex": [0, 1], "age_years": [50.0, 60.0]}))
+    pd.testing.assert_frame_equal(encode_features(encoded), encoded)
+
+
+@pytest.mark.parametrize("name", ["feno_pbb", "feno_ppb_x", "log_feno"])
+def test_a_name_like_that_of_a_missing_feature_is_warned_of(name):
+    patients = pd.DataFrame({name: [20.0], "age_years": [50.0]})
+    with pytest.warns(UserWarning, match=f"^not read.*{name}"):
+        encode_patients(patients, ["feno_ppb", "age_years"])
+    assert encode_patients(patients.assign(feno_ppb=30.0), ["feno_ppb"]).iloc[0, 0] == 30
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (pd.DataFrame([[1.0, 2.0]], columns=["feno_ppb", "feno_ppb"]), "must be unique; repeated: `feno_ppb`"),
+        (pa.table([[1.0], [2.0]], names=["feno_ppb", "feno_ppb"]), "must be unique; repeated: `feno_ppb`"),
+        (pd.DataFrame([[1.0]], columns=[["lab"], ["feno_ppb"]]), "2 levels of names"),
+        (pl.LazyFrame({"feno_ppb": [1.0]}), "not `LazyFrame`; collect it first"),
+        ({"feno_ppb": [1.0]}, "not `dict`; make one with pandas.DataFrame"),
+        (np.array([(1.0,)], dtype=[("feno_ppb", float)]), "not `ndarray`; make one with pandas.DataFrame"),
+        ("patients.csv", "not `str`; read the file with asthma_ml.read_patients"),
+        (None, "not `NoneType`"),
+    ],
+    ids=["column twice", "Arrow column twice", "two levels", "lazy", "dict", "structured", "path", "nothing"],
+)
+def test_tables_of_other_kinds_are_refused_with_the_way_out(table, message):
+    with pytest.raises(UnusableInputError, match=message):
+        encode_patients(table, ["feno_ppb"])
+
+
+def test_a_table_that_was_read_is_refused_and_its_values_are_taken():
+    table = aml.read_patients(pd.DataFrame({"FeNO": ["20", "30"]}))
+    with pytest.raises(UnusableInputError, match="not `PatientTable`; give its attribute `values`"):
+        encode_patients(table, ["feno_ppb"])
+    assert encode_patients(table.values, ["feno_ppb"])["feno_ppb"].tolist() == [20, 30]
 
 
 def test_alignment_selects_and_orders_the_features():

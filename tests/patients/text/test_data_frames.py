@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 
 from asthma_ml.errors import UnusableInputError
@@ -54,3 +58,29 @@ def test_columns_with_two_levels_of_names_are_refused() -> None:
     columns = pd.MultiIndex.from_tuples([("visit 1", "feno"), ("visit 1", "age")])
     with pytest.raises(UnusableInputError, match="the columns have 2 levels of names; keep one"):
         read_patients(pd.DataFrame([[52, 44]], columns=columns))
+
+
+def test_what_was_read_from_a_data_frame_can_be_pickled() -> None:
+    table = read_patients(FRAME)
+    copy = pickle.loads(pickle.dumps(table))  # noqa: S301
+    pd.testing.assert_frame_equal(copy.raw, table.raw)
+
+
+@pytest.mark.parametrize(
+    ("table", "way"),
+    [
+        (FRAME.to_dict("list"), "make one with pandas.DataFrame"),
+        (FRAME.to_dict("records"), "make one with pandas.DataFrame"),
+        (FRAME.to_records(), "make one with pandas.DataFrame"),
+        (FRAME.iloc[0], r"one row of a table is `table.iloc\[\[0\]\]`"),
+        (pl.LazyFrame(FRAME), "collect it first"),
+    ],
+    ids=["dict", "records", "structured array", "one row", "lazy frame"],
+)
+def test_other_tables_are_refused_with_the_way_to_a_data_frame(table: Any, way: str) -> None:
+    with pytest.raises(UnusableInputError, match=f"^patients must be a path, `-` or a data frame, not `.*`; {way}$"):
+        read_patients(table)
+
+
+def test_a_record_batch_is_read_like_its_table() -> None:
+    pd.testing.assert_frame_equal(read_patients(pa.RecordBatch.from_pandas(FRAME)).values, read_patients(FRAME).values)
