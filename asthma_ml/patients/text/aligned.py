@@ -19,7 +19,7 @@ _LINES_SEARCHED, _SIGNS_SEARCHED = 40, 200_000
 _DELIMITERS = "|,;\t"
 _RULE_SIGNS = frozenset("-=:|+ ,;\t")
 _COUNT = re.compile(r"\(\d+ [\w ]+\)|\d+ rows? in set.*", re.IGNORECASE)
-_BARS, _JOINTS, _DASHES = "│┃║", "┼╋╬├┤╟╢┌┬┐└┴┘╔╦╗╚╩╝╠╣╞╪╡", "─━═"
+_BARS, _JOINTS, _DASHES = "│┃║┆┊", "┼╋╬├┤╟╢┌┬┐└┴┘╔╦╗╚╩╝╠╣╞╪╡", "─━═"
 _ONE_SPELLING = str.maketrans(_BARS + _JOINTS + _DASHES, "|" * len(_BARS) + "+" * len(_JOINTS) + "-" * len(_DASHES))
 
 

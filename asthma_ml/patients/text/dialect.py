@@ -20,6 +20,9 @@ from asthma_ml.patients.text.text_rows import NumberedRow, numbered_rows
 HEADER_CHARACTERS = 1_000_000
 _MOST_COLUMNS = 100_000
 _ROWS_SEEN = 200
+# Signs of names that separate no cells, and what may stand around a name.
+_IN_NAMES, _AROUND_NAMES = frozenset("_-.()[]%'\" "), "'\" "
+_MOST_NAMES_SPLIT, _LONGEST_SPLIT = 3, 10_000
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
@@ -99,6 +102,7 @@ def read_header(start: str, source: str, variable_of: VariableOf) -> Dialect:
     if header is None:
         raise UnusableInputError(f"{source}: the file is empty; expected a header line and one line per patient")
     line, names, broken = header
+    refuse_other_delimiter(names, f"{source}, line {line}", variable_of)
     refuse_blanks_between_cells(names, f"{source}, line {line}", variable_of)
     if broken:
         raise UnusableInputError(f"{source}, line {line}: header {broken}")
@@ -111,6 +115,29 @@ def read_header(start: str, source: str, variable_of: VariableOf) -> Dialect:
     refuse_repeated_names(fitted.names, f"{source}, line {line}")
     of_columns = (fitted.n_unnamed, fitted.row_names, seen)
     return Dialect(delimiter, fitted.names, line, preamble.n_lines, last_line, *of_columns)
+
+
+def refuse_other_delimiter(names: Sequence[str], where: str, variable_of: VariableOf) -> None:
+    """Raise UnusableInputError if the names of a header are known once another sign splits one of them.
+
+    Examples
+    --------
+    >>> known = {"patient_id": 1, "FeNO": 2}.get
+    >>> refuse_other_delimiter(["patient_id~FeNO~note"], "clinic.txt, line 1", known)
+    Traceback (most recent call last):
+        ...
+    asthma_ml.errors.UnusableInputError: clinic.txt, line 1: the cells are separated by '~'; separate them by commas,
+    semicolons or tabs (save the table as CSV)
+    """
+    n_known = sum(variable_of(name.strip()) is not None for name in names)
+    for name in names[:_MOST_NAMES_SPLIT]:
+        for sign in sorted({each for each in name[:_LONGEST_SPLIT] if not each.isalnum() and each not in _IN_NAMES}):
+            parts = {variable for part in name.split(sign) if (variable := variable_of(part.strip(_AROUND_NAMES)))}
+            if len(parts) > max(n_known, 1):
+                raise UnusableInputError(
+                    f"{where}: the cells are separated by {sign!r}; separate them by commas, semicolons or tabs "
+                    "(save the table as CSV)"
+                )
 
 
 def _first_rows(rows: Iterator[NumberedRow]) -> list[list[str]]:

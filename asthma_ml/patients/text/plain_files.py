@@ -8,21 +8,22 @@ import os
 import stat
 import sys
 import tempfile
-import zlib
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.files import write_all
 from asthma_ml.patients.problems import Finding
-from asthma_ml.patients.text.encodings import UTF16, decoded_utf16, find_encoding
+from asthma_ml.patients.text.encodings import decoded_utf16, find_encoding, utf16_codec
 from asthma_ml.patients.text.other_formats import SEEN_BYTES, refuse_other_binary, refuse_other_text
 
 GZIP, ZSTD, PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
+BZIP2, XZ = b"BZh", b"\xfd7zXZ\0"
 ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 """First bytes of workbooks: of .xlsx, and of .xls and workbooks with a password."""
 SPSS, SAS_TRANSPORT = (b"$FL2", b"$FL3"), (b"HEADER RECORD*******LIB",)
@@ -30,6 +31,7 @@ STATA = (b"<stata_dta>", *(bytes([release, order, 1]) for release in range(104, 
 SAS = (bytes.fromhex("000000000000000000000000c2ea8160b31411cfbd92080009c7318c181f1011"),)
 BINARY_TABLES = (PARQUET, ZIP, OLE, *SPSS, *STATA, *SAS_TRANSPORT, *SAS)
 BLOCK_BYTES = 2**20
+_COMPRESSED = {GZIP: "gzip", ZSTD: "zstd", BZIP2: "bz2", XZ: "xz"}
 
 Progress: TypeAlias = Callable[[int, int], object]
 """Called with the number of bytes (rows of a Parquet file) just read and with their total."""
@@ -73,7 +75,7 @@ def plain_file(source: str | os.PathLike[str], name: str, folder: Path | None = 
     Parameters
     ----------
     source : path or "-"
-        CSV, TSV or Parquet, also compressed by gzip or zstd; `-` is standard input.
+        CSV, TSV or Parquet, also compressed by gzip, zstd, bz2 or xz; `-` is standard input.
     name : str
         Name of the source for messages.
     folder : Path, optional
@@ -93,7 +95,7 @@ def plain_file(source: str | os.PathLike[str], name: str, folder: Path | None = 
         file = _opened(source, name, opened)
         if not _can_be_read_twice(file):
             file = _copied(_blocks(file), name, folder, opened)
-        if begins_with(file, GZIP, ZSTD):
+        if begins_with(file, *_COMPRESSED):
             file = _copied(_decompressed(file, name), name, folder, opened)
         if begins_with(file, *BINARY_TABLES):
             yield PlainFile(file, name)
@@ -105,9 +107,10 @@ def plain_file(source: str | os.PathLike[str], name: str, folder: Path | None = 
 
 def _plain_text(file: BinaryIO, name: str, folder: Path | None, opened: ExitStack) -> PlainFile:
     """A text as UTF-8; a copy of it if it is in another encoding."""
-    refuse_other_binary(next(blocks(file), b""), name)
-    if begins_with(file, *UTF16):
-        texts = decoded_utf16(blocks(file), name)
+    beginning = next(blocks(file), b"")
+    refuse_other_binary(beginning, name)
+    if codec := utf16_codec(beginning[:SEEN_BYTES]):
+        texts = decoded_utf16(blocks(file), name, codec)
         return PlainFile(_copied((text.encode() for text in texts), name, folder, opened), name, "UTF-16")
     start = len(BOM_UTF8) if begins_with(file, BOM_UTF8) else 0
     codec, findings = find_encoding(lambda: blocks(file, start), name)
@@ -183,18 +186,22 @@ def _blocks(file: BinaryIO | gzip.GzipFile) -> Iterator[bytes]:
 
 
 def _decompressed(file: BinaryIO, name: str) -> Iterator[bytes]:
-    kind = "gzip" if begins_with(file, GZIP) else "zstd"
+    kind = next(each for mark, each in _COMPRESSED.items() if begins_with(file, mark))
     try:
-        if kind == "gzip":
-            with gzip.GzipFile(fileobj=file, mode="rb") as compressed:
-                yield from _blocks(compressed)
-        else:
-            import pyarrow as pa
-
-            with pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd") as stream:
-                yield from _blocks(stream)
-    except (EOFError, zlib.error, OSError, MemoryError) as error:
+        with _decompressing(file, kind) as stream:
+            yield from _blocks(stream)
+    except Exception as error:  # each library raises kinds of its own, all of which mean the same to the user
         raise UnusableInputError(f"{name}: damaged {kind} file ({error})") from error
+
+
+def _decompressing(file: BinaryIO, kind: str) -> Any:
+    if kind == "gzip":
+        return gzip.GzipFile(fileobj=file, mode="rb")
+    if kind == "zstd":
+        import pyarrow as pa
+
+        return pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd")
+    return import_module("bz2").open(file) if kind == "bz2" else import_module("lzma").open(file)
 
 
 def _copied(content: Iterable[bytes], name: str, folder: Path | None, opened: ExitStack) -> BinaryIO:

@@ -31,6 +31,7 @@ _OTHER_ARCHIVES = {
     "content.xml": "an OpenDocument file",
     "word/document.xml": "a Word document",
 }
+_UNPACK_OR = "unpack it if it holds a CSV file, or "
 _AS_CSV = "save the sheet as CSV (UTF-8) and read that"
 
 
@@ -84,8 +85,11 @@ def _refuse_huge(file: PlainFile) -> None:
     except (zipfile.BadZipFile, zlib.error, OSError, NotImplementedError, RuntimeError, ValueError, EOFError) as error:
         raise UnusableInputError(f"{file.name}: damaged Excel workbook or archive ({error}); {_AS_CSV}") from error
     if "xl/workbook.xml" not in members:
-        what = next((each for member, each in _OTHER_ARCHIVES.items() if member in members), "a ZIP archive")
-        raise UnusableInputError(f"{file.name}: {what}, not an Excel workbook (.xlsx); {_AS_CSV}")
+        what = next(
+            (each for member, each in _OTHER_ARCHIVES.items() if member in members),
+            "a ZIP archive",
+        )
+        raise UnusableInputError(f"{file.name}: {what}, not an Excel workbook (.xlsx); {_UNPACK_OR}{_AS_CSV}")
     if size > _MOST_BYTES or n_cells > _MOST_CELLS:
         what = f"{_MOST_CELLS} cells" if n_cells > _MOST_CELLS else f"{_MOST_BYTES >> 20} MB"
         raise UnusableInputError(f"{file.name}: an Excel workbook or archive of more than {what}; {_AS_CSV}")

@@ -127,7 +127,7 @@ def test_nothing_of_any_row_is_lost(rows: list[list[str]], delimiter: str) -> No
         (b'a,"b"c\n1,2\n', "line 1: header with text after a closing quotation mark"),
         (b'a,b\n1,"2\n3"4\n', "line 2: a row of several lines with text after a closing quotation mark"),
         (b'a,b\n1,"' + b"x" * 200_000, "line 2: a cell has more than 131072 characters"),
-        (b"\x89\x01\x02\xff" * 9, "neither UTF-8 nor Latin-1"),
+        (b"\x89\x01\x02\xff" * 9, "neither UTF-8 nor Windows-1252"),
         (codecs.BOM_UTF16_LE + b"a", "damaged UTF-16"),
     ],
 )
