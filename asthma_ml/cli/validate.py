@@ -134,7 +134,6 @@ def summarise(problems: Sequence[Problem], *, show_values: bool = False) -> str:
 
 def as_readable(patients: PatientTable, *, show_values: bool = False) -> str:
     """Result as text."""
-    from asthma_ml.patients import names_not_read
     from asthma_ml.wording import first_names
 
     n_features, missing = len(data_dictionary().features), _missing(patients)
@@ -144,8 +143,7 @@ def as_readable(patients: PatientTable, *, show_values: bool = False) -> str:
     )
     layout = f"read as {patients.layout}"
     absent = f"not in the table: {first_names(missing)}" if missing else ""
-    not_read = names_not_read(patients.read.table.names, patients.columns)
-    unread = f"columns not read: {first_names(not_read, NAMED_COLUMNS)}" if not_read else ""
+    unread = f"columns not read: {first_names(patients.not_read, NAMED_COLUMNS)}" if patients.not_read else ""
     parts = [heading, layout, absent, unread]
     for severity in ("error", "warning"):
         found = [problem for problem in patients.problems if problem.severity == severity]

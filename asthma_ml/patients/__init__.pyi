@@ -1,6 +1,5 @@
 from .columns.column_map import ColumnMap as ColumnMap
 from .columns.column_map import MappedColumn as MappedColumn
-from .columns.column_map import names_not_read as names_not_read
 from .columns.column_verdicts import likely_scale as likely_scale
 from .columns.hints import suggested_variable as suggested_variable
 from .columns.hints import unread_columns as unread_columns

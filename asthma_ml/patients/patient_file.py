@@ -22,7 +22,7 @@ from asthma_ml.jobs import in_order
 from asthma_ml.patients.column_evidence import ColumnEvidence
 from asthma_ml.patients.columns.column_map import ColumnMap, MappedColumn
 from asthma_ml.patients.opening import rows_of_file
-from asthma_ml.patients.problems import NAMED_LINES, Finding, counted_values
+from asthma_ml.patients.problems import NAMED_LINES, Finding, counted_values, findings_of_length
 from asthma_ml.patients.reading import (
     PatientReader,
     ReadPatients,
@@ -166,6 +166,11 @@ class PatientFile:
         return checksum(self._plain)
 
     @property
+    def not_read(self) -> list[str]:
+        """Columns that are not read and about which neither the map nor the reader has decided."""
+        return self._reader.not_read(self.names)
+
+    @property
     def columns(self) -> dict[str, MappedColumn]:
         """Source columns, unit and levels of each variable."""
         return self._reader.columns
@@ -205,7 +210,11 @@ class PatientFile:
             if part.checked is not None:
                 self._count(part.checked)
         self._reader = self._reader.with_verdicts(evidence).with_codes(evidence.codes)
-        self.findings: tuple[Finding, ...] = (*self._rows.findings, *self._reader.findings)
+        self.findings: tuple[Finding, ...] = (
+            *self._rows.findings,
+            *self._reader.findings,
+            *findings_of_length(self.n_patients),
+        )
         self._repeated = identifiers.repeated() if ID in self.columns else np.zeros(self.n_patients, dtype=bool)
         self.n_repeated = int(self._repeated.sum())
         if self.count_errors and self._reader.code_verdicts:

@@ -60,13 +60,24 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """All rows with the same problem; `rows` is None if the problem concerns the whole column."""
+    """All rows with the same problem.
+
+    Attributes
+    ----------
+    column, rule, severity, message
+        As of a `Problem`.
+    rows : ndarray of int or None
+        None if the problem concerns the whole column.
+    unread : tuple of str
+        Columns of the table of which the message says that they are not read.
+    """
 
     column: str
     rule: str
     severity: Severity
     message: str
     rows: NDArray[np.intp] | None = None
+    unread: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -79,10 +90,18 @@ def reasons_not_read(findings: Iterable[Finding]) -> list[str]:
 
     Examples
     --------
-    >>> reasons_not_read([Finding("feno_ppb", "unit", "warning", "not read: `FeNO (mg)` is in mg")])
+    >>> reasons_not_read(
+    ...     [Finding("feno_ppb", "unit", "warning", "not read: `FeNO (mg)` is in mg", None, ("FeNO (mg)",))]
+    ... )
     ['feno_ppb: not read: `FeNO (mg)` is in mg']
     """
-    return [each.text for each in findings if each.rows is None and each.message.startswith("not read")]
+    return [each.text for each in findings if each.unread]
+
+
+def findings_of_length(n_rows: int) -> list[Finding]:
+    """Warning of a table without rows."""
+    message = "no patients: the table has a header and no rows below it"
+    return [] if n_rows else [Finding("", "no_rows", "warning", message)]
 
 
 def invalid_rows(findings: Iterable[Finding], n_rows: int) -> NDArray[np.bool_]:

@@ -18,7 +18,7 @@ from asthma_ml.patients.column_evidence import ColumnEvidence, findings_of_colum
 from asthma_ml.patients.columns.beside import columns_beside, distinct_texts, with_units_beside
 from asthma_ml.patients.columns.cells import JOIN, MISSING_TOKENS, CachingParser, parse_column
 from asthma_ml.patients.columns.code_sets import NO_VERDICT, CodeVerdict
-from asthma_ml.patients.columns.column_map import JOINT, ColumnMap, MappedColumn, canonical
+from asthma_ml.patients.columns.column_map import JOINT, ColumnMap, MappedColumn, canonical, names_not_read
 from asthma_ml.patients.columns.column_summary import ColumnSummary
 from asthma_ml.patients.columns.conversions import convert_with_companions
 from asthma_ml.patients.columns.matching import match_columns
@@ -26,7 +26,14 @@ from asthma_ml.patients.columns.missing_codes import RareValues
 from asthma_ml.patients.columns.unit_rows import with_units_of_row
 from asthma_ml.patients.no_patients import check_patients, findings_of_patients, rows_beside_patients
 from asthma_ml.patients.opening import Rows, whole_table
-from asthma_ml.patients.problems import Finding, Problem, invalid_rows, locate_problems, summarise_problems
+from asthma_ml.patients.problems import (
+    Finding,
+    Problem,
+    findings_of_length,
+    invalid_rows,
+    locate_problems,
+    summarise_problems,
+)
 from asthma_ml.patients.text.identifiers import repeated_cells
 from asthma_ml.patients.text.text_tables import TextTable, cell_texts, rows_of, text_codes
 from asthma_ml.variables import ID, data_dictionary
@@ -93,12 +100,15 @@ class PatientTable:
         Encoding, delimiter and decimal sign in words.
     decimal_comma : bool
         Whether numbers have a decimal comma.
+    not_read : sequence of str
+        Columns that are not read, without those that the map ignores or that qualify a value.
     """
 
     read: ReadPatients
     source: str
     layout: str = ""
     decimal_comma: bool = False
+    not_read: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.read.table)
@@ -194,9 +204,9 @@ def read_patients(source: Source, columns: ColumnMap | str | os.PathLike[str] | 
     parsed = reader.parse(table)
     reader = reader.with_verdicts(reader.evidence(parsed))
     repeated = repeated_cells(parsed.values[ID]) if ID in parsed.values else np.zeros(len(table), dtype=bool)
-    read = reader.check(parsed, repeated, (*table.findings, *reader.findings))
+    read = reader.check(parsed, repeated, (*table.findings, *reader.findings, *findings_of_length(len(table))))
     layout = table.layout + (", decimal comma" if reader.decimal_comma else "")
-    return PatientTable(read, name, layout, reader.decimal_comma)
+    return PatientTable(read, name, layout, reader.decimal_comma, reader.not_read(table.names))
 
 
 def as_column_map(columns: ColumnMap | str | os.PathLike[str] | None) -> ColumnMap:
@@ -261,6 +271,11 @@ class PatientReader:
         texts = distinct_texts(parts, {each.name for each in beside})
         columns, found = with_units_beside(self.columns, beside, texts, self._missing, self.source)
         return replace(self, columns=columns, findings=(*self.findings, *found))
+
+    def not_read(self, names: Sequence[str]) -> list[str]:
+        """Columns that are not read and about which neither the map nor the reader has decided."""
+        qualifiers = {each.name for each in columns_beside(names, self.columns, self.column_map)}
+        return [name for name in names_not_read(names, self.columns, self.column_map) if name not in qualifiers]
 
     @cached_property
     def parsers(self) -> dict[str, CachingParser]:

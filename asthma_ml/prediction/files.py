@@ -28,7 +28,7 @@ from asthma_ml.files import (
     table_form,
 )
 from asthma_ml.jobs import in_order
-from asthma_ml.patients import ColumnMap, PatientFile, names_not_read, reasons_not_read
+from asthma_ml.patients import ColumnMap, PatientFile, reasons_not_read
 from asthma_ml.prediction.blocks import BlockWriter, convert_to_parquet
 from asthma_ml.prediction.options import CHUNK_ROWS, Explain, refuse_unknown_explain
 from asthma_ml.prediction.shift import ShiftStatistics, detect_shift, shift_warning
@@ -158,8 +158,9 @@ def predict_file(
     statuses = dict(sink.counts.most_common())
     missing = missing_features(fitted, patients.columns)
     warnings = list(filter(None, [sink.warning, *(found.text for found in patients.findings), shift]))
-    not_read = names_not_read(patients.names, patients.columns)
-    return PredictedFile(patients.n_patients, statuses, patients.n_repeated, missing, not_read, n_resumed, warnings)
+    return PredictedFile(
+        patients.n_patients, statuses, patients.n_repeated, missing, patients.not_read, n_resumed, warnings
+    )
 
 
 def _refuse_bad_options(explain: str, chunk_rows: int, jobs: int, output: str | os.PathLike[str], resume: bool) -> None:

@@ -80,9 +80,9 @@ def test_columns_that_are_not_read_are_named_whatever_their_language(
     tmp_path: Path, run: Callable[..., Result]
 ) -> None:
     path = tmp_path / "clinic.csv"
-    path.write_text("patient_id,年齢,FeNO,note\n007,50,38,\n", encoding="utf-8")
-    assert "columns not read: 年齢, note" in run("validate", path).stdout.splitlines()
-    assert "columns not read: 年齢, note" in run("predict", path, "-o", tmp_path / "out.csv").stderr.splitlines()
+    path.write_text("patient_id,備考,FeNO,note\n007,50,38,\n", encoding="utf-8")
+    assert "columns not read: 備考, note" in run("validate", path).stdout.splitlines()
+    assert "columns not read: 備考, note" in run("predict", path, "-o", tmp_path / "out.csv").stderr.splitlines()
 
 
 def test_missing_columns_are_counted_and_few_are_named(faulty: Path, run: Callable[..., Result]) -> None:

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 
 from asthma_ml.errors import AsthmaMLError, UnusableInputError
 from asthma_ml.files import write_table
-from asthma_ml.patients import ColumnMap, MappedColumn, PatientTable, read_patients, summarise_problems
+from asthma_ml.patients import ColumnMap, MappedColumn, PatientFile, PatientTable, read_patients, summarise_problems
 from asthma_ml.variables import OUTPUT_PREFIX, TRUTH_PREFIX, data_dictionary
 from tests.text_files import parse_text_table
 
@@ -193,7 +193,40 @@ def test_a_full_name_takes_precedence_and_ambiguous_names_are_not_read() -> None
     patients = read_patients(both)
     assert patients.values["blood_eosinophils_cells_ul"].tolist() == [300.0]
     assert "bmi_kg_m2" not in patients.values
-    assert rules(patients) == [(None, "bmi_kg_m2", "ambiguous_name")]
+    assert rules(patients) == [
+        (None, "bmi_kg_m2", "ambiguous_name"),
+        (None, "blood_eosinophils_cells_ul", "second_column"),
+    ]
+
+
+@pytest.mark.parametrize("second", ["eos.1", "Blood eosinophils (10^9/L)"])
+def test_a_second_column_of_a_variable_is_named_with_the_one_that_is_read(second: str) -> None:
+    patients = read_patients(pd.DataFrame({"eos": ["100"], second: ["0.3"]}))
+    [message] = [str(problem) for problem in patients.problems if problem.rule == "second_column"]
+    assert f"not read: `{second}`, because `eos` is read" in message
+
+
+def test_columns_that_a_decision_was_made_about_are_not_listed_as_unread() -> None:
+    table = {
+        "Unnamed: 0": ["0"],
+        "eos": ["100"],
+        "eos_unit": ["cells/uL"],
+        "ward": ["3"],
+        "aml_status": ["ok"],
+        "z": [""],
+    }
+    patients = read_patients(pd.DataFrame(table), ColumnMap(ignore=("ward",)))
+    assert patients.not_read == ["z"]
+
+
+def test_a_table_without_rows_is_read_with_one_warning(tmp_path: Path) -> None:
+    path = tmp_path / "clinic.csv"
+    path.write_text("patient_id,age_years,feno_ppb\n", encoding="utf-8")
+    assert [str(problem) for problem in read_patients(path).problems] == [
+        "no patients: the table has a header and no rows below it"
+    ]
+    with PatientFile(path, chunk_rows=10) as patients:
+        assert [each.rule for each in patients.findings] == ["no_rows"]
 
 
 def test_aliases_give_a_warning() -> None:

@@ -76,6 +76,6 @@ def refuse_without_features(
         return
     raise UnusableInputError(
         f"{source}: no column is one of the {len(features)} features: {first_names(features)}; "
-        + "".join(f"{warning}; " for warning in warnings)
-        + "asthma-ml variables lists them all, a column map gives other names"
+        "asthma-ml variables lists them all, a column map gives other names"
+        + "".join(f"\n{source}: {warning}" for warning in warnings)
     )

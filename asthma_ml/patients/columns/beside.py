@@ -1,4 +1,4 @@
-"""Columns that qualify the values of another column: its unit, an operator such as <, a flag."""
+"""Columns that qualify the values of another column: its unit, an operator such as <, a flag, a remark, a source."""
 
 from __future__ import annotations
 
@@ -14,9 +14,14 @@ from asthma_ml.patients.problems import Finding, shown
 from asthma_ml.patients.text.text_tables import TextTable, text_codes
 from asthma_ml.variables import data_dictionary
 
-_KINDS = ("unit", "operator", "flag")
-# Operators that leave the value as it is.
-_EQUALS = frozenset({"=", "==", "eq", "equal", "none"})
+_OF_NEIGHBOUR = ("unit", "operator", "flag")
+_KINDS = (*_OF_NEIGHBOUR, "validity", "comment", "source", "method")
+# Texts that leave the value as it is.
+_SILENT = {
+    "operator": frozenset({"=", "==", "eq", "equal", "none"}),
+    "flag": frozenset({"n", "normal", "ok", "valid"}),
+    "validity": frozenset({"valid", "ok", "good", "acceptable", "pass", "passed", "usable", "yes", "y", "true", "1"}),
+}
 _MOST_NAMED = 5
 
 
@@ -30,7 +35,7 @@ class Beside:
         The variable.
     name : str
         The qualifying column.
-    kind : {"unit", "operator", "flag"}
+    kind : {"unit", "operator", "flag", "validity", "comment", "source", "method"}
         What it holds.
     """
 
@@ -99,7 +104,7 @@ def with_units_beside(
     columns : dict of str to MappedColumn
         The same with the units that were found.
     findings : list of Finding
-        Units that were taken over, and operators and flags that are not read.
+        Units that were taken over, and what other columns say of the values.
 
     Raises
     ------
@@ -113,9 +118,11 @@ def with_units_beside(
         if each.kind == "unit" and given:
             settled[each.target] = replace(column, unit=_unit(column, each, given, source))
             message = f"unit {settled[each.target].unit} taken from {shown(each.name)}"
-            findings.append(Finding(each.target, "unit_beside", "warning", message))
-        elif given and not (each.kind == "operator" and _EQUALS.issuperset(map(canonical, given))):
-            findings.append(_not_used(each, column))
+            findings.append(Finding(each.target, "unit_column", "warning", message))
+        elif len(given) > (each.kind in ("source", "method")) and not _SILENT.get(each.kind, frozenset()).issuperset(
+            map(canonical, given)
+        ):
+            findings.append(_of_qualifier(each, column))
     return settled, findings
 
 
@@ -144,14 +151,16 @@ def _unit(column: MappedColumn, each: Beside, given: Sequence[str], source: str)
     )
 
 
-def _not_used(each: Beside, column: MappedColumn) -> Finding:
+def _of_qualifier(each: Beside, column: MappedColumn) -> Finding:
     value = shown(column.sources[0])
+    invalid = f"empty the cells of {value} that it marks as not valid"
     way_out = {
-        "operator": f"write limits of detection in the cells of {value}, such as <5",
-        "flag": f"empty the cells of {value} that it marks as not valid",
-    }[each.kind]
+        "operator": f"the numbers in {value} are taken as they are",
+        "source": f"it names several sources, so check that all of {value} may be compared",
+        "method": f"it names several methods, so check that all of {value} may be compared",
+    }.get(each.kind, invalid)
     message = f"{shown(each.name)} beside {value} is not read; {way_out}, or list it under `ignore` in a column map"
-    return Finding(each.target, f"{each.kind}_beside", "warning", message)
+    return Finding(each.target, f"{each.kind}_column", "warning", message)
 
 
 def _kind(name: str) -> str:
@@ -163,7 +172,7 @@ def _target(header: Header, kind: str, before: str, source_of: Mapping[str, Mapp
     """Variable that a column qualifies, empty if it qualifies none."""
     words = tuple(word for word in header.words if word not in _KINDS and not word.isdecimal())
     if not words:
-        return source_of[before].target if before in source_of else ""
+        return source_of[before].target if before in source_of and kind in _OF_NEIGHBOUR else ""
     for source, column in source_of.items():
         if set(words) == set(split_header(source).words):
             return column.target

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +17,10 @@ from asthma_ml.patients.columns.code_text import number_code
 from asthma_ml.patients.columns.units import find_unit, known_units
 from asthma_ml.patients.problems import shown
 from asthma_ml.spelling import closest
-from asthma_ml.variables import TRUTH_PREFIX, Variable, data_dictionary
+from asthma_ml.variables import OUTPUT_PREFIX, TRUTH_PREFIX, Variable, data_dictionary
 
+NEVER_READ = (TRUTH_PREFIX, OUTPUT_PREFIX)
+"""Begin of the names of columns that are never read."""
 JOINT = "|"
 DECIMAL_SIGNS = (".", ",")
 FLAGS = {"0": 0.0, "no": 0.0, "n": 0.0, "false": 0.0, "1": 1.0, "yes": 1.0, "y": 1.0, "true": 1.0}
@@ -28,6 +31,8 @@ FLAGS_NAMED = ("0", "1", "no", "yes", "false", "true")
 _MAP_KEYS = ("missing", "ignore", "decimal", "columns")
 _COLUMN_KEYS = ("from", "unit", "with", "levels", "missing")
 _MOST_LISTED = 8
+# Numbers or names of rows, as pandas and R write them.
+_INDEX = re.compile(r"|unnamed[:_. ]+\d+(?:_level_\d+)?|index|level_\d|row_?names?|__index_level_\d+__", re.IGNORECASE)
 
 Level = float | str | None
 
@@ -63,18 +68,6 @@ class MappedColumn:
     def factor(self) -> float:
         """Factor that converts the stated unit to the unit of the dictionary."""
         return known_units(data_dictionary()[self.target])[self.unit] if self.unit else 1.0
-
-
-def names_not_read(names: Iterable[str], columns: Mapping[str, MappedColumn]) -> list[str]:
-    """Columns of a table of which no variable is read.
-
-    Examples
-    --------
-    >>> names_not_read(["id", "note"], {"patient_id": MappedColumn("patient_id", ("id",))})
-    ['note']
-    """
-    read = {name for column in columns.values() for name in (*column.sources, *column.companions.values())}
-    return [name for name in names if name not in read]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +152,29 @@ class ColumnMap:
         return cls(columns, missing, ignore, source, decimal)
 
 
+def names_not_read(
+    names: Iterable[str], columns: Mapping[str, MappedColumn], column_map: ColumnMap | None = None
+) -> list[str]:
+    """Columns of a table of which no variable is read, without those that a map ignores or that never are.
+
+    Examples
+    --------
+    >>> names_not_read(["Unnamed: 0", "id", "note"], {"patient_id": MappedColumn("patient_id", ("id",))})
+    ['note']
+    """
+    read = {name for column in columns.values() for name in (*column.sources, *column.companions.values())}
+    decided = read.union(column_map.ignore if column_map else ())
+    return [
+        name
+        for name in names
+        if name not in decided and not name.startswith(NEVER_READ) and not _INDEX.fullmatch(name.strip())
+    ]
+
+
 def refuse(faults: Sequence[str], source: str) -> None:
-    """Raise UnusableInputError with all faults of a map."""
+    """Raise UnusableInputError with all faults of a map, one line each."""
     if faults:
-        raise UnusableInputError(f"{source}: " + "; ".join(faults))
+        raise UnusableInputError("\n".join(f"{source}: {fault}" for fault in faults))
 
 
 def canonical(text: str) -> str:

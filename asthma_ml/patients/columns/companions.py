@@ -52,7 +52,7 @@ def without_companion(column: MappedColumn) -> Finding:
     """Warning of a column that is not read because its unit needs another column."""
     given = _needed(column)
     message = f"not read: {shown(column.sources[0])} is in {column.unit}; convert it in a column map `with` {given}"
-    return Finding(column.target, "conversion", "warning", message)
+    return Finding(column.target, "conversion", "warning", message, unread=column.sources)
 
 
 def unused_companions(names: Sequence[str], found: Mapping[str, MappedColumn]) -> list[Finding]:
@@ -67,6 +67,7 @@ def unused_companions(names: Sequence[str], found: Mapping[str, MappedColumn]) -
                     "companion",
                     "warning",
                     f"not converted; is {shown(name)} the {companion}? Then add it to `with` in a column map",
+                    unread=(name,),
                 )
                 for name in likely_companions(names, target, companion)
             ]

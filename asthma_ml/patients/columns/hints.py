@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from asthma_ml.patients.columns.column_map import MappedColumn
+from asthma_ml.patients.columns.column_map import NEVER_READ, MappedColumn
 from asthma_ml.patients.columns.header_forms import Recognised, recognise, recognise_misspelt
 from asthma_ml.patients.columns.header_names import levels_named
 from asthma_ml.patients.columns.header_words import changes, split_header
 from asthma_ml.patients.columns.units import known_units
 from asthma_ml.patients.problems import Finding, shown
 from asthma_ml.spelling import closest
-from asthma_ml.variables import OUTPUT_PREFIX, TRUTH_PREFIX, Variable, data_dictionary
+from asthma_ml.variables import Variable, data_dictionary
 
-NEVER_READ = (TRUTH_PREFIX, OUTPUT_PREFIX)
 _LONGEST_COMPARED = 20
 _ID_WORDS, _OF_PERSON = frozenset({"id", "number", "code"}), frozenset({"patient", "subject", "participant"})
 
@@ -72,7 +71,10 @@ def unread_columns(names: Iterable[str], found: Mapping[str, MappedColumn]) -> l
         hint = hint_of(name)
         if hint and hint.target not in found:
             groups.setdefault(hint, []).append(name)
-    return [Finding(hint.target, hint.rule, "warning", _message(hint, group)) for hint, group in groups.items()]
+    return [
+        Finding(hint.target, hint.rule, "warning", _message(hint, group), unread=tuple(group))
+        for hint, group in groups.items()
+    ]
 
 
 def _hint(name: str, found: Recognised, *, misspelt: bool) -> Hint | None:

@@ -22,6 +22,8 @@ from asthma_ml.patients.problems import Finding, shown
 from asthma_ml.spelling import closest
 from asthma_ml.variables import data_dictionary
 
+# Number that pandas and R add to a repeated name.
+_COPY = re.compile(r"\.\d+$")
 _LOINC = re.compile(r"(?:loinc[\W_]*)?(\d{2,6})[-._](\d)")
 
 
@@ -71,8 +73,8 @@ def match_columns(
     findings = [finding for finding in findings if finding.column not in unread]
     findings += [without_companion(found.pop(target)) for target in unread]
     _refuse_unmatched(names, found, column_map, source)
-    not_read = names_not_read(names, found)
-    findings += unread_columns([name for name in not_read if name not in column_map.ignore], found)
+    not_read = names_not_read(names, found, column_map)
+    findings += [*_second_columns(not_read, found), *unread_columns(not_read, found)]
     findings += unused_companions(names, found)
     return {target: found[target] for target in data_dictionary() if target in found}, findings
 
@@ -190,7 +192,23 @@ def _candidates(names: Iterable[str], target_of: Callable[[str], str | None], ta
 def _ambiguous(target: str, names: Sequence[str]) -> Finding:
     which = " and ".join(shown(name) for name in names)
     message = f"not read: {which} both match; name one of them in a column map"
-    return Finding(target, "ambiguous_name", "warning", message)
+    return Finding(target, "ambiguous_name", "warning", message, unread=tuple(names))
+
+
+def _second_columns(names: Iterable[str], found: Mapping[str, MappedColumn]) -> list[Finding]:
+    """Warnings of further columns of features that are read from another column."""
+    of_source = {column.sources[0]: target for target, column in found.items() if len(column.sources) == 1}
+    findings: list[Finding] = []
+    for name in names:
+        target = of_source.get(_COPY.sub("", name)) or variable_of_name(name) or ""
+        is_second = target in found and data_dictionary()[target].is_feature
+        if is_second and not lacks_companion(_with_source(MappedColumn(target), name)):
+            message = (
+                f"not read: {shown(name)}, because {shown(found[target].sources[0])} is read; name the right one under "
+                f"[columns.{target}] in a column map"
+            )
+            findings.append(Finding(target, "second_column", "warning", message, unread=(name,)))
+    return findings
 
 
 def _refuse_absent(names: Sequence[str], column_map: ColumnMap, source: str) -> None:

@@ -77,7 +77,7 @@ def _known_labels(labels: Mapping[str, str | None], variable_of: VariableOf) -> 
                 f"not read: {shown(name)} is labelled {shown(label or '')}; if it is {target}, state "
                 f'`from = "{name}"` under [columns.{target}] in a column map'
             )
-            findings.append(Finding(target, "column_label", "warning", message))
+            findings.append(Finding(target, "column_label", "warning", message, unread=(name,)))
     return findings
 
 

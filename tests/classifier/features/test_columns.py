@@ -18,7 +18,9 @@ def test_long_lists_of_names_are_shortened():
 
 
 def test_a_table_without_features_is_refused_with_what_is_known_of_its_columns():
-    with pytest.raises(UnusableInputError, match=r"^clinic\.csv: no column is one of the .*; `fenno` is not read; "):
+    with pytest.raises(
+        UnusableInputError, match=r"^clinic\.csv: no column is one of the .*\nclinic\.csv: `fenno` is not read$"
+    ):
         refuse_without_features(["patient_id"], data_dictionary().features, "clinic.csv", ["`fenno` is not read"])
 
 

@@ -57,6 +57,24 @@ def test_percentages_of_leukocytes_are_refused() -> None:
         read_patients(pd.DataFrame({"eos": ["6"], "eos_unit": ["%"]}))
 
 
+@pytest.mark.parametrize(
+    ("name", "texts", "is_said"),
+    [
+        ("feno_qc", ["valid", "invalid"], True),
+        ("feno_qc", ["valid", "valid"], False),
+        ("feno_comment", ["", "smoked before"], True),
+        ("feno_remarks", ["", ""], False),
+        ("feno_source", ["clinic", "patient"], True),
+        ("feno_device", ["NIOX", "NIOX"], False),
+        ("feno_flag", ["", "*"], True),
+        ("note", ["", "late"], False),
+    ],
+)
+def test_what_qualifies_a_value_is_said_if_it_says_something(name: str, texts: list[str], is_said: bool) -> None:
+    lines = said({"feno": ["5", "9"], name: texts})
+    assert any(f"`{name}` beside `feno` is not read" in line for line in lines) == is_said
+
+
 def test_operators_and_flags_give_a_warning() -> None:
     assert any(
         "`feno_operator` beside `feno` is not read" in line
