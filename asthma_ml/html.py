@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RESEARCH_NOTE = "Research software, not a medical device. SHAP values explain the model, not the disease."
-_ROWS, _COLUMNS = 5, 8
+_ROWS, _COLUMNS, _LINES = 5, 9, 10
+_WHOLE_FROM = 1000
 
 
 def html_summary(title: str, facts: Mapping[str, object], table: pd.DataFrame | None = None) -> str:
@@ -36,14 +37,24 @@ def html_summary(title: str, facts: Mapping[str, object], table: pd.DataFrame | 
     True
     """
     rows = "".join(
-        f'<tr><th>{escape(name)}</th><td style="text-align:left">{escape(str(value))}</td></tr>'
+        f'<tr><th>{escape(name)}</th><td style="text-align:left">{_cell(value)}</td></tr>'
         for name, value in facts.items()
         if value not in ("", None)
     )
-    shown = (
-        "" if table is None else table.head(_ROWS).to_html(max_cols=_COLUMNS, border=0, float_format="{:.3g}".format)
-    )
+    shown = "" if table is None else table.head(_ROWS).to_html(max_cols=_COLUMNS, border=0, float_format=_number)
     return (
         f"<div><p><strong>{escape(title)}</strong></p><table>{rows}</table>{shown}"
         f"<p><small>{RESEARCH_NOTE}</small></p></div>"
     )
+
+
+def _cell(value: object) -> str:
+    """First lines of a text as HTML."""
+    lines = str(value).splitlines()
+    rest = [f"and {len(lines) - _LINES} more"] if len(lines) > _LINES else []
+    return "<br>".join(escape(line) for line in [*lines[:_LINES], *rest])
+
+
+def _number(value: float) -> str:
+    """Three significant digits, or a whole number from 1,000 on."""
+    return f"{value:.3g}" if abs(value) < _WHOLE_FROM else f"{value:.0f}"

@@ -155,6 +155,9 @@ class DataDictionary(Mapping[str, Variable]):
     def __len__(self) -> int:
         return len(self._variables)
 
+    def __repr__(self) -> str:
+        return f"<DataDictionary of {len(self)} variables, {len(self.features)} features>"
+
     @property
     def features(self) -> tuple[str, ...]:
         """Names of the columns that a classifier may use, in column order."""

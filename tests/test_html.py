@@ -19,6 +19,12 @@ def shown() -> dict[str, object]:
     }
 
 
+def test_the_data_dictionary_and_a_compiled_model_are_represented_on_a_line():
+    assert repr(aml.data_dictionary()) == "<DataDictionary of 56 variables, 53 features>"
+    model = aml.load_model("shipped", compiled=True)
+    assert repr(model) == "<CompiledClassifier of 2 classes, 53 features>"
+
+
 def test_representations_fit_on_a_line_and_say_what_the_object_is(shown):
     for text, each in shown.items():
         assert repr(each).startswith(text)
@@ -37,3 +43,22 @@ def test_the_page_of_a_table_says_what_was_read_under_another_name_and_what_is_w
     page = next(each for each in shown.values() if isinstance(each, aml.patients.PatientTable))._repr_html_()
     assert "FeNO as feno_ppb" in page
     assert "feno_ppb: line 3" in page or "feno_ppb" in page.split("problems", 1)[1]
+
+
+def test_a_page_shows_no_more_than_five_patients_and_ten_lines_of_problems():
+    names = [f"patient-{i}" for i in range(30)]
+    unread = {f"{word} FeNO": [1.0] * 30 for word in ("log", "z", "mean", "max", "min", "sd", "rank", "delta", "old")}
+    table = aml.read_patients(
+        pd.DataFrame({"patient_id": names, "neutrophils": [4310.4] * 30, "age": range(30, 60)} | unread)
+    )
+    page = table._repr_html_()
+    assert [name for name in names if name in page] == names[:5]
+    assert page.count("<br>") <= 10
+    assert "4310" in page
+
+
+def test_the_page_of_an_explanation_names_class_and_probability(shown):
+    page = next(each for each in shown.values() if isinstance(each, aml.explanation.Explanation))._repr_html_()
+    assert "<th>explained_class</th>" in page
+    assert "<th>probability</th>" in page
+    assert "<th>...</th>" not in page

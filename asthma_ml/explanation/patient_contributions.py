@@ -36,7 +36,10 @@ class PatientContributions(Contributions):
     def _repr_html_(self) -> str:
         """Contributions of the factors to the first predictions, for notebooks."""
         facts = {"contributions": "of each documented factor [log-odds], with the base value they sum to the log-odds"}
-        return html_summary(repr(self), facts, self.factors.assign(base=self.base))
+        table = self.factors.assign(base=self.base)
+        table.insert(0, "explained_class", self.explained_class)
+        table.insert(1, "probability", self.probability)
+        return html_summary(repr(self), facts, table)
 
     @cached_property
     def features(self) -> pd.DataFrame:
