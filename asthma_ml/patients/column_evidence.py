@@ -11,6 +11,7 @@ from asthma_ml.patients.columns.column_map import MappedColumn
 from asthma_ml.patients.columns.column_summary import ColumnSummary
 from asthma_ml.patients.columns.column_verdicts import Verdict, judge, verdict_message
 from asthma_ml.patients.columns.missing_codes import RareValues, missing_codes_message
+from asthma_ml.patients.columns.thousands import Thousands
 from asthma_ml.patients.problems import Finding
 
 _Evidence = TypeVar("_Evidence")
@@ -28,17 +29,21 @@ class ColumnEvidence:
         Values far from the others, of the same columns.
     codes : mapping of str to frozenset of str
         Distinct cells of flags and categories.
+    thousands : mapping of str to Thousands
+        Numbers by how they are written, of columns that may hold thousands.
     """
 
     summaries: Mapping[str, ColumnSummary] = field(default_factory=dict)
     rare: Mapping[str, RareValues] = field(default_factory=dict)
     codes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    thousands: Mapping[str, Thousands] = field(default_factory=dict)
 
     def __add__(self, other: ColumnEvidence) -> ColumnEvidence:
         return ColumnEvidence(
             _together(self.summaries, other.summaries, ColumnSummary.__add__),
             _together(self.rare, other.rare, RareValues.__add__),
             _together(self.codes, other.codes, frozenset.union),
+            _together(self.thousands, other.thousands, Thousands.__add__),
         )
 
 
@@ -61,6 +66,7 @@ def findings_of_columns(evidence: ColumnEvidence, columns: Mapping[str, MappedCo
     """
     verdicts = [verdict for summary in evidence.summaries.values() if (verdict := judge(summary))]
     refused = [f"{each.name}: {_message(each, columns)}" for each in verdicts if each.refused]
+    refused += [f"{name}: {each.message}" for name, each in evidence.thousands.items() if each.suspected]
     if refused:
         raise UnusableInputError(f"{source}: " + "; ".join(refused) + "; then run again with --columns MAP.toml")
     # A unit in the header outweighs weak evidence.

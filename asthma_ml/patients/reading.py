@@ -23,6 +23,7 @@ from asthma_ml.patients.columns.column_summary import ColumnSummary
 from asthma_ml.patients.columns.conversions import convert_with_companions
 from asthma_ml.patients.columns.matching import match_columns
 from asthma_ml.patients.columns.missing_codes import RareValues
+from asthma_ml.patients.columns.thousands import Thousands, may_have_thousands
 from asthma_ml.patients.columns.unit_rows import with_units_of_row
 from asthma_ml.patients.no_patients import check_patients, findings_of_patients, rows_beside_patients
 from asthma_ml.patients.opening import Rows, whole_table
@@ -338,7 +339,12 @@ class PatientReader:
         values = {name: numbers(parsed.values, name) for name in self.judged_numbers}
         summaries = {name: ColumnSummary.of(data_dictionary()[name], column) for name, column in values.items()}
         rare = {name: RareValues.of(data_dictionary()[name], column) for name, column in values.items()}
-        return ColumnEvidence(summaries, rare)
+        grouped = [name for name in self.judged_numbers if may_have_thousands(self.parsers[name])]
+        cells = {name: cells_of_variable(parsed.table, self.columns[name]) for name in grouped}
+        thousands = {
+            name: Thousands.of(self.parsers[name], cells[name], numbers(parsed.values, name)) for name in grouped
+        }
+        return ColumnEvidence(summaries, rare, thousands=thousands)
 
     def codes(self, table: TextTable) -> dict[str, frozenset[str]]:
         """Distinct cells of flags and categories in a part of the table."""

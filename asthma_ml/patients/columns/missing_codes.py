@@ -12,15 +12,19 @@ from asthma_ml.patients.columns.scales import right_scale
 from asthma_ml.variables import Variable
 
 # Cells that usually mean missing by themselves (`LIKELY_CODES`) are not repeated here.
-_CODES = np.array([-888, -777, -98, -88, -77, -66, -8, -7, 66, 77, 88, 98, 99, 777, 888, 998, 7777, 8888], dtype=float)
+_DECIMAL_CODES = np.array([9.9, 9.99, 88.8, 99.9, 99.99, 777.7, 888.8, 999.9, 999.99, 9999.9])
+_CODES = np.concatenate(
+    [[-888, -777, -98, -88, -77, -66, -8, -7, 66, 77, 88, 98, 99, 777, 888, 998, 7777, 8888], _DECIMAL_CODES]
+)
 _SMALL_CODES = np.arange(-6.0, 0.0)
 _FEWEST_CODES = 2
 # For each of that many codes, one other value may lie as far away.
 _CODES_TO_OTHERS = 3
 _MARGIN = 1.2
-# Codes among usual values are suspected if they are more than this share of the column.
-_USUAL_CODES = np.array([-99.0, -9.0])
-_LARGEST_SHARE = 0.1
+# Codes among usual values are suspected if they are more than this share of the column: 999.9 beside whole numbers is
+# rarer than -9. Zeros are suspected if the variable is never zero.
+_USUAL_CODES = {-99.0: 0.1, -9.0: 0.1, **dict.fromkeys(_DECIMAL_CODES[1:].tolist(), 0.03), 0.0: 0.0}
+_FEWEST_USUAL_DECIMALS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class RareValues:
         """Rare values of a column, or of a part of it."""
         lower, upper = _bulk(variable)
         n = int((~np.isnan(values)).sum())
-        usual = Counter({code: int((values == code).sum()) for code in _USUAL_CODES if lower <= code})
+        usual = Counter({code: int((values == code).sum()) for code in _usual_codes(variable, lower, upper)})
         rare = values[(values < lower) | (values > upper)]
         if not rare.size:
             return cls(Counter(), usual=usual, n=n)
@@ -77,14 +81,25 @@ class RareValues:
 
     def suspected(self) -> tuple[float, ...]:
         """Codes that occur more than once, alone or together, with hardly any other value as far away."""
-        fewest = max(_FEWEST_CODES, _LARGEST_SHARE * self.n)
-        found = [code for code, n_codes in self.usual.items() if n_codes >= fewest]
+        found = [code for code, n_codes in self.usual.items() if n_codes >= self._fewest(code)]
         for side, n_others in ((-1, self.n_below), (1, self.n_above)):
             codes = [code for code in self.codes if code * side > 0]
             n_codes = sum(self.codes[code] for code in codes)
             if n_codes >= max(_FEWEST_CODES, _CODES_TO_OTHERS * n_others):
                 found += codes
         return tuple(sorted(found))
+
+    def _fewest(self, code: float) -> float:
+        """Number of values from which a code among usual values stands out."""
+        fewest = _FEWEST_CODES if code.is_integer() else _FEWEST_USUAL_DECIMALS
+        return max(fewest, _USUAL_CODES[code] * self.n)
+
+
+def _usual_codes(variable: Variable, lower: float, upper: float) -> list[float]:
+    """Codes for missing among the usual values of a variable; zero if no patient has it."""
+    right = right_scale(variable)
+    has_zeros = right is None or right.zeros > 0 or right.values[0] < 0 or bool(variable.limits and variable.limits[0])
+    return [code for code in _USUAL_CODES if lower <= code <= upper and not (code == 0 and has_zeros)]
 
 
 def missing_codes_message(codes: tuple[float, ...]) -> str:

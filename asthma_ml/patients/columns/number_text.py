@@ -48,7 +48,7 @@ def read_number(text: str, decimal_comma: bool = False, decimal_stated: bool = F
     """
     text = cell_text(text)
     number = without_bound(text)
-    if not decimal_stated and _is_ambiguous(number, decimal_comma):
+    if not decimal_stated and is_group_or_decimals(number, "." if decimal_comma else ","):
         return Reading(None, "thousands", 'with thousands or decimals; state `decimal = "."` or "," in a column map')
     plain = _without_groups(number, decimal_comma, decimal_stated)
     if not _NUMBER.fullmatch(plain):
@@ -71,10 +71,15 @@ def without_bound(text: str) -> str:
     return beyond[2] if beyond else text
 
 
-def _is_ambiguous(number: str, decimal_comma: bool) -> bool:
-    """Whether the only sign could separate thousands or decimals: `1,234`, or `1.234` in a file with `;`."""
-    sign = r"\." if decimal_comma else ","
-    return re.fullmatch(rf"[+-]?[1-9]\d{{0,2}}{sign}\d{{3}}", number, re.ASCII) is not None
+def is_group_or_decimals(number: str, sign: str) -> bool:
+    """Whether a sign before three digits, the only one of a number, could separate thousands or decimals.
+
+    Examples
+    --------
+    >>> is_group_or_decimals("1,234", ","), is_group_or_decimals("0.234", "."), is_group_or_decimals("1.23", ".")
+    (True, False, False)
+    """
+    return re.fullmatch(rf"[+-]?[1-9]\d{{0,2}}{re.escape(sign)}\d{{3}}", number.strip(), re.ASCII) is not None
 
 
 def _without_groups(number: str, decimal_comma: bool, decimal_stated: bool) -> str:
