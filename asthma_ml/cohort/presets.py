@@ -200,7 +200,7 @@ PRESETS = {
         ),
         _SEVERE_CLINIC.derive(
             "trial_eligible",
-            "uncontrolled severe asthma in a drug trial: attacks, ACQ and FEV1 as trials ask, no biologic",
+            "uncontrolled severe asthma in a drug trial: exacerbations, ACQ and FEV1 as trials ask, no biologic",
             {
                 **_NO_BIOLOGIC,
                 "type2_predisposition.mean": -2.03,

@@ -16,7 +16,7 @@ from asthma_ml.classifier import Classifier
 from asthma_ml.errors import AsthmaMLError, ModelFileError
 from asthma_ml.model_files.model_card import ModelCard
 from asthma_ml.model_files.shipped import resolve_model_path
-from asthma_ml.variables import data_dictionary
+from asthma_ml.variables import Variable, data_dictionary
 from asthma_ml.wording import first_names
 
 FORMAT, FORMAT_VERSION = "asthma_ml model", 4
@@ -173,16 +173,17 @@ def self_test_probabilities(model: Classifier, rows: np.ndarray) -> np.ndarray:
 
 def _changed_variables(card: Mapping[str, Any]) -> list[str]:
     """Features whose kind, unit or levels differ between the card and today's data dictionary."""
-    dictionary, names = data_dictionary(), card["feature_names"]
-    then = {
-        r.get("name"): (r.get("kind"), r.get("unit", ""), tuple(r.get("levels", ()))) for r in card["data_dictionary"]
-    }
-    now = {
-        name: (dictionary[name].kind, dictionary[name].unit, dictionary[name].levels)
-        for name in names
-        if name in dictionary
-    }
-    return [name for name in names if then.get(name) != now.get(name)]
+    dictionary, then = data_dictionary(), {record.get("name"): record for record in card["data_dictionary"]}
+    return [name for name in card["feature_names"] if not _is_unchanged(then.get(name), dictionary.get(name))]
+
+
+def _is_unchanged(then: Mapping[str, Any] | None, now: Variable | None) -> bool:
+    """Whether an entry of the card equals that of the dictionary; a unit of factor 1 is another name of the unit."""
+    if then is None or now is None:
+        return then is None and now is None
+    names = {now.unit, *(unit for unit, factor in now.units.items() if factor == 1)}
+    same_type = (then.get("kind"), tuple(then.get("levels", ()))) == (now.kind, now.levels)
+    return same_type and then.get("unit", "") in names
 
 
 def zip_members(members: Mapping[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:

@@ -22,7 +22,7 @@ from asthma_ml.classifier import PhenotypeClassifier
 from asthma_ml.errors import ModelFileError, UnusableInputError
 from asthma_ml.explanation import explain
 from asthma_ml.model_files import archive, estimator
-from asthma_ml.model_files.archive import pack_archive, read_archive, read_card, unzip_members
+from asthma_ml.model_files.archive import check_card, pack_archive, read_archive, read_card, unzip_members
 from asthma_ml.model_files.compiled import COMPILED
 from asthma_ml.model_files.files import load_model, save_model, save_model_with_card
 from tests.synthetic_patients import fitted_classifier, synthetic_patients
@@ -372,6 +372,15 @@ class TestRefusals:
     def test_another_patch_version_of_scikit_learn_is_accepted(self, saved):
         minor = ".".join(sklearn.__version__.split(".")[:2])
         load_model(rewrite(saved, versions={"scikit-learn": f"{minor}.99"}))
+
+    def test_another_name_of_a_unit_is_no_change(self):
+        """The shipped model was trained when the unit of exacerbations was called attacks."""
+        card = read_card("shipped")
+        (then,) = [each for each in card["data_dictionary"] if each["name"] == "exacerbations_12m"]
+        check_card(card | {"data_dictionary": [then | {"unit": "attacks"}], "feature_names": [then["name"]]}, "model")
+        in_months = then | {"unit": "exacerbations per month"}
+        with pytest.raises(ModelFileError, match="unit or levels of exacerbations_12m have changed"):
+            check_card(card | {"data_dictionary": [in_months], "feature_names": [then["name"]]}, "model")
 
     @pytest.mark.parametrize(
         ("changes", "message"),
