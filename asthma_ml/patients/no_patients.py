@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asthma_ml.columns import Column, ColumnTable, Slices, Texts
-from asthma_ml.patients.columns.column_map import MappedColumn
+from asthma_ml.patients.columns.cells import MISSING_TOKENS
+from asthma_ml.patients.columns.column_map import INDEX_NAME, MappedColumn, canonical
 from asthma_ml.patients.problems import ROW, Finding, invalid_rows
 from asthma_ml.patients.rows_of_text import rows_of_text, rows_with_titles
 from asthma_ml.patients.summary_words import LONGEST_LABEL, may_be_label, summary_label
@@ -22,11 +23,11 @@ from asthma_ml.patients.text.identifiers import blank_cells
 from asthma_ml.patients.text.text_tables import TextTable, cell_texts, rows_of, text_codes
 from asthma_ml.variables import ID, data_dictionary
 
-_KINDS = ("category", "flag", "label")
+# A word, or a number as small as codes are.
+_CODE = re.compile(r"[0-4](?:\.0)?|\D*[^\W\d]\D*")
+_INITIALS = re.compile(r"[A-Z]{2,3}")
 _NOTE = re.compile(r"\(.*\)|[*#©†].*\s|.*\w+:(?:\s|$)|(?:\S*[^\W\d_]\S*\s+){2,}\S", re.DOTALL)
 _LONGEST_NOTE = 2**20
-# Name that pandas gives to an index without one in a Parquet file.
-_UNNAMED_INDEX = re.compile(r"__index_level_\d+__")
 _MESSAGES = {
     "summary": "not a patient: a summary row (mean, total ...)",
     "unnamed": "not a patient: no identifier and no category, numbers alone (sums or means?)",
@@ -41,7 +42,12 @@ _MESSAGES = {
 
 
 def check_patients(
-    table: TextTable, columns: Mapping[str, MappedColumn], values: ColumnTable, found: Iterable[Finding] = ()
+    table: TextTable,
+    columns: Mapping[str, MappedColumn],
+    values: ColumnTable,
+    found: Iterable[Finding] = (),
+    *,
+    initials: bool = False,
 ) -> list[Finding]:
     """Find rows that are no patients, and set their values to missing.
 
@@ -55,6 +61,8 @@ def check_patients(
         Their values, before impossible ones are set to missing; changed in place.
     found : iterable of Finding
         Findings of the cells. A row whose cells have errors is not said to have no data.
+    initials : bool, default=False
+        Whether the patients are named by initials.
 
     Returns
     -------
@@ -71,7 +79,7 @@ def check_patients(
      ('with no data: no value in any column that is read', [2])]
     """
     found = [*found]
-    kinds = _kinds_of_rows(table, columns, values, found)
+    kinds = _kinds_of_rows(table, columns, values, found, initials)
     kinds["empty"] = kinds["empty"][~invalid_rows(found, len(table))[kinds["empty"]]]
     _set_missing(values, np.concatenate([rows for kind, rows in kinds.items() if kind != "empty"]))
     return [
@@ -98,7 +106,7 @@ def findings_of_patients(findings: Iterable[Finding], no_patients: Iterable[Find
 
 
 def rows_beside_patients(
-    table: TextTable, columns: Mapping[str, MappedColumn], codes: Mapping[str, Iterable[str]]
+    table: TextTable, columns: Mapping[str, MappedColumn], codes: Mapping[str, Iterable[str]], *, initials: bool = False
 ) -> NDArray[np.intp]:
     """Rows that say nothing of the codes of the patients, by their texts alone: summaries and rows of text.
 
@@ -110,6 +118,8 @@ def rows_beside_patients(
         Source columns of each variable.
     codes : mapping of str to iterable of str
         Distinct cells of the columns of flags and categories.
+    initials : bool, default=False
+        Whether the patients are named by initials.
 
     Examples
     --------
@@ -118,16 +128,38 @@ def rows_beside_patients(
     >>> rows_beside_patients(table, columns, {}).tolist()
     [1]
     """
-    summaries = [rows[labels != ""] for rows, labels in map(_labels, _label_columns(table, columns))]
+    certain, possible = _labelled(table, columns, initials)
     cells = {name: table.column(columns[name].sources[0]) for name in codes}
-    without_name = np.empty(0, dtype=np.intp)
     if ID in columns and codes:
-        without_name = np.flatnonzero(blank_cells(table.columns[table.names.index(columns[ID].sources[0])]))
-        for name in _categories(codes):
-            without_name = without_name[blank_cells(rows_of(cells[name], without_name))]
+        possible = np.union1d(possible, np.flatnonzero(blank_cells(_identifiers(table, columns))))
+    possible = _without_code(table, columns, possible)
     candidates = rows_with_titles(cells, columns, codes)
     of_text = rows_of_text(table, columns, candidates, []).values() if candidates.size else []
-    return np.unique(np.concatenate([*summaries, without_name, *of_text]))
+    return np.unique(np.concatenate([certain, possible, *of_text]))
+
+
+def _without_code(table: TextTable, columns: Mapping[str, MappedColumn], rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Those of some rows that have no code of a patient in any category; a mean or a sum of codes is seldom one."""
+    for name in _categories(columns):
+        coded = text_codes(rows_of(table.column(columns[name].sources[0]), rows))
+        rows = rows[~np.array([_is_code(text.strip()) for text in coded.distinct], dtype=bool)[coded.codes]]
+    return rows
+
+
+def _is_code(text: str) -> bool:
+    return _CODE.fullmatch(text) is not None and canonical(text) not in MISSING_TOKENS
+
+
+def named_by_initials(identifiers: Sequence[str]) -> bool:
+    """Whether most patients are named by initials.
+
+    Examples
+    --------
+    >>> named_by_initials(["AB", "MW", "SD", "Mean"]), named_by_initials(["S01", "S02", "SD"])
+    (True, False)
+    """
+    names = [text.strip() for text in identifiers if summary_label(text) not in ("certain", "group")]
+    return 2 * sum(_INITIALS.fullmatch(name) is not None for name in names) > len(names)
 
 
 def _set_missing(values: ColumnTable, rows: NDArray[np.intp]) -> None:
@@ -140,11 +172,15 @@ def _set_missing(values: ColumnTable, rows: NDArray[np.intp]) -> None:
 
 
 def _kinds_of_rows(
-    table: TextTable, columns: Mapping[str, MappedColumn], values: ColumnTable, found: Sequence[Finding]
+    table: TextTable,
+    columns: Mapping[str, MappedColumn],
+    values: ColumnTable,
+    found: Sequence[Finding],
+    initials: bool,
 ) -> dict[str, NDArray[np.intp]]:
     """Rows of each kind; a row has one kind."""
     without = _without_values(values)
-    kinds = {"summary": _summaries(table, columns, values)}
+    kinds = {"summary": _summaries(table, columns, initials)}
     kinds["note"] = np.setdiff1d(_notes(table, columns, without), kinds["summary"])
     errors = np.flatnonzero(invalid_rows(found, len(table)))
     told = np.concatenate([*kinds.values(), np.array(list(table.misfits), dtype=np.intp)])
@@ -181,16 +217,35 @@ def _is_missing(column: Column, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
     return blank_cells(rows_of(column, rows))
 
 
-def _summaries(table: TextTable, columns: Mapping[str, MappedColumn], values: ColumnTable) -> NDArray[np.intp]:
-    """Rows whose identifier or first cell is the label of a summary."""
-    certain: list[NDArray[np.intp]] = []
-    possible: list[NDArray[np.intp]] = []
-    for column in _label_columns(table, columns):
+def _summaries(table: TextTable, columns: Mapping[str, MappedColumn], initials: bool) -> NDArray[np.intp]:
+    """Rows whose label is that of a summary; one that may also name a patient counts only without a category."""
+    certain, possible = _labelled(table, columns, initials)
+    return np.union1d(certain, _without_code(table, columns, possible))
+
+
+def _labelled(
+    table: TextTable, columns: Mapping[str, MappedColumn], initials: bool
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows with the label of a summary, and rows whose label may also name a patient."""
+    # Among initials `SD` is a patient, unless the table has categories that say more.
+    is_patient = initials and not _categories(columns)
+    certain, possible = [np.empty(0, dtype=np.intp)], [np.empty(0, dtype=np.intp)]
+    for column, names_rows in _label_columns(table, columns):
         rows, labels = _labels(column)
         certain.append(rows[labels == "certain"])
-        possible.append(rows[labels == "possible"])
-    doubtful = np.unique(np.concatenate(possible)) if possible else np.empty(0, dtype=np.intp)
-    return np.unique(np.concatenate([_without_category(values, doubtful), *certain]))
+        doubtful = rows[(labels == "possible") | (names_rows & (labels == "group"))]
+        if ID in columns and not names_rows:
+            # Beside an identifier the first column may hold a ward or a group.
+            doubtful = doubtful[blank_cells(rows_of(_identifiers(table, columns), doubtful))]
+        if is_patient:
+            texts = cell_texts(rows_of(column, doubtful))
+            doubtful = doubtful[[_INITIALS.fullmatch(text.strip()) is None for text in texts]]
+        possible.append(doubtful)
+    return np.unique(np.concatenate(certain)), np.unique(np.concatenate(possible))
+
+
+def _identifiers(table: TextTable, columns: Mapping[str, MappedColumn]) -> Column:
+    return table.columns[table.names.index(columns[ID].sources[0])]
 
 
 def _unnamed(values: ColumnTable) -> NDArray[np.intp]:
@@ -218,15 +273,15 @@ def _categories(names: Iterable[str]) -> list[str]:
     return categories or [name for name, kind in of_kind.items() if kind == "flag"]
 
 
-def _label_columns(table: TextTable, columns: Mapping[str, MappedColumn]) -> list[Column]:
-    """The identifier, the first column, unless that is read as a category, and the labels of the rows."""
-    names = [columns[ID].sources[0]] if ID in columns else []
-    read = {name: data_dictionary()[target].kind for target, column in columns.items() for name in column.sources}
-    if table.names and table.names[0] not in names and read.get(table.names[0]) not in _KINDS:
-        names.append(table.names[0])
-    names += [name for name in table.names if _UNNAMED_INDEX.fullmatch(name)]
-    labels = [] if table.row_labels is None else [table.row_labels]
-    return [*(table.columns[table.names.index(name)] for name in names), *labels]
+def _label_columns(table: TextTable, columns: Mapping[str, MappedColumn]) -> list[tuple[Column, bool]]:
+    """The identifier, the index, and the first column unless it is read as a feature; whether each names the rows."""
+    read = {name for column in columns.values() for name in column.sources}
+    found = [(_identifiers(table, columns), True)] if ID in columns else []
+    for place, name in enumerate(table.names):
+        is_index = INDEX_NAME.fullmatch(name.strip()) is not None
+        if name not in read and (is_index or place == 0):
+            found.append((table.columns[place], is_index))
+    return found if table.row_labels is None else [*found, (table.row_labels, True)]
 
 
 def _labels(column: Column) -> tuple[NDArray[np.intp], NDArray[np.str_]]:

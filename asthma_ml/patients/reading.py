@@ -25,7 +25,12 @@ from asthma_ml.patients.columns.matching import match_columns
 from asthma_ml.patients.columns.missing_codes import RareValues
 from asthma_ml.patients.columns.thousands import Thousands, may_have_thousands
 from asthma_ml.patients.columns.unit_rows import with_units_of_row
-from asthma_ml.patients.no_patients import check_patients, findings_of_patients, rows_beside_patients
+from asthma_ml.patients.no_patients import (
+    check_patients,
+    findings_of_patients,
+    named_by_initials,
+    rows_beside_patients,
+)
 from asthma_ml.patients.opening import Rows, whole_table
 from asthma_ml.patients.problems import (
     Finding,
@@ -246,6 +251,8 @@ class PatientReader:
         Warnings about the columns.
     code_verdicts : mapping of str to CodeVerdict
         What the codes of flags and categories mean, judged by the whole table.
+    initials : bool
+        Whether the patients are named by initials.
     """
 
     columns: dict[str, MappedColumn]
@@ -255,14 +262,18 @@ class PatientReader:
     source: str
     findings: tuple[Finding, ...] = ()
     code_verdicts: Mapping[str, CodeVerdict] = field(default_factory=dict)
+    initials: bool = False
 
     @classmethod
     def of(cls, table: TextTable | Rows, column_map: ColumnMap, source: str) -> PatientReader:
         """Match the columns of a table; raises UnusableInputError as `match_columns` does."""
         matched, findings = match_columns(table.names, column_map, source)
-        matched, of_units = with_units_of_row(matched, table.names, table.first_rows(), source)
+        rows = table.first_rows()
+        matched, of_units = with_units_of_row(matched, table.names, rows, source)
         comma = column_map.decimal == "," if column_map.decimal else table.decimal_comma
-        return cls(matched, column_map, comma, table.typed_names, source, (*findings, *of_units))
+        first = table.names.index(matched[ID].sources[0]) if ID in matched else len(table.names)
+        initials = named_by_initials([row[first] for row in rows if first < len(row)])
+        return cls(matched, column_map, comma, table.typed_names, source, (*findings, *of_units), initials=initials)
 
     def with_units_beside(self, names: Sequence[str], parts: Iterable[TextTable]) -> PatientReader:
         """The reader with the units that columns beside the values state for all parts of the table."""
@@ -319,7 +330,7 @@ class PatientReader:
             Earlier findings.
         """
         table, values = parsed.table, parsed.values
-        of_rows = check_patients(table, self.columns, values, parsed.findings)
+        of_rows = check_patients(table, self.columns, values, parsed.findings, initials=self.initials)
         converted = convert_with_companions(
             values,
             table,
@@ -351,7 +362,7 @@ class PatientReader:
         coded = {name: parser for name, parser in self.parsers.items() if parser.reads_codes}
         cells = {name: cells_of_variable(table, self.columns[name]) for name in coded}
         codes = {name: each.codes(cells[name]) for name, each in coded.items()}
-        beside = rows_beside_patients(table, self.columns, codes)
+        beside = rows_beside_patients(table, self.columns, codes, initials=self.initials)
         if not beside.size:
             return codes
         rows = np.delete(np.arange(len(table)), beside)

@@ -10,7 +10,8 @@ _SUMS = """
     total totals totale totaux totaal totalt toplam gesamt gesamtsumme gesamtergebnis gesamtzahl insgesamt summe suma
     somme somma soma summa sum sums sumas razem celkem osszesen yhteensa ialt subtotal zwischensumme teilergebnis
     zwischenergebnis tussentotaal eindtotaal subtotale sottototale ensemble overall allemaal ogolem ogołem łacznie spolu
-    ukupno skupaj 合計 総計 合计 总计 总数 小計 小计 합계 총계 итого всего сумма σύνολο סהכ
+    ukupno skupaj summary zusammenfassung resume resumen riepilogo
+    合計 総計 合计 总计 总数 小計 小计 합계 총계 итого всего сумма σύνολο סהכ
 """
 _MEANS = """
     mean means average averages avg median mittelwert mittel durchschnitt schnitt moyenne mediane mediana media promedio
@@ -29,6 +30,7 @@ _SPREADS = """
 # Words that may also be the initials or the name of a patient.
 _AMBIGUOUS = """
     sd s.d. sem se min max n cv var iqr range q1 q2 q3 q4 qu p5 p10 p25 p50 p75 p90 p95 ds et med mad mw ci top freq
+    gem sr moy prom durchschn odch xbar x̄
     unique missing tot som mini maxi na nas valid number no nr dev lln uln pvalue ø σ ∑ μ range normal limit reference
     all alle tous todos tutti referenz normwert normwerte normbereich referenzbereich referenzwert cutoff norm
 """
@@ -38,6 +40,18 @@ _WITH_THEM = """
     estandar dev type tipo std error erreur errore fehler ci confidence interval lower upper st nd rd th deviation
     patienten patients pazienti pacientes rate column spalte s d p pop samp
 """
+# Names of groups; as identifiers they stand for the mean of the group.
+_OF_GROUPS = """
+    group groups gruppe gruppen groupe grupo gruppo groep grupa arm cohort kohorte cluster female females male males
+    women men frauen manner femmes hommes mujeres hombres controls control cases case severe mild moderate healthy
+    asthma asthmatics smokers nonsmokers responders nonresponders placebo treatment
+"""
+_GROUPS = frozenset(_OF_GROUPS.split())
+_NUMBERED_GROUP = re.compile(
+    r"\b(group|gruppe|groupe|grupo|gruppo|groep|grupa|arm|cohort|kohorte|cluster)\W*(?:[a-z]|\d{1,2}|[ivx]+)(?!\S)"
+)
+# Rows of `describe` in pandas.
+_OF_DESCRIBE = re.compile(r"count|mean|std|min|max|top|freq|unique|\d{1,2}(?:\.\d+)?%")
 _STATISTICS = frozenset(f"{_SUMS} {_MEANS}".split())
 _CERTAIN = frozenset(unicodedata.normalize("NFC", f"{_SUMS} {_MEANS} {_SPREADS}").split())
 _SAMPLES = (
@@ -65,7 +79,7 @@ def summary_label(text: str) -> str:
 
     Returns
     -------
-    {"", "possible", "certain"}
+    {"", "group", "possible", "certain"}
         Possible if the text may also be the initials of a patient, such as `SD` or `Max`, or has other words.
 
     Examples
@@ -73,9 +87,13 @@ def summary_label(text: str) -> str:
     >>> summary_label("p25"), summary_label("P25")
     ('possible', '')
     >>> [summary_label(text) for text in ("Mean (SD)", "Gesamt", "N = 12", "25%", "TOTAL-003", "MEAN01", "S01")]
-    ['certain', 'certain', 'possible', 'possible', '', '', '']
+    ['certain', 'certain', 'possible', 'certain', '', '', '']
+    >>> summary_label("Group A"), summary_label("severe mean"), summary_label("min"), summary_label("Min")
+    ('group', 'certain', 'certain', 'possible')
     """
-    plain = _without_accents(text.strip().casefold())
+    plain = _NUMBERED_GROUP.sub(r"\1", _without_accents(text.strip().casefold()))
+    if _OF_DESCRIBE.fullmatch(text.strip()):
+        return "certain"
     if len(text) > LONGEST_LABEL or _NUMBERED_PATIENT.fullmatch(text.strip()):
         return ""
     if _ALONE.fullmatch(plain) or plain in _POSSIBLE:
@@ -88,7 +106,9 @@ def summary_label(text: str) -> str:
 
 def _label_of_words(plain: str, words: set[str], has_number: bool) -> str:
     """Whether some words are the label of a summary: all of them are its words, or one of them at the end."""
-    if not words <= _CERTAIN | _POSSIBLE | _FILLING:
+    if words & _GROUPS and words <= _GROUPS | _FILLING:
+        return "group"
+    if not words <= _CERTAIN | _POSSIBLE | _FILLING | _GROUPS:
         ends = plain.split()
         is_at_end = len(ends) > 1 and not has_number and not {ends[0], ends[-1]}.isdisjoint(_STATISTICS)
         return "possible" * is_at_end

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from asthma_ml.patients import PatientTable, read_patients
+from asthma_ml.patients import ColumnMap, PatientTable, read_patients
 from asthma_ml.patients.patient_file import PatientFile
 from asthma_ml.patients.summary_words import summary_label
 
@@ -45,6 +45,18 @@ def told(patients: PatientTable) -> dict[int | None, str]:
         ("=AVERAGE(B2:B3),53,,33,260", "summary"),
         ("p-value,0.3,,0.04,0.01", "summary"),
         ("ULN,80,,25,300", "summary"),
+        ("count,2,2,2,2", "summary"),
+        ("min,44,F,14,90", "summary"),
+        ("25%,48,F,23,175", "summary"),
+        ("top,44,F,,", "summary"),
+        ("severe mean,53,,33,260", "summary"),
+        ("Mean group 1,53,,33,260", "summary"),
+        ("Group A,53,,33,260", "summary"),
+        ("Controls,53,,33,260", "summary"),
+        ("Female,53,,33,260", "summary"),
+        ("Śr.,53,,33,260", "summary"),
+        ("SD,13.4,0.5,26.9,240", "summary"),
+        ("SD,13.4,-,26.9,240", "summary"),
         (",53.5,,33,260", "no identifier"),
         ("patient_id,age,sex,feno,eos", "header"),
         (",years,,ppb,cells/uL", "units"),
@@ -99,6 +111,33 @@ def test_a_patient_whose_identifier_resembles_a_summary_stays_a_patient(identifi
     patients = read(tmp_path, f"{identifier},51,F,22,100")
     assert told(patients) == {}
     assert not patients.invalid.any()
+
+
+@pytest.mark.parametrize("sexes", [("F", "M"), ("1", "2")])
+def test_initials_are_judged_alike_by_their_label_and_their_codes(sexes: tuple[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "clinic.csv"
+    rows = [f"{name},44,{sexes[i % 2]},52,430" for i, name in enumerate(["AB", "SD", "MW", "TO", "DS", "CV"])]
+    path.write_text("\n".join([HEADER.strip(), *rows, "SD,3.1,,4.2,12"]) + "\n", encoding="utf-8")
+    levels = ColumnMap.from_mapping(
+        {"columns": {"sex": {"levels": {"F": "female", "M": "male", "1": "female", "2": "male"}}}}
+    )
+    assert read_patients(path, levels).invalid.tolist() == [False] * 6 + [True]
+
+
+@pytest.mark.parametrize("chunk_rows", [1, 3, 10])
+def test_initials_are_patients_where_no_category_says_more(chunk_rows: int, tmp_path: Path) -> None:
+    path = tmp_path / "clinic.csv"
+    names = ["AB", "SD", "MW", "TO", "Mean"]
+    path.write_text("patient_id,age,feno\n" + "".join(f"{name},44,52\n" for name in names), encoding="utf-8")
+    with PatientFile(path, chunk_rows=chunk_rows) as file:
+        parts = [file.read(part).invalid for part in file.parts()]
+    assert np.concatenate(parts).tolist() == [False] * 4 + [True]
+
+
+@pytest.mark.parametrize("first", ["SD", "Group A", "Severe"])
+def test_a_ward_or_group_beside_an_identifier_is_no_summary(first: str, tmp_path: Path) -> None:
+    patients = read(tmp_path, f"{first},S03,44,52,430", header="ward,patient_id,age,feno,eos\n")
+    assert 4 not in told(patients)
 
 
 def test_the_first_column_may_label_a_summary_beside_the_identifier(tmp_path: Path) -> None:

@@ -31,8 +31,8 @@ FLAGS_NAMED = ("0", "1", "no", "yes", "false", "true")
 _MAP_KEYS = ("missing", "ignore", "decimal", "columns")
 _COLUMN_KEYS = ("from", "unit", "with", "levels", "missing")
 _MOST_LISTED = 8
-# Numbers or names of rows, as pandas and R write them.
-_INDEX = re.compile(r"|unnamed[:_. ]+\d+(?:_level_\d+)?|index|level_\d|row_?names?|__index_level_\d+__", re.IGNORECASE)
+INDEX_NAME = re.compile(r"|unnamed[:_. ]+\d+(?:_level_\d+)?|index|level_\d|row_?names?|__index_level_\d+__", re.IGNORECASE)
+"""Name of a column of numbers or names of rows, as pandas and R write it."""
 
 Level = float | str | None
 
@@ -167,7 +167,7 @@ def names_not_read(
     return [
         name
         for name in names
-        if name not in decided and not name.startswith(NEVER_READ) and not _INDEX.fullmatch(name.strip())
+        if name not in decided and not name.startswith(NEVER_READ) and not INDEX_NAME.fullmatch(name.strip())
     ]
 
 
