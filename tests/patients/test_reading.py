@@ -138,7 +138,7 @@ def test_twelve_problems_are_reported_with_their_lines() -> None:
     assert np.isnan(patients.values["age_years"]).tolist() == [False, True, True, False, False, False, False]
     assert patients.values["feno_ppb"].tolist()[4:6] == [250.0, 300.0]
     summary = summarise_problems(patients.problems)
-    assert "sex: 1 value not among female, male; did you mean female?; state what a code means" in summary
+    assert "sex: 1 value not among female, male (did you mean female?); state what a code means" in summary
     assert "femal " not in summary
 
 

@@ -127,7 +127,7 @@ def _none(variable: Variable) -> Reading:
 def _unknown_level(text: str, variable: Variable) -> Reading:
     levels = variable.levels or FLAGS_NAMED
     guess = closest(code_of(text).replace(" ", "_"), variable.levels)
-    message = f"not among {', '.join(levels)}" + (f"; did you mean {guess}?" if guess else "")
+    message = f"not among {', '.join(levels)}" + (f" (did you mean {guess}?)" if guess else "")
     # The label is not a feature, so it cannot make a prediction invalid.
     if variable.kind == "label":
         return Reading(None, "unknown_level", message, "warning")
