@@ -19,10 +19,12 @@ _PARTS = re.compile(
     re.ASCII | re.IGNORECASE | re.DOTALL,
 )
 _LONGEST = 60
+_PER_DAY = "/day"
 # Ages, counts and exposures are capped as `90+`; of a concentration, `3+` is a grade.
 _CAPPED_UNITS = frozenset({"years", "pack-years"})
 _FLAG = "with a flag such as H, L or * beside the number; read as the number alone"
 _UNIT = "with the unit of the variable behind the number; read as the number alone"
+_DAILY = "with a dose that does not say for what time; read as the daily dose"
 _ABOUT = "with a word for a rough value; read as the number alone"
 _CONVERTED = "with the unit {} behind the number; converted to {}"
 _OTHER_UNIT = "with the unit {} behind the number, unlike the rest of the column; read in this unit"
@@ -36,6 +38,7 @@ class _Beside(NamedTuple):
     flag: bool = False
     bound: bool = False
     about: bool = False
+    daily: bool = False
 
 
 def read_beside(text: str, variable: Variable, mapped: MappedColumn, read: ReadNumber) -> Reading | None:
@@ -78,6 +81,7 @@ def _with_reasons(reading: Reading, found: _Beside) -> Reading:
     marks = (
         (found.bound, CENSORED),
         (bool(reading.rule), reading[1:]),
+        (found.daily, ("unit_beside", _DAILY, "warning")),
         (found.flag, ("text_beside", _FLAG, "warning")),
         (found.about, ("rough", _ABOUT, "warning")),
     )
@@ -147,6 +151,8 @@ def _mark(text: str, variable: Variable) -> dict[str, Any] | None:
     """Field of `_Beside` that a text behind a number fills."""
     if unit := _unit(text, variable):
         return {"unit": unit}
+    if variable.unit.endswith(_PER_DAY) and (unit := _unit(f"{text}{_PER_DAY}", variable)):
+        return {"unit": unit, "daily": True}
     if _is_flag(text):
         return {"flag": True}
     return {"bound": True} if _is_bound(text, variable) else None
@@ -184,7 +190,9 @@ def _in_unit(value: float, unit: str, variable: Variable, mapped: MappedColumn) 
             f"with the unit {unit} behind the number, which differs from {of_column}; state `unit` in a column map"
         )
         return Reading(None, "unit_beside", message)
-    factor = known_units(variable)[unit]
+    factor, of_drug = known_units(variable)[unit], f"{variable.unit} "
+    if of_column.startswith(of_drug) and not unit.startswith(of_drug):
+        factor *= mapped.factor
     converted = _OTHER_UNIT if unit == variable.unit else _CONVERTED
     message = _UNIT if factor == mapped.factor else converted.format(unit, variable.unit)
     return Reading(convert(value, factor), "unit_beside", message, "warning")

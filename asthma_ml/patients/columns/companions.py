@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from asthma_ml.patients.columns.column_map import ColumnMap, MappedColumn, refuse
+from asthma_ml.patients.columns.drugs import drugs_named
 from asthma_ml.patients.columns.header_words import plain_name
 from asthma_ml.patients.problems import Finding, shown
-from asthma_ml.variables import data_dictionary
+from asthma_ml.variables import Variable, data_dictionary
 
 # Usual names, including LOINC codes; `{}` is ics or ocs.
 _USUAL_NAMES = {
     "leukocytes": ("wbc", "leukocytes", "leucocytes", "white_cell_count", "white_blood_cells", "6690_2", "leukozyten"),
     "height": ("height", "height_cm", "body_height", "body_height_cm", "8302_2", "groesse", "größe"),
-    "drug": ("{}_drug", "{}_name", "{}_product", "{}_molecule", "{}_type", "{}_wirkstoff"),
+    "drug": (
+        *("{}_drug", "{}_name", "{}_product", "{}_molecule", "{}_type", "{}_wirkstoff", "{}_agent", "{}_substance"),
+        *("{}_medication", "{}_preparation", "steroid_drug", "steroid_name", "steroid_type"),
+    ),
 }
 
 
@@ -72,6 +76,41 @@ def unused_companions(names: Sequence[str], found: Mapping[str, MappedColumn]) -
                 for name in likely_companions(names, target, companion)
             ]
     return findings
+
+
+def doses_of_drugs(names: Iterable[str], found: Mapping[str, MappedColumn]) -> dict[str, Finding]:
+    """Warnings of unread columns that name a corticosteroid, whose dose may be missing in the equivalent dose.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Columns that are not read.
+    found : mapping of str to MappedColumn
+        Variables that are read.
+
+    Examples
+    --------
+    >>> [each.column for each in doses_of_drugs(["hydrocortisone_mg", "colour"], {}).values()]
+    ['ocs_dose_mg_day']
+    """
+    doses = [variable for variable in data_dictionary().values() if "drug" in variable.companions]
+    return {
+        name: Finding(variable.name, "other_drug", "warning", _of_drug(name, units, variable, variable.name in found))
+        for name in names
+        for variable in doses
+        if (units := drugs_named(name, variable))
+    }
+
+
+def _of_drug(name: str, units: Sequence[str], variable: Variable, is_read: bool) -> str:
+    if is_read:
+        factors = " or ".join(f"{variable.units[unit]:.3g}" for unit in units)
+        return f"not added: if {shown(name)} is a daily dose, add it to the other dose, multiplied by {factors}"
+    stated = " or ".join(f'`unit = "{unit}"`' for unit in units)
+    return (
+        f'not read: if {shown(name)} is a daily dose, state `from = "{shown(name)[1:-1]}"` and {stated} '
+        f"under [columns.{variable.name}] in a column map"
+    )
 
 
 def _needed(column: MappedColumn) -> str:

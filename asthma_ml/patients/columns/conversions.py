@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -12,8 +11,9 @@ from numpy.typing import NDArray
 from asthma_ml.columns import ColumnTable, numbers, texts
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.columns.column_map import MappedColumn, canonical
+from asthma_ml.patients.columns.drugs import unit_of_drug
 from asthma_ml.patients.columns.number_text import read_number
-from asthma_ml.patients.columns.units import convert, find_unit
+from asthma_ml.patients.columns.units import convert
 from asthma_ml.patients.problems import Finding
 from asthma_ml.patients.text.text_tables import TextTable
 from asthma_ml.variables import Variable, data_dictionary
@@ -22,17 +22,6 @@ _LEUKOCYTES_10_9_L = (0.1, 100.0)
 _HEIGHT_CM = (100.0, 230.0)
 _GLI_AGES = (3.0, 95.0)
 _LARGEST_FEV1_L = 8.0
-# Spelling of the dictionary for each drug name on prescriptions.
-_SAME_DRUG = {
-    "beclomethasone": "beclometasone",
-    "bdp": "beclometasone",
-    "extrafine bdp": "extrafine beclometasone",
-    "bud": "budesonide",
-    "fp": "fluticasone propionate",
-    "ff": "fluticasone furoate",
-    "fluticasone": "fluticasone (name propionate or furoate)",
-}
-_SALT = re.compile(r"\s+(di)?(propionate|acetate|acetonide|furoate|sodium|phosphate)$")
 
 Converted = tuple["NDArray[np.float64]", list[Finding]]
 
@@ -96,12 +85,8 @@ def dose_factor(drug: str, variable: Variable) -> float | None:
     >>> dose_factor("methylprednisolone", data_dictionary()["ocs_dose_mg_day"])
     1.25
     """
-    plain = re.sub(r"[\s_\-]+", " ", drug.strip().casefold())
-    for name in (_SAME_DRUG.get(plain, plain), _SAME_DRUG.get(_SALT.sub("", plain), _SALT.sub("", plain))):
-        unit = find_unit(f"{variable.unit} {name}", variable)
-        if unit and unit in variable.units:
-            return variable.units[unit]
-    return None
+    unit = unit_of_drug(drug, variable)
+    return variable.units[unit] if unit else None
 
 
 def percent_predicted(

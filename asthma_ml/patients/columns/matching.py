@@ -10,6 +10,7 @@ from functools import cache
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.columns.column_map import ColumnMap, MappedColumn, names_not_read, refuse
 from asthma_ml.patients.columns.companions import (
+    doses_of_drugs,
     lacks_companion,
     refuse_without_companions,
     unused_companions,
@@ -74,7 +75,9 @@ def match_columns(
     findings += [without_companion(found.pop(target)) for target in unread]
     _refuse_unmatched(names, found, column_map, source)
     not_read = names_not_read(names, found, column_map)
-    findings += [*_second_columns(not_read, found), *unread_columns(not_read, found)]
+    of_drugs = doses_of_drugs(not_read, found)
+    others = [name for name in not_read if name not in of_drugs]
+    findings += [*_second_columns(others, found), *of_drugs.values(), *unread_columns(others, found)]
     findings += unused_companions(names, found)
     return {target: found[target] for target in data_dictionary() if target in found}, findings
 

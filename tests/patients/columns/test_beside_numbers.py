@@ -51,12 +51,28 @@ def read(name: str, text: str, unit: str | None = None) -> Reading:
         ("fev1_fvc_ratio", "66%", 0.66, "converted to ratio"),
         ("ics_adherence_fraction", "88 %", 0.88, "converted to fraction"),
         ("ics_dose_ug_day", "1 mg/day", 1000.0, "converted to ug/day"),
+        ("ics_dose_ug_day", "500 mcg", 500.0, "read as the daily dose"),
+        ("ics_dose_ug_day", "500µg", 500.0, "read as the daily dose"),
+        ("ics_dose_ug_day", "0.5 mg", 500.0, "converted to ug/day"),
+        ("ocs_dose_mg_day", "5 mg", 5.0, "read as the daily dose"),
+        ("ocs_dose_mg_day", "7500 mcg", 7.5, "converted to mg/day"),
     ],
 )
 def test_a_number_is_read_with_a_warning(name: str, text: str, value: float, said: str) -> None:
     reading = read(name, text)
     assert (reading.value, reading.severity) == (value, "warning")
     assert said in reading.message
+
+
+@pytest.mark.parametrize(("text", "value"), [("20 mg", 5.0), ("20 mg/day", 5.0), ("20000 ug", 5.0), ("20", 5.0)])
+def test_a_dose_with_a_unit_is_one_of_the_drug_of_the_column(text: str, value: float) -> None:
+    assert read("ocs_dose_mg_day", text, "mg/day hydrocortisone").value == value
+
+
+@pytest.mark.parametrize("text", ["500 mcg bd", "2x250 mcg", "5 mg prednisolone", "5 ml"])
+def test_doses_with_more_text_are_refused(text: str) -> None:
+    assert read("ocs_dose_mg_day", text).value is None
+    assert read("ics_dose_ug_day", text).severity == "error"
 
 
 @pytest.mark.parametrize("name", ["fev1_pct_predicted", "sputum_eosinophils_pct", "ct_wall_area_pct"])
