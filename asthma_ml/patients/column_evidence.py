@@ -9,7 +9,7 @@ from typing import TypeVar
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.columns.column_map import MappedColumn
 from asthma_ml.patients.columns.column_summary import ColumnSummary
-from asthma_ml.patients.columns.column_verdicts import Verdict, judge, verdict_message
+from asthma_ml.patients.columns.column_verdicts import Verdict, judge, swapped_columns, verdict_message
 from asthma_ml.patients.columns.missing_codes import RareValues, missing_codes_message
 from asthma_ml.patients.columns.thousands import Thousands
 from asthma_ml.patients.problems import Finding
@@ -64,7 +64,9 @@ def findings_of_columns(evidence: ColumnEvidence, columns: Mapping[str, MappedCo
     UnusableInputError
         If a column is evidently in another unit or scale; the message names all such columns.
     """
-    verdicts = [verdict for summary in evidence.summaries.values() if (verdict := judge(summary))]
+    swapped = swapped_columns(evidence.summaries.values())
+    judged = (swapped.get(name) or judge(summary) for name, summary in evidence.summaries.items())
+    verdicts = [verdict for verdict in judged if verdict]
     refused = [f"{each.name}: {_message(each, columns)}" for each in verdicts if each.refused]
     refused += [f"{name}: {each.message}" for name, each in evidence.thousands.items() if each.suspected]
     if refused:

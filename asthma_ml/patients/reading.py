@@ -347,7 +347,10 @@ class PatientReader:
 
     def evidence(self, parsed: Parsed) -> ColumnEvidence:
         """Evidence on the numbers of a part of the table; the judged ones must be parsed."""
+        beside = rows_beside_patients(parsed.table, self.columns, {}, initials=self.initials)
         values = {name: numbers(parsed.values, name) for name in self.judged_numbers}
+        if beside.size:
+            values = {name: np.delete(column, beside) for name, column in values.items()}
         summaries = {name: ColumnSummary.of(data_dictionary()[name], column) for name, column in values.items()}
         rare = {name: RareValues.of(data_dictionary()[name], column) for name, column in values.items()}
         grouped = [name for name in self.judged_numbers if may_have_thousands(self.parsers[name])]

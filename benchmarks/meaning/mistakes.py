@@ -61,6 +61,76 @@ def _thirds(_: np.random.Generator, column: pd.Series) -> pd.Series | None:
     return None if column.median() < 10 else (np.ceil(3 * column.rank(pct=True))).where(column.notna())
 
 
+def _transformed(change: Callable[[pd.Series], pd.Series]) -> Mistake:
+    """A transform of values that spread so widely that it is usual for them."""
+
+    def make(_: np.random.Generator, column: pd.Series) -> pd.Series | None:
+        positive = column.where(column > 0)
+        # Whatever may fall below zero has no logarithm.
+        if data_dictionary()[str(column.name)].limits[0] < 0:
+            return None
+        widely = positive.notna().sum() >= 5 and positive.quantile(0.9) > 4 * positive.quantile(0.1)
+        return change(positive).round(2) if widely and positive.median() > 5 else None
+
+    return _numbers(make, ("number",))
+
+
+def _ranks(_: np.random.Generator, column: pd.Series) -> pd.Series | None:
+    """Percentiles; fewer than a dozen of them are no scale."""
+    return (100 * column.rank(pct=True)).round() if column.notna().sum() >= 20 else None
+
+
+def _quarters(_: np.random.Generator, column: pd.Series) -> pd.Series | None:
+    return None if column.median() < 10 else (np.ceil(4 * column.rank(pct=True))).where(column.notna())
+
+
+def _row_numbers(_: np.random.Generator, column: pd.Series) -> pd.Series | None:
+    return pd.Series(np.arange(1.0, len(column) + 1), index=column.index) if column.notna().all() else None
+
+
+def _yes_or_no(_: np.random.Generator, column: pd.Series) -> pd.Series | None:
+    """Whether there was any; a dozen of ones at least, because mild patients have one attack at most."""
+    some = (column > 0).astype(float).where(column.notna())
+    return some if column.max() > 2 and some.sum() >= 12 and some.nunique() == 2 else None
+
+
+def _thousand(rng: np.random.Generator, column: pd.Series) -> pd.Series | None:
+    return (column * rng.choice([0.001, 1000.0])).round(5) if column.min() > 2 else None
+
+
+def _other_ages(rng: np.random.Generator, table: Table) -> Table | None:
+    """Ages in months or days, or years of birth."""
+    if "age_years" not in table.truth:
+        return None
+    ages = table.truth["age_years"]
+    changed = [ages * 12, ages * 365, 2026 - ages][rng.integers(3)]
+    return table.with_cells("age_years", texts(changed.round()))
+
+
+def _swapped(rng: np.random.Generator, table: Table) -> Table | None:
+    """Two columns in each other's place whose values differ plainly."""
+    pairs = [
+        ("feno_ppb", "total_ige_ku_l"),
+        ("blood_eosinophils_cells_ul", "blood_neutrophils_cells_ul"),
+        ("feno_ppb", "fev1_pct_predicted"),
+        ("bmi_kg_m2", "fev1_pct_predicted"),
+    ]
+    found = [pair for pair in pairs if set(pair) <= set(table.truth) and len(table.truth) >= 12]
+    if not found:
+        return None
+    one, other = found[rng.integers(len(found))]
+    cells = table.cells.assign(**{one: table.cells[other], other: table.cells[one]})
+    return replace(table, cells=cells, variables=(one, other), headers=(one, other))
+
+
+def _asthma_control_test(rng: np.random.Generator, table: Table) -> Table | None:
+    """ACT, from 5 (bad) to 25 (good), in the column of ACQ."""
+    if "acq6_score" not in table.truth or table.truth["acq6_score"].notna().sum() < 5:
+        return None
+    act = (25 - 20 * table.truth["acq6_score"] / 6 + rng.normal(0, 2, len(table.truth))).clip(5, 25).round()
+    return table.with_cells("acq6_score", texts(act))
+
+
 def _codes(words: dict[str, dict[str, str]], kind: str) -> Mistake:
     """A category or flag in other words; `words` gives those of each variable, or of all under an empty name."""
 
@@ -209,6 +279,18 @@ MISTAKES: dict[str, Mistake] = {
     "scale: z-scores": _numbers(_z_scores, ("number",)),
     "scale: high or not, 1 and 0": _numbers(_high_or_not, ("number",)),
     "scale: thirds, 1 to 3": _numbers(_thirds, ("number",)),
+    "scale: square root": _transformed(np.sqrt),
+    "scale: log2": _transformed(np.log2),
+    "scale: log of 1 + value": _transformed(np.log1p),
+    "scale: quarters, 1 to 4": _numbers(_quarters, ("number",)),
+    "scale: percentiles": _numbers(_ranks, ("number",)),
+    "scale: numbers of the rows": _numbers(_row_numbers, ("number", "count")),
+    "scale: negative": _numbers(lambda _, column: -column if column.min() > 0 else None, ("number",)),
+    "scale: a thousandth or thousandfold": _numbers(_thousand, ("number",)),
+    "scale: any or none, 1 and 0": _numbers(_yes_or_no, ("count",)),
+    "scale: ages in months, days, years of birth": _other_ages,
+    "columns: swapped": _swapped,
+    "columns: ACT for ACQ": _asthma_control_test,
     "codes: sex H and M": _codes({"sex": {"male": "H", "female": "M"}}, "category"),
     "codes: sex M and V": _codes({"sex": {"male": "M", "female": "V"}}, "category"),
     "codes: sex 1 and 2": _codes({"sex": {"male": "1", "female": "2"}}, "category"),

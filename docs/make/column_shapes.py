@@ -27,6 +27,7 @@ OTHER_UNITS = {
     ("blood_eosinophils_max_cells_ul", "%"): (0.3, 0.8, 1.5, 2.8, 3.7, 4.6, 6.5, 9, 11, 15, 23, 34, 50),
     ("blood_neutrophils_cells_ul", "%"): (23, 31, 40, 48, 52, 55, 59, 63, 66, 70, 77, 85, 92),
     ("fev1_pct_predicted", "L"): (0.5, 0.7, 0.95, 1.35, 1.65, 1.9, 2.25, 2.65, 2.95, 3.3, 4.1, 4.8, 6.0),
+    ("acq6_score", "ACT"): (5, 5, 6, 9, 11, 13, 16, 19, 20, 22, 24, 25, 25),
     ("fev1_post_bd_pct_predicted", "L"): (0.55, 0.75, 1.05, 1.5, 1.8, 2.05, 2.4, 2.8, 3.1, 3.45, 4.2, 4.9, 6.1),
 }
 PATIENTS, SEED = 6_000, 14
@@ -44,7 +45,7 @@ def shapes(columns: dict[str, list[NDArray[np.float64]]]) -> Iterator[list[str]]
 
 def unrounded(values: NDArray[np.float64], variable: Variable) -> NDArray[np.float64]:
     """Values before they were rounded to the step of the variable; the sign stays."""
-    step = variable.resolution or 0.0
+    step = 1.0 if variable.kind == "count" else variable.resolution or 0.0
     moved = values + np.random.default_rng(SEED).uniform(-step / 2, step / 2, len(values))
     return np.where(np.sign(moved) == np.sign(values), moved, values)
 
@@ -54,6 +55,12 @@ def quantiles(values: NDArray[np.float64], n: int) -> NDArray[np.float64]:
     return np.quantile(values, (np.arange(n) + 0.5) / n)
 
 
+def _has_shape(variable: Variable) -> bool:
+    """Whether a variable is a number; numbers of alleles are categories."""
+    of_alleles = variable.kind == "count" and variable.limits == (0, 2)
+    return variable.kind in ("number", "count") and not of_alleles
+
+
 def _written(values: Iterable[float]) -> list[str]:
     return [f"{value:.4g}" for value in values]
 
@@ -61,7 +68,7 @@ def _written(values: Iterable[float]) -> list[str]:
 def main() -> None:
     """Generate the cohorts and write the file."""
     columns: dict[str, list[NDArray[np.float64]]] = {}
-    names = [variable.name for variable in data_dictionary().values() if variable.kind == "number"]
+    names = [variable.name for variable in data_dictionary().values() if _has_shape(variable)]
     for preset in PRESETS:
         patients = generate_cohort(PATIENTS, seed=SEED, preset=preset).observed
         for name in names:

@@ -115,6 +115,7 @@ def test_twelve_problems_are_reported_with_their_lines() -> None:
     assert set(rules(patients)) == {
         (2, "age_at_onset_years", "onset_after_age"),
         (2, "sex", "unknown_level"),
+        (None, "feno_ppb", "scale"),
         (2, "feno_ppb", "censored"),
         (2, "exacerbations_12m", "whole_number"),
         (2, "atopy", "flag"),

@@ -17,6 +17,7 @@ def summarise(
     of_steps: tuple[float, float],
     histogram: NDArray[np.int64],
     counts: NDArray[np.int64],
+    least: NDArray[np.float64],
 ) -> None:
     """Count the values of a column; the result equals that of `ColumnSummary.of` without machine code.
 
@@ -37,9 +38,11 @@ def summarise(
     counts : ndarray of int64 of shape (4,)
         Receives the number of whole numbers, multiples of the step, of that in the other unit, and impossible values,
         all other than zero.
+    least : ndarray of shape (2 * n_bins,)
+        Receives the least value in each bin.
     """
     dropped_bits, first, n_bins = of_bins
-    lower, upper, least = limits
+    lower, upper, smallest = limits
     step, factor = of_steps
     for row in range(len(values)):
         value = values[row]
@@ -47,11 +50,13 @@ def summarise(
             continue
         key = ((keys[row] & 0x7FFFFFFFFFFFFFFF) >> dropped_bits) - first
         key = min(max(key, 0), n_bins - 1)
-        histogram[n_bins + (-1 - key if value < 0 and key > 0 else key)] += 1
+        place = n_bins + (-1 - key if value < 0 and key > 0 else key)
+        histogram[place] += 1
+        least[place] = min(least[place], value)
         if value == 0:
             continue
         steps, other_steps = value / step, value * factor / step
         counts[0] += abs(value - np.rint(value)) < 1e-6
         counts[1] += abs(steps - np.rint(steps)) < 1e-6
         counts[2] += abs(other_steps - np.rint(other_steps)) < 1e-6
-        counts[3] += value < lower or value > upper or 0 < value < least
+        counts[3] += value < lower or value > upper or 0 < value < smallest

@@ -15,6 +15,8 @@ from asthma_ml.variables import Variable
 # Four bins for each doubling, from 2^-24 to 2^36, with either sign: the first bits of a number are its bin.
 _DROPPED_BITS = 50
 _FIRST_KEY = (1023 - 24) << 2
+# Ranks without ties differ from evenly spread values by less than this number of rows.
+_OF_RANKS = 1.05
 N_BINS = 240
 ZERO = N_BINS
 """Bin of zero; those below it are negative."""
@@ -40,6 +42,8 @@ class ColumnSummary:
         Number of values other than zero that are multiples of the same step in the `close_unit` of the variable.
     n_impossible : int
         Number of values outside the hard limits, or positive and below half the step if that is at least 10.
+    least : ndarray of shape (2 * N_BINS,)
+        Least value in each bin, infinity if it has none: what messages show of the column.
 
     Examples
     --------
@@ -56,6 +60,7 @@ class ColumnSummary:
     n_on_step: int
     n_on_other_step: int
     n_impossible: int
+    least: NDArray[np.float64]
 
     @classmethod
     def of(cls, variable: Variable, values: NDArray[np.float64]) -> ColumnSummary:
@@ -63,15 +68,19 @@ class ColumnSummary:
         if len(values) >= COMPILED_VALUES and "numba" in sys.modules:
             return cls(variable, *_by_machine_code(values, variable))
         values = values[~np.isnan(values)]
-        histogram = np.bincount(_bins(values), minlength=2 * N_BINS)
+        bins, least = _bins(values), np.full(2 * N_BINS, np.inf)
+        np.minimum.at(least, bins, values)
+        histogram = np.bincount(bins, minlength=2 * N_BINS)
         nonzero = values[values != 0]
         step, factor = _steps(variable)
         with np.errstate(over="ignore"):
             in_other_unit = nonzero * factor
-        on_steps = _on_step(nonzero, 1.0), _on_step(nonzero, step), _on_step(in_other_unit, step)
-        lower, upper, least = _possible(variable)
-        impossible = (nonzero < lower) | (nonzero > upper) | ((nonzero > 0) & (nonzero < least))
-        return cls(variable, histogram, *(int(found.sum()) for found in (*on_steps, impossible)))
+        n_whole, n_on_step, n_on_other_step = (
+            int(_on_step(*each).sum()) for each in ((nonzero, 1.0), (nonzero, step), (in_other_unit, step))
+        )
+        lower, upper, smallest = _possible(variable)
+        impossible = (nonzero < lower) | (nonzero > upper) | ((nonzero > 0) & (nonzero < smallest))
+        return cls(variable, histogram, n_whole, n_on_step, n_on_other_step, int(impossible.sum()), least)
 
     def __add__(self, other: ColumnSummary) -> ColumnSummary:
         return ColumnSummary(
@@ -81,6 +90,7 @@ class ColumnSummary:
             self.n_on_step + other.n_on_step,
             self.n_on_other_step + other.n_on_other_step,
             self.n_impossible + other.n_impossible,
+            np.minimum(self.least, other.least),
         )
 
     @property
@@ -93,12 +103,26 @@ class ColumnSummary:
         """Number of values other than zero."""
         return self.n - int(self.histogram[ZERO])
 
-    def between(self, share: float = 0.8) -> tuple[float, float]:
-        """Limits between which this share of the values lies, to the precision of a bin."""
-        reached = np.cumsum(self.histogram) / self.n
-        first, last = np.searchsorted(reached, [(1 - share) / 2, (1 + share) / 2 - 1e-9], side="left")
-        lower, upper = bin_edges()
-        return float(lower[first]), float(upper[last])
+    @property
+    def highest(self) -> float:
+        """Greatest value, to the precision of a bin."""
+        return float(self.least[np.flatnonzero(self.histogram)[-1]])
+
+    def typical(self) -> tuple[float, ...]:
+        """Values of the column at its 10 %, median and 90 %, to the precision of a bin."""
+        bins = np.searchsorted(np.cumsum(self.histogram), [share * (self.n - 1) + 0.5 for share in (0.1, 0.5, 0.9)])
+        return tuple(self.least[bins].tolist())
+
+    def counts_rows(self) -> bool:
+        """Whether the values are the numbers of the rows: each whole number from 1 once."""
+        rows = np.arange(1.0, self.n + 1)
+        return bool(np.array_equal(np.bincount(_bins(rows), minlength=2 * N_BINS), self.histogram))
+
+    def is_even(self, highest: float) -> bool:
+        """Whether the values are as evenly spread from zero to a highest one as only ranks are."""
+        expected = self.n * np.clip(bin_edges()[1] / highest, 0, 1)
+        ties = self.n / 40
+        return bool(np.abs(np.cumsum(self.histogram) - expected).max() < _OF_RANKS + ties)
 
 
 @cache
@@ -144,15 +168,18 @@ def _steps(variable: Variable) -> tuple[float, float]:
     return variable.resolution or 1.0, variable.units[unit] if unit else 1.0
 
 
-def _by_machine_code(values: NDArray[np.float64], variable: Variable) -> tuple[NDArray[np.int64], int, int, int, int]:
+def _by_machine_code(
+    values: NDArray[np.float64], variable: Variable
+) -> tuple[NDArray[np.int64], int, int, int, int, NDArray[np.float64]]:
     from asthma_ml.patients.columns import column_kernel
 
     histogram, counts = np.zeros(2 * N_BINS, dtype=np.int64), np.zeros(4, dtype=np.int64)
-    lower, upper, least = _possible(variable)
-    limits, (step, factor) = (float(lower), float(upper), float(least)), _steps(variable)
+    least = np.full(2 * N_BINS, np.inf)
+    lower, upper, smallest = _possible(variable)
+    limits, (step, factor) = (float(lower), float(upper), float(smallest)), _steps(variable)
     values = np.ascontiguousarray(values)
     bins = _DROPPED_BITS, _FIRST_KEY, N_BINS
     column_kernel.summarise(
-        values, values.view(np.int64), bins, limits, (float(step), float(factor)), histogram, counts
+        values, values.view(np.int64), bins, limits, (float(step), float(factor)), histogram, counts, least
     )
-    return histogram, int(counts[0]), int(counts[1]), int(counts[2]), int(counts[3])
+    return histogram, int(counts[0]), int(counts[1]), int(counts[2]), int(counts[3]), least

@@ -63,6 +63,7 @@ def likeliest(name: str, *values: float) -> tuple[str, bool]:
         ("sputum_il5_log2", (0.2, -1.0, 0.8, -0.3, 1.2), "z-scores"),
         (EOSINOPHILS, (35, 12, 61, 18, 2, 0.5), "% of sputum cells"),
         ("glcci1_rs37973", (1, 2, 3, 1), "codes from 1 to 3"),
+        ("acq6_score", (12, 22, 18), "ACT (5 to 25)"),
     ],
 )
 def test_a_column_on_another_scale_is_refused(name: str, values: tuple[float, ...], scale: str) -> None:
@@ -74,7 +75,17 @@ def test_a_column_on_another_scale_is_refused(name: str, values: tuple[float, ..
     [
         ("total_ige_ku_l", (1, 0), "yes or no"),
         ("bronchodilator_reversibility_pct", (0.18, 0.04, 0.25), "fraction"),
-        ("acq6_score", (1, 2, 2, 3, 1, 0), "categories or rounded values"),
+        ("acq6_score", (1, 2, 2, 3, 1, 3) * 3, "categories or rounded values"),
+        # Yes or no instead of a number; a dozen of mild patients may have had one attack each.
+        ("exacerbations_12m", (0, 1) * 12, "yes or no"),
+        # Few rows, all far from what is usual.
+        (EOSINOPHILS, (31, 15, 22, 20, 14, 8), "another unit (10 times as small)"),
+        ("feno_ppb", (0.3, 0.8), "another unit (100 times as small)"),
+        (EOSINOPHILS, (0, 8, 3, 2, 0), "%"),
+        ("feno_ppb", (-12, -31, -8), "another scale"),
+        ("total_ige_ku_l", (0,) * 10, "another scale"),
+        ("feno_ppb", (3, 1, 2, 5, 4, 6), "numbers of the rows"),
+        ("age_years", tuple(range(5, 101, 5)), "ranks or percentiles"),
     ],
 )
 def test_a_column_that_is_odd_only_is_warned_of(name: str, values: tuple[float, ...], scale: str) -> None:
@@ -107,6 +118,10 @@ def test_a_column_that_is_odd_only_is_warned_of(name: str, values: tuple[float, 
         ("bronchodilator_reversibility_pct", (12, -2, 5, 0)),
         ("age_years", (18, 19, 21)),
         ("bmi_kg_m2", (24, 31, 28, 35, 22)),
+        ("acq6_score", (1, 2, 3, 2, 4, 0, 1)),
+        ("ics_adherence_fraction", (1,) * 20),
+        ("age_at_onset_years", (2, 3, 1, 5, 4, 2, 6, 11)),
+        ("exacerbations_12m", (0, 1, 0, 0, 1)),
     ],
 )
 def test_what_clinics_send_is_not_suspected(name: str, values: tuple[float, ...]) -> None:
@@ -119,9 +134,9 @@ def test_summaries_of_parts_add_up_to_that_of_the_whole(values: list[float], cut
     assert everything(first + second) == everything(whole)
 
 
-def everything(summary: ColumnSummary) -> tuple[list[int], list[int]]:
+def everything(summary: ColumnSummary) -> tuple[list[float], list[int]]:
     counts = [summary.n_whole, summary.n_on_step, summary.n_on_other_step, summary.n_impossible]
-    return summary.histogram.tolist(), counts
+    return summary.histogram.tolist() + summary.least.tolist(), counts
 
 
 @settings(deadline=None)
@@ -156,6 +171,7 @@ def test_the_message_says_what_settles_it(name: str, values: tuple[float, ...], 
     verdict = judge(summary_of(name, values))
     assert verdict is not None
     message = verdict_message(verdict, "COL")
+    assert f"such as {', '.join(f'{value:g}' for value in sorted(values)[:1])}" in message
     assert [each for each in expected if each not in message] == []
 
 
@@ -253,3 +269,30 @@ def test_codes_are_believed_by_the_whole_column_only(tmp_path: Path) -> None:
     assert {"nasal_polyps", "bronchodilator_reversibility_pct", "acq6_score"} <= {
         problem.column for problem in patients.problems
     }
+
+
+def test_swapped_columns_are_named_together() -> None:
+    eosinophils, neutrophils = ["210", "180", "460", "90"], ["4100", "3900", "6200", "5500"]
+    swapped = pd.DataFrame({EOSINOPHILS: neutrophils, "blood_neutrophils_cells_ul": eosinophils})
+    with pytest.raises(UnusableInputError, match=r"blood_neutrophils_cells_ul, .*are the two columns swapped"):
+        read_patients(swapped)
+    right = pd.DataFrame({EOSINOPHILS: eosinophils, "blood_neutrophils_cells_ul": neutrophils})
+    assert not [problem for problem in read_patients(right).problems if problem.rule == "scale"]
+
+
+@pytest.mark.parametrize("values", [("3", "2", "8", "5"), ("0", "8", "3", "0")])
+def test_the_line_of_a_map_settles_counts_of_depleted_eosinophils(values: tuple[str, ...]) -> None:
+    column_map = ColumnMap({EOSINOPHILS: MappedColumn(EOSINOPHILS, unit="cells/uL")})
+    read = read_patients(pd.DataFrame({EOSINOPHILS: values}), column_map)
+    assert read.values[EOSINOPHILS].tolist() == [float(value) for value in values]
+    assert not [problem for problem in read.problems if problem.rule == "scale"]
+
+
+SUMMARIES = ["Mean", "SD", "Median", "Min", "Max"]
+
+
+def test_rows_that_are_no_patients_are_not_judged() -> None:
+    """Two patients, and below them rows of summaries in another scale."""
+    table = {"patient_id": ["A", "B", *SUMMARIES], "total_ige_ku_l": ["120", "310", *["0.2"] * len(SUMMARIES)]}
+    read = read_patients(pd.DataFrame(table))
+    assert not [problem for problem in read.problems if problem.rule == "scale"]
