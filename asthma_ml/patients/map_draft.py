@@ -10,7 +10,7 @@ from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.columns.cells import LIKELY_CODES
 from asthma_ml.patients.columns.column_map import ColumnMap
 from asthma_ml.patients.map_guesses import guesses
-from asthma_ml.patients.map_sections import distinct_texts_of, quoted, section
+from asthma_ml.patients.map_sections import distinct_texts_of, known_columns, quoted, section
 from asthma_ml.patients.opening import whole_table
 from asthma_ml.patients.reading import PatientReader
 
@@ -34,7 +34,7 @@ def draft_map(source: Source, *, show_values: bool = False) -> str:
     Returns
     -------
     str
-        TOML text. Guesses are commented out.
+        TOML text. Guesses are commented out, and so are columns that are read by their names and need no statement.
 
     Raises
     ------
@@ -65,8 +65,9 @@ def draft_map(source: Source, *, show_values: bool = False) -> str:
     first = f"{of_what} Check each line; `asthma-ml variables` lists the variables."
     columns = reader.columns if reader else {}
     parsed = reader.parse(table) if reader else None
-    sections = [section(column, parsed, show_values=show_values) for column in columns.values() if parsed]
-    blocks = [first, _missing(table), *sections, *guesses(table, columns)]
+    sections = {name: section(column, parsed, show_values=show_values) for name, column in columns.items() if parsed}
+    known = known_columns([columns[name] for name, text in sections.items() if not text])
+    blocks = [first, _missing(table), known, *sections.values(), *guesses(table, columns)]
     return "\n\n".join(filter(None, blocks)) + "\n"
 
 

@@ -20,18 +20,20 @@ from asthma_ml.variables import LABEL, Variable, data_dictionary
 _MOST_LEVELS = 12
 # Longer texts may be remarks about patients.
 _LONGEST_CODE = 3
+# Lines of a section that names a column and says nothing of it.
+_NOTHING_STATED = 2
 _UNKNOWN_CODES = ("unknown_level", "flag", "ambiguous_code")
 
 
 def section(column: MappedColumn, parsed: Parsed, *, show_values: bool) -> str:
-    """One variable that was matched by its name: its column, unit, unknown codes and what the values look like."""
+    """One variable that was matched by its name: what remains to be stated; empty if that is nothing."""
     table, variable, source = parsed.table, data_dictionary()[column.target], column.sources[0]
     rules = {found.rule for found in parsed.findings if found.column == column.target}
     lines = [f"[columns.{column.target}]", f"from = {quoted(source)}"]
-    if variable.is_numeric and column.unit:
-        lines.append(f"unit = {quoted(column.unit)}")
-    elif variable.is_numeric and variable.unit:
-        lines += _unit_lines(judge(ColumnSummary.of(variable, np.asarray(parsed.values[column.target]))), table.names)
+    if variable.is_numeric and variable.unit:
+        verdict = judge(ColumnSummary.of(variable, np.asarray(parsed.values[column.target])))
+        lines += _contradiction(verdict, column.unit) if column.unit else _unit_lines(verdict, table.names)
+    if variable.is_numeric and variable.unit and not column.unit:
         lines += [line for line in companion_lines(variable, "", table.names) if not line.startswith("#")]
     if rules.intersection(_UNKNOWN_CODES):
         lines.append(_level_line(column, parsed, show_values=show_values))
@@ -41,7 +43,18 @@ def section(column: MappedColumn, parsed: Parsed, *, show_values: bool) -> str:
         lines.insert(0, f"# The column holds dates and not {variable.unit or 'codes'}: compute the values first.")
     if column.target == LABEL:
         lines.insert(0, "# The label; `train` learns it and `predict` does not read it.")
-    return "\n".join(lines)
+    return "\n".join(lines) if len(lines) > _NOTHING_STATED else ""
+
+
+def known_columns(columns: Sequence[MappedColumn]) -> str:
+    """Comment on the columns that are read by their names."""
+    if not columns:
+        return ""
+    of_columns = [
+        f"# {column.target}: {quoted(column.sources[0])}" + (f" in {column.unit}" if column.unit else "")
+        for column in columns
+    ]
+    return "\n".join(["# Read by their names without a line in this map:", *of_columns])
 
 
 def companion_lines(variable: Variable, unit: str, names: Sequence[str]) -> Iterator[str]:
@@ -100,6 +113,13 @@ def _unit_lines(verdict: Verdict | None, names: Sequence[str]) -> list[str]:
     lines = [f"unit = {quoted(likely.name)}  {alike}", *companion_lines(variable, likely.name, names)]
     complete = not any(line.startswith("#") for line in lines)
     return lines if complete else [f"# {line.removeprefix('# ')}" for line in lines]
+
+
+def _contradiction(verdict: Verdict | None, unit: str) -> list[str]:
+    """The unit of the header, commented out if the values look otherwise."""
+    if verdict is None:
+        return []
+    return [f"# unit = {quoted(unit)}  # in the header, but the values look like {scale_names(verdict.scales)}"]
 
 
 def _level_line(column: MappedColumn, parsed: Parsed, *, show_values: bool) -> str:

@@ -62,24 +62,36 @@ def test_a_german_export_needs_no_manual_names_or_units() -> None:
             "OCS-Dosis (mg/d)": ["0", "5"],
         }
     )
-    drafted = tomllib.loads(draft_map(table))
-    assert {name: column.get("unit") for name, column in drafted["columns"].items()} == {
-        "patient_id": None,
-        "age_years": None,
-        "sex": None,
-        "ics_dose_ug_day": "ug/day",
-        "ocs_dose_mg_day": "mg/day",
-        "blood_eosinophils_cells_ul": "10^9/L",
-        "total_ige_ku_l": "IU/mL",
-        "fev1_pct_predicted": "% predicted",
-        "smoking_status": None,
-        "pack_years": None,
-    }
-    patients = read_patients(table, ColumnMap.from_mapping(drafted))
+    draft = draft_map(table)
+    assert tomllib.loads(draft) == {}
+    for line in (
+        '# sex: "Geschlecht"',
+        '# ics_dose_ug_day: "ICS_Dosis_ug_Tag" in ug/day',
+        '# blood_eosinophils_cells_ul: "Eos_G_l" in 10^9/L',
+        '# fev1_pct_predicted: "FEV1 (% Soll)" in % predicted',
+    ):
+        assert line in draft.splitlines()
+    patients = read_patients(table)
     assert patients.values["blood_eosinophils_cells_ul"].tolist() == [310.0, 1200.0]
     assert patients.values["sex"].tolist() == ["female", "male"]
     assert patients.values["smoking_status"].tolist() == ["never", "former"]
-    assert not patients.problems
+    assert {problem.rule for problem in patients.problems} == {"alias"}
+
+
+@pytest.mark.parametrize("eosinophils", [("blood_eosinophils_x10_3_uL", "0.43"), ("eos", "0.43"), ("eos", "430")])
+def test_a_table_is_read_with_its_draft_as_without_or_better(eosinophils: tuple[str, str]) -> None:
+    name, cell = eosinophils
+    cells = [cell, "0.2" if "." in cell else "200", cell]
+    table = pd.DataFrame({"nr": ["1", "2", "3"], "age": ["44", "61", "38"], name: cells})
+    drafted = ColumnMap.from_mapping(tomllib.loads(draft_map(table)))
+    values = read_patients(table, drafted).values
+    assert values["blood_eosinophils_cells_ul"].tolist() == [430.0, 200.0, 430.0]
+    assert values["age_years"].tolist() == [44.0, 61.0, 38.0]
+
+
+def test_a_column_that_is_read_rightly_is_offered_for_nothing_else() -> None:
+    draft = draft_map(pd.DataFrame({"patient_id": ["1", "2"], "blood_eosinophils_x10_3_uL": ["0.43", "0.2"]}))
+    assert not [line for line in draft.splitlines() if "from" in line and "blood_eosinophils_x10_3_uL" in line]
 
 
 def test_percentages_of_leukocytes_name_the_leukocyte_column() -> None:
@@ -103,7 +115,7 @@ def test_draft_maps_of_shipped_tables_load(path: str) -> None:
 def test_a_leukocyte_count_is_not_suggested_as_eosinophils() -> None:
     draft = draft_map(pd.DataFrame({"patient_id": ["1"], "WBC": ["7"], "IgE ng/mL": ["240"]}))
     assert "WBC" not in draft
-    assert 'from = "IgE ng/mL"\nunit = "ng/mL"' in draft
+    assert '# total_ige_ku_l: "IgE ng/mL" in ng/mL' in draft
 
 
 def test_short_unknown_codes_are_stubs_to_be_filled_in() -> None:
@@ -111,12 +123,12 @@ def test_short_unknown_codes_are_stubs_to_be_filled_in() -> None:
     drafted = tomllib.loads(draft_map(table))["columns"]
     assert drafted["nasal_polyps"]["levels"] == {"1": "", "2": ""}
     assert drafted["smoking_status"]["levels"] == {"1": "", "2": "", "3": ""}
-    assert "levels" not in drafted["sex"]
+    assert "sex" not in drafted
 
 
 def test_the_unit_beside_a_value_is_drafted() -> None:
     table = pd.DataFrame({"ige": ["240", "96"], "ige_unit": ["ng/mL", "ng/mL"]})
-    assert tomllib.loads(draft_map(table))["columns"]["total_ige_ku_l"]["unit"] == "ng/mL"
+    assert '# total_ige_ku_l: "ige" in ng/mL' in draft_map(table)
 
 
 @pytest.mark.parametrize(
