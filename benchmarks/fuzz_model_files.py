@@ -19,7 +19,8 @@ import resource
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,6 +39,8 @@ ESTIMATOR, COMPILED, SCHEMA = "estimator.skops", "compiled.npz", "schema.json"
 ODD_VALUES: list[Any] = [None, True, -1, 0, 10**6, 10**30, 1e308, "", "x" * 1000, [], {}, [[1]], {"a": 1}]
 
 Members = dict[str, bytes]
+Alter = Callable[[dict[str, Any], Members, np.random.Generator], bytes]
+Altered = Callable[[int], bytes]
 
 
 def signed(card: dict[str, Any], members: Members) -> bytes:
@@ -128,6 +131,11 @@ def _containers(tree: Any) -> Iterator[Any]:
             waiting += node.values() if isinstance(node, dict) else node
 
 
+def altered_file(alter: Alter, card: dict[str, Any], members: Members, seed: int, number: int) -> bytes:
+    """The bytes of the altered model file of a number."""
+    return alter(card, members, np.random.default_rng([seed, number]))
+
+
 def outcome(path: Path, patients: Any, expected: np.ndarray) -> str:
     """What becomes of a model file."""
     found = set()
@@ -145,40 +153,38 @@ def outcome(path: Path, patients: Any, expected: np.ndarray) -> str:
     return next(each for each in ("another valid model", "refused", "equal") if each in found)
 
 
-def worker(queue: Any, files: list[tuple[int, bytes]], path: Path, patients: Any, expected: np.ndarray) -> None:
-    """Load files one after the other, and say of each how it ended, how long it took and the peak of memory."""
-    for number, content in files:
-        path.write_bytes(content)
+def worker(queue: Any, numbers: Sequence[int], altered: Altered, path: Path, *expected: Any) -> None:
+    """Alter and load files one after the other, and say how each ended; long or large loads are faults."""
+    for number in numbers:
+        path.write_bytes(altered(number))
         started = time.perf_counter()
-        ended = outcome(path, patients, expected)
+        ended = outcome(path, *expected)
         seconds, peak = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         if seconds > LONGEST_S or peak > MOST_MB:
             ended = f"FAULT: {seconds:.1f} s, {peak:.0f} MB"
         queue.send((number, ended))
 
 
-def outcomes(
-    files: list[tuple[int, bytes]], path: Path, patients: Any, expected: np.ndarray
-) -> Iterator[tuple[int, str]]:
+def outcomes(numbers: Sequence[int], *given: Any) -> Iterator[tuple[int, str]]:
     """What becomes of each file; a process that dies is a fault, and another one goes on."""
     context = multiprocessing.get_context("fork")
-    while files:
+    while numbers:
         ours, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=worker, args=(theirs, files, path, patients, expected))
+        process = context.Process(target=worker, args=(theirs, numbers, *given))
         process.start()
         theirs.close()
         done = 0
         try:
-            while done < len(files) and ours.poll(6 * LONGEST_S):
+            while done < len(numbers) and ours.poll(6 * LONGEST_S):
                 yield ours.recv()
                 done += 1
         except EOFError:
             pass
         process.kill()
         process.join()
-        if done < len(files):
-            yield files[done][0], f"FAULT: the process ended with {process.exitcode} or hung"
-        files = files[done + 1 :]
+        if done < len(numbers):
+            yield numbers[done], f"FAULT: the process ended with {process.exitcode} or hung"
+        numbers = numbers[done + 1 :]
 
 
 def main() -> None:
@@ -197,9 +203,8 @@ def main() -> None:
         expected, started = load_model(path).predict_proba(X[:N_PATIENTS]), time.perf_counter()
         faults = 0
         for kind, alter, n in (("bit flips", flipped, asked.flips), ("corruptions", corrupted, asked.corruptions)):
-            files = [(i, alter(card, members, np.random.default_rng([asked.seed, i]))) for i in range(n)]
-            counts = Counter()
-            for number, ended in outcomes(files, path, X[:N_PATIENTS], expected):
+            counts, altered = Counter[str](), partial(altered_file, alter, card, members, asked.seed)
+            for number, ended in outcomes(range(n), altered, path, X[:N_PATIENTS], expected):
                 if ended.startswith("FAULT"):
                     print(f"{kind} {number}: {ended}", file=sys.stderr)
                 counts[ended.split(":")[0]] += 1

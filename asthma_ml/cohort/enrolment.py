@@ -23,7 +23,7 @@ from asthma_ml.cohort.engine.distributions import Floats, Values, levels_from_co
 from asthma_ml.cohort.engine.noise import BLOCK_SIZE, Noise, RememberedNoise
 from asthma_ml.cohort.engine.structural_equations import equations_in
 from asthma_ml.cohort.presets import Preset
-from asthma_ml.errors import CausalModelError
+from asthma_ml.errors import CausalModelError, UnusableInputError
 from asthma_ml.variables import ID, data_dictionary
 
 BLOCKS_AT_ONCE = 4
@@ -80,8 +80,17 @@ def severe_asthma_model() -> CausalModel:
 
 
 def preset_model(preset: Preset) -> CausalModel:
-    """Causal model with the coefficients of a preset."""
-    return CausalModel(severe_asthma_model().equations.values(), preset.overrides)
+    """Causal model with the coefficients of a preset.
+
+    Raises
+    ------
+    UnusableInputError
+        If the preset names an unknown coefficient, or a value outside its limits.
+    """
+    try:
+        return CausalModel(severe_asthma_model().equations.values(), preset.overrides)
+    except CausalModelError as error:
+        raise UnusableInputError(f"preset {preset.name}: {error}") from error
 
 
 def enrol(

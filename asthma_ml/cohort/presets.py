@@ -12,18 +12,19 @@ another preset in Python with `Preset.derive`, or on the command line with a TOM
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from asthma_ml.errors import UnusableInputError
+from asthma_ml.files import read_toml
 from asthma_ml.spelling import with_suggestion
 
 DEFAULT_PRESET = "severe_clinic"
 ALWAYS, NEVER = 30.0, -30.0
 """Log-odds with a probability of practically 1 or 0."""
+
+_KEYS = {"name", "base", "description", "overrides"}
 
 
 @dataclass(frozen=True)
@@ -239,10 +240,10 @@ def preset_named(name: str) -> Preset:
     Raises
     ------
     UnusableInputError
-        No such preset or file, or a file with unknown keys.
+        No such preset or file, or a file that is not a preset.
     """
     if name.endswith(".toml"):
-        return _preset_from(Path(name))
+        return _preset_from(Path(name), ())
     if name not in PRESETS:
         raise UnusableInputError(
             f"no preset {with_suggestion(name, PRESETS)}; presets are {', '.join(PRESETS)}, or a .toml file"
@@ -250,20 +251,17 @@ def preset_named(name: str) -> Preset:
     return PRESETS[name]
 
 
-def _preset_from(path: Path) -> Preset:
-    try:
-        text: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UnusableInputError(f"{path}: no such file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UnusableInputError(f"{path}: {error}") from error
-    allowed = {"name", "base", "description", "overrides"}
-    unknown = sorted(set(text) - allowed)
-    if unknown:
-        raise UnusableInputError(f"{path}: unknown keys {', '.join(unknown)}; allowed are {', '.join(sorted(allowed))}")
-    base = preset_named(str(text.get("base", DEFAULT_PRESET)))
-    numbers = text.get("overrides", {})
-    wrong = [key for key, number in numbers.items() if not isinstance(number, int | float)]
-    if wrong:
-        raise UnusableInputError(f"{path}: overrides must be numbers: {', '.join(wrong)}")
-    return base.derive(str(text.get("name", path.stem)), str(text.get("description", base.description)), numbers)
+def _preset_from(path: Path, derived: tuple[Path, ...]) -> Preset:
+    """Preset of a file; `derived` are the files that are based on it."""
+    if path.resolve() in derived:
+        raise UnusableInputError(f"{path}: its base is the file itself, directly or by way of another file")
+    content = read_toml(path)
+    if unknown := sorted(set(content) - _KEYS):
+        raise UnusableInputError(f"{path}: unknown keys {', '.join(unknown)}; allowed are {', '.join(sorted(_KEYS))}")
+    of, overrides = str(content.get("base", DEFAULT_PRESET)), content.get("overrides", {})
+    if not isinstance(overrides, dict):
+        raise UnusableInputError(f"{path}: overrides must be a table of coefficients and numbers")
+    base = _preset_from(Path(of), (*derived, path.resolve())) if of.endswith(".toml") else preset_named(of)
+    return base.derive(
+        str(content.get("name", path.stem)), str(content.get("description", base.description)), overrides
+    )

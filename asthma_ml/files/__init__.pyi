@@ -24,3 +24,4 @@ from .table_files import TableForm as TableForm
 from .table_files import table_file as table_file
 from .table_files import table_form as table_form
 from .table_files import write_table as write_table
+from .toml_files import read_toml as read_toml

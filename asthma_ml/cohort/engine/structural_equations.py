@@ -18,6 +18,12 @@ from typing import Any
 from asthma_ml.errors import CausalModelError
 from asthma_ml.evidence import ASSUMED, GRADES
 
+_LARGEST = 1e6
+_SHARES = ("proportion", "frequency", "fraction of", "fraction lost")
+_NEVER_NEGATIVE = ("ratio", "odds ratio", "odds on", "fraction left")
+_SPREADS = ("sd", "log_sd", "dispersion", "within_person")
+_POSITIVE = ("median", "dispersion")
+
 
 class Coefficient(float):
     """A number in a structural equation with its unit, source and grade of evidence.
@@ -58,6 +64,15 @@ class Coefficient(float):
         coefficient = super().__new__(cls, value)
         coefficient.unit, coefficient.source, coefficient.evidence = unit, source, evidence
         return coefficient
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Least and largest value that has a meaning for the unit; a standard deviation is never negative."""
+        if self.unit.startswith(_SHARES):
+            return 0.0, 1.0
+        if self.unit.endswith("/year") or self.unit.startswith(_NEVER_NEGATIVE):
+            return 0.0, _LARGEST
+        return -_LARGEST, _LARGEST
 
     def __getnewargs_ex__(self) -> tuple[tuple[float, str], dict[str, str]]:
         return (float(self), self.unit), {"source": self.source, "evidence": self.evidence}
@@ -139,7 +154,7 @@ def _modules(module: ModuleType) -> Iterator[ModuleType]:
 def checked_overrides(
     equations: Mapping[str, StructuralEquation], overrides: Mapping[str, float]
 ) -> dict[str, dict[str, float]]:
-    """Group overrides such as ``{"feno_ppb.baseline": 15}`` by equation and refuse unknown names."""
+    """Group overrides such as ``{"feno_ppb.baseline": 15}`` by equation; refuse unknown names and impossible values."""
     by_equation: dict[str, dict[str, float]] = {}
     for address, number in overrides.items():
         name, _, coefficient = address.partition(".")
@@ -147,5 +162,23 @@ def checked_overrides(
         if coefficient not in known:
             allowed = ", ".join(known) if known else "no such equation"
             raise CausalModelError(f"{address}: no such coefficient ({allowed})")
+        _refuse_impossible(address, known[coefficient], number)
         by_equation.setdefault(name, {})[coefficient] = number
     return by_equation
+
+
+def _refuse_impossible(address: str, coefficient: Coefficient, number: Any) -> None:
+    name, (least, largest) = address.partition(".")[2], coefficient.limits
+    if name.endswith(_SPREADS):
+        least = 0.0
+    above = name.endswith(_POSITIVE)
+    if (
+        isinstance(number, bool)
+        or not isinstance(number, int | float)
+        or not least <= number <= largest
+        or (above and number <= 0)
+    ):
+        raise CausalModelError(
+            f"{address} = {repr(number)[:20]}: must be a number {'above 0' if above else f'from {least:g}'} "
+            f"to {largest:g} [{coefficient.unit}]"
+        )

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 import os
 import re
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from asthma_ml.errors import UnusableInputError
+from asthma_ml.files import read_toml
 from asthma_ml.patients.columns.cell_text import cell_text
 from asthma_ml.patients.columns.code_text import number_code
 from asthma_ml.patients.columns.units import find_unit, known_units
@@ -31,7 +30,9 @@ FLAGS_NAMED = ("0", "1", "no", "yes", "false", "true")
 _MAP_KEYS = ("missing", "ignore", "decimal", "columns")
 _COLUMN_KEYS = ("from", "unit", "with", "levels", "missing")
 _MOST_LISTED = 8
-INDEX_NAME = re.compile(r"|unnamed[:_. ]+\d+(?:_level_\d+)?|index|level_\d|row_?names?|__index_level_\d+__", re.IGNORECASE)
+INDEX_NAME = re.compile(
+    r"|unnamed[:_. ]+\d+(?:_level_\d+)?|index|level_\d|row_?names?|__index_level_\d+__", re.IGNORECASE
+)
 """Name of a column of numbers or names of rows, as pandas and R write it."""
 
 Level = float | str | None
@@ -126,14 +127,7 @@ class ColumnMap:
         UnusableInputError
             If the file cannot be read or is not a valid column map; the message lists all faults.
         """
-        name = os.fspath(path)
-        try:
-            content = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
-        except OSError as error:
-            raise UnusableInputError(f"{name}: the column map cannot be read ({error.strerror})") from error
-        except ValueError as error:
-            raise UnusableInputError(f"{name}: not a TOML file ({error})") from error
-        return cls.from_mapping(content, name)
+        return cls.from_mapping(read_toml(path), os.fspath(path))
 
     @classmethod
     def from_mapping(cls, content: Mapping[str, Any], source: str = "column map") -> ColumnMap:
