@@ -21,6 +21,7 @@ from .features.distinct_patients import same_patients as same_patients
 from .features.encoding import align_features as align_features
 from .features.encoding import as_frame as as_frame
 from .features.encoding import encode_features as encode_features
+from .features.frame_checks import refuse_labels as refuse_labels
 from .linear.joint_normal import JointNormal as JointNormal
 from .linear.model import LinearModel as LinearModel
 from .linear.normal_scores import NormalScores as NormalScores

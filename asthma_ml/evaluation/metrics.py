@@ -18,6 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 from threadpoolctl import threadpool_limits
 
+from asthma_ml.classifier import as_frame, refuse_labels
 from asthma_ml.decisions import Calls, decide_calls
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.evaluation.abstention import abstention_by_diagnosis, risk_coverage, unmodelled_diagnosis_detection
@@ -207,7 +208,8 @@ def evaluate_model(model: PhenotypeClassifier, X: pd.DataFrame, y: ArrayLike, *,
     model : PhenotypeClassifier
         Fitted.
     X : DataFrame of shape (n_patients, n_columns)
-        Held-out patients; features are picked by name. A column `site` is used for subgroups only.
+        Held-out patients, of pandas, polars or Arrow; features are picked by name. A column `site` is used for
+        subgroups only.
     y : array-like of shape (n_patients,)
         Their labels, all of them classes of the model.
     seed : int
@@ -226,7 +228,8 @@ def evaluate_model(model: PhenotypeClassifier, X: pd.DataFrame, y: ArrayLike, *,
     Raises
     ------
     UnusableInputError
-        Labels are not classes of the model, or a class has fewer than `FEWEST_OF_A_CLASS` patients.
+        Labels are missing, in another order than the rows, or not classes of the model, or a class has fewer than
+        `FEWEST_OF_A_CLASS` patients.
 
     Examples
     --------
@@ -237,7 +240,9 @@ def evaluate_model(model: PhenotypeClassifier, X: pd.DataFrame, y: ArrayLike, *,
     >>> metrics["auc"]["lower"] > 0.8
     True
     """
-    return _evaluate_calls(decide_calls(model, model.encode(X)), X, np.asarray(y), model.confidence, seed)
+    table = as_frame(X)
+    refuse_labels(table, y)
+    return _evaluate_calls(decide_calls(model, model.encode(table)), table, np.asarray(y), model.confidence, seed)
 
 
 def _evaluate_calls(

@@ -144,6 +144,20 @@ class TestColumns:
         with pytest.raises(UnusableInputError, match=r"another order than that of X; align them by y.loc\[X.index\]"):
             PhenotypeClassifier().fit(X, labels[::-1])
 
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda X: X.set_index("feno_ppb"), "^feno_ppb: in the index of the table"),
+            (lambda X: X[[]], "^X: the table has no columns"),
+            (lambda X: X.to_dict("list"), "not `dict`; make one with pandas.DataFrame"),
+        ],
+        ids=["feature in the index", "no column", "dict"],
+    )
+    def test_training_tables_that_would_lose_features_are_refused(self, change, message):
+        X, y = synthetic_patients(40)
+        with pytest.raises(UnusableInputError, match=message):
+            PhenotypeClassifier().fit(change(X), y)
+
     def test_training_columns_under_other_names_are_warned_of(self):
         X, y = synthetic_patients(60)
         with pytest.warns(UserWarning, match=r"^FeNO \(for feno_ppb\): not the name in the data dictionary"):

@@ -4,6 +4,8 @@ from collections import Counter
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 
 from asthma_ml.classifier import PhenotypeClassifier
@@ -81,6 +83,20 @@ def test_labels_that_are_not_classes_of_the_model_are_refused(model):
     X, y = generate_cohort(200, seed=3).training_data(FOUR_CLASSES)
     with pytest.raises(UnusableInputError, match="mixed_granulocytic, paucigranulocytic; its classes are"):
         evaluate_model(model, X, y)
+
+
+@pytest.mark.parametrize("convert", [pl.from_pandas, pa.Table.from_pandas], ids=["polars", "Arrow"])
+def test_tables_of_other_libraries_give_the_same_metrics(model, others, convert):
+    X, y = others
+    assert evaluate_model(model, convert(X), y) == evaluate_model(model, X, y)
+
+
+def test_missing_labels_and_labels_in_another_order_are_refused(model, others):
+    X, y = others
+    with pytest.raises(UnusableInputError, match=r"^y: the index has another order than that of X"):
+        evaluate_model(model, X, y[::-1])
+    with pytest.raises(UnusableInputError, match=r"^y: 1 of \d+ labels are missing"):
+        evaluate_model(model, X, [None, *y[1:]])
 
 
 def test_a_single_class_is_refused(model, others):

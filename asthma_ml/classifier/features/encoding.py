@@ -17,6 +17,7 @@ from asthma_ml.classifier.features.frame_checks import (
     impossible_values,
     other_unit,
     refuse_array_of_text,
+    refuse_features_in_index,
     refuse_other_columns,
     refuse_other_names,
     refuse_values,
@@ -93,8 +94,7 @@ def encode_patients(table: Any, feature_names: Iterable[str]) -> pd.DataFrame:
     frame, features = as_frame(table), [str(name) for name in feature_names]
     if not hasattr(frame, "columns"):
         raise UnusableInputError(f"{type(table).__name__}: give a data frame, whose columns have names")
-    if held := [str(name) for name in frame.index.names if name in features and name not in frame.columns]:
-        raise UnusableInputError(f"{first_names(held)}: in the index of the table; make it a column by reset_index")
+    refuse_features_in_index(frame, features)
     refuse_other_names(frame.columns, features)
     refuse_without_features(frame.columns, features)
     warn_of_similar_names(frame.columns, features)
@@ -129,6 +129,7 @@ def encode_in_order(table: pd.DataFrame, feature_names: Iterable[str] | None) ->
     """
     features = [] if feature_names is None else [str(name) for name in feature_names]
     if not data_dictionary().keys().isdisjoint(features):
+        refuse_features_in_index(table, features)
         refuse_other_names(table.columns, features)
         refuse_without_features(table.columns, features)
         refuse_other_columns(table.columns, features)
@@ -226,10 +227,14 @@ def refuse_forbidden_features(table: pd.DataFrame) -> None:
     Raises
     ------
     UnusableInputError
-        If a column is an identifier, a label, a truth or a prediction of this package.
+        If a column is an identifier, a label, a truth or a prediction of this package, a feature is in the index, or
+        there are no columns.
     """
     dictionary = data_dictionary()
     named = [str(name) for name in table.columns]
+    if not named:
+        raise UnusableInputError("X: the table has no columns; give the features of the patients")
+    refuse_features_in_index(table, dictionary.features)
     forbidden = [
         name
         for name in named

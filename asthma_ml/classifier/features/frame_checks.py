@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.variables import Variable, data_dictionary
 from asthma_ml.wording import first_names
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _COARSE_STEP = 10
 _JUDGED_ROWS, _FEWEST_DISTINCT = 200, 5
@@ -153,6 +156,19 @@ def refuse_array_of_text(X: NDArray[Any]) -> None:
         raise UnusableInputError(
             "X: text in an array, whose columns have no names; give a data frame, or numbers from model.encode"
         ) from None
+
+
+def refuse_features_in_index(table: pd.DataFrame, features: Iterable[str]) -> None:
+    """Refuse a table with features in its index, which would be ignored.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> refuse_features_in_index(pd.DataFrame({"feno_ppb": [18]}), ["feno_ppb"])
+    """
+    known = set(features)
+    if held := [str(name) for name in table.index.names if name in known and name not in table.columns]:
+        raise UnusableInputError(f"{first_names(held)}: in the index of the table; make it a column by reset_index")
 
 
 def refuse_other_columns(given: Iterable[object], features: Sequence[str]) -> None:
