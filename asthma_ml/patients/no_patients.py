@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asthma_ml.columns import Column, ColumnTable, Slices, Texts
+from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.columns.cells import MISSING_TOKENS
 from asthma_ml.patients.columns.column_map import INDEX_NAME, MappedColumn, canonical
 from asthma_ml.patients.problems import ROW, Finding, invalid_rows
@@ -32,6 +33,7 @@ _MESSAGES = {
     "summary": "not a patient: a summary row (mean, total ...)",
     "unnamed": "not a patient: no identifier and no category, numbers alone (sums or means?)",
     "header": "not a patient: a repeated header",
+    "other_header": "not a patient: the header of another table",
     "units": "not a patient: a row of units",
     "rule": "not a patient: a separator line",
     "import": "not a patient: a row of import identifiers",
@@ -148,6 +150,16 @@ def _without_code(table: TextTable, columns: Mapping[str, MappedColumn], rows: N
 
 def _is_code(text: str) -> bool:
     return _CODE.fullmatch(text) is not None and canonical(text) not in MISSING_TOKENS
+
+
+def refuse_second_table(no_patients: Iterable[Finding], lines: NDArray[np.int64], source: str) -> None:
+    """Raise UnusableInputError if a row is the header of another table: the cells below it belong to other columns."""
+    for each in no_patients:
+        if each.message == _MESSAGES["other_header"] and each.rows is not None:
+            raise UnusableInputError(
+                f"{source}, line {lines[each.rows[0]]}: another table begins here, with other columns than the first; "
+                "save each table in a file of its own"
+            )
 
 
 def named_by_initials(identifiers: Sequence[str]) -> bool:

@@ -29,6 +29,7 @@ from asthma_ml.patients.no_patients import (
     check_patients,
     findings_of_patients,
     named_by_initials,
+    refuse_second_table,
     rows_beside_patients,
 )
 from asthma_ml.patients.opening import Rows, whole_table
@@ -331,6 +332,7 @@ class PatientReader:
         """
         table, values = parsed.table, parsed.values
         of_rows = check_patients(table, self.columns, values, parsed.findings, initials=self.initials)
+        refuse_second_table(of_rows, table.lines, self.source)
         converted = convert_with_companions(
             values,
             table,

@@ -21,6 +21,7 @@ _IMPORT_ID = re.compile(r"""\{\s*"+ImportId"+\s*:""")
 _LABEL = re.compile(r"[^\W\d_]{3}")
 _MISSING = re.compile(r"[-./]?|n/?a|nan|null|none", re.IGNORECASE)
 _BETWEEN_WORDS, _UNIT_SIGN = re.compile(r"[\s\-_.]+"), re.compile(r"[/%^]")
+_BY_MOST_CELLS = ("header", "other_header", "import")
 _FEWEST_LABELS, _LONGEST_UNIT = 3, 20
 _UNIT_WORDS = """
     1 years year yrs yr y jahre ans anos anni jaar % ppb kg/m2 kg/m^2 cells/ul /ul 10^9/l 10^3/ul x10^9/l g/l ku/l iu/ml
@@ -49,7 +50,7 @@ def rows_of_text(
     Returns
     -------
     dict of str to ndarray of int
-        Rows by kind: header, rule, import, units, labels.
+        Rows by kind: header, other_header (of another table), rule, import, units, labels.
 
     Examples
     --------
@@ -70,7 +71,9 @@ def rows_of_text(
     left = n_filled > 0
     for kind, test in _tests(columns).items():
         n_passed = _count(cells, test, len(rows))
-        holds = left & (2 * n_passed > n_filled if kind in ("header", "import") else n_passed == n_filled)
+        holds = left & (2 * n_passed > n_filled if kind in _BY_MOST_CELLS else n_passed == n_filled)
+        if kind == "other_header":
+            holds &= (n_passed > 1) & (_count(cells, _is_of_other_column(columns), len(rows)) > 0)
         if kind == "labels":
             holds &= (n_errors >= _FEWEST_LABELS) & (2 * n_errors > len(cells))
         kinds[kind], left = rows[holds], left & ~holds
@@ -112,8 +115,13 @@ def rows_with_titles(
 
 def _tests(columns: Mapping[str, MappedColumn]) -> dict[str, Callable[[str, str], bool]]:
     """Whether a text in the column of a variable is of each kind."""
+
+    def is_name(text: str, target: str) -> bool:
+        return _is_name(text, target, columns[target].sources[0])
+
     return {
-        "header": lambda text, target: _is_name(text, target, columns[target].sources[0]),
+        "other_header": lambda text, target: _is_other_name(text, target) or is_name(text, target),
+        "header": is_name,
         "rule": lambda text, _: _RULE.fullmatch(text) is not None,
         "import": lambda text, _: _IMPORT_ID.match(text) is not None,
         "units": _is_unit,
@@ -144,6 +152,17 @@ def _is_name(text: str, target: str, name: str) -> bool:
     """Whether a text is the name of a column or, before a bracket, of its variable; many texts are tested."""
     plain = _plain(text)
     return plain == _plain(name) or _known_names().get(_plain(text.partition("(")[0])) == target
+
+
+def _is_other_name(text: str, target: str) -> bool:
+    """Whether a text is the name of a variable and no answer, as `atopic` is in the column of atopy."""
+    named = _known_names().get(_plain(text.partition("(")[0]))
+    return named is not None and (named != target or data_dictionary()[target].kind in ("number", "count"))
+
+
+def _is_of_other_column(columns: Mapping[str, MappedColumn]) -> Callable[[str, str], bool]:
+    """Whether a text names a variable that its column does not hold."""
+    return lambda text, target: _is_other_name(text, target) and not _is_name(text, target, columns[target].sources[0])
 
 
 def _plain(text: str) -> str:

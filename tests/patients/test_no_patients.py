@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients import ColumnMap, PatientTable, read_patients
 from asthma_ml.patients.patient_file import PatientFile
 from asthma_ml.patients.summary_words import summary_label
@@ -111,6 +112,12 @@ def test_a_patient_whose_identifier_resembles_a_summary_stays_a_patient(identifi
     patients = read(tmp_path, f"{identifier},51,F,22,100")
     assert told(patients) == {}
     assert not patients.invalid.any()
+
+
+@pytest.mark.parametrize("header", ["patient_id,feno,age,eos,sex", "patient_id,age,sex,feno,ige"])
+def test_a_second_table_below_with_other_columns_is_refused(header: str, tmp_path: Path) -> None:
+    with pytest.raises(UnusableInputError, match="line 4: another table begins here"):
+        read(tmp_path, header, "S01,44,61,38,52")
 
 
 @pytest.mark.parametrize("sexes", [("F", "M"), ("1", "2")])

@@ -127,4 +127,7 @@ def refuse_repeated_names(names: Sequence[str], where: str) -> None:
     repeated = sorted(name for name, n in Counter(names).items() if n > 1)
     if repeated:
         names_shown = ", ".join(shown(name) for name in repeated[:5])
-        raise UnusableInputError(f"{where}: column names must be unique; repeated: {names_shown}")
+        raise UnusableInputError(
+            f"{where}: column names must be unique; repeated: {names_shown}; rename or remove the further ones, and "
+            "join a header of two lines"
+        )
