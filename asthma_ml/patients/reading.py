@@ -15,7 +15,6 @@ from asthma_ml.columns import Column, ColumnTable, Texts, numbers
 from asthma_ml.html import html_summary
 from asthma_ml.patients.checks import check_formulas, check_identifiers, check_rows, check_values
 from asthma_ml.patients.column_evidence import ColumnEvidence, findings_of_columns
-from asthma_ml.patients.columns.beside import columns_beside, distinct_texts, with_units_beside
 from asthma_ml.patients.columns.cells import JOIN, MISSING_TOKENS, CachingParser, parse_column
 from asthma_ml.patients.columns.code_sets import NO_VERDICT, CodeVerdict
 from asthma_ml.patients.columns.column_map import JOINT, ColumnMap, MappedColumn, canonical, names_not_read
@@ -23,6 +22,7 @@ from asthma_ml.patients.columns.column_summary import ColumnSummary
 from asthma_ml.patients.columns.conversions import convert_with_companions
 from asthma_ml.patients.columns.matching import match_columns
 from asthma_ml.patients.columns.missing_codes import RareValues
+from asthma_ml.patients.columns.qualifier_columns import columns_beside, distinct_texts, with_units_beside
 from asthma_ml.patients.columns.thousands import Thousands, may_have_thousands
 from asthma_ml.patients.columns.unit_rows import with_units_of_row
 from asthma_ml.patients.no_patients import (
