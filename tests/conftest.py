@@ -12,7 +12,7 @@ from asthma_ml.patients.text import file_rows
 
 TESTS_OF_FILES = (
     "patients.test_dirty_files",
-    "patients.test_no_patients",
+    "patients.test_non_patient_rows",
     "patients.test_reading",
     "patients.test_unusual_cells",
     "patients.text.test_headers",

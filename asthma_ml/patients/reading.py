@@ -25,7 +25,7 @@ from asthma_ml.patients.columns.missing_codes import RareValues
 from asthma_ml.patients.columns.qualifier_columns import columns_beside, distinct_texts, with_units_beside
 from asthma_ml.patients.columns.thousands import Thousands, may_have_thousands
 from asthma_ml.patients.columns.unit_rows import with_units_of_row
-from asthma_ml.patients.no_patients import (
+from asthma_ml.patients.non_patient_rows import (
     check_patients,
     findings_of_patients,
     named_by_initials,
