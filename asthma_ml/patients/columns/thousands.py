@@ -75,7 +75,7 @@ class Thousands:
         values = f"{self.n_groups} value{'s' * (self.n_groups > 1)}"
         return (
             f"{values} with a sign before three digits among whole numbers, thousands or decimals; state the decimal "
-            'sign by `decimal = "."` or `decimal = ","` in MAP.toml, or write the numbers without separators'
+            'sign by `decimal = "."` or `decimal = ","` in MAP.toml, or in a data frame the `unit` of correct values'
         )
 
 
