@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
+from asthma_ml.cli.terminal import drop_standard_output, show
 from asthma_ml.errors import AsthmaMLError, UnusableInputError
 from asthma_ml.spelling import with_suggestion
 
@@ -87,8 +87,7 @@ class AsthmaCommands(click.Group):
             result = super().invoke(ctx)
             sys.stdout.flush()
         except BrokenPipeError:
-            # Python flushes the standard output again at exit, which must not fail.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            drop_standard_output()
             return BROKEN_PIPE
         return result
 
@@ -102,7 +101,7 @@ def _report(error: Exception) -> int:
         click.echo("interrupted", err=True)
         return INTERRUPTED
     message, code = _message_and_code(error)
-    click.echo(f"asthma-ml: {' '.join(message.split())}", err=True)
+    show(f"asthma-ml: {' '.join(message.split())}", err=True)
     return code
 
 
@@ -116,4 +115,7 @@ def _message_and_code(error: Exception) -> tuple[str, int]:
         return str(error), error.exit_code
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}", UnusableInputError.exit_code
+    if isinstance(error, OSError):
+        drop_standard_output()
+        return f"standard output: cannot be written ({error.strerror or error})", UnusableInputError.exit_code
     return f"unexpected {type(error).__name__}: {error} (run again with --debug to see the traceback)", UNEXPECTED

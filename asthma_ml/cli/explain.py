@@ -26,6 +26,7 @@ from asthma_ml.cli.options import (
     with_verbosity,
     writable,
 )
+from asthma_ml.cli.terminal import show
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.html import RESEARCH_NOTE
 from asthma_ml.variables import ID
@@ -175,7 +176,7 @@ def explain_command(
         write_folder(explanation, figures, sentences, Path(output), overview=everyone and len(rows) > 1)
     for path, table in tables.items():
         write_table(table, path)
-    click.echo("\n".join(sentences))
+    show("\n".join(sentences))
     say(RESEARCH_NOTE)
 
 

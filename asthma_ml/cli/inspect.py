@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from asthma_ml.cli.options import ModelPath, examples, output_option, refuse_overwriting, with_verbosity
+from asthma_ml.cli.terminal import visible
 
 
 @click.command(
@@ -33,4 +34,5 @@ def inspect_command(*, model: str, as_json: bool, output: str) -> None:
     as_json |= Path(output).suffix == ".json"
     if not as_json:
         check_card(card, model)
-    write_text((json.dumps(card, indent=2) if as_json else f"{Path(model).name}\n{readable_card(card)}") + "\n", output)
+    text = json.dumps(card, indent=2) if as_json else visible(f"{Path(model).name}\n{readable_card(card)}")
+    write_text(f"{text}\n", output)

@@ -12,6 +12,7 @@ import click
 from click.core import ParameterSource
 
 from asthma_ml.cli.command_group import Verbosity
+from asthma_ml.cli.terminal import show
 
 FilePath: TypeAlias = str | PathLike[str]
 
@@ -68,7 +69,7 @@ def verbosity() -> Verbosity:
 def say(message: str) -> None:
     """Print a message to the standard error, unless --quiet."""
     if not verbosity().quiet:
-        click.echo(message, err=True)
+        show(message, err=True)
 
 
 def shows_progress() -> bool:

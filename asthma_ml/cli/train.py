@@ -23,6 +23,7 @@ from asthma_ml.cli.options import (
     shows_progress,
     with_verbosity,
 )
+from asthma_ml.cli.terminal import show
 from asthma_ml.cli.validate import say_repeated_patients
 from asthma_ml.html import RESEARCH_NOTE
 from asthma_ml.model_files import call_percentages, metric_lines
@@ -175,7 +176,7 @@ def _report(trained: TrainedClassifier) -> None:
         + ", ".join(f"{n} {name}" for name, n in trained.patients.class_counts.items())
     )
     for name, text in metric_lines(trained.card):
-        click.echo(f"{name:<26}  {text}")
+        show(f"{name:<26}  {text}")
     say(RESEARCH_NOTE)
 
 

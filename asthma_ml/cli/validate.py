@@ -20,6 +20,7 @@ from asthma_ml.cli.options import (
     with_verbosity,
     writable,
 )
+from asthma_ml.cli.terminal import visible
 from asthma_ml.errors import RowsRefusedError, UnusableInputError
 from asthma_ml.variables import ID, OUTPUT_PREFIX, data_dictionary
 
@@ -133,7 +134,7 @@ def summarise(problems: Sequence[Problem], *, show_values: bool = False) -> str:
 
 
 def as_readable(patients: PatientTable, *, show_values: bool = False) -> str:
-    """Result as text."""
+    """Result as text, without control characters."""
     from asthma_ml.wording import first_names
 
     n_features, missing = len(data_dictionary().features), _missing(patients)
@@ -149,7 +150,7 @@ def as_readable(patients: PatientTable, *, show_values: bool = False) -> str:
         found = [problem for problem in patients.problems if problem.severity == severity]
         text = summarise(found, show_values=show_values)
         parts += [f"{severity}: {line}" for line in text.splitlines()]
-    return "\n".join(part for part in parts if part) + "\n"
+    return visible("\n".join(part for part in parts if part) + "\n")
 
 
 def as_json_text(patients: PatientTable, *, show_values: bool = False) -> str:

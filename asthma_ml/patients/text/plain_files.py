@@ -94,7 +94,7 @@ def plain_file(source: str | os.PathLike[str], name: str, folder: Path | None = 
     with ExitStack() as opened:
         file = _opened(source, name, opened)
         if not _can_be_read_twice(file):
-            file = _copied(_blocks(file), name, folder, opened)
+            file = _copied(_readable(file, name), name, folder, opened)
         if begins_with(file, *_COMPRESSED):
             file = _copied(_decompressed(file, name), name, folder, opened)
         if begins_with(file, *BINARY_TABLES):
@@ -178,6 +178,17 @@ def _can_be_read_twice(file: BinaryIO) -> bool:
         return stat.S_ISREG(os.fstat(file.fileno()).st_mode) and file.tell() == 0
     except (OSError, ValueError):
         return False
+
+
+def _readable(file: BinaryIO, name: str) -> Iterator[bytes]:
+    """Blocks of a stream; that it cannot be read is not a failure of its temporary copy."""
+    blocks = _blocks(file)
+    while True:
+        with _unreadable_refused(name):
+            block = next(blocks, b"")
+        if not block:
+            return
+        yield block
 
 
 def _blocks(file: BinaryIO | gzip.GzipFile) -> Iterator[bytes]:
