@@ -25,6 +25,7 @@ from asthma_ml.cli.options import (
     with_verbosity,
     writable,
 )
+from asthma_ml.cli.terminal import show
 from asthma_ml.html import RESEARCH_NOTE
 from asthma_ml.variables import LABEL
 
@@ -227,7 +228,7 @@ def _write(metrics: Mapping[str, Any], output: str | None, *, full: bool) -> Non
         say(f"excluded from modelled classes: {n} rows, {reason}")
     text = full_report(metrics) if full else headline(metrics)
     if output is None:
-        click.echo(text)
+        show(text)
     else:
         write_text(json.dumps(metrics, indent=2, allow_nan=False) + "\n", output)
         say(text)
