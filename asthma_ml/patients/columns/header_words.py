@@ -16,6 +16,7 @@ from asthma_ml.variables import data_dictionary
 LONGEST_NAME = 200
 _ALIKE_SIGNS = str.maketrans(
     {"²": "^2", "³": "^3", "⁶": "^6", "⁹": "^9", "×": "x", "*": "^", "µ": "u", "μ": "u", "ø": "o"}
+    | {"Δ": "delta ", "∆": "delta ", "√": "sqrt "}
 )
 _WORD = re.compile(r"[^\W_]+(?:\^\d+)?|\^\d+|%|#")
 _CAMEL = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
@@ -27,6 +28,7 @@ _BIOBANK = re.compile(r"(?:f\.|[px])?(\d{2,5})(?:[-.]\d\.\d+|_i\d)")
 _VISIT = re.compile(r"\b(?:visit \d+|visit[0-9]+|v ?\d{1,2}|[tdmw]0|(?:week|day|months?) ?0)(?= |$)")
 _YEAR_BEFORE = re.compile(
     r"\b(?:past )+(?:12 ?months|12 ?mo?|1? ?years|12)\b|\b12 ?(?:months|mo?)(?: past)?\b|\b1 ?years past\b"
+    r"|\bper (?:1 )?years\b"
 )
 _YES_NO = re.compile(r"\b(?:y(?:es)?|0|ja|s[ií]|oui)\s*/\s*(?:no?|1|nein|non)\b", re.IGNORECASE)
 _MALE_FEMALE = re.compile(r"\b(?:m|f|w)\s*/\s*(?:m|f|w)\b", re.IGNORECASE)
@@ -157,7 +159,8 @@ def _parts(chunk: str) -> list[str]:
     if parts or "^" in word:
         return parts or [word]
     pieces = [piece.casefold() for piece in _CAMEL.findall(chunk)]
-    known = any(len(piece) >= _SHORTEST_PART and piece in known_words() for piece in pieces)
+    # A sign of another script, as in `ΔFEV1`, is no joint of words.
+    known = "".join(pieces) == word and any(len(piece) >= _SHORTEST_PART and piece in known_words() for piece in pieces)
     return pieces if len(pieces) > 1 and known else [word]
 
 

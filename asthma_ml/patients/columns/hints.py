@@ -89,9 +89,9 @@ def _hint(name: str, found: Recognised, *, misspelt: bool) -> Hint | None:
         return Hint(found.target, "one_column_per_choice")
     if change:
         return Hint(found.target, "other_quantity", change)
-    if found.likeness == "unit" or (found.likeness == "near" and not found.extra and variable.unit):
+    if variable.unit and (found.likeness == "unit" or (found.likeness == "near" and not found.extra)):
         return Hint(found.target, "unit_in_name", found.likeness)
-    if found.extra and not all(_is_misspelt(word, variable) for word in found.extra):
+    if found.likeness == "unit" or (found.extra and not all(_is_misspelt(word, variable) for word in found.extra)):
         return Hint(found.target, "other_words")
     return Hint(found.target, "similar_name") if misspelt or found.likeness != "same" else None
 

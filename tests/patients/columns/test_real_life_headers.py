@@ -77,6 +77,8 @@ HEADERS = [
     ("総IgE (IU/mL)", "310", "total_ige_ku_l", 310.0),
     ("呼気NO", "52", "feno_ppb", 52.0),
     ("年齢", "44", "age_years", 44.0),
+    ("exac_per_year", "3", "exacerbations_12m", 3.0),
+    ("Exazerbationen/Jahr", "3", "exacerbations_12m", 3.0),
     ("age_dx", "6", "age_at_onset_years", POINTED_AT),
     ("Alter bei Diagnose", "6", "age_at_onset_years", POINTED_AT),
     ("EOS.LBSTRESN", "0.43", "blood_eosinophils_cells_ul", POINTED_AT),
@@ -112,6 +114,9 @@ OTHER_QUANTITIES = [
     "FeNO Kategorie",
     "sqrt_eos",
     "normalised_feno",
+    "ΔFEV1 %",
+    "∆FeNO (ppb)",
+    "√eos",
     "eos/neut ratio",
 ]
 
