@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _LONGEST_SHOWN, _MOST_SHOWN = 20, 3
+_MIXED = ("mixed", "mixed-integer")
 
 
 def encode_column(name: str, column: pd.Series[Any]) -> NDArray[np.float32]:
@@ -91,9 +92,13 @@ def _to_numeric(column: pd.Series[Any]) -> NDArray[np.float32]:
 
 
 def _has_truth_values(column: pd.Series[Any]) -> bool:
-    if column.dtype.kind == "b":
-        return True
-    return column.dtype.kind == "O" and any(isinstance(cell, bool | np.bool_) for cell in column)
+    from pandas.api.types import infer_dtype
+
+    if column.dtype.kind != "O":
+        return column.dtype.kind == "b"
+    found = infer_dtype(column, skipna=True)
+    # Only mixed cells must be looked at one by one, which is slow.
+    return found == "boolean" or (found in _MIXED and any(isinstance(cell, bool | np.bool_) for cell in column))
 
 
 def _cells_that_are_no_numbers(variable: Variable | None, column: pd.Series[Any]) -> str:
