@@ -26,6 +26,7 @@ from asthma_ml.variables import ID, data_dictionary
 
 # A word, or a number as small as codes are.
 _CODE = re.compile(r"[0-4](?:\.0)?|\D*[^\W\d]\D*")
+_NO_ROWS: NDArray[np.intp] = np.empty(0, dtype=np.intp)
 _INITIALS = re.compile(r"[A-Z]{2,3}")
 _NOTE = re.compile(r"\(.*\)|[*#©†].*\s|.*\w+:(?:\s|$)|(?:\S*[^\W\d_]\S*\s+){2,}\S", re.DOTALL)
 _LONGEST_NOTE = 2**20
@@ -84,11 +85,16 @@ def check_patients(
     kinds = _kinds_of_rows(table, columns, values, found, initials)
     kinds["empty"] = kinds["empty"][~invalid_rows(found, len(table))[kinds["empty"]]]
     _set_missing(values, np.concatenate([rows for kind, rows in kinds.items() if kind != "empty"]))
-    return [
+    errors = [
         Finding(ROW, "no_data" if kind == "empty" else "no_patient", "error", message, kinds[kind])
         for kind, message in _MESSAGES.items()
         if kinds[kind].size
     ]
+    unsure = _summaries(table, columns, initials)[1] if initials else _NO_ROWS
+    message = (
+        "read as a patient, although its identifier may be the label of a summary row; remove the row if it is one"
+    )
+    return [*errors, Finding(ROW, "summary_label", "warning", message, unsure)] if unsure.size else errors
 
 
 def findings_of_patients(findings: Iterable[Finding], no_patients: Iterable[Finding]) -> list[Finding]:
@@ -130,14 +136,13 @@ def rows_beside_patients(
     >>> rows_beside_patients(table, columns, {}).tolist()
     [1]
     """
-    certain, possible = _labelled(table, columns, initials)
+    summaries, _ = _summaries(table, columns, initials)
     cells = {name: table.column(columns[name].sources[0]) for name in codes}
-    if ID in columns and codes:
-        possible = np.union1d(possible, np.flatnonzero(blank_cells(_identifiers(table, columns))))
-    possible = _without_code(table, columns, possible)
+    unnamed = np.flatnonzero(blank_cells(_identifiers(table, columns))) if ID in columns and codes else _NO_ROWS
+    unnamed = _without_code(table, columns, unnamed)
     candidates = rows_with_titles(cells, columns, codes)
     of_text = rows_of_text(table, columns, candidates, []).values() if candidates.size else []
-    return np.unique(np.concatenate([certain, possible, *of_text]))
+    return np.unique(np.concatenate([summaries, unnamed, *of_text]))
 
 
 def _without_code(table: TextTable, columns: Mapping[str, MappedColumn], rows: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -192,7 +197,7 @@ def _kinds_of_rows(
 ) -> dict[str, NDArray[np.intp]]:
     """Rows of each kind; a row has one kind."""
     without = _without_values(values)
-    kinds = {"summary": _summaries(table, columns, initials)}
+    kinds = {"summary": _summaries(table, columns, initials)[0]}
     kinds["note"] = np.setdiff1d(_notes(table, columns, without), kinds["summary"])
     errors = np.flatnonzero(invalid_rows(found, len(table)))
     told = np.concatenate([*kinds.values(), np.array(list(table.misfits), dtype=np.intp)])
@@ -229,19 +234,24 @@ def _is_missing(column: Column, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
     return blank_cells(rows_of(column, rows))
 
 
-def _summaries(table: TextTable, columns: Mapping[str, MappedColumn], initials: bool) -> NDArray[np.intp]:
-    """Rows whose label is that of a summary; one that may also name a patient counts only without a category."""
-    certain, possible = _labelled(table, columns, initials)
-    return np.union1d(certain, _without_code(table, columns, possible))
-
-
-def _labelled(
+def _summaries(
     table: TextTable, columns: Mapping[str, MappedColumn], initials: bool
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows whose label is that of a summary, and those of patients whose initials may be one.
+
+    A label that may also name a patient counts only without a category; without any, `SD` among initials is a patient.
+    """
+    certain, possible = _labelled(table, columns)
+    if not initials or _categories(columns):
+        return np.union1d(certain, _without_code(table, columns, possible)), _NO_ROWS
+    texts = cell_texts(rows_of(_identifiers(table, columns), possible))
+    are_initials = np.array([_INITIALS.fullmatch(text.strip()) is not None for text in texts], dtype=bool)
+    return np.union1d(certain, possible[~are_initials]), possible[are_initials]
+
+
+def _labelled(table: TextTable, columns: Mapping[str, MappedColumn]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Rows with the label of a summary, and rows whose label may also name a patient."""
-    # Among initials `SD` is a patient, unless the table has categories that say more.
-    is_patient = initials and not _categories(columns)
-    certain, possible = [np.empty(0, dtype=np.intp)], [np.empty(0, dtype=np.intp)]
+    certain, possible = [_NO_ROWS], [_NO_ROWS]
     for column, names_rows in _label_columns(table, columns):
         rows, labels = _labels(column)
         certain.append(rows[labels == "certain"])
@@ -249,9 +259,6 @@ def _labelled(
         if ID in columns and not names_rows:
             # Beside an identifier the first column may hold a ward or a group.
             doubtful = doubtful[blank_cells(rows_of(_identifiers(table, columns), doubtful))]
-        if is_patient:
-            texts = cell_texts(rows_of(column, doubtful))
-            doubtful = doubtful[[_INITIALS.fullmatch(text.strip()) is None for text in texts]]
         possible.append(doubtful)
     return np.unique(np.concatenate(certain)), np.unique(np.concatenate(possible))
 

@@ -139,6 +139,8 @@ def test_initials_are_patients_where_no_category_says_more(chunk_rows: int, tmp_
     with PatientFile(path, chunk_rows=chunk_rows) as file:
         parts = [file.read(part).invalid for part in file.parts()]
     assert np.concatenate(parts).tolist() == [False] * 4 + [True]
+    doubtful = [problem.line for problem in read_patients(path).problems if problem.rule == "summary_label"]
+    assert doubtful == [3, 4]
 
 
 @pytest.mark.parametrize("first", ["SD", "Group A", "Severe"])
