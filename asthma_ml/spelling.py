@@ -1,7 +1,8 @@
-"""Suggest the name that a misspelt name was probably meant to be."""
+"""Names in messages: the one that a misspelt name was probably meant to be, and control characters written out."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -46,3 +47,20 @@ def with_suggestion(name: str, allowed: Iterable[str]) -> str:
     """
     close = closest(name, allowed)
     return f"{name} (did you mean {close}?)" if close else name
+
+
+def visible(text: str) -> str:
+    r"""Write out control and format characters, except line breaks and tabulators.
+
+    Examples
+    --------
+    >>> visible("patient \x1b[2J7 \u202e8")
+    'patient \\x1b[2J7 \\u202e8'
+    """
+    if text.isprintable():
+        return text
+    return "".join(sign.encode("unicode_escape").decode() if _is_control(sign) else sign for sign in text)
+
+
+def _is_control(sign: str) -> bool:
+    return unicodedata.category(sign).startswith("C") and sign not in "\n\t"

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from asthma_ml.cli.options import ModelPath, examples, output_option, refuse_overwriting, with_verbosity
-from asthma_ml.cli.terminal import visible
+from asthma_ml.spelling import visible
 
 
 @click.command(

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-import unicodedata
 
 import click
 
-_HARMLESS = "\n\t"
+from asthma_ml.spelling import visible
 
 
 def show(text: str, *, err: bool = False) -> None:
@@ -17,23 +16,6 @@ def show(text: str, *, err: bool = False) -> None:
     A name or an identifier in a file of somebody else could otherwise clear the screen or forge a line.
     """
     click.echo(visible(text), err=err)
-
-
-def visible(text: str) -> str:
-    r"""Write out control and format characters, except line breaks and tabulators.
-
-    Examples
-    --------
-    >>> visible("patient \x1b[2J7 \u202e8")
-    'patient \\x1b[2J7 \\u202e8'
-    """
-    if text.isprintable():
-        return text
-    return "".join(sign.encode("unicode_escape").decode() if _is_control(sign) else sign for sign in text)
-
-
-def _is_control(sign: str) -> bool:
-    return unicodedata.category(sign).startswith("C") and sign not in _HARMLESS
 
 
 def drop_standard_output() -> None:

@@ -20,8 +20,8 @@ from asthma_ml.cli.options import (
     with_verbosity,
     writable,
 )
-from asthma_ml.cli.terminal import visible
 from asthma_ml.errors import RowsRefusedError, UnusableInputError
+from asthma_ml.spelling import visible
 from asthma_ml.variables import ID, OUTPUT_PREFIX, data_dictionary
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from asthma_ml.cli.terminal import visible
+from asthma_ml.spelling import visible
 
 ASTHMA_ML = f"'{sys.executable}' -m asthma_ml"
 CLEAR, RED, TURN = "\x1b[2J", "\x1b[31m", "\u202e"

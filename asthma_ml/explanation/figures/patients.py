@@ -14,6 +14,7 @@ from matplotlib.patches import Patch
 from scipy.special import expit
 
 from asthma_ml.explanation.figures.rows import Row, rows_of_patient, shortened
+from asthma_ml.spelling import visible
 from asthma_ml.variables import FACTORS
 from asthma_ml.wording import EXPLAINS_THE_MODEL, plain_name, rounded
 
@@ -178,6 +179,6 @@ def _legend(explained: str) -> list[Patch]:
 
 def finish(axes: Axes, title: str) -> None:
     """Add the title and the layout that all figures of explanations share."""
-    axes.set_title(f"{title}\n{EXPLAINS_THE_MODEL}", fontsize=10.5, loc="left")
+    axes.set_title(f"{visible(title)}\n{EXPLAINS_THE_MODEL}", fontsize=10.5, loc="left")
     axes.tick_params(axis="y", length=0)
     axes.spines[["top", "right", "left"]].set_visible(False)
