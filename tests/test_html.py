@@ -19,7 +19,9 @@ def shown() -> dict[str, object]:
     }
 
 
-def test_the_data_dictionary_and_a_compiled_model_are_represented_on_a_line():
+def test_the_data_dictionary_a_compiled_model_and_read_patients_are_represented_on_a_line():
+    read = aml.read_patients(pd.DataFrame({"patient_id": ["007", "8"], "FeNO": [62, 30]})).read
+    assert repr(read) == "<ReadPatients: 2 patients, 2 variables>"
     assert repr(aml.data_dictionary()) == "<DataDictionary of 56 variables, 53 features>"
     model = aml.load_model("shipped", compiled=True)
     assert repr(model) == "<CompiledClassifier of 2 classes, 53 features>"

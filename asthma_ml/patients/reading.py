@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from asthma_ml.patients.text.data_frames import Source
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ReadPatients:
     """Patients in the columns of the data dictionary; row i is the same patient in all attributes.
 
@@ -75,6 +75,9 @@ class ReadPatients:
     invalid: NDArray[np.bool_]
     table: TextTable
     columns: Mapping[str, MappedColumn]
+
+    def __repr__(self) -> str:
+        return f"<ReadPatients: {len(self.table)} patients, {len(self.columns)} variables>"
 
     @property
     def lines(self) -> NDArray[np.int64]:
