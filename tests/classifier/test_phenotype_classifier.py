@@ -137,6 +137,8 @@ class TestColumns:
         X, y = synthetic_patients(40)
         with pytest.raises(UnusableInputError, match=r"^y: 1 of 40 labels are missing; drop these rows"):
             PhenotypeClassifier().fit(X, pd.Series([missing, *y[1:]], dtype=object))
+        with pytest.raises(UnusableInputError, match=r"^y: 1 of 40 labels are missing; drop these rows"):
+            PhenotypeClassifier().fit(X, pl.Series([None, *map(str, y[1:])]))
 
     def test_labels_in_another_order_than_the_rows_are_refused(self):
         X, y = synthetic_patients(40)

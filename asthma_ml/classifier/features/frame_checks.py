@@ -301,8 +301,7 @@ def refuse_labels(X: Any, y: Any) -> None:
     """
     import pandas as pd
 
-    is_known = isinstance(y, list | tuple | np.ndarray | pd.Series | pd.Categorical)
-    if is_known and (missing := int(np.sum(pd.isna(np.asarray(y, dtype=object))))):
+    if hasattr(y, "__len__") and (missing := int(np.sum(pd.isna(np.asarray(y, dtype=object))))):
         raise UnusableInputError(f"y: {missing} of {len(y)} labels are missing; drop these rows of X and y")
     if not isinstance(X, pd.DataFrame) or not isinstance(y, pd.DataFrame | pd.Series) or X.index.equals(y.index):
         return
