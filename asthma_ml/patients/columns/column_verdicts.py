@@ -118,7 +118,7 @@ def judge(summary: ColumnSummary) -> Verdict | None:
 
 
 def swapped_columns(summaries: Iterable[ColumnSummary]) -> dict[str, Verdict]:
-    """Verdicts on columns that are likelier in each other's place, by variable.
+    """Verdicts on columns that are likelier in each other's place than in any scale of their own, by variable.
 
     Examples
     --------
@@ -132,12 +132,20 @@ def swapped_columns(summaries: Iterable[ColumnSummary]) -> dict[str, Verdict]:
     found = {}
     pairs = combinations([each for each in summaries if each.n_nonzero], 2)
     for nats, pair in sorted(((swapped(*pair), pair) for pair in pairs), key=lambda each: -each[0]):
-        if nats >= _SWAPPED_PERHAPS and not any(each.variable.name in found for each in pair):
+        if nats < max(_SWAPPED_PERHAPS, sum(map(_own_nats, pair))):
+            continue
+        if not any(each.variable.name in found for each in pair):
             for own, other in (pair, pair[::-1]):
                 scale, right = Scale("swapped", other.variable.name), right_scale(own.variable)
                 if right:
                     found[own.variable.name] = Verdict(own, right, (scale,), nats, nats >= _SWAPPED)
     return found
+
+
+def _own_nats(summary: ColumnSummary) -> float:
+    """How much likelier a column is in another scale of its own variable."""
+    verdict = judge(summary)
+    return verdict.nats if verdict is not None and verdict.scales[0].kind != "unknown" else 0.0
 
 
 def _likelier(summary: ColumnSummary, right: Scale) -> Iterator[tuple[Scale, float]]:
