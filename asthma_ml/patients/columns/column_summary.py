@@ -115,6 +115,9 @@ class ColumnSummary:
 
     def counts_rows(self) -> bool:
         """Whether the values are the numbers of the rows: each whole number from 1 once."""
+        highest = int(_bins(np.array([float(self.n)]))[0])
+        if self.n_whole < self.n or self.histogram[highest] == 0 or self.histogram[highest + 1 :].any():
+            return False
         rows = np.arange(1.0, self.n + 1)
         return bool(np.array_equal(np.bincount(_bins(rows), minlength=2 * N_BINS), self.histogram))
 

@@ -132,7 +132,7 @@ def swapped_columns(summaries: Iterable[ColumnSummary]) -> dict[str, Verdict]:
     found = {}
     pairs = combinations([each for each in summaries if each.n_nonzero], 2)
     for nats, pair in sorted(((swapped(*pair), pair) for pair in pairs), key=lambda each: -each[0]):
-        if nats < max(_SWAPPED_PERHAPS, sum(map(_own_nats, pair))):
+        if nats < _SWAPPED_PERHAPS or nats < sum(map(_own_nats, pair)):
             continue
         if not any(each.variable.name in found for each in pair):
             for own, other in (pair, pair[::-1]):
