@@ -93,7 +93,7 @@ class AsthmaCommands(click.Group):
 
 
 def _report(error: Exception) -> int:
-    """Print an error as one line and return the exit code."""
+    """Print an error, each problem on a line of its own, and return the exit code."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         click.echo(error.format_message(), err=True)
         return USAGE
@@ -101,7 +101,9 @@ def _report(error: Exception) -> int:
         click.echo("interrupted", err=True)
         return INTERRUPTED
     message, code = _message_and_code(error)
-    show(f"asthma-ml: {' '.join(message.split())}", err=True)
+    problems = message.splitlines() if isinstance(error, AsthmaMLError) else [message]
+    for problem in problems or [""]:
+        show(f"asthma-ml: {' '.join(problem.split())}", err=True)
     return code
 
 

@@ -62,15 +62,15 @@ def findings_of_columns(evidence: ColumnEvidence, columns: Mapping[str, MappedCo
     Raises
     ------
     UnusableInputError
-        If a column is evidently in another unit or scale; the message names all such columns.
+        If a column is evidently in another unit or scale; the message has a line for each such column.
     """
     swapped = swapped_columns(evidence.summaries.values())
     judged = (swapped.get(name) or judge(summary) for name, summary in evidence.summaries.items())
     verdicts = [verdict for verdict in judged if verdict]
-    refused = [f"{each.name}: {_message(each, columns)}" for each in verdicts if each.refused]
-    refused += [f"{name}: {each.message}" for name, each in evidence.thousands.items() if each.suspected]
+    refused = [f"{source}: {each.name}: {_message(each, columns)}" for each in verdicts if each.refused]
+    refused += [f"{source}: {name}: {each.message}" for name, each in evidence.thousands.items() if each.suspected]
     if refused:
-        raise UnusableInputError(f"{source}: " + "; ".join(refused) + "; then run again with --columns MAP.toml")
+        raise UnusableInputError("\n".join(refused) + "; then run again with --columns MAP.toml")
     # A unit in the header outweighs weak evidence.
     odd = [
         Finding(each.name, "scale", "warning", _message(each, columns))

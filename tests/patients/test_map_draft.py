@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asthma_ml.patients import ColumnMap, draft_map, read_patients
@@ -160,6 +160,7 @@ STEMS = st.sampled_from(
 CELLS = st.sampled_from(["", "0", "1", "2", "-9", "0.31", "m", 'a "quoted" cell', "2024-01-31", "th2", "\\N", "%"])
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(STEMS, ODD_NAMES, CELLS, CELLS), min_size=1, max_size=6), st.booleans())
 def test_a_draft_is_always_a_valid_column_map(columns: list[tuple[str, str, str, str]], show_values: bool) -> None:
     table = pd.DataFrame({stem + name: [first, second] for stem, name, first, second in columns})
