@@ -28,6 +28,7 @@ from asthma_ml.cli.options import (
 from asthma_ml.cli.terminal import show
 from asthma_ml.html import RESEARCH_NOTE
 from asthma_ml.variables import LABEL
+from asthma_ml.wording import rows_of_patients
 
 if TYPE_CHECKING:
     from asthma_ml.classifier import PhenotypeClassifier
@@ -50,6 +51,7 @@ _ONLY_WITH = {
         "evaluate held_out.csv --model model.aml --full",
         "evaluate held_out.csv --model model.aml -o metrics.json",
         "evaluate hospital.csv --label endotype --levels 'T2=th2_high,nonT2=neutrophilic_th2_low'",
+        "evaluate survey.csv --model model.aml --weights survey_weight",
         "evaluate held_out.csv --plot decision_curves.svg --risk-plot risk_coverage.svg",
         "evaluate cohort.csv --model model.aml --truth truth.csv --twins --faithfulness",
         "evaluate cohort.csv --model model.aml --limit --limit-patients 500",
@@ -59,6 +61,12 @@ _ONLY_WITH = {
 @model_option
 @label_options
 @columns_option
+@click.option(
+    "--weights",
+    metavar="COLUMN",
+    help="Sampling weights, such as survey weights; only their ratios matter. All rows of a patient together weigh as "
+    "much as the single row of another, with or without them.",
+)
 @click.option(
     "--truth",
     metavar="FILE",
@@ -146,6 +154,7 @@ def evaluate_command(
     plot: str | None,
     risk_plot: str | None,
     truth: str | None,
+    weights: str | None,
     full: bool,
     **how: Any,
 ) -> None:
@@ -155,6 +164,9 @@ def evaluate_command(
     patients of modelled classes and for all diagnoses, compared with rules in clinical use: cut-offs of blood
     eosinophils and FeNO, GINA, UKSAR, ISAR, SARP and ORACLE. The headline is printed; --full prints
     everything, -o writes everything as JSON.
+
+    A patient may have several rows, such as visits: rows with one patient_id, or identical rows, are one patient in
+    every count and every interval.
 
     --limit, --twins and --faithfulness use the causal model: FILE must be a generated cohort. --truth needs
     the truth table of the cohort.
@@ -180,7 +192,7 @@ def evaluate_command(
     if how["limit"]:
         refuse_limit_of_other_labels(target, levels)
     true = read_patients(truth).raw if truth else None
-    predicted = evaluation.predict_labelled(classifier, patients, target, levels=levels)
+    predicted = evaluation.predict_labelled(classifier, patients, target, levels=levels, weights=weights)
     if true is None:
         metrics = evaluation.evaluate_predictions(predicted)
     else:
@@ -225,7 +237,8 @@ def _write(metrics: Mapping[str, Any], output: str | None, *, full: bool) -> Non
     for warning in metrics["warnings"]:
         say(f"warning: {warning}")
     for reason, n in metrics["excluded"].items():
-        say(f"excluded from modelled classes: {n} rows, {reason}")
+        excluded = rows_of_patients(n, metrics.get("excluded_patients", {}).get(reason))
+        say(f"excluded from modelled classes: {excluded}, {reason}")
     text = full_report(metrics) if full else headline(metrics)
     if output is None:
         show(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from asthma_ml.wording import percent, percent_with_interval, rounded, with_interval
+from asthma_ml.wording import patients_and_rows, percent, percent_with_interval, rounded, with_interval
 
 _SHOWN_THRESHOLDS = (0.3, 0.5, 0.7)
 _MOST_CLASSES = 4
@@ -41,7 +41,11 @@ def headline(metrics: Mapping[str, Any]) -> str:
 def _headline(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     modelled, everyone = metrics["modelled_classes"], metrics["all_diagnoses"]
     counts = ", ".join(f"{n} {name}" for name, n in modelled["class_counts"].items())
-    yield "Labelled patients", f"{everyone['n']}, of modelled classes {modelled['n_patients']} ({counts})"
+    of_classes = patients_and_rows(modelled["n_patients"], modelled.get("n_rows"))
+    yield (
+        "Labelled",
+        f"{patients_and_rows(everyone['n'], everyone.get('n_rows'))}, of modelled classes {of_classes}: {counts}",
+    )
     yield "Modelled classes only (95 % CI)", ""
     yield from ((f"  {text}", with_interval(modelled[name])) for name, text in _SCORES.items())
     sets = modelled["prediction_sets"]
@@ -89,7 +93,8 @@ def _causal_lines(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def full_report(metrics: Mapping[str, Any]) -> str:
     """All results of an evaluation: headline, further figures and tables."""
-    untabulated = {name: value for name, value in metrics.items() if name not in {"warnings", "excluded"}}
+    said = {"warnings", "excluded", "excluded_patients"}
+    untabulated = {name: value for name, value in metrics.items() if name not in said}
     return "\n\n".join([headline(metrics), readable(untabulated), *evaluation_tables(metrics)])
 
 

@@ -28,7 +28,7 @@ from asthma_ml.cli.validate import say_repeated_patients
 from asthma_ml.html import RESEARCH_NOTE
 from asthma_ml.model_files import call_percentages, metric_lines
 from asthma_ml.variables import FOUR_CLASSES, TWO_CLASSES
-from asthma_ml.wording import with_interval
+from asthma_ml.wording import patients_and_rows, rows_of_patients, with_interval
 
 if TYPE_CHECKING:
     from asthma_ml.training import TrainedClassifier
@@ -78,7 +78,8 @@ _NOT_WITH_RECALIBRATION = (
 @click.option(
     "--time",
     metavar="COLUMN",
-    help="Temporal validation: train on earlier rows, hold out later ones (dates or numbers).",
+    help="Temporal validation: train on earlier rows, hold out later ones (dates or numbers). With --groups, hold out "
+    "later rows of other groups; this takes five times as many trainings.",
 )
 @click.option("--weights", metavar="COLUMN", help="Sample weights of the patients; only their ratios matter.")
 @click.option("--class-weight", type=Choice(["balanced"]), help="Give all classes the same total weight.")
@@ -171,10 +172,11 @@ def _report(trained: TrainedClassifier) -> None:
     """Print the messages of a training and its held-out metrics."""
     for line in training_messages(trained.card):
         say(line)
-    say(
-        ("recalibrated on " if "recalibrated_on" in trained.card else "trained on ")
-        + ", ".join(f"{n} {name}" for name, n in trained.patients.class_counts.items())
-    )
+    patients = trained.patients
+    counts = ", ".join(f"{n} {name}" for name, n in patients.class_counts.items())
+    n_patients, n_rows = len(set(patients.patient)), len(patients.patient)
+    of_rows = "" if n_patients == n_rows else f": {patients_and_rows(n_patients, n_rows)}"
+    say(f"{'recalibrated' if 'recalibrated_on' in trained.card else 'trained'} on {counts}{of_rows}")
     for name, text in metric_lines(trained.card):
         show(f"{name:<26}  {text}")
     say(RESEARCH_NOTE)
@@ -203,8 +205,6 @@ def refuse_contradictions(recalibrated: str | None) -> None:
         raise click.UsageError(f"{names} cannot be combined with --recalibrate-only, which fits the calibration only.")
     if {"classes", "at_least"} <= given:
         raise click.UsageError("--classes and --at-least exclude each other; --at-least defines its own classes.")
-    if {"groups", "time"} <= given:
-        raise click.UsageError("--groups and --time exclude each other.")
     if "budget" in given and "tune" not in given:
         raise click.UsageError("--budget needs --tune.")
 
@@ -212,7 +212,7 @@ def refuse_contradictions(recalibrated: str | None) -> None:
 def training_messages(card: Mapping[str, Any]) -> Iterator[str]:
     """Messages on excluded rows and features, other labels, the starting model and the settings."""
     for reason, n in card["excluded"].items():
-        yield f"excluded: {n} rows, {reason}"
+        yield f"excluded: {rows_of_patients(n, card.get('excluded_patients', {}).get(reason))}, {reason}"
     if names := card.get("excluded_features"):
         yield f"excluded from the features, because they determine the label: {', '.join(names)}"
     for name in card.get("classes_without_patients", ()):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from asthma_ml.classifier import Classifier, Predictions, predictions_of_margins
 from asthma_ml.columns import Joined, Texts
+from asthma_ml.intervals import PatientRows
 from asthma_ml.variables import FOUR_CLASSES, data_dictionary
 from asthma_ml.wording import (
     disease_name,
@@ -247,40 +248,40 @@ def unmodelled_classes_clause(classes: Iterable[object]) -> str:
     return phrase("not_modelled", classes=listed([disease_name(name) for name in others]))
 
 
-def calls_by_diagnosis(model: Classifier, features: pd.DataFrame, labels: pd.Series[str]) -> dict[str, Any]:
+def calls_by_diagnosis(
+    model: Classifier, features: pd.DataFrame, labels: pd.Series[str], patient: NDArray[Any] | None = None
+) -> dict[str, Any]:
     """Proportion of the patients of each label that is called each class.
 
     Parameters
     ----------
     model : Classifier
         Fitted on a table with column names.
-    features : DataFrame of shape (n_patients, n_columns)
+    features : DataFrame of shape (n_rows, n_columns)
         Valid rows.
-    labels : Series of shape (n_patients,)
+    labels : Series of shape (n_rows,)
         Their labels, classes of the model or not.
+    patient : ndarray of shape (n_rows,), optional
+        Number of the patient of each row; by default each row is a patient.
 
     Returns
     -------
     dict
-        For each label, in descending order of frequency, the number of its patients `n` and, in `called`, the
-        proportion that is called each class; the model abstains for the others. Labels of fewer than ten patients
-        are pooled as ``rare labels``, so that no label of a single patient is disclosed.
+        For each label, in descending order of frequency, the number of its patients `n` (and `n_rows`, if it is
+        another) and, in `called`, the proportion that is called each class; the model abstains for the others. Labels
+        of fewer than ten patients are pooled as ``rare labels``, so that no label of a single patient is disclosed.
     """
-    import pandas as pd
-
-    counts = labels.astype(str).value_counts()
-    frequent = set(counts.index[counts >= _FEWEST_NAMED])
-    pooled = pd.Series([name if name in frequent else _RARE_LABELS for name in labels.astype(str)], dtype=object)
+    rows = PatientRows.single(len(labels)) if patient is None else PatientRows.of(patient)
+    names = labels.astype(str).to_numpy(dtype=object)
+    rare = [name for name in set(names) if rows.n_patients_where(names == name) < _FEWEST_NAMED]
+    pooled = np.where(np.isin(names, rare), _RARE_LABELS, names)
     called = decide_calls(model, model.encode(features)).called
-    return {
-        str(name): {
-            "n": int(n),
-            "called": {
-                str(each): float(np.mean(called[(pooled == name).to_numpy()] == each)) for each in model.classes_
-            },
-        }
-        for name, n in pooled.value_counts().items()
-    }
+    found: dict[str, Any] = {}
+    for name in dict.fromkeys(pooled):
+        of_label = rows.take(pooled == name)
+        shares = {str(each): of_label.mean(called[pooled == name] == each) for each in model.classes_}
+        found[str(name)] = {**of_label.counts, "called": shares}
+    return dict(sorted(found.items(), key=lambda item: -item[1]["n"]))
 
 
 def _strings(texts: Texts | Joined) -> np.ndarray:

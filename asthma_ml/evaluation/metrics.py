@@ -1,6 +1,7 @@
 """Discrimination, calibration, coverage and abstention of a model on labelled patients that it was not trained on.
 
-Every figure has a 95 % interval over patients. Estimates on synthetic patients hold for the causal model,
+Every figure has a 95 % interval over patients: all rows of one patient together weigh as much as the single row of
+another, see `PatientRows`. Estimates on synthetic patients hold for the causal model,
 not for real patients.
 """
 
@@ -15,7 +16,6 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss, roc_auc_score
 from threadpoolctl import threadpool_limits
 
 from asthma_ml.classifier import as_frame, refuse_labels
@@ -24,10 +24,10 @@ from asthma_ml.errors import UnusableInputError
 from asthma_ml.evaluation.abstention import abstention_by_diagnosis, risk_coverage, unmodelled_diagnosis_detection
 from asthma_ml.evaluation.reference_rules import compare_with_reference_rules
 from asthma_ml.evaluation.subgroups import coverage_warnings, evaluate_subgroups
-from asthma_ml.intervals import N_BOOTSTRAP, percentiles, proportion, proportion_or_none
+from asthma_ml.intervals import PatientRows, percentiles, proportion, proportion_or_none, weighted_auc
 from asthma_ml.prediction import detect_shift, refuse_table_without_features, shift_statistics, shift_warning
-from asthma_ml.training import LabelledPatients, LabelRule, labelled_patients
-from asthma_ml.variables import LABEL, SITE
+from asthma_ml.training import LabelRule, labelled_patients, patient_numbers, sample_weights
+from asthma_ml.variables import ID, LABEL, SITE, data_dictionary
 from asthma_ml.wording import first_names
 
 if TYPE_CHECKING:
@@ -48,20 +48,22 @@ class LabelledPredictions:
     ----------
     model : PhenotypeClassifier
         The model that predicts.
-    table : DataFrame of shape (n_patients, n_columns)
-        Columns of the data dictionary, with the site; patients of modelled classes come first.
-    labels : ndarray of str of shape (n_patients,)
+    table : DataFrame of shape (n_rows, n_columns)
+        Columns of the data dictionary, with the site; rows of modelled classes come first.
+    labels : ndarray of str of shape (n_rows,)
         Classes of the model or other diagnoses.
-    modelled : ndarray of bool of shape (n_patients,)
-        Patients whose label is a class of the model.
-    rows : ndarray of int of shape (n_patients,)
-        Positions of these patients in the table as read.
-    encoded : DataFrame of shape (n_patients, n_features)
+    modelled : ndarray of bool of shape (n_rows,)
+        Rows whose label is a class of the model.
+    rows : ndarray of int of shape (n_rows,)
+        Positions of these rows in the table as read.
+    patients : PatientRows
+        Patient and weight of each row.
+    encoded : DataFrame of shape (n_rows, n_features)
         From ``model.encode``.
     calls : Calls
         From `decide_calls`.
-    excluded : Mapping of str to int
-        Number of rows for each reason why their label is not a class of the model.
+    excluded, excluded_patients : Mapping of str to int
+        Number of rows for each reason why their label is not a class of the model, and number of their patients.
     """
 
     model: PhenotypeClassifier
@@ -69,9 +71,11 @@ class LabelledPredictions:
     labels: NDArray[Any]
     modelled: NDArray[np.bool_]
     rows: NDArray[np.intp]
+    patients: PatientRows
     encoded: pd.DataFrame
     calls: Calls
     excluded: Mapping[str, int]
+    excluded_patients: Mapping[str, int]
 
 
 def predict_labelled(
@@ -80,6 +84,7 @@ def predict_labelled(
     label: str | LabelRule = LABEL,
     *,
     levels: Mapping[str, str] | None = None,
+    weights: str | None = None,
 ) -> LabelledPredictions:
     """Predictions of the labelled patients of a table.
 
@@ -93,6 +98,8 @@ def predict_labelled(
         Column that holds the class, or a rule that derives it.
     levels : mapping of str to str, optional
         Class of each level of the column.
+    weights : str, optional
+        Column of sampling weights, such as survey weights; only their ratios matter.
 
     Returns
     -------
@@ -102,30 +109,30 @@ def predict_labelled(
     Raises
     ------
     UnusableInputError
-        No feature of the model or no label is among the columns.
+        No feature of the model or no label is among the columns, or a weight is not a number of 0 or more.
     """
     refuse_table_without_features(model, patients)
     labelled = labelled_patients(patients, label, [str(name) for name in model.classes_], levels=levels)
-    rows = np.concatenate([labelled.rows, labelled.unmodelled_rows])
-    table = pd.concat([labelled.features, labelled.unmodelled_features], ignore_index=True)
-    encoded = model.encode(table)
+    everyone = labelled.with_unmodelled(list(labelled.unmodelled_counts))
+    modelled = np.arange(len(everyone.labels)) < len(labelled.labels)
+    if (weight := sample_weights(patients, everyone, weights)) is not None:
+        counted = weight > 0
+        everyone, modelled, weight = everyone.select(counted, "weight 0"), modelled[counted], weight[counted]
+    encoded, table = model.encode(everyone.features), everyone.features
     if SITE in patients.values:
-        table = table.assign(**{SITE: patients.values[SITE].to_numpy()[rows]})
+        table = table.assign(**{SITE: patients.values[SITE].to_numpy()[everyone.rows]})
     return LabelledPredictions(
         model=model,
         table=table,
-        labels=_all_labels(labelled),
-        modelled=np.arange(len(rows)) < len(labelled.labels),
-        rows=rows,
+        labels=np.asarray(everyone.labels.astype(str).to_numpy()),
+        modelled=modelled,
+        rows=everyone.rows,
+        patients=PatientRows.of(everyone.patient, weight),
         encoded=encoded,
         calls=decide_calls(model, encoded),
-        excluded=dict(labelled.excluded),
+        excluded=everyone.excluded,
+        excluded_patients=everyone.excluded_patients,
     )
-
-
-def _all_labels(labelled: LabelledPatients) -> NDArray[Any]:
-    both = pd.concat([labelled.labels, labelled.unmodelled_labels], ignore_index=True)
-    return np.asarray(both.astype(str).to_numpy())
 
 
 def evaluate_patients(
@@ -134,13 +141,14 @@ def evaluate_patients(
     label: str | LabelRule = LABEL,
     *,
     levels: Mapping[str, str] | None = None,
+    weights: str | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Metrics of a fitted classifier on a labelled table, other diagnoses included.
 
     Parameters
     ----------
-    model, patients, label, levels
+    model, patients, label, levels, weights
         As in `predict_labelled`.
     seed : int
         Seed of the bootstrap.
@@ -155,7 +163,7 @@ def evaluate_patients(
     UnusableInputError
         As `predict_labelled` and `evaluate_model`.
     """
-    return evaluate_predictions(predict_labelled(model, patients, label, levels=levels), seed=seed)
+    return evaluate_predictions(predict_labelled(model, patients, label, levels=levels, weights=weights), seed=seed)
 
 
 def evaluate_predictions(
@@ -167,8 +175,8 @@ def evaluate_predictions(
     ----------
     predicted : LabelledPredictions
         From `predict_labelled`.
-    clear_cut : ndarray of bool of shape (n_patients,), default=None
-        Patients far from the class boundaries, where the generated truth is known.
+    clear_cut : ndarray of bool of shape (n_rows,), default=None
+        Rows of patients far from the class boundaries, where the generated truth is known.
     seed : int
         Seed of the bootstrap.
 
@@ -176,11 +184,12 @@ def evaluate_predictions(
     -------
     dict
         `modelled_classes`: what `evaluate_model` returns, for the patients whose label is a class of the model.
-        `all_diagnoses`, for all labelled patients: `n`; `classified`, the `proportion` whom `predict` gives a class
-        (status ok); `predictive_values`, the positive predictive value of each call; `abstention_by_diagnosis`;
-        `risk_coverage`, in which a patient with another diagnosis is always an error; and
+        `all_diagnoses`, for all labelled patients: `n`, and `n_rows` if it is another; `classified`, the `proportion`
+        whom `predict` gives a class (status ok); `predictive_values`, the positive predictive value of each call;
+        `abstention_by_diagnosis`; `risk_coverage`, in which a patient with another diagnosis is always an error; and
         `unmodelled_diagnosis_detection` where the model has learned other diagnoses and some patients have one.
-        `excluded`: rows that are not of a modelled class, by reason. `warnings`: dataset shift and low coverage.
+        `excluded`: rows that are not of a modelled class, by reason (and `excluded_patients`, if these are other
+        numbers). `warnings`: dataset shift and low coverage.
 
     Raises
     ------
@@ -189,13 +198,15 @@ def evaluate_predictions(
     """
     model, calls, modelled = predicted.model, predicted.calls, predicted.modelled
     labels, table = predicted.labels[modelled], predicted.table[modelled].reset_index(drop=True)
-    found = _evaluate_calls(calls.take(modelled), table, labels, model.confidence, seed)
-    shift = detect_shift(model, shift_statistics(model, predicted.encoded))
-    shifted = shift_warning(shift, len(predicted.encoded))
+    rows, of_patients = predicted.patients, predicted.excluded_patients
+    found = _evaluate_calls(calls.take(modelled), table, labels, rows.take(modelled), model.confidence, seed)
+    shift = detect_shift(model, shift_statistics(model, predicted.encoded, rows))
+    shifted = shift_warning(shift, rows.n_patients)
     return {
         "modelled_classes": found,
         "all_diagnoses": _all_diagnoses(predicted, clear_cut),
         "excluded": dict(predicted.excluded),
+        **({"excluded_patients": dict(of_patients)} if of_patients != predicted.excluded else {}),
         "warnings": [*filter(None, [shifted]), *coverage_warnings(found["subgroups"][0], model.confidence)],
     }
 
@@ -207,10 +218,10 @@ def evaluate_model(model: PhenotypeClassifier, X: pd.DataFrame, y: ArrayLike, *,
     ----------
     model : PhenotypeClassifier
         Fitted.
-    X : DataFrame of shape (n_patients, n_columns)
+    X : DataFrame of shape (n_rows, n_columns)
         Held-out patients, of pandas, polars or Arrow; features are picked by name. A column `site` is used for
-        subgroups only.
-    y : array-like of shape (n_patients,)
+        subgroups only. Rows with the same `patient_id`, if there is one, or with identical features are one patient.
+    y : array-like of shape (n_rows,)
         Their labels, all of them classes of the model.
     seed : int
         Seed of the bootstrap.
@@ -218,17 +229,17 @@ def evaluate_model(model: PhenotypeClassifier, X: pd.DataFrame, y: ArrayLike, *,
     Returns
     -------
     dict
-        `n_patients`, `class_counts`; `auc`, `log_loss`, `brier`, `accuracy`, `calibration_slope` and
-        `calibration_intercept`, each with `value`, `lower` and `upper`. `prediction_sets`: `nominal_coverage`,
-        empirical `coverage`, the proportion of `single_class` sets and their `single_class_accuracy`. `classified`:
-        the `proportion` whom `predict` gives a class (status ok) and the `accuracy` of these calls.
-        `risk_coverage`. `subgroups`, see `evaluate_subgroups`, for Th2-high or else the last class. For a model
-        of Th2-high also `reference_rules`, see `compare_with_reference_rules`.
+        `n_patients` (and `n_rows`, if it is another), `class_counts`; `auc`, `log_loss`, `brier`, `accuracy`,
+        `calibration_slope` and `calibration_intercept`, each with `value`, `lower` and `upper`. `prediction_sets`:
+        `nominal_coverage`, empirical `coverage`, the proportion of `single_class` sets and their
+        `single_class_accuracy`. `classified`: the `proportion` whom `predict` gives a class (status ok) and the
+        `accuracy` of these calls. `risk_coverage`. `subgroups`, see `evaluate_subgroups`, for Th2-high or else the last
+        class. For a model of Th2-high also `reference_rules`, see `compare_with_reference_rules`.
 
     Raises
     ------
     UnusableInputError
-        Labels are missing, in another order than the rows, or not classes of the model, or a class has fewer than
+        Labels are missing, in another order than the rows or not classes of the model, or a class has fewer than
         `FEWEST_OF_A_CLASS` patients.
 
     Examples
@@ -242,77 +253,87 @@ def evaluate_model(model: PhenotypeClassifier, X: pd.DataFrame, y: ArrayLike, *,
     """
     table = as_frame(X)
     refuse_labels(table, y)
-    return _evaluate_calls(decide_calls(model, model.encode(table)), table, np.asarray(y), model.confidence, seed)
+    features = [name for name in data_dictionary().features if name in table]
+    rows = PatientRows.of(patient_numbers(table[features], table.get(ID)))
+    calls = decide_calls(model, model.encode(table))
+    return _evaluate_calls(calls, table, np.asarray(y), rows, model.confidence, seed)
 
 
 def _evaluate_calls(
-    calls: Calls, table: pd.DataFrame, labels: NDArray[Any], confidence: float, seed: int
+    calls: Calls, table: pd.DataFrame, labels: NDArray[Any], rows: PatientRows, confidence: float, seed: int
 ) -> dict[str, Any]:
     """What `evaluate_model` returns, from the calls of patients of modelled classes."""
-    codes = _codes(calls.classes, labels)
+    codes = _codes(calls.classes, labels, rows)
     names, probability = [str(name) for name in calls.classes], calls.probability
     of_class = names.index(TH2_HIGH) if TH2_HIGH in names else len(names) - 1
     metrics = {
-        "n_patients": len(codes),
-        "class_counts": {name: int((codes == k).sum()) for k, name in enumerate(names)},
-        **score_probabilities(calls.classes, labels, probability, seed=seed),
-        "prediction_sets": _prediction_sets(calls.in_set, codes, confidence),
-        "classified": _classified(calls, codes),
-        "risk_coverage": risk_coverage(probability.max(axis=1), probability.argmax(axis=1) == codes),
-        "subgroups": evaluate_subgroups(table, codes, probability, calls.in_set, names, of_class),
+        "n_patients": rows.n_patients,
+        **{name: n for name, n in rows.counts.items() if name != "n"},
+        "class_counts": {name: rows.n_patients_where(codes == k) for k, name in enumerate(names)},
+        **score_probabilities(calls.classes, labels, probability, rows, seed=seed),
+        "prediction_sets": _prediction_sets(calls.in_set, codes, rows, confidence),
+        "classified": _classified(calls, codes, rows),
+        "risk_coverage": risk_coverage(probability.max(axis=1), probability.argmax(axis=1) == codes, rows),
+        "subgroups": evaluate_subgroups(table, codes, probability, calls.in_set, names, of_class, rows),
     }
     if TH2_HIGH in names:
         positive = codes == of_class
-        metrics["reference_rules"] = compare_with_reference_rules(table, positive, probability[:, of_class], seed=seed)
+        metrics["reference_rules"] = compare_with_reference_rules(
+            table, positive, probability[:, of_class], rows, seed=seed
+        )
     return metrics
 
 
 def _all_diagnoses(predicted: LabelledPredictions, clear_cut: NDArray[np.bool_] | None) -> dict[str, Any]:
     """Classification and abstention over modelled classes and other diagnoses together."""
     model, calls, labels, modelled = predicted.model, predicted.calls, predicted.labels, predicted.modelled
-    called = calls.called
+    called, rows = calls.called, predicted.patients
     # A model without an auxiliary classifier has no probability of other diagnoses.
     p_unmodelled = np.nan_to_num(calls.p_unmodelled)
     detects = bool(model.unmodelled_classes) and not modelled.all()
     detected = p_unmodelled >= model.unmodelled_threshold_
     return {
-        "n": len(labels),
-        "classified": {"proportion": proportion(calls.status == "ok")},
+        **rows.counts,
+        "classified": {"proportion": proportion(calls.status == "ok", rows)},
         "predictive_values": {
-            str(name): proportion(labels[called == name] == name) for name in calls.classes if (called == name).any()
+            str(name): proportion(labels[called == name] == name, rows.take(called == name))
+            for name in calls.classes
+            if (called == name).any()
         },
-        "abstention_by_diagnosis": abstention_by_diagnosis(calls, detected, labels, clear_cut),
+        "abstention_by_diagnosis": abstention_by_diagnosis(calls, detected, labels, clear_cut, rows),
         **(
-            {"unmodelled_diagnosis_detection": unmodelled_diagnosis_detection(p_unmodelled, modelled)}
+            {"unmodelled_diagnosis_detection": unmodelled_diagnosis_detection(p_unmodelled, modelled, rows)}
             if detects
             else {}
         ),
         "risk_coverage": risk_coverage(
-            calls.probability.max(axis=1) * (1 - p_unmodelled), calls.most_probable.astype(str) == labels
+            calls.probability.max(axis=1) * (1 - p_unmodelled), calls.most_probable.astype(str) == labels, rows
         ),
     }
 
 
-def _prediction_sets(in_set: NDArray[np.bool_], codes: NDArray[Any], confidence: float) -> dict[str, Any]:
+def _prediction_sets(
+    in_set: NDArray[np.bool_], codes: NDArray[Any], rows: PatientRows, confidence: float
+) -> dict[str, Any]:
     """Nominal and empirical coverage, and the single-class sets."""
     covered, single = in_set[np.arange(len(codes)), codes], in_set.sum(axis=1) == 1
     return {
         "nominal_coverage": confidence,
-        "coverage": proportion(covered),
-        "single_class": proportion(single),
-        "single_class_accuracy": proportion_or_none(covered[single]),
+        "coverage": proportion(covered, rows),
+        "single_class": proportion(single, rows),
+        "single_class_accuracy": proportion_or_none(covered[single], rows.take(single)),
     }
 
 
-def _classified(calls: Calls, codes: NDArray[Any]) -> dict[str, Any]:
+def _classified(calls: Calls, codes: NDArray[Any], rows: PatientRows) -> dict[str, Any]:
     """Proportion with a call, and accuracy of the calls."""
     ok = calls.status == "ok"
     correct = calls.probability.argmax(axis=1) == codes
-    return {"proportion": proportion(ok), "accuracy": proportion_or_none(correct[ok])}
+    return {"proportion": proportion(ok, rows), "accuracy": proportion_or_none(correct[ok], rows.take(ok))}
 
 
 def score_probabilities(
-    classes: ArrayLike, y: ArrayLike, probability: NDArray[Any], *, seed: int = 0
+    classes: ArrayLike, y: ArrayLike, probability: NDArray[Any], rows: PatientRows | None = None, *, seed: int = 0
 ) -> dict[str, dict[str, float]]:
     """Discrimination and calibration of probabilities from any source.
 
@@ -320,12 +341,14 @@ def score_probabilities(
     ----------
     classes : array-like of shape (n_classes,)
         Classes, in the order of the columns of `probability`.
-    y : array-like of shape (n_patients,)
+    y : array-like of shape (n_rows,)
         Labels, all of them among the classes.
-    probability : ndarray of shape (n_patients, n_classes)
+    probability : ndarray of shape (n_rows, n_classes)
         Rows sum to 1.
+    rows : PatientRows, optional
+        Patient and weight of each row; by default each row is a patient.
     seed : int
-        Seed of the bootstrap.
+        Seed of the bootstrap, which resamples patients.
 
     Returns
     -------
@@ -338,47 +361,51 @@ def score_probabilities(
     UnusableInputError
         As `evaluate_model`.
     """
-    codes = _codes(np.asarray(classes), np.asarray(y))
-    rng = np.random.default_rng(seed)
-    rows = [s for s in rng.integers(0, len(codes), (N_BOOTSTRAP, len(codes))) if _all_present(codes[s], codes)]
+    labels = np.asarray(y)
+    rows = PatientRows.single(len(labels)) if rows is None else rows
+    codes = _codes(np.asarray(classes), labels, rows)
+    scores = _Scores(codes, probability)
     # Threads slow down fits of two parameters.
     with threadpool_limits(limits=1, user_api="blas"):
-        samples = pd.DataFrame([_scores(codes[sample], probability[sample]) for sample in rows])
-    return {name: percentiles(value, samples[name].to_list()) for name, value in _scores(codes, probability).items()}
+        samples = [scores.weighted(weight) for weight in rows.bootstrap(seed) if scores.has_every_class(weight)]
+        values = scores.weighted(rows.weight)
+    return {name: percentiles(value, [sample[name] for sample in samples]) for name, value in values.items()}
 
 
-def _scores(codes: NDArray[Any], probability: NDArray[Any]) -> dict[str, float]:
-    n_classes = probability.shape[1]
-    slope, intercept = _recalibration(codes, probability)
-    return {
-        "auc": _auc(codes, probability),
-        "log_loss": float(log_loss(codes, probability, labels=range(n_classes))),
-        "brier": float(np.mean(((probability - np.eye(n_classes)[codes]) ** 2).sum(axis=1)) / 2),
-        "accuracy": float(np.mean(probability.argmax(axis=1) == codes)),
-        "calibration_slope": slope,
-        "calibration_intercept": intercept,
-    }
+class _Scores:
+    """Parts of the scores that are independent of the weights."""
+
+    def __init__(self, codes: NDArray[Any], probability: NDArray[Any]) -> None:
+        n_classes = probability.shape[1]
+        columns = [1] if n_classes == 2 else range(n_classes)
+        self.is_class = codes == np.arange(n_classes)[:, None]
+        self.ranks = {k: np.unique(probability[:, k], return_inverse=True)[1] for k in columns}
+        smallest = np.finfo(probability.dtype).eps
+        self.losses = {
+            "log_loss": -np.log(np.clip(probability[np.arange(len(codes)), codes], smallest, None)),
+            "brier": ((probability - self.is_class.T) ** 2).sum(axis=1) / 2,
+            "accuracy": probability.argmax(axis=1) == codes,
+        }
+        # Each class against the rest, pooled.
+        log_odds = logit(np.clip(probability[:, list(columns)], 1e-9, 1 - 1e-9))
+        self.log_odds, self.outcome = log_odds.T.reshape(-1, 1), self.is_class[list(columns)].ravel()
+
+    def has_every_class(self, weight: NDArray[np.float64]) -> bool:
+        return bool(np.all(self.is_class @ weight > 0))
+
+    def weighted(self, weight: NDArray[np.float64]) -> dict[str, float]:
+        """The scores of weighted rows."""
+        auc = [weighted_auc(self.is_class[k], ranks, weight) for k, ranks in self.ranks.items()]
+        line = LogisticRegression(C=np.inf).fit(self.log_odds, self.outcome, np.tile(weight, len(self.ranks)))
+        return {
+            "auc": float(np.mean(auc)),
+            **{name: float(np.average(each, weights=weight)) for name, each in self.losses.items()},
+            "calibration_slope": float(line.coef_[0, 0]),
+            "calibration_intercept": float(line.intercept_[0]),
+        }
 
 
-def _auc(codes: NDArray[Any], probability: NDArray[Any]) -> float:
-    two = probability.shape[1] == 2
-    return float(roc_auc_score(codes, probability[:, 1] if two else probability, multi_class="ovr"))
-
-
-def _recalibration(codes: NDArray[Any], probability: NDArray[Any]) -> tuple[float, float]:
-    """Slope and intercept of the outcome on the predicted log-odds, each class against the rest, pooled."""
-    columns = [1] if probability.shape[1] == 2 else range(probability.shape[1])
-    log_odds = np.concatenate([logit(np.clip(probability[:, k], 1e-9, 1 - 1e-9)) for k in columns])
-    outcome = np.concatenate([codes == k for k in columns])
-    line = LogisticRegression(C=np.inf).fit(log_odds[:, None], outcome)
-    return float(line.coef_[0, 0]), float(line.intercept_[0])
-
-
-def _all_present(sample: NDArray[Any], codes: NDArray[Any]) -> bool:
-    return len(np.unique(sample)) == len(np.unique(codes))
-
-
-def _codes(classes: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+def _codes(classes: NDArray[Any], y: NDArray[Any], rows: PatientRows) -> NDArray[Any]:
     """Index of each label among the classes of the model."""
     names = [str(name) for name in classes]
     labels = pd.Series(y).astype("str")
@@ -387,7 +414,7 @@ def _codes(classes: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
         raise UnusableInputError(
             f"labels that are not classes of the model: {first_names(unknown)}; its classes are {', '.join(names)}"
         )
-    counts = {name: int((labels == name).sum()) for name in names}
+    counts = {name: rows.n_patients_where((labels == name).to_numpy()) for name in names}
     if min(counts.values()) < FEWEST_OF_A_CLASS:
         found = ", ".join(f"{n} {name}" for name, n in counts.items())
         raise UnusableInputError(

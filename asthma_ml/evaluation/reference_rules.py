@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from asthma_ml.decisions import isar_grade, oracle_rate_ratio, sarp_group
-from asthma_ml.intervals import percentiles, proportion, resampled, weighted_auc
+from asthma_ml.intervals import PatientRows, design_effect, percentiles, proportion, weighted_auc
 from asthma_ml.variables import data_dictionary
 
 FEWEST_OF_EACH_OUTCOME = 10
@@ -120,25 +121,33 @@ REFERENCE_RULES = (
 
 
 def compare_with_reference_rules(
-    table: pd.DataFrame, positive: NDArray[np.bool_], probability: NDArray[Any], *, seed: int = 0
+    table: pd.DataFrame,
+    positive: NDArray[np.bool_],
+    probability: NDArray[Any],
+    rows: PatientRows | None = None,
+    *,
+    seed: int = 0,
 ) -> dict[str, Any]:
     """Performance of the reference rules and of a model on the same patients.
 
     Parameters
     ----------
-    table : DataFrame of shape (n_patients, n_columns)
+    table : DataFrame of shape (n_rows, n_columns)
         Columns of the data dictionary; columns may be missing.
-    positive : ndarray of bool of shape (n_patients,)
+    positive : ndarray of bool of shape (n_rows,)
         Th2-high patients.
-    probability : ndarray of shape (n_patients,)
+    probability : ndarray of shape (n_rows,)
         Probability of Th2-high from the model.
+    rows : PatientRows, optional
+        Patient and weight of each row; by default each row is a patient.
     seed : int
         Seed of the bootstrap.
 
     Returns
     -------
     dict
-        `rules`, a list: for each rule `n` patients with its inputs and `n_missing` without; and, or None where
+        `rules`, a list: for each rule `n` patients with its inputs (and `n_rows`, if it is another) and `n_missing`
+        without; and, or None where
         `FEWEST_OF_EACH_OUTCOME` is not reached, `auc`, `sensitivity` and `specificity` at its `cutoff`, and on the same
         patients `model_auc`, `auc_difference` (model minus rule) and `model_sensitivity` at the specificity of the
         rule. `decision_curves` of all patients and `decision_curves_complete_cases` of the patients with the inputs of
@@ -152,6 +161,7 @@ def compare_with_reference_rules(
     >>> found["rules"][0]["sensitivity"]["value"], found["rules"][0]["n_missing"]
     (1.0, 10)
     """
+    rows = PatientRows.single(len(positive)) if rows is None else rows
     known = table.reindex(columns=list(data_dictionary())).reset_index(drop=True)
     scores = {rule.name: rule.score(known).to_numpy(dtype=float) for rule in REFERENCE_RULES}
     available = {name: ~np.isnan(score) for name, score in scores.items() if not np.isnan(score).all()}
@@ -159,10 +169,12 @@ def compare_with_reference_rules(
     complete = np.logical_and.reduce(list(available.values())) if available else np.zeros(len(positive), dtype=bool)
     complete_treats = {name: treated[complete] for name, treated in treats.items()}
     return {
-        "rules": [_compared(rule, scores[rule.name], positive, probability, seed) for rule in REFERENCE_RULES],
-        "decision_curves": decision_curves(positive, probability, treats),
+        "rules": [_compared(rule, scores[rule.name], positive, probability, rows, seed) for rule in REFERENCE_RULES],
+        "decision_curves": decision_curves(positive, probability, treats, rows),
         "decision_curves_complete_cases": (
-            decision_curves(positive[complete], probability[complete], complete_treats) if complete.any() else None
+            decision_curves(positive[complete], probability[complete], complete_treats, rows.take(complete))
+            if complete.any()
+            else None
         ),
     }
 
@@ -172,38 +184,57 @@ def _compared(
     score: NDArray[Any],
     positive: NDArray[np.bool_],
     probability: NDArray[Any],
+    rows: PatientRows,
     seed: int,
 ) -> dict[str, Any]:
     available = ~np.isnan(score)
-    outcome, of_rule, of_model = positive[available], score[available], probability[available]
-    enough = min(outcome.sum(), (~outcome).sum()) >= FEWEST_OF_EACH_OUTCOME
+    outcome, of_rows = positive[available], rows.take(available)
+    fewest = min(of_rows.n_patients_where(outcome), of_rows.n_patients_where(~outcome))
     return {
         "rule": rule.name,
         "positive_if": rule.positive_if,
         "evidence": rule.evidence,
         "cutoff": rule.cutoff,
-        "n": int(available.sum()),
-        "n_missing": int((~available).sum()),
-        **(_performance(rule.cutoff, outcome, of_rule, of_model, seed) if enough else dict.fromkeys(PERFORMANCE)),
+        **of_rows.counts,
+        "n_missing": rows.n_patients - of_rows.n_patients,
+        **(
+            _performance(rule.cutoff, outcome, score[available], probability[available], of_rows, seed)
+            if fewest >= FEWEST_OF_EACH_OUTCOME
+            else dict.fromkeys(PERFORMANCE)
+        ),
     }
 
 
 def _performance(
-    cutoff: float, positive: NDArray[np.bool_], score: NDArray[Any], probability: NDArray[Any], seed: int
+    cutoff: float,
+    positive: NDArray[np.bool_],
+    score: NDArray[Any],
+    probability: NDArray[Any],
+    rows: PatientRows,
+    seed: int,
 ) -> dict[str, Any]:
     """The entries `PERFORMANCE` of a rule and of the model."""
-    specificity = proportion(score[~positive] < cutoff)
-    threshold = np.quantile(probability[~positive], specificity["value"], method="higher")
+    of_positives, of_negatives = rows.take(positive), rows.take(~positive)
+    specificity = proportion(score[~positive] < cutoff, of_negatives)
+    threshold = _upper_quantile(probability[~positive], specificity["value"], of_negatives)
     return {
-        **_both_aucs(positive, score, probability, seed),
-        "sensitivity": proportion(score[positive] >= cutoff),
+        **_both_aucs(positive, score, probability, rows, seed),
+        "sensitivity": proportion(score[positive] >= cutoff, of_positives),
         "specificity": specificity,
-        "model_sensitivity": proportion(probability[positive] > threshold),
+        "model_sensitivity": proportion(probability[positive] > threshold, of_positives),
     }
 
 
+def _upper_quantile(values: NDArray[Any], level: float, rows: PatientRows) -> float:
+    """Quantile of the patients; between two patients, that of the higher value."""
+    order = np.argsort(values)
+    n_below = ceil(round(level * (rows.n_patients - 1), 9))
+    place = int(np.searchsorted(np.cumsum(rows.weight[order]), n_below + 1e-9, side="right"))
+    return float(values[order[min(place, len(order) - 1)]])
+
+
 def _both_aucs(
-    positive: NDArray[np.bool_], score: NDArray[Any], probability: NDArray[Any], seed: int
+    positive: NDArray[np.bool_], score: NDArray[Any], probability: NDArray[Any], rows: PatientRows, seed: int
 ) -> dict[str, dict[str, float]]:
     """AUC of rule and model and their difference, over the same bootstrap samples."""
     of_rule, of_model = (np.unique(values, return_inverse=True)[1] for values in (score, probability))
@@ -212,9 +243,9 @@ def _both_aucs(
         rule, model = weighted_auc(positive, of_rule, weight), weighted_auc(positive, of_model, weight)
         return rule, model, model - rule
 
-    samples = np.array([areas(weight) for weight in resampled(len(positive), seed)])
+    samples = np.array([areas(weight) for weight in rows.bootstrap(seed)])
     samples = samples[~np.isnan(samples[:, 0])]
-    values = areas(np.ones(len(positive)))
+    values = areas(rows.weight)
     return {
         name: percentiles(value, list(column))
         for name, value, column in zip(PERFORMANCE[:3], values, samples.T, strict=True)
@@ -222,7 +253,10 @@ def _both_aucs(
 
 
 def decision_curves(
-    positive: NDArray[np.bool_], probability: NDArray[Any], treats: Mapping[str, NDArray[np.bool_]]
+    positive: NDArray[np.bool_],
+    probability: NDArray[Any],
+    treats: Mapping[str, NDArray[np.bool_]],
+    rows: PatientRows | None = None,
 ) -> dict[str, Any]:
     """Net benefit of treatment by the model, by each rule, of all patients and of none.
 
@@ -230,19 +264,21 @@ def decision_curves(
 
     Parameters
     ----------
-    positive : ndarray of bool of shape (n_patients,)
+    positive : ndarray of bool of shape (n_rows,)
         Th2-high patients.
-    probability : ndarray of shape (n_patients,)
+    probability : ndarray of shape (n_rows,)
         Probability of Th2-high from the model, which treats from the threshold upwards.
-    treats : Mapping of str to ndarray of bool of shape (n_patients,)
+    treats : Mapping of str to ndarray of bool of shape (n_rows,)
         Patients whom each rule treats.
+    rows : PatientRows, optional
+        Patient and weight of each row; by default each row is a patient.
 
     Returns
     -------
     dict
-        `n`; `thresholds`; `net_benefit`, for each strategy a list over the thresholds; and
-        `net_benefit_difference`, the model minus each other strategy: lists `value`, `lower` and `upper` (95 % normal
-        interval over patients).
+        `n` (and `n_rows`, if it is another); `thresholds`; `net_benefit`, for each strategy a list over the thresholds;
+        and `net_benefit_difference`, the model minus each other strategy: lists `value`, `lower` and `upper` (95 %
+        normal interval over patients).
 
     References
     ----------
@@ -256,25 +292,28 @@ def decision_curves(
     >>> {name: curve[at_half] for name, curve in found["net_benefit"].items()}
     {'model': 0.5, 'treat_all': 0.0, 'treat_none': 0.0}
     """
+    rows = PatientRows.single(len(positive)) if rows is None else rows
     all_patients = np.ones(len(positive), dtype=bool)
     fixed = {**treats, TREAT_ALL: all_patients, TREAT_NONE: ~all_patients}
     # At each threshold a true positive adds 1 and a false positive subtracts the odds.
     utility = np.where(positive[:, None], 1.0, -THRESHOLDS / (1 - THRESHOLDS))
     of_model = (probability[:, None] >= THRESHOLDS) * utility
-    benefit, difference = {MODEL: of_model.mean(axis=0).tolist()}, {}
+    benefit, difference = {MODEL: rows.mean(of_model).tolist()}, {}
     for name, treated in fixed.items():
         of_rule = treated[:, None] * utility
-        benefit[name] = of_rule.mean(axis=0).tolist()
-        difference[name] = _mean_with_interval(of_model - of_rule)
+        benefit[name] = rows.mean(of_rule).tolist()
+        difference[name] = _mean_with_interval(of_model - of_rule, rows)
     return {
-        "n": len(positive),
+        **rows.counts,
         "thresholds": THRESHOLDS.tolist(),
         "net_benefit": benefit,
         "net_benefit_difference": difference,
     }
 
 
-def _mean_with_interval(gain: NDArray[Any]) -> dict[str, list[float]]:
-    mean = gain.mean(axis=0)
-    half = 1.96 * gain.std(axis=0) / np.sqrt(len(gain))
+def _mean_with_interval(gain: NDArray[Any], rows: PatientRows) -> dict[str, list[float]]:
+    mean = rows.mean(gain)
+    deviations = gain - mean
+    variance = rows.mean(deviations**2) * design_effect(deviations, rows)
+    half = 1.96 * np.sqrt(variance / rows.n_patients)
     return {"value": mean.tolist(), "lower": (mean - half).tolist(), "upper": (mean + half).tolist()}

@@ -16,7 +16,7 @@ from scipy.optimize import brentq
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
-from asthma_ml.intervals import proportion
+from asthma_ml.intervals import PatientRows, design_effect, proportion
 from asthma_ml.variables import SITE
 from asthma_ml.wording import percent, percent_with_interval
 
@@ -38,17 +38,19 @@ AGE_BANDS = {"under 40 years": 0.0, "40 to 64 years": 40.0, "65 years and over":
 _CLIP = 1e-9
 
 
-def subgroups_of(table: pd.DataFrame) -> dict[str, pd.Series[str]]:
-    """Subgroup of each patient, for each characteristic that the table has.
+def subgroups_of(table: pd.DataFrame, rows: PatientRows | None = None) -> dict[str, pd.Series[str]]:
+    """Subgroup of each row, for each characteristic that the table has.
 
     Parameters
     ----------
-    table : DataFrame of shape (n_patients, n_columns)
+    table : DataFrame of shape (n_rows, n_columns)
         Columns of the data dictionary.
+    rows : PatientRows, optional
+        Patient and weight of each row; by default each row is a patient.
 
     Returns
     -------
-    dict of str to Series of shape (n_patients,)
+    dict of str to Series of shape (n_rows,)
         Sex, age band, ancestry, smoking, oral steroids and site, where the table has the column.
 
     Examples
@@ -68,7 +70,7 @@ def subgroups_of(table: pd.DataFrame) -> dict[str, pd.Series[str]]:
     if "ocs_dose_mg_day" in table:
         found["oral steroids"] = _banded(table["ocs_dose_mg_day"], {"none": 0.0, "maintenance": _CLIP})
     if SITE in table:
-        found["site"] = _sites(table[SITE])
+        found["site"] = _sites(table[SITE], PatientRows.single(len(table)) if rows is None else rows)
     return found
 
 
@@ -80,21 +82,26 @@ def _banded(values: pd.Series[Any], bands: Mapping[str, float]) -> pd.Series[str
     return pd.Series(names[np.where(np.isnan(numbers) | (place < 0), len(bands), place)], index=values.index, dtype=str)
 
 
-def _sites(column: pd.Series[Any]) -> pd.Series[str]:
+def _sites(column: pd.Series[Any], rows: PatientRows) -> pd.Series[str]:
     names = column.astype(object).where(column.notna(), NOT_RECORDED).astype(str)
-    size = names.map(names.value_counts())
+    of_patients = pd.DataFrame({"site": names.to_numpy(), "patient": rows.patient}).drop_duplicates()
+    size = names.map(of_patients["site"].value_counts())
     return names.where((size >= FEWEST_OF_A_SITE) | (names == NOT_RECORDED), SMALL_SITES)
 
 
-def calibration(positive: NDArray[np.bool_], probability: NDArray[Any]) -> dict[str, Any]:
+def calibration(
+    positive: NDArray[np.bool_], probability: NDArray[Any], rows: PatientRows | None = None
+) -> dict[str, Any]:
     """Calibration slope, intercept and calibration-in-the-large of one class, with 95 % Wald intervals.
 
     Parameters
     ----------
-    positive : ndarray of bool of shape (n_patients,)
-        Patients of the class; some are and some are not.
-    probability : ndarray of shape (n_patients,)
+    positive : ndarray of bool of shape (n_rows,)
+        Rows of the class; some are and some are not.
+    probability : ndarray of shape (n_rows,)
         Predicted probability of the class.
+    rows : PatientRows, optional
+        Patient and weight of each row; by default each row is a patient.
 
     Returns
     -------
@@ -113,24 +120,29 @@ def calibration(positive: NDArray[np.bool_], probability: NDArray[Any]) -> dict[
     >>> found["observed"], round(found["in_the_large"]["value"], 2)
     (0.6, 0.41)
     """
+    rows = PatientRows.single(len(positive)) if rows is None else rows
     log_odds = logit(np.clip(probability, _CLIP, 1 - _CLIP))
-    large = float(brentq(lambda shift: float(np.mean(expit(log_odds + shift) - positive)), -40.0, 40.0))
-    variance = expit(log_odds + large) * expit(-log_odds - large)
+    large = float(brentq(lambda shift: rows.mean(expit(log_odds + shift) - positive), -40.0, 40.0))
+    predicted = expit(log_odds + large)
+    information = rows.weight @ (predicted * expit(-log_odds - large))
     return {
-        "observed": float(positive.mean()),
-        "predicted": float(probability.mean()),
-        "in_the_large": _wald(large, 1 / np.sqrt(variance.sum())),
-        **_line(positive, log_odds),
+        "observed": rows.mean(positive),
+        "predicted": rows.mean(probability),
+        "in_the_large": _wald(large, np.sqrt(design_effect(positive - predicted, rows) / information)),
+        **_line(positive, log_odds, rows),
     }
 
 
-def _line(positive: NDArray[np.bool_], log_odds: NDArray[Any]) -> dict[str, dict[str, float]]:
+def _line(positive: NDArray[np.bool_], log_odds: NDArray[Any], rows: PatientRows) -> dict[str, dict[str, float]]:
     """Slope and intercept of the outcome on the predicted log-odds."""
-    fitted = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000).fit(log_odds[:, None], positive)
+    fitted = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000).fit(log_odds[:, None], positive, rows.weight)
     predicted = fitted.predict_proba(log_odds[:, None])[:, 1]
     design = np.column_stack([np.ones_like(log_odds), log_odds])
     # Perfect separation has no finite slope: the information matrix is nearly singular.
-    error = np.sqrt(np.diag(np.linalg.pinv(design.T @ (design * (predicted * (1 - predicted))[:, None]))))
+    weight = rows.weight * predicted * (1 - predicted)
+    covariance = np.linalg.pinv(design.T @ (design * weight[:, None]))
+    influence = (design * (positive - predicted)[:, None]) @ covariance
+    error = np.sqrt(np.diag(covariance) * design_effect(influence, rows))
     return {
         "slope": _wald(float(fitted.coef_[0, 0]), error[1]),
         "intercept": _wald(float(fitted.intercept_[0]), error[0]),
@@ -148,48 +160,54 @@ def evaluate_subgroups(
     in_set: NDArray[np.bool_],
     classes: list[str],
     of_class: int,
+    rows: PatientRows | None = None,
 ) -> list[dict[str, Any]]:
     """Calibration of one class and coverage of the prediction sets, in all patients and in each subgroup.
 
     Parameters
     ----------
-    table : DataFrame of shape (n_patients, n_columns)
+    table : DataFrame of shape (n_rows, n_columns)
         Columns of the data dictionary.
-    codes : ndarray of shape (n_patients,)
-        Index of the true class of each patient.
-    probability : ndarray of shape (n_patients, n_classes)
+    codes : ndarray of shape (n_rows,)
+        Index of the true class of each row.
+    probability : ndarray of shape (n_rows, n_classes)
         Predicted probabilities.
-    in_set : ndarray of bool of shape (n_patients, n_classes)
+    in_set : ndarray of bool of shape (n_rows, n_classes)
         Prediction sets.
     classes : list of str
         Names of the classes.
     of_class : int
         Index of the class whose calibration is estimated.
+    rows : PatientRows, optional
+        Patient and weight of each row; by default each row is a patient.
 
     Returns
     -------
     list of dict
-        For each subgroup `characteristic`, `subgroup`, `n`, `n_positive`; `calibration`, from `calibration`, or None
+        For each subgroup `characteristic`, `subgroup`, `n` (and `n_rows`, if it is another), `n_positive`;
+        `calibration`, from `calibration`, or None
         where the class or the rest has fewer than `FEWEST_OF_EACH_CLASS` patients; and `coverage`: for all patients
         and for each class `n` and, of at least `FEWEST_OF_EACH_CLASS`, the proportion of sets that contain the true
         class, with a Wilson interval.
     """
+    rows = PatientRows.single(len(codes)) if rows is None else rows
     covered = in_set[np.arange(len(codes)), codes]
-    rows = []
-    for characteristic, subgroup, member in _members(table.reset_index(drop=True)):
-        positive = codes[member] == of_class
-        enough = min(positive.sum(), (~positive).sum()) >= FEWEST_OF_EACH_CLASS
-        rows.append(
+    found = []
+    for characteristic, subgroup, member in _members(table.reset_index(drop=True), rows):
+        positive, of_rows = codes[member] == of_class, rows.take(member)
+        n_positive, n_negative = of_rows.n_patients_where(positive), of_rows.n_patients_where(~positive)
+        enough = min(n_positive, n_negative) >= FEWEST_OF_EACH_CLASS
+        found.append(
             {
                 "characteristic": characteristic,
                 "subgroup": subgroup,
-                "n": int(member.sum()),
-                "n_positive": int(positive.sum()),
-                "calibration": calibration(positive, probability[member, of_class]) if enough else None,
-                "coverage": _coverage(covered[member], codes[member], classes),
+                **of_rows.counts,
+                "n_positive": n_positive,
+                "calibration": calibration(positive, probability[member, of_class], of_rows) if enough else None,
+                "coverage": _coverage(covered[member], codes[member], classes, of_rows),
             }
         )
-    return rows
+    return found
 
 
 def coverage_warnings(row: Mapping[str, Any], nominal: float) -> list[str]:
@@ -225,16 +243,20 @@ def coverage_warnings(row: Mapping[str, Any], nominal: float) -> list[str]:
     ]
 
 
-def _members(table: pd.DataFrame) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
+def _members(table: pd.DataFrame, rows: PatientRows) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
     yield "all", "all", np.ones(len(table), dtype=bool)
-    for characteristic, groups in subgroups_of(table).items():
+    for characteristic, groups in subgroups_of(table, rows).items():
         for name in sorted(groups.unique()):
             yield characteristic, name, (groups == name).to_numpy()
 
 
-def _coverage(covered: NDArray[np.bool_], codes: NDArray[np.intp], classes: list[str]) -> dict[str, Any]:
-    parts = {"all": covered} | {name: covered[codes == k] for k, name in enumerate(classes)}
-    return {
-        name: {"n": len(part)} | (proportion(part) if len(part) >= FEWEST_OF_EACH_CLASS else {})
-        for name, part in parts.items()
-    }
+def _coverage(
+    covered: NDArray[np.bool_], codes: NDArray[np.intp], classes: list[str], rows: PatientRows
+) -> dict[str, Any]:
+    parts = {"all": np.ones(len(codes), dtype=bool)} | {name: codes == k for k, name in enumerate(classes)}
+    found = {}
+    for name, part in parts.items():
+        of_rows = rows.take(part)
+        enough = of_rows.n_patients >= FEWEST_OF_EACH_CLASS
+        found[name] = of_rows.counts | (proportion(covered[part], of_rows) if enough else {})
+    return found

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from asthma_ml.html import html_summary
-from asthma_ml.wording import first_names, percent, rounded, with_interval
+from asthma_ml.wording import first_names, patients_and_rows, percent, rounded, with_interval
 
 _METRICS = {"auc": "AUC", "balanced_accuracy": "balanced accuracy", "log_loss": "log-loss [nats]"}
 _LIMITS = "metrics apply to patients like the training patients; evaluate the model on your own patients before use"
@@ -56,7 +56,7 @@ def _entries(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Limits", _LIMITS
     yield "Classes", ", ".join(map(str, card.get("classes", ())))
     yield "Detected unmodelled classes", ", ".join(card.get("unmodelled_classes", ()))
-    yield "Training table", f"{card.get('training_table', 'unknown')}, label {card.get('label', 'unknown')}"
+    yield "Label", card.get("label", "unknown")
     counts = ", ".join(f"{n} {name}" for name, n in training.get("class_counts", {}).items())
     yield "Training patients", f"{training.get('n_patients', 'unknown')} ({counts})"
     yield "Recalibrated on", ", ".join(f"{n} {name}" for name, n in card.get("recalibrated_on", {}).items())
@@ -80,11 +80,11 @@ def _entries(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _validation(card: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     """Validation design of the metrics."""
-    n = f"{found['n_held_out']} rows" if "n_held_out" in found else "all rows"
-    if card.get("time") is not None:
-        return f"temporal validation by {card['time']}, {found['folds']} steps, {n}"
-    nested = "nested " if "tuned" in card else ""
+    n = patients_and_rows(found["n_held_out"], found.get("n_held_out_rows")) if "n_held_out" in found else "all rows"
     grouped = f" grouped by {card['groups']}" if card.get("groups") else ""
+    if card.get("time") is not None:
+        return f"temporal validation by {card['time']}{grouped}, {found['folds']} steps, {n}"
+    nested = "nested " if "tuned" in card else ""
     return f"{nested}{found['folds']}-fold cross-validation{grouped}, {n}"
 
 

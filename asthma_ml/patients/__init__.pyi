@@ -24,3 +24,4 @@ from .text.data_frames import known_frame as known_frame
 from .text.data_frames import refuse_table_of_other_kind as refuse_table_of_other_kind
 from .text.data_frames import refuse_unclear_names as refuse_unclear_names
 from .text.text_tables import TextTable as TextTable
+from .text.text_tables import text_codes as text_codes

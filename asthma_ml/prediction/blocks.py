@@ -8,18 +8,20 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from asthma_ml.classifier import Classifier
 from asthma_ml.columns import Column, Texts
 from asthma_ml.files import TableForm, encode_rows
-from asthma_ml.patients import Part, PatientFile, TextTable
+from asthma_ml.intervals import PatientRows
+from asthma_ml.patients import Part, PatientFile, ReadPatients, TextTable, text_codes
 from asthma_ml.prediction.options import Explain
 from asthma_ml.prediction.shift import ShiftStatistics, shift_statistics
 from asthma_ml.prediction.tables import predicted_columns
-from asthma_ml.variables import OUTPUT_PREFIX
+from asthma_ml.variables import ID, OUTPUT_PREFIX
 
-ROWS_COMPARED = 500
-"""Largest number of rows of a block that are tested for covariate shift; more would add little."""
+PATIENTS_COMPARED = 500
+"""Largest number of patients of a block that are tested for covariate shift; more would add little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Block:
     added : list of str
         Names of the added columns.
     shift : ShiftStatistics
-        Statistics of up to `ROWS_COMPARED` rows, for the test of covariate shift.
+        Statistics of up to `PATIENTS_COMPARED` patients, for the test of covariate shift.
     """
 
     content: bytes | memoryview
@@ -73,17 +75,30 @@ class BlockWriter:
         read = self.patients.read(part)
         X = self.model.encoded_features(read.values)
         added = predicted_columns(self.model, read, self.explain, X)
-        valid = X[~read.invalid]
-        some = valid[:: -(-len(valid) // ROWS_COMPARED) or 1]
+        tested, rows = _tested_rows(np.flatnonzero(~read.invalid), part.repeated, read)
         content = _arrow_stream(read.table, added) if self.form.is_parquet else self._rows(read.table, added)
         statuses = _counted(added[f"{OUTPUT_PREFIX}status"])
-        return Block(content, len(X), statuses, list(added), shift_statistics(self.model, some))
+        return Block(content, len(X), statuses, list(added), shift_statistics(self.model, X[tested], rows))
 
     def _rows(self, table: TextTable, added: dict[str, Column]) -> bytes | memoryview:
         delimiter, n_rows = self.form.delimiter, self.patients.n_patients
         if table.whole_rows is not None and table.delimiter == delimiter:
             return encode_rows([*added.values()], delimiter, copied=table.whole_rows, expected_rows=n_rows)
         return encode_rows([*table.columns, *added.values()], delimiter, expected_rows=n_rows)
+
+
+def _tested_rows(
+    valid: NDArray[np.intp], repeated: NDArray[np.bool_], read: ReadPatients
+) -> tuple[NDArray[np.intp], PatientRows]:
+    """All valid rows of every k-th patient, with the patient of each row."""
+    rows = PatientRows.single(len(valid))
+    if repeated[valid].any():
+        ids = text_codes(read.values[ID]).codes
+        # Rows without an identifier are patients of their own.
+        rows = PatientRows.of(np.where(repeated, ids, ids.max() + 1 + np.arange(len(ids)))[valid])
+    step = -(-rows.n_patients // PATIENTS_COMPARED) or 1
+    chosen = rows.patient % step == 0
+    return valid[chosen], rows.take(chosen)
 
 
 def _counted(statuses: Any) -> Counter[str]:

@@ -254,7 +254,7 @@ def _predict_parts(patients: PatientFile, writer: BlockWriter, sink: Sink, jobs:
             started = True
     if statistics is None:
         return ""
-    return shift_warning(detect_shift(writer.model, statistics), statistics.n_patients)
+    return shift_warning(detect_shift(writer.model, statistics), round(statistics.n_patients))
 
 
 @contextmanager

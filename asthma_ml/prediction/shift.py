@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asthma_ml.classifier import Classifier
+from asthma_ml.intervals import PatientRows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +28,10 @@ LEAST_MEASURED_DIFFERENCE = 0.1
 STANDARD_ERRORS = 4.5
 """Smallest reported difference in standard errors: one false report in 1,000 unshifted tables of 100 columns."""
 
+FEWEST_TESTED = 30
+"""Patients in whom a column must be measured, here and in training: a rare level in one of a dozen patients is a large
+difference of two means that proves nothing."""
+
 _MOST_NAMED = 5
 
 
@@ -36,15 +41,15 @@ class ShiftStatistics:
 
     Attributes
     ----------
-    n_patients : int
+    n_patients : float
         Number of patients.
-    n_measured : ndarray of int of shape (n_features,)
-        Number of patients in whom each feature was measured.
+    n_measured : ndarray of shape (n_features,)
+        Number of patients in whom each feature was measured; a patient with several rows counts in part.
     scores : ndarray of shape (n_scores,)
-        Sum of each normal score.
+        Sum of each normal score, over the mean row of each patient.
     """
 
-    n_patients: int
+    n_patients: float
     n_measured: np.ndarray
     scores: np.ndarray
 
@@ -83,15 +88,19 @@ class Shift:
         return f"{self.column} {'higher' if change > 0 else 'lower'} by {abs(change):.1f} SD"
 
 
-def shift_statistics(model: Classifier, encoded: np.ndarray | pd.DataFrame) -> ShiftStatistics:
+def shift_statistics(
+    model: Classifier, encoded: np.ndarray | pd.DataFrame, rows: PatientRows | None = None
+) -> ShiftStatistics:
     """Return the sums that `detect_shift` compares.
 
     Parameters
     ----------
     model : Classifier
         Fitted on a table with column names.
-    encoded : ndarray or DataFrame of shape (n_patients, n_features)
+    encoded : ndarray or DataFrame of shape (n_rows, n_features)
         Encoded features.
+    rows : PatientRows, optional
+        Patient and weight of each row; by default each row is a patient.
 
     Returns
     -------
@@ -100,7 +109,8 @@ def shift_statistics(model: Classifier, encoded: np.ndarray | pd.DataFrame) -> S
     """
     reference, X = _reference(model), np.asarray(encoded, dtype=np.float64)
     scores = np.nan_to_num(reference.linear_.scores.transform(X))
-    return ShiftStatistics(len(X), np.isfinite(X).sum(axis=0), scores.sum(axis=0))
+    weight = np.ones(len(X)) if rows is None else rows.weight
+    return ShiftStatistics(weight.sum(), weight @ np.isfinite(X), weight @ scores)
 
 
 def detect_shift(model: Classifier, statistics: ShiftStatistics) -> list[Shift]:
@@ -116,8 +126,9 @@ def detect_shift(model: Classifier, statistics: ShiftStatistics) -> list[Shift]:
     Returns
     -------
     list of Shift
-        In descending order of size. A shift exceeds `STANDARD_ERRORS` standard errors and either `LEAST_SHIFT` or
-        `LEAST_MEASURED_DIFFERENCE`. A column without any value is a missing column and not a shift.
+        In descending order of size. A shift exceeds `STANDARD_ERRORS` standard errors of the difference, to which
+        both tables contribute, and either `LEAST_SHIFT` or `LEAST_MEASURED_DIFFERENCE`. Fewer than `FEWEST_TESTED`
+        patients prove nothing. A column without any value is a missing column and not a shift.
 
     Examples
     --------
@@ -168,9 +179,13 @@ def _reference(model: Classifier) -> Classifier:
 
 def _shifts_of_measured_fraction(model: Classifier, statistics: ShiftStatistics) -> Iterator[Shift]:
     reference, n = _reference(model), statistics.n_patients
+    n_training = reference.n_distinct_patients_
+    if min(n, n_training) < FEWEST_TESTED:
+        return
     for j, name in enumerate(model.feature_names_in_):
-        training, here = float(reference.measured_fraction_[j]), statistics.n_measured[j] / max(n, 1)
-        error = np.sqrt((training * (1 - training) + 0.25 / n) / n) if n else np.inf
+        training, here = float(reference.measured_fraction_[j]), statistics.n_measured[j] / n
+        pooled = (n * here + n_training * training) / (n + n_training)
+        error = np.sqrt((pooled * (1 - pooled) + 0.25 / n) * (1 / n + 1 / n_training))
         difference = abs(here - training)
         if statistics.n_measured[j] > 0 and difference > max(LEAST_MEASURED_DIFFERENCE, STANDARD_ERRORS * error):
             yield Shift(str(name), "measured", float(here), training, difference / LEAST_MEASURED_DIFFERENCE)
@@ -180,11 +195,13 @@ def _shifts_of_values(model: Classifier, statistics: ShiftStatistics) -> Iterato
     """The largest shift of each column; a category has one score for each level."""
     reference = _reference(model)
     source = reference.linear_.scores.source
-    n = np.maximum(statistics.n_measured[source], 1)
+    n = statistics.n_measured[source]
+    n_training = reference.n_distinct_patients_ * reference.measured_fraction_[source]
+    enough = np.minimum(n, n_training) >= FEWEST_TESTED
+    n, n_training = (np.where(enough, number, 1.0) for number in (n, n_training))
     here, training = statistics.scores / n, reference.mean_scores_
     change = np.abs(here - training)
-    is_shifted = change > np.maximum(LEAST_SHIFT, STANDARD_ERRORS / np.sqrt(n))
-    is_shifted &= statistics.n_measured[source] > 0
+    is_shifted = enough & (change > np.maximum(LEAST_SHIFT, STANDARD_ERRORS * np.sqrt(1 / n + 1 / n_training)))
     for column in sorted(set(source[is_shifted].tolist())):
         j = np.flatnonzero(is_shifted & (source == column))
         j = j[change[j].argmax()]

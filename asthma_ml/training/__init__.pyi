@@ -3,6 +3,8 @@ from .labels import LabelledPatients as LabelledPatients
 from .labels import LabelRule as LabelRule
 from .labels import at_least as at_least
 from .labels import labelled_patients as labelled_patients
+from .same_patient import patient_numbers as patient_numbers
 from .train import TrainedClassifier as TrainedClassifier
 from .train import recalibrate_classifier as recalibrate_classifier
+from .train import sample_weights as sample_weights
 from .train import train_classifier as train_classifier

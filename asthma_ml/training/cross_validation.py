@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from asthma_ml.intervals import PatientRows
 from asthma_ml.jobs import run_tasks
-from asthma_ml.training.held_out import held_out_metrics
+from asthma_ml.training.held_out import held_out_counts, held_out_metrics
 from asthma_ml.training.splits import Folds, cross_validation_folds
 
 if TYPE_CHECKING:
@@ -43,10 +44,10 @@ class TrainingRows:
         self, probability: NDArray[np.float64], n_folds: int, seed: int, rows: NDArray[Any] | slice = _ALL
     ) -> dict[str, Any]:
         """Metrics of the held-out probabilities of some rows."""
-        y = self.y[rows]
         weight, group_ids = (None if of is None else of[rows] for of in (self.weight, self.group_ids))
-        found = held_out_metrics(y, probability, weight, group_ids, seed=seed)
-        return {"folds": n_folds, "n_held_out": len(y), **found}
+        patients = PatientRows.of(self.labelled.patient[rows], weight)
+        found = held_out_metrics(self.y[rows], probability, patients, group_ids, seed=seed)
+        return {"folds": n_folds, **held_out_counts(patients), **found}
 
 
 class FittedWithMetrics(NamedTuple):

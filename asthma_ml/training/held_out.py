@@ -7,13 +7,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asthma_ml.intervals import percentiles, resampled, weighted_auc
+from asthma_ml.intervals import PatientRows, percentiles, resampled, weighted_auc
+
+
+def held_out_counts(rows: PatientRows) -> dict[str, int]:
+    """Number of held-out patients, and of their rows if it is another."""
+    n_rows = len(rows.patient)
+    return {"n_held_out": rows.n_patients} | ({} if n_rows == rows.n_patients else {"n_held_out_rows": n_rows})
 
 
 def held_out_metrics(
     y: NDArray[Any],
     probability: NDArray[np.float64],
-    weight: NDArray[np.float64] | None = None,
+    rows: PatientRows | None = None,
     group_ids: NDArray[Any] | None = None,
     *,
     seed: int = 0,
@@ -22,14 +28,14 @@ def held_out_metrics(
 
     Parameters
     ----------
-    y : ndarray of str of shape (n_patients,)
+    y : ndarray of str of shape (n_rows,)
         Labels.
-    probability : ndarray of shape (n_patients, n_classes)
+    probability : ndarray of shape (n_rows, n_classes)
         Held-out probabilities of the sorted classes.
-    weight : ndarray of shape (n_patients,), optional
-        Weights of the patients.
-    group_ids : ndarray of shape (n_patients,), optional
-        Groups that the bootstrap resamples as a whole; single rows by default.
+    rows : PatientRows, optional
+        Patient and weight of each row; by default each row is a patient.
+    group_ids : ndarray of shape (n_rows,), optional
+        Groups of patients that the bootstrap resamples as a whole; single patients by default.
     seed : int
         Seed of the bootstrap.
 
@@ -46,11 +52,12 @@ def held_out_metrics(
     {'value': 1.0, 'lower': 1.0, 'upper': 1.0}
     """
     scores = _Scores(y, probability)
-    weight = np.ones(len(y)) if weight is None else weight
-    groups = np.arange(len(y)) if group_ids is None else np.unique(group_ids, return_inverse=True)[1]
-    samples = [weight * counts[groups] for counts in resampled(int(groups.max()) + 1, seed)]
+    rows = PatientRows.single(len(y)) if rows is None else rows
+    groups = rows.patient if group_ids is None else np.unique(group_ids, return_inverse=True)[1]
+    samples = [rows.weight * counts[groups] for counts in resampled(int(groups.max()) + 1, seed)]
     found = [scores.weighted(sample) for sample in samples if scores.has_every_class(sample)]
-    return {name: percentiles(value, [each[name] for each in found]) for name, value in scores.weighted(weight).items()}
+    values = scores.weighted(rows.weight)
+    return {name: percentiles(value, [each[name] for each in found]) for name, value in values.items()}
 
 
 class _Scores:

@@ -11,7 +11,8 @@ import pandas as pd
 
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.spelling import with_suggestion
-from asthma_ml.variables import FOUR_CLASSES, LABEL, TWO_CLASSES, data_dictionary
+from asthma_ml.training.same_patient import patient_numbers
+from asthma_ml.variables import FOUR_CLASSES, ID, LABEL, TWO_CLASSES, data_dictionary
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,20 +63,24 @@ class LabelledPatients:
 
     Attributes
     ----------
-    features : DataFrame of shape (n_patients, n_features)
+    features : DataFrame of shape (n_rows, n_features)
         Columns of the data dictionary that the table has.
-    labels : Series of shape (n_patients,)
+    labels : Series of shape (n_rows,)
         Label of each row, one of the requested classes.
-    excluded : Mapping of str to int
-        Number of excluded rows by reason.
-    rows : ndarray of shape (n_patients,)
+    excluded, excluded_patients : Mapping of str to int
+        Number of excluded rows by reason, and number of their patients.
+    rows : ndarray of shape (n_rows,)
         Positions of the rows in the table.
+    patient : ndarray of int of shape (n_rows,)
+        Number of the patient of each row, from `patient_numbers`.
     unmodelled_features : DataFrame of shape (n_unmodelled, n_features)
         The same columns of valid rows with any other label.
     unmodelled_labels : Series of shape (n_unmodelled,)
         Labels of these rows.
     unmodelled_rows : ndarray of shape (n_unmodelled,)
         Positions of these rows in the table.
+    unmodelled_patient : ndarray of int of shape (n_unmodelled,)
+        Number of the patient of each of these rows.
     label_card : Mapping of str to object
         Definition of the labels, for the model card.
     """
@@ -83,23 +88,31 @@ class LabelledPatients:
     features: pd.DataFrame
     labels: pd.Series[str]
     excluded: Mapping[str, int]
+    excluded_patients: Mapping[str, int]
     rows: NDArray[np.intp]
+    patient: NDArray[np.intp]
     unmodelled_features: pd.DataFrame
     unmodelled_labels: pd.Series[str]
     unmodelled_rows: NDArray[np.intp]
+    unmodelled_patient: NDArray[np.intp]
     label_card: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def class_counts(self) -> dict[str, int]:
-        """Number of patients of each class."""
-        return {str(name): int(n) for name, n in self.labels.value_counts().items()}
+        """Number of patients of each class; a patient with rows of two classes counts in both."""
+        return _patients_by_label(self.labels, self.patient)
+
+    @property
+    def unmodelled_counts(self) -> dict[str, int]:
+        """Number of patients of each other label."""
+        return _patients_by_label(self.unmodelled_labels, self.unmodelled_patient)
 
     def select(self, selected: NDArray[np.bool_], reason: str) -> LabelledPatients:
         """Keep the selected rows and count the others as excluded.
 
         Parameters
         ----------
-        selected : ndarray of bool of shape (n_patients,)
+        selected : ndarray of bool of shape (n_rows,)
             Rows to keep.
         reason : str
             Reason for the exclusion of the other rows.
@@ -112,8 +125,11 @@ class LabelledPatients:
         if selected.all():
             return self
         excluded = {**self.excluded, reason: int((~selected).sum())}
+        of_patients = {**self.excluded_patients, reason: len(np.unique(self.patient[~selected]))}
         features, labels = self.features[selected].reset_index(drop=True), self.labels[selected].reset_index(drop=True)
-        return replace(self, features=features, labels=labels, rows=self.rows[selected], excluded=excluded)
+        rows, patient = self.rows[selected], self.patient[selected]
+        kept = replace(self, features=features, labels=labels, rows=rows, patient=patient)
+        return replace(kept, excluded=excluded, excluded_patients=of_patients)
 
     def with_unmodelled(self, classes: Sequence[str]) -> LabelledPatients:
         """Append the rows of some unmodelled classes.
@@ -134,7 +150,13 @@ class LabelledPatients:
             features=pd.concat([self.features, self.unmodelled_features[added]], ignore_index=True),
             labels=pd.concat([self.labels, self.unmodelled_labels[added]], ignore_index=True),
             rows=np.concatenate([self.rows, self.unmodelled_rows[added.to_numpy()]]),
+            patient=np.concatenate([self.patient, self.unmodelled_patient[added.to_numpy()]]),
         )
+
+
+def _patients_by_label(labels: pd.Series[str], patient: NDArray[np.intp]) -> dict[str, int]:
+    pairs = pd.DataFrame({"label": labels.to_numpy(), "patient": patient}).drop_duplicates()
+    return {str(name): int(n) for name, n in pairs["label"].value_counts().items()}
 
 
 def sputum_rule(eosinophils: float, neutrophils: float, source: str) -> LabelRule:
@@ -293,24 +315,29 @@ def labelled_patients(
         raise UnusableInputError(f"{patients.source}: all {len(invalid)} rows are invalid, the first one {first.text}")
     known = labels.isin(list(classes))
     reasons = {
-        "values outside hard limits": int(invalid.sum()),
-        "no label": int((labels.isna() & ~invalid).sum()),
-        "another label": int((labels.notna() & ~known & ~invalid).sum()),
+        "values outside hard limits": invalid,
+        "no label": labels.isna() & ~invalid,
+        "another label": labels.notna() & ~known & ~invalid,
     }
+    reasons = {reason: excluded for reason, excluded in reasons.items() if excluded.any()}
     kept = (known & ~invalid).to_numpy()
     unmodelled = (labels.notna() & ~known & ~invalid).to_numpy()
     if not kept.any():
         raise UnusableInputError(f"{patients.source}: {_without_classes(label, classes, labels, levels)}")
     determined = _columns_determined_by(label, patients)
     features = _features(patients, label, [*without, *determined])
+    numbers = patient_numbers(patients.values[features], patients.values.get(ID))
     return LabelledPatients(
         features=patients.values.loc[kept, features].reset_index(drop=True),
         labels=labels[kept].reset_index(drop=True),
-        excluded={reason: n for reason, n in reasons.items() if n},
+        excluded={reason: int(excluded.sum()) for reason, excluded in reasons.items()},
+        excluded_patients={reason: len(set(numbers[excluded])) for reason, excluded in reasons.items()},
         rows=np.flatnonzero(kept),
+        patient=numbers[kept],
         unmodelled_features=patients.values.loc[unmodelled, features].reset_index(drop=True),
         unmodelled_labels=labels[unmodelled].reset_index(drop=True),
         unmodelled_rows=np.flatnonzero(unmodelled),
+        unmodelled_patient=numbers[unmodelled],
         label_card=dict(_label_card(label, levels, without, determined)),
     )
 

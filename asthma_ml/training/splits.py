@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -12,7 +13,7 @@ from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients import read_number
 from asthma_ml.spelling import with_suggestion
-from asthma_ml.variables import ID
+from asthma_ml.training.same_patient import texts_or_none
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,25 +50,13 @@ def group_rows(patients: PatientTable, labelled: LabelledPatients, groups: str |
     UnusableInputError
         If the column is absent.
     """
-    from asthma_ml.classifier import content_hash, encode_features, same_patients
+    from asthma_ml.classifier import same_patients
 
-    features = encode_features(labelled.features)
-    keys = [content_hash(features.to_numpy()) if _identifies_patients(features) else np.arange(len(features))]
-    if ID in patients.values:
-        keys.append(_texts_or_none(patients.values[ID].iloc[labelled.rows]))
+    keys = [labelled.patient]
     if groups is not None:
-        keys.append(_texts_or_none(raw_column(patients, labelled, groups, "--groups")))
+        keys.append(texts_or_none(raw_column(patients, labelled, groups, "--groups")))
     group_ids = same_patients(*keys)
     return group_ids if len(np.unique(group_ids)) < len(group_ids) else None
-
-
-def _identifies_patients(features: pd.DataFrame) -> bool:
-    """Whether identical rows are the same patient rather than a coincidence of few coarse columns.
-
-    True if fewer than one pair of different patients is expected to be identical, with independent columns.
-    """
-    agree = [float((features[name].value_counts(normalize=True, dropna=False) ** 2).sum()) for name in features]
-    return float(np.prod(agree)) * len(features) ** 2 / 2 < 1
 
 
 def cross_validation_folds(
@@ -136,17 +125,61 @@ def temporal_folds(labelled: LabelledPatients, group_ids: NDArray[Any] | None, t
         If no fold has training rows of all classes.
     """
     refuse_few(labelled, N_FOLDS)
-    y = labelled.labels.to_numpy(dtype=object)
+    windows = []
+    for earlier, later in _windows(times):
+        # A patient, or a group, of the training rows is not held out.
+        apart = later if group_ids is None else later & ~np.isin(group_ids, group_ids[earlier])
+        windows.append((earlier, apart))
+    return _with_every_class(labelled, windows)
+
+
+def temporal_group_folds(
+    labelled: LabelledPatients, group_ids: NDArray[Any] | None, times: NDArray[np.float64], seed: int
+) -> Folds:
+    """Folds that hold out later rows of other groups than those of the training rows.
+
+    Parameters
+    ----------
+    labelled, group_ids, times
+        As in `temporal_folds`.
+    seed : int
+        Seed of the folds of the groups.
+
+    Returns
+    -------
+    list of (training rows, held-out rows)
+        One for each pair of a period and a fifth of the groups: the rows of this period and these groups are held
+        out, all earlier rows of the other groups train. A fold whose training rows lack a class is skipped.
+
+    Raises
+    ------
+    UnusableInputError
+        If the groups cannot be held out, or no fold has training rows of all classes.
+    """
+    others = [
+        np.isin(np.arange(len(times)), training) for training, _ in cross_validation_folds(labelled, group_ids, seed)
+    ]
+    return _with_every_class(
+        labelled, [(earlier & other, later & ~other) for earlier, later in _windows(times) for other in others]
+    )
+
+
+def _windows(times: NDArray[np.float64]) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    """Earlier rows and the rows of the next period, for each period but the first."""
     ends = np.unique(np.quantile(times, np.linspace(0, 1, N_FOLDS + 2)[1:], method="inverted_cdf"))
-    found: Folds = []
-    for start, end in pairwise(ends):
-        earlier, later = times <= start, (times > start) & (times <= end)
-        if group_ids is not None:
-            later &= ~np.isin(group_ids, group_ids[earlier])
-        if later.any() and len(set(y[earlier])) == len(labelled.class_counts):
-            found.append((np.flatnonzero(earlier), np.flatnonzero(later)))
+    return ((times <= start, (times > start) & (times <= end)) for start, end in pairwise(ends))
+
+
+def _with_every_class(labelled: LabelledPatients, pairs: list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]) -> Folds:
+    """Row numbers of the folds that can be fitted; refused if a class is never held out."""
+    y, n_classes = labelled.labels.to_numpy(dtype=object), len(labelled.class_counts)
+    found = [
+        (np.flatnonzero(earlier), np.flatnonzero(later))
+        for earlier, later in pairs
+        if later.any() and len(set(y[earlier])) == n_classes
+    ]
     held_out = y[np.concatenate([later for _, later in found])] if found else y[:0]
-    if len(set(held_out)) < len(labelled.class_counts):
+    if len(set(held_out)) < n_classes:
         raise UnusableInputError(
             "--time: too few distinct times: every class must occur among the earlier and the later rows"
         )
@@ -246,9 +279,3 @@ def refuse_few_groups(labelled: LabelledPatients, group_ids: NDArray[Any] | None
     if min(n_groups.values()) < fewest:
         found = ", ".join(f"{name} {n}" for name, n in n_groups.items())
         raise UnusableInputError(f"--tune needs every class in at least {fewest} groups; found {found}")
-
-
-def _texts_or_none(texts: pd.Series[Any]) -> NDArray[Any]:
-    """Texts of a column, None where empty."""
-    stripped = texts.astype("str").str.strip()
-    return stripped.astype(object).where(stripped.notna() & (stripped != ""), None).to_numpy()

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asthma_ml.errors import UnusableInputError
+from asthma_ml.intervals import PatientRows
 from asthma_ml.training.cross_validation import TrainingRows, fit_with_metrics
-from asthma_ml.training.held_out import held_out_metrics
+from asthma_ml.training.held_out import held_out_counts, held_out_metrics
 from asthma_ml.training.labels import LabelledPatients, LabelRule, default_classes, labelled_patients
 from asthma_ml.training.splits import (
     N_FOLDS,
@@ -27,6 +28,7 @@ from asthma_ml.training.splits import (
     refuse_few_groups,
     refuse_lines,
     temporal_folds,
+    temporal_group_folds,
     times_of,
 )
 from asthma_ml.variables import FOUR_CLASSES, LABEL, OUTPUT_PREFIX, TRUTH_PREFIX, data_dictionary
@@ -91,7 +93,8 @@ def train_classifier(
         Column, such as the site, whose rows with one value are held out together. Rows of one patient, with the
         same identifier or identical features, always are.
     time : str, optional
-        Column of numbers or dates for temporal validation: train on earlier rows, hold out later rows.
+        Column of numbers or dates for temporal validation: train on earlier rows, hold out later rows. With `groups`,
+        later rows of other groups.
     weights : str, optional
         Column of sample weights, such as survey weights; only their ratios matter.
     class_weight : mapping, "balanced" or None
@@ -131,7 +134,7 @@ def train_classifier(
     _refuse_unmeasured(patients, labelled)
     rows = _training_rows(patients, labelled, groups, weights)
     refuse_few(labelled, N_FOLDS)
-    folds = _temporal_folds(patients, rows, groups, time)
+    folds = _temporal_folds(patients, rows, groups, time, seed)
     start, origin = load_starting_model(start_from, labelled)
     estimator = _estimator(rows, start, class_weight, budget, seed)
     fitted = fit_with_metrics(rows, estimator, folds, seed, jobs, progress)
@@ -142,7 +145,9 @@ def train_classifier(
     # The metadata routing of a search is not part of the fitted model, and a model file does not accept it.
     vars(model).pop("_metadata_request", None)
     unmodelled = _fit_auxiliary(model, patients, labelled, groups, weights)
-    calls = calls_by_diagnosis(model, labelled.unmodelled_features, labelled.unmodelled_labels)
+    calls = calls_by_diagnosis(
+        model, labelled.unmodelled_features, labelled.unmodelled_labels, labelled.unmodelled_patient
+    )
     # A model file holds one model, without its starting model, and is the same for any number of jobs.
     for each in filter(None, (model, model.auxiliary_)):
         each.set_params(start_from=None, n_jobs=None)
@@ -199,12 +204,13 @@ def recalibrate_classifier(
     group_ids = group_rows(patients, labelled, None)
     folds = cross_validation_folds(labelled, group_ids, seed, fewest=2 * N_FOLDS)
     probability = model.predict_proba(X)
-    before = held_out_metrics(y, probability, None, group_ids, seed=seed)["log_loss"]
+    rows = PatientRows.of(labelled.patient)
+    before = held_out_metrics(y, probability, rows, seed=seed)["log_loss"]
     for training, held_out in folds:
         recalibrated = deepcopy(model).recalibrate(X.iloc[training], y[training])
         probability[held_out] = recalibrated.predict_proba(X.iloc[held_out])
-    after = held_out_metrics(y, probability, None, group_ids, seed=seed)
-    metrics = {"folds": len(folds), "n_held_out": len(y), **after, "log_loss_before": before}
+    after = held_out_metrics(y, probability, rows, seed=seed)
+    metrics = {"folds": len(folds), **held_out_counts(rows), **after, "log_loss_before": before}
     model.recalibrate(X, y)
     unmodelled = {"unmodelled_classes": list(model.unmodelled_classes)}
     card = _card(patients, labelled, metrics, seed) | unmodelled | {"recalibrated_on": labelled.class_counts}
@@ -226,7 +232,7 @@ def _fit_auxiliary(
     weights: str | None,
 ) -> list[str]:
     """Fit the auxiliary classifier to the unmodelled granulocyte classes with enough patients; return them."""
-    counts = labelled.unmodelled_labels.value_counts()
+    counts = labelled.unmodelled_counts
     unmodelled = [name for name in FOUR_CLASSES if counts.get(name, 0) >= 2 * N_FOLDS]
     if not unmodelled or not set(labelled.class_counts) <= set(FOUR_CLASSES):
         return []
@@ -266,13 +272,16 @@ def sample_weights(
     return np.asarray(weight / weight.mean(), dtype=np.float64)
 
 
-def _temporal_folds(patients: PatientTable, rows: TrainingRows, groups: str | None, time: str | None) -> Folds | None:
+def _temporal_folds(
+    patients: PatientTable, rows: TrainingRows, groups: str | None, time: str | None, seed: int
+) -> Folds | None:
     """Training and held-out rows of each fold of a temporal validation; None without one."""
     if time is None:
         return None
-    if groups is not None:
-        raise UnusableInputError("groups and time cannot be held out together; choose --groups or --time")
-    return temporal_folds(rows.labelled, rows.group_ids, times_of(patients, rows.labelled, time))
+    times = times_of(patients, rows.labelled, time)
+    if groups is None:
+        return temporal_folds(rows.labelled, rows.group_ids, times)
+    return temporal_group_folds(rows.labelled, rows.group_ids, times, seed)
 
 
 def load_starting_model(
@@ -340,6 +349,7 @@ def _card(patients: PatientTable, labelled: LabelledPatients, metrics: Mapping[s
     return {
         **labelled.label_card,
         "excluded": dict(labelled.excluded),
+        "excluded_patients": dict(labelled.excluded_patients),
         "seed": seed,
         "training_table": Path(patients.source).name,
         _FINGERPRINT: hashlib.sha256(training_data.encode()).hexdigest(),

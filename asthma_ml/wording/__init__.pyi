@@ -6,10 +6,12 @@ from .by_pattern import spread as spread
 from .by_pattern import text_of_patterns as text_of_patterns
 from .by_pattern import text_of_rows as text_of_rows
 from .by_pattern import text_where as text_where
+from .numbers import patients_and_rows as patients_and_rows
 from .numbers import percent as percent
 from .numbers import percent_with_interval as percent_with_interval
 from .numbers import rounded as rounded
 from .numbers import rounded_texts as rounded_texts
+from .numbers import rows_of_patients as rows_of_patients
 from .numbers import with_interval as with_interval
 from .phrases import describe_finding as describe_finding
 from .phrases import disease_name as disease_name

@@ -84,6 +84,30 @@ def percent(proportion: float, digits: int = 0) -> str:
     return f"{rounded(100 * proportion, digits, whole=100.0)} %"
 
 
+def patients_and_rows(n_patients: int, n_rows: int | None = None) -> str:
+    """Text of a number of patients, with the number of their rows where it is another.
+
+    Examples
+    --------
+    >>> patients_and_rows(300, 2700), patients_and_rows(1), patients_and_rows(300, 300)
+    ('300 patients (2,700 rows)', '1 patient', '300 patients')
+    """
+    rows = "" if n_rows in {None, n_patients} else f" ({n_rows:,} rows)"
+    return f"{n_patients:,} patient{'' if n_patients == 1 else 's'}{rows}"
+
+
+def rows_of_patients(n_rows: int, n_patients: int | None = None) -> str:
+    """Text of a number of rows, with the number of their patients where it is another.
+
+    Examples
+    --------
+    >>> rows_of_patients(972, 108), rows_of_patients(972)
+    ('972 rows of 108 patients', '972 rows')
+    """
+    of_patients = "" if n_patients in {None, n_rows} else f" of {n_patients} patient{'' if n_patients == 1 else 's'}"
+    return f"{n_rows} rows{of_patients}"
+
+
 def with_interval(found: Mapping[str, float], digits: int = 3) -> str:
     """Text of an estimate with its interval.
 

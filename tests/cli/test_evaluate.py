@@ -31,7 +31,7 @@ def test_the_headline_goes_to_stdout_and_messages_to_stderr(
     assert result.exit_code == 0, result.stderr
     lines = result.stdout.splitlines()
     assert len(lines) <= 20
-    assert lines[0].startswith("Labelled patients")
+    assert lines[0].startswith("Labelled ")
     for text in (
         "AUC",
         "log-loss",
@@ -48,6 +48,22 @@ def test_the_headline_goes_to_stdout_and_messages_to_stderr(
     assert "best rule in use" in result.stdout
     assert "excluded from modelled classes" in result.stderr
     assert "not a medical device" in result.stderr
+
+
+def test_visits_are_counted_as_patients(clinic: Path, tmp_path: Path, run: Callable[..., Result]) -> None:
+    """Nine rows of each patient: the same headline and messages, with the number of rows beside that of patients."""
+    table = pd.read_csv(clinic / "cohort.csv").head(150)
+    table.to_csv(tmp_path / "once.csv", index=False)
+    pd.concat([table.assign(weight=2.5)] * 9).to_csv(tmp_path / "nine.csv", index=False)
+    once = run("evaluate", tmp_path / "once.csv", "--model", clinic / "model.aml")
+    nine = run("evaluate", tmp_path / "nine.csv", "--model", clinic / "model.aml", "--weights", "weight")
+    assert nine.exit_code == once.exit_code == 0, nine.stderr
+    first, *lines = nine.stdout.splitlines()
+    assert lines == once.stdout.splitlines()[1:]
+    assert "  150 patients (1,350 rows), of modelled classes " in first
+    n_others = table["phenotype"].isin(["mixed_granulocytic", "paucigranulocytic"]).sum()
+    assert f"excluded from modelled classes: {n_others} rows, another label" in once.stderr
+    assert f"excluded from modelled classes: {9 * n_others} rows of {n_others} patients, another label" in nine.stderr
 
 
 def test_json_goes_to_the_output_and_the_headline_to_stderr(clinic: Path, run: Callable[..., Result]) -> None:

@@ -200,7 +200,6 @@ def test_threshold_of_a_marker_is_a_label(clinic: Path, tmp_path: Path, run: Cal
     ("options", "message"),
     [
         (("--label-rule", "sputum_3_61", "--label", "site"), "--label-rule and --label exclude each other"),
-        (("--groups", "site", "--time", "age_years"), "--groups and --time exclude each other"),
         (("--at-least", "25"), "--at-least needs --label"),
         (("--budget", "5"), "--budget needs --tune"),
         (("--levels", "T2=th2_high"), "at least two classes"),

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from asthma_ml.classifier import PhenotypeClassifier
+from asthma_ml.intervals import PatientRows
 from asthma_ml.prediction import detect_shift, predict_file, shift_statistics, shift_warning
 from tests.synthetic_patients import fitted_classifier, synthetic_patients
 
@@ -14,6 +15,12 @@ from tests.synthetic_patients import fitted_classifier, synthetic_patients
 @pytest.fixture(scope="module")
 def model():
     return fitted_classifier()
+
+
+@pytest.fixture(scope="module")
+def few_trained():
+    X, y = synthetic_patients(60, seed=1)
+    return PhenotypeClassifier(n_trees=2).fit(X, y)
 
 
 def shifts_of(model, table):
@@ -51,6 +58,32 @@ def test_few_patients_and_missing_columns_are_no_shift(model):
     assert shifts_of(model, patients.assign(feno_ppb=patients["feno_ppb"] * 1.5)) == []
     assert shifts_of(model, synthetic_patients(1000, seed=3)[0][["feno_ppb", "sex"]]) == []
     assert shifts_of(model, patients.iloc[:0]) == []
+
+
+@pytest.mark.parametrize("n_patients", [1, 12, 29])
+def test_a_dozen_patients_prove_nothing(model, n_patients):
+    """A single patient on a rare treatment moves the mean of twelve by several standard deviations."""
+    patients, _ = synthetic_patients(n_patients, seed=3)
+    assert shifts_of(model, patients.assign(feno_ppb=390.0, sputum_neutrophils_pct=99.0)) == []
+
+
+def test_a_model_of_few_patients_does_not_know_its_clinic_well(few_trained):
+    """Its own means are uncertain: every second table of the same clinic would look shifted."""
+    for seed in range(100, 110):
+        assert shifts_of(few_trained, synthetic_patients(1000, seed=seed)[0]) == []
+
+
+def test_visits_of_few_patients_are_few_patients(model, tmp_path):
+    """Twenty patients with fifty visits each and another assay; once with and once without their identifiers."""
+    visits = synthetic_patients(20, seed=3)[0].loc[np.repeat(np.arange(20), 50)]
+    visits["feno_ppb"] = (visits["feno_ppb"] * 1.6).clip(upper=390)
+    rows = PatientRows.of(np.repeat(np.arange(20), 50))
+    assert detect_shift(model, shift_statistics(model, model.encode(visits), rows)) == []
+    for ids, n_warnings in ((np.repeat(np.arange(20), 50), 0), (np.arange(1000), 1)):
+        visits.assign(patient_id=ids.astype(str)).to_csv(tmp_path / "visits.csv", index=False)
+        found = predict_file(model, tmp_path / "visits.csv", tmp_path / "out.csv", explain="none")
+        warnings = [each for each in found.warnings if "shift" in each]
+        assert len(warnings) == n_warnings, warnings
 
 
 def test_statistics_of_parts_add_up_to_those_of_the_table(model):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
 
+from asthma_ml.intervals import PatientRows
 from asthma_ml.training.held_out import held_out_metrics
 
 
@@ -20,7 +21,7 @@ def sample(n_classes, n=300):
 def test_values_are_those_of_scikit_learn(n_classes, weighted):
     y, p, weight = sample(n_classes)
     given = weight if weighted else None
-    found = held_out_metrics(y, p, given)
+    found = held_out_metrics(y, p, PatientRows(np.arange(len(y)), given))
     score = p[:, 1] if n_classes == 2 else p
     predicted = np.array(list("abcd"))[p.argmax(axis=1)]
     assert found["auc"]["value"] == pytest.approx(roc_auc_score(y, score, multi_class="ovr", sample_weight=given))
@@ -32,18 +33,29 @@ def test_values_are_those_of_scikit_learn(n_classes, weighted):
         assert metric["lower"] < metric["value"] < metric["upper"]
 
 
-def test_bootstrap_resamples_groups_as_a_whole():
-    """Ten copies of each row give as wide an interval as the rows alone."""
+def test_ten_copies_of_each_row_are_the_rows_alone():
     y, p, _ = sample(2, n=60)
     ten = np.repeat(np.arange(60), 10)
-    alone, grouped = held_out_metrics(y, p), held_out_metrics(y[ten], p[ten], group_ids=ten)
-    rows = held_out_metrics(y[ten], p[ten])
-    width = {
-        name: m["log_loss"]["upper"] - m["log_loss"]["lower"]
-        for name, m in {"alone": alone, "grouped": grouped, "rows": rows}.items()
-    }
-    assert width["grouped"] == pytest.approx(width["alone"])
-    assert width["rows"] < 0.5 * width["alone"]
+    alone, of_patients = held_out_metrics(y, p), held_out_metrics(y[ten], p[ten], PatientRows.of(ten))
+    grouped, of_rows = (held_out_metrics(y[ten], p[ten], group_ids=groups) for groups in (ten, None))
+    for name, expected in alone.items():
+        assert of_patients[name] == pytest.approx(expected)
+        assert grouped[name] == pytest.approx(expected)
+        assert width(of_rows[name]) < 0.5 * width(expected)
+
+
+def test_each_visit_of_a_patient_counts_in_part():
+    """One patient with nine wrong visits and nine with one right visit each: 90 % right."""
+    y = np.array(["a", "b"] * 9)
+    p = np.where((y == "b")[:, None], [0.1, 0.9], [0.9, 0.1])
+    p[:9] = p[:9, ::-1]
+    patient = np.r_[np.zeros(9, int), np.arange(1, 10)]
+    found = held_out_metrics(y, p, PatientRows.of(patient))
+    assert found["log_loss"]["value"] == pytest.approx(-(np.log(0.1) + 9 * np.log(0.9)) / 10)
+
+
+def width(interval):
+    return interval["upper"] - interval["lower"]
 
 
 def test_probability_of_zero_has_a_finite_log_loss():

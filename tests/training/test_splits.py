@@ -10,7 +10,14 @@ from asthma_ml.cohort import generate_cohort
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients import read_patients
 from asthma_ml.training import labelled_patients
-from asthma_ml.training.splits import cross_validation_folds, group_rows, temporal_folds, times_of
+from asthma_ml.training.splits import (
+    cross_validation_folds,
+    group_rows,
+    temporal_folds,
+    temporal_group_folds,
+    times_of,
+)
+from asthma_ml.variables import TWO_CLASSES
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +50,35 @@ def test_later_visit_of_a_training_patient_is_not_held_out(observed: pd.DataFram
     folds = temporal_folds(labelled, group_ids, times_of(patients, labelled, "visit_date"))
     for training, held_out in folds:
         assert not set(group_ids[training]) & set(group_ids[held_out])
+
+
+def test_later_rows_of_other_sites_are_held_out_once(observed: pd.DataFrame) -> None:
+    patients = read_patients(observed)
+    labelled = labelled_patients(patients)
+    sites, times = group_rows(patients, labelled, "site"), times_of(patients, labelled, "visit_date")
+    folds = temporal_group_folds(labelled, sites, times, seed=0)
+    for training, held_out in folds:
+        assert times[training].max() < times[held_out].min()
+        assert not set(sites[training]) & set(sites[held_out])
+    held_out = np.concatenate([later for _, later in folds])
+    assert len(set(held_out)) == len(held_out) > 0.7 * len(times)
+
+
+def test_one_site_cannot_be_held_out_in_time_either(observed: pd.DataFrame) -> None:
+    patients = read_patients(observed.assign(site="A"))
+    labelled = labelled_patients(patients)
+    times = times_of(patients, labelled, "visit_date")
+    with pytest.raises(UnusableInputError, match="groups cannot be held out"):
+        temporal_group_folds(labelled, group_rows(patients, labelled, "site"), times, seed=0)
+
+
+def test_a_class_is_counted_by_patients(observed: pd.DataFrame) -> None:
+    """Four patients of a class with nine rows each are too few for five folds."""
+    few = pd.concat([observed[observed["phenotype"] == name].head(4) for name in TWO_CLASSES])
+    labelled = labelled_patients(read_patients(pd.concat([few] * 9, ignore_index=True)))
+    assert labelled.class_counts == dict.fromkeys(labelled.class_counts, 4)
+    with pytest.raises(UnusableInputError, match=r"at least 5 patients each are needed; found .* 4"):
+        cross_validation_folds(labelled, labelled.patient, seed=0)
 
 
 def test_years_are_times_and_other_texts_are_refused(observed: pd.DataFrame) -> None:

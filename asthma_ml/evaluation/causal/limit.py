@@ -13,7 +13,7 @@ from asthma_ml.errors import UnusableInputError
 from asthma_ml.evaluation.causal.origin import Origin, refuse_other_patients
 from asthma_ml.evaluation.metrics import LabelledPredictions, score_probabilities
 from asthma_ml.inference import ESS, SE_SUFFIX, bayes_limit, limit_classes, limit_probabilities
-from asthma_ml.intervals import INTERVAL, N_BOOTSTRAP
+from asthma_ml.intervals import PatientRows, percentiles
 from asthma_ml.variables import FOUR_CLASSES
 
 if TYPE_CHECKING:
@@ -22,15 +22,19 @@ if TYPE_CHECKING:
 SCORES = ("log_loss", "auc", "brier")
 
 
-def limit_scores(limit: pd.DataFrame, labels: ArrayLike, *, seed: int = 0) -> dict[str, Any]:
+def limit_scores(
+    limit: pd.DataFrame, labels: ArrayLike, rows: PatientRows | None = None, *, seed: int = 0
+) -> dict[str, Any]:
     """Log-loss, AUC and Brier score of the Bayes limit on labelled patients.
 
     Parameters
     ----------
     limit : DataFrame
         From `bayes_limit`.
-    labels : array-like of shape (n_patients,)
+    labels : array-like of shape (n_rows,)
         Observed labels, all of them classes of the limit.
+    rows : PatientRows, optional
+        Patient and weight of each row; by default each row is a patient.
     seed : int
         Seed of the bootstrap.
 
@@ -52,7 +56,7 @@ def limit_scores(limit: pd.DataFrame, labels: ArrayLike, *, seed: int = 0) -> di
         raise UnusableInputError(
             f"{impossible} patients are impossible under this preset; give the preset that the table was generated with"
         )
-    scores = score_probabilities(classes, labels, limit_probabilities(limit), seed=seed)
+    scores = score_probabilities(classes, labels, limit_probabilities(limit), rows, seed=seed)
     effective = {"median_ess": float(limit[ESS].median()), "minimum_ess": float(limit[ESS].min())}
     sampling = {"monte_carlo_excess_log_loss": _monte_carlo_excess(limit)}
     return {name: scores[name] for name in SCORES} | effective | sampling
@@ -125,16 +129,17 @@ def compare_with_bayes_limit(
     refuse_unknown_classes(classes)
     refuse_other_patients(patients.values, origin)
     chosen = np.flatnonzero(predicted.modelled)[:most_patients]
+    rows = predicted.patients.take(chosen)
     table, labels = patients.values.iloc[predicted.rows[chosen]], predicted.labels[chosen]
     limit = bayes_limit(table, origin.preset, n_particles, seed, classes, progress=progress)
     probability = predicted.calls.probability[chosen]
-    scores = score_probabilities(classes, labels, probability)
+    scores = score_probabilities(classes, labels, probability, rows)
     excess = _losses(probability, labels, classes) - _losses(limit_probabilities(limit), labels, classes)
     return {
-        "n_patients": len(table),
-        **limit_scores(limit, labels),
+        "n_patients": rows.n_patients,
+        **limit_scores(limit, labels, rows),
         "model": {name: scores[name] for name in SCORES},
-        "excess_log_loss": _mean(excess),
+        "excess_log_loss": _mean(excess, rows),
     }
 
 
@@ -143,9 +148,7 @@ def _losses(probability: Any, labels: Any, classes: tuple[str, ...]) -> Any:
     return -np.log(np.maximum(probability[np.arange(len(place)), place], 1e-15))
 
 
-def _mean(difference: Any) -> dict[str, float]:
+def _mean(difference: Any, rows: PatientRows) -> dict[str, float]:
     """Mean difference over the same patients, with its bootstrap interval."""
-    rng = np.random.default_rng(0)
-    means = difference[rng.integers(0, len(difference), (N_BOOTSTRAP, len(difference)))].mean(axis=1)
-    lower, upper = np.percentile(means, INTERVAL)
-    return {"value": float(difference.mean()), "lower": float(lower), "upper": float(upper)}
+    samples = [float(np.average(difference, weights=weight)) for weight in rows.bootstrap(seed=0)]
+    return percentiles(rows.mean(difference), samples)
