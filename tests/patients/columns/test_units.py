@@ -85,11 +85,8 @@ def test_each_column_in_another_unit_is_a_line_of_the_message() -> None:
     table = pd.DataFrame({"eos": ["0.3", "0.2"], "fev1_fvc": ["66", "70"], "fev1_pct": ["2.1", "1.9"]})
     with pytest.raises(UnusableInputError) as refusal:
         read_patients(table)
-    lines = str(refusal.value).splitlines()
-    for line, expected in zip(
-        lines, ("blood_eosinophils_cells_ul", "fev1_fvc_ratio", "fev1_pct_predicted"), strict=True
-    ):
-        assert f"{expected}: values look like " in line
+    named = [line.split(": ")[1] for line in str(refusal.value).splitlines() if ": values look like " in line]
+    assert sorted(named) == ["blood_eosinophils_cells_ul", "fev1_fvc_ratio", "fev1_pct_predicted"]
 
 
 def test_huge_numbers_fit_no_unit() -> None:
