@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 CLASSES = {"two": TWO_CLASSES, "four": FOUR_CLASSES}
 DEFAULT_BUDGET = 12
 
-SAME_PATIENTS = "warning: this model was trained on the same patients, so the metrics are far too optimistic"
-
 _NOT_WITH_RECALIBRATION = (
     *("groups", "time", "weights", "class_weight", "without", "start_from", "tune", "classes", "jobs"),
 )
@@ -150,7 +148,8 @@ def train_command(
         background: Any = trained.patients.features
     else:
         trained, background = _recalibrate(recalibrated, patients, chosen, levels, seed)
-    command = {name: value for name, value in command_given().items() if name != "jobs"}
+    # The name of a table may name a patient, and the number of jobs does not change the model.
+    command = {name: value for name, value in command_given().items() if name not in ("file", "jobs")}
     card = {**trained.card, "command": command}
     save_model_with_card(trained.model, output, card=card, background=background)
     _report(trained)
@@ -159,12 +158,12 @@ def train_command(
 def _recalibrate(path: str, patients: Any, label: Any, levels: dict[str, str] | None, seed: int) -> tuple[Any, Any]:
     """The recalibrated model, and the background of the model file, which it keeps."""
     from asthma_ml.model_files import load_model, load_model_with_card
-    from asthma_ml.training import recalibrate_classifier
+    from asthma_ml.training import CARD_ENTRY, overlap_warning, recalibrate_classifier
 
     model, card = load_model_with_card(path)
-    trained = recalibrate_classifier(model, patients, label, levels=levels, seed=seed)
-    if has_same_training_data(card, trained.card):
-        say(SAME_PATIENTS)
+    trained = recalibrate_classifier(model, patients, label, levels=levels, seed=seed, card=card)
+    if warning := overlap_warning(card.get(CARD_ENTRY, []), trained.patients.features):
+        say(f"warning: {warning}")
     return trained, getattr(load_model(path, compiled=True), "background", None)
 
 
@@ -190,11 +189,6 @@ def misspelt_classes(levels: Mapping[str, str] | None) -> Iterator[str]:
         close = closest(name, FOUR_CLASSES, 0.85)
         if close and name not in FOUR_CLASSES:
             yield f"warning: --levels: {name} is not one of the four granulocyte classes (did you mean {close}?)"
-
-
-def has_same_training_data(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two cards have the same training patients."""
-    return bool(one.get("training_data_sha256") == other["training_data_sha256"])
 
 
 def refuse_contradictions(recalibrated: str | None) -> None:
@@ -258,8 +252,8 @@ def starting_model_messages(card: Mapping[str, Any]) -> Iterator[str]:
     with_it, without = (with_interval(log_loss) for log_loss in both)
     name = f"{start.get('model', 'model')} ({start['n_patients']} patients)"
     yield f"starting model {name}: {used}; held-out log-loss {with_it} with it, {without} without it"
-    if has_same_training_data(start, card):
-        yield SAME_PATIENTS
+    if start.get("overlap"):
+        yield f"warning: {start['overlap']}"
 
 
 def recalibration_message(metrics: Mapping[str, Any]) -> str:

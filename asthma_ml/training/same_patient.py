@@ -36,11 +36,11 @@ def patient_numbers(features: pd.DataFrame, ids: pd.Series[Any] | None = None) -
 
     encoded = encode_features(features).to_numpy()
     content = content_hash(encoded).astype(object)
-    content[~_is_no_coincidence(encoded, content)] = None
+    content[~is_no_coincidence(encoded, content)] = None
     return same_patients(content, *([] if ids is None else [texts_or_none(ids)]))
 
 
-def _is_no_coincidence(encoded: NDArray[Any], content: NDArray[Any]) -> NDArray[np.bool_]:
+def is_no_coincidence(encoded: NDArray[Any], content: NDArray[Any]) -> NDArray[np.bool_]:
     """Rows whose measured values are so rare together that no other patient is expected to have them.
 
     With independent columns, fewer than one pair of equal rows is expected among patients of that probability. Copies

@@ -7,7 +7,6 @@ import os
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from asthma_ml.intervals import PatientRows
 from asthma_ml.training.cross_validation import TrainingRows, fit_with_metrics
 from asthma_ml.training.held_out import held_out_counts, held_out_metrics
 from asthma_ml.training.labels import LabelledPatients, LabelRule, default_classes, labelled_patients
+from asthma_ml.training.overlap import CARD_ENTRY, hashes_of_patients, overlap_warning
 from asthma_ml.training.splits import (
     N_FOLDS,
     Folds,
@@ -136,6 +136,7 @@ def train_classifier(
     refuse_few(labelled, N_FOLDS)
     folds = _temporal_folds(patients, rows, groups, time, seed)
     start, origin = load_starting_model(start_from, labelled)
+    earlier = origin.pop(CARD_ENTRY, [])
     estimator = _estimator(rows, start, class_weight, budget, seed)
     fitted = fit_with_metrics(rows, estimator, folds, seed, jobs, progress)
     found, metrics = fitted.estimator, fitted.metrics
@@ -151,7 +152,7 @@ def train_classifier(
     # A model file holds one model, without its starting model, and is the same for any number of jobs.
     for each in filter(None, (model, model.auxiliary_)):
         each.set_params(start_from=None, n_jobs=None)
-    card = _card(patients, labelled, metrics, seed) | {
+    card = _card(patients, labelled, metrics, seed, earlier) | {
         "groups": groups,
         "time": time,
         "weights": weights,
@@ -171,6 +172,7 @@ def recalibrate_classifier(
     *,
     levels: Mapping[str, str] | None = None,
     seed: int = 0,
+    card: Mapping[str, Any] | None = None,
 ) -> TrainedClassifier:
     """Recalibrate a classifier to the patients of a hospital.
 
@@ -186,6 +188,8 @@ def recalibrate_classifier(
         Class of each value of the label column.
     seed : int
         Seed of the folds and the bootstrap.
+    card : mapping, optional
+        Card of the model, whose training patients then also count as those of the recalibrated model.
 
     Returns
     -------
@@ -213,8 +217,9 @@ def recalibrate_classifier(
     metrics = {"folds": len(folds), **held_out_counts(rows), **after, "log_loss_before": before}
     model.recalibrate(X, y)
     unmodelled = {"unmodelled_classes": list(model.unmodelled_classes)}
-    card = _card(patients, labelled, metrics, seed) | unmodelled | {"recalibrated_on": labelled.class_counts}
-    return TrainedClassifier(model, labelled, metrics, card)
+    of_both = _card(patients, labelled, metrics, seed, (card or {}).get(CARD_ENTRY, []))
+    of_both |= unmodelled | {"recalibrated_on": labelled.class_counts}
+    return TrainedClassifier(model, labelled, metrics, of_both)
 
 
 def _training_rows(
@@ -303,7 +308,9 @@ def load_starting_model(
         path = resolve_model_path(given)
         model, card = load_model_with_card(path)
         fingerprint = {name: card[name] for name in (_FINGERPRINT,) if name in card}
+        earlier = card.get(CARD_ENTRY, [])
         origin = {"model": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), **fingerprint}
+        origin |= {CARD_ENTRY: earlier, "overlap": overlap_warning(earlier, labelled.features)}
     if model.auxiliary_ is not None and set(model.auxiliary_.classes_) == set(labelled.class_counts):
         model = model.auxiliary_
     return model, {**origin, "n_patients": int(model.n_patients_)}
@@ -343,15 +350,23 @@ def _search_record(found: Any) -> dict[str, Any]:
     }
 
 
-def _card(patients: PatientTable, labelled: LabelledPatients, metrics: Mapping[str, Any], seed: int) -> dict[str, Any]:
+def _card(
+    patients: PatientTable,
+    labelled: LabelledPatients,
+    metrics: Mapping[str, Any],
+    seed: int,
+    earlier: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
     """Entries of the model card that `save_model` does not write itself."""
+    of_patients = labelled.excluded_patients
     training_data = labelled.features.assign(**{LABEL: labelled.labels}).to_csv(index=False)
+    fingerprint = hashlib.sha256(training_data.encode()).hexdigest()
     return {
         **labelled.label_card,
         "excluded": dict(labelled.excluded),
-        "excluded_patients": dict(labelled.excluded_patients),
+        **({"excluded_patients": dict(of_patients)} if of_patients != labelled.excluded else {}),
         "seed": seed,
-        "training_table": Path(patients.source).name,
-        _FINGERPRINT: hashlib.sha256(training_data.encode()).hexdigest(),
+        _FINGERPRINT: fingerprint,
+        CARD_ENTRY: [hashes_of_patients(labelled.features, fingerprint[:16]), *earlier],
         "held_out_metrics": dict(metrics),
     }

@@ -50,6 +50,17 @@ def test_the_headline_goes_to_stdout_and_messages_to_stderr(
     assert "not a medical device" in result.stderr
 
 
+def test_training_patients_among_others_are_noticed(clinic: Path, tmp_path: Path, run: Callable[..., Result]) -> None:
+    others = tmp_path / "others.csv"
+    assert run("generate", "--patients", 200, "--seed", 8, "-o", others).exit_code == 0
+    both = pd.concat([pd.read_csv(others), pd.read_csv(clinic / "cohort.csv").head(100)]).sample(frac=1, random_state=1)
+    both.to_csv(tmp_path / "both.csv", index=False)
+    for name, expected in (("others.csv", False), ("both.csv", True)):
+        result = run("evaluate", tmp_path / name, "--model", clinic / "model.aml")
+        assert result.exit_code == 0, result.stderr
+        assert ("of these patients are training patients of the model" in result.stderr) is expected
+
+
 def test_visits_are_counted_as_patients(clinic: Path, tmp_path: Path, run: Callable[..., Result]) -> None:
     """Nine rows of each patient: the same headline and messages, with the number of rows beside that of patients."""
     table = pd.read_csv(clinic / "cohort.csv").head(150)

@@ -178,7 +178,7 @@ def test_starting_model_is_reported_with_both_log_losses(
     assert re.search(rf"{message}, {log_loss} without it", result.stderr)
     card = json.loads((tmp_path / "ours.card.json").read_text(encoding="utf-8"))
     assert card["command"]["start_from"] == "th2_vs_neutrophilic.aml"
-    assert card["command"]["file"] == "ours.csv"
+    assert "file" not in card["command"]
     assert card["levels"] == {"T2": "th2_high", "nonT2": "neutrophilic_th2_low"}
     assert run("predict", tmp_path / "ours.csv", "--model", tmp_path / "ours.aml").exit_code == 0
 
@@ -312,10 +312,10 @@ def test_reuse_of_training_patients_is_reported_and_the_background_is_kept(
     clinic: Path, tmp_path: Path, run: Callable[..., Result]
 ) -> None:
     call = ("train", clinic / "cohort.csv", "-o")
-    assert "the same patients" not in run(*call, tmp_path / "m.aml").stderr
+    assert "training patients" not in run(*call, tmp_path / "m.aml").stderr
     for option in ("--recalibrate-only", "--start-from"):
         result = run(*call, tmp_path / "again.aml", option, tmp_path / "m.aml")
-        assert "trained on the same patients" in result.stderr
+        assert re.search(r"about \d+ of these patients are training patients of the model", result.stderr)
         assert load_model(tmp_path / "again.aml", compiled=True).background is not None
 
 
