@@ -18,7 +18,6 @@ from asthma_ml.patients.text.preamble import VariableOf, find_preamble
 from asthma_ml.patients.text.text_rows import NumberedRow, numbered_rows
 
 HEADER_CHARACTERS = 1_000_000
-_MOST_COLUMNS = 100_000
 _ROWS_SEEN = 200
 # Signs of names that separate no cells, and what may stand around a name.
 _IN_NAMES, _AROUND_NAMES = frozenset("_-.()[]%'\" "), "'\" "
@@ -92,12 +91,14 @@ def read_header(start: str, source: str, variable_of: VariableOf) -> Dialect:
     Raises
     ------
     UnusableInputError
-        If the file is empty, or its header is damaged or contains a name twice.
+        If the file is empty, or its header is damaged, too long or contains a name twice.
     """
+    is_cut = len(start) >= HEADER_CHARACTERS
     preamble = find_preamble(start, DELIMITERS, variable_of)
     start = start[preamble.n_characters :]
     delimiter = find_delimiter(start)
-    rows = numbered_rows(io.StringIO(start, newline=""), delimiter, source, preamble.n_lines)
+    lines = io.StringIO(start, newline="")
+    rows = numbered_rows(lines, delimiter, source, preamble.n_lines)
     header = next(rows, None)
     if header is None:
         raise UnusableInputError(f"{source}: the file is empty; expected a header line and one line per patient")
@@ -106,8 +107,11 @@ def read_header(start: str, source: str, variable_of: VariableOf) -> Dialect:
     refuse_blanks_between_cells(names, f"{source}, line {line}", variable_of)
     if broken:
         raise UnusableInputError(f"{source}, line {line}: header {broken}")
-    if len(names) > _MOST_COLUMNS:
-        raise UnusableInputError(f"{source}: {len(names)} columns, more than {_MOST_COLUMNS}; give one row per patient")
+    if is_cut and lines.tell() == len(start):
+        raise UnusableInputError(
+            f"{source}, line {line}: the header has more than {HEADER_CHARACTERS:,} characters; shorten the names of "
+            "the columns"
+        )
     last_line = line + sum(len(_LINE_BREAK.findall(name)) for name in names)
     quoted = all(row.startswith('"') for row in start.split("\n", 3)[:3] if row)
     seen = _first_rows(rows)

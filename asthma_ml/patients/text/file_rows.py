@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.problems import Finding
 from asthma_ml.patients.text.dialect import HEADER_CHARACTERS, read_header
-from asthma_ml.patients.text.parquet_tables import range_indexes, table_of_arrow, with_indexes
+from asthma_ml.patients.text.expansion import most_bytes
+from asthma_ml.patients.text.parquet_tables import (
+    open_parquet,
+    plain_texts,
+    range_indexes,
+    table_of_arrow,
+    with_indexes,
+)
 from asthma_ml.patients.text.plain_files import PlainFile, Progress, damaged_parquet_refused
 from asthma_ml.patients.text.preamble import VariableOf
 from asthma_ml.patients.text.table_rows import ALL_ROWS, Cut, cuts_of_table
@@ -101,13 +108,14 @@ class TextRows:
 
     def _compiled_cuts(self, first_row: int, progress: Progress | None) -> Iterator[tuple[TextTable, Cut]]:
         """Parts of a large file, which is read once."""
-        begin, end, row, line = self._body, -1, 0, self.dialect.last_line
+        begin, end, row, line, n_misfits = self._body, -1, 0, self.dialect.last_line, 0
         while end < self._size:
             table, end, next_line = self._next_rows(begin, line, self._size_from(row, first_row))
             yield table, Cut(row, row + len(table), (begin, end), line)
             if progress is not None:
                 progress(end - begin, self._size)
-            begin, row, line = end, row + len(table), next_line
+            begin, row, line, n_misfits = end, row + len(table), next_line, n_misfits + len(table.misfits)
+            self._splitter.refuse_misfits(n_misfits, row, line + 1)
 
     def _next_rows(self, begin: int, line: int, wanted: int) -> tuple[TextTable, int, int]:
         """Rows from a byte on, the byte behind them, and the number of lines before that byte."""
@@ -159,18 +167,14 @@ class ParquetRows:
     layout = "Parquet"
 
     def __init__(self, file: PlainFile, chunk_rows: int | None) -> None:
-        from pyarrow.parquet import ParquetFile
-
-        self._name = file.name
-        file.file.seek(0)
+        self._name, self._chunk_rows = file.name, chunk_rows
         with damaged_parquet_refused(file.name):
-            self._parquet = ParquetFile(file.file, pre_buffer=False, buffer_size=2**20)
+            self._parquet, self._schema = open_parquet(file.file, file.name)
             self._n_rows = self._parquet.metadata.num_rows
-            self._chunk_rows = chunk_rows or max(self._n_rows, 1)
             self._compiled = self._n_rows >= COMPILED_ROWS
-            empty = self._parquet.read_row_groups([])
-        self._indexes = range_indexes(self._parquet.schema_arrow, self._n_rows)
-        table = table_of_arrow(with_indexes(empty, self._indexes, 0), file.name)
+        self._most_bytes = most_bytes(file.file.seek(0, os.SEEK_END))
+        self._indexes = range_indexes(self._schema, self._n_rows)
+        table = table_of_arrow(with_indexes(self._schema.empty_table(), self._indexes, 0), file.name)
         self.names, self.typed_names = table.names, table.typed_names
 
     def first_rows(self) -> Sequence[Sequence[str]]:
@@ -202,12 +206,20 @@ class ParquetRows:
 
     def _batches(self) -> Iterator[tuple[pa.Table, int]]:
         """Rows with their position; at least one batch, even if it is empty."""
+        start = 0
+        for rows in self._read() if self._n_rows else [self._schema.empty_table()]:
+            with damaged_parquet_refused(self._name):
+                plain = plain_texts(rows, self._schema, self._name, start, self._most_bytes)
+            yield with_indexes(plain, self._indexes, start), start
+            start += len(rows)
+
+    def _read(self) -> Iterator[pa.Table]:
+        """Rows whose texts are still dictionaries; Arrow also ends a batch where a dictionary ends."""
         import pyarrow as pa
 
-        start = 0
         with damaged_parquet_refused(self._name):
-            for batch in self._parquet.iter_batches(self._chunk_rows, use_threads=False):
-                yield with_indexes(pa.Table.from_batches([batch]), self._indexes, start), start
-                start += len(batch)
-        if not start:
-            yield with_indexes(self._parquet.read_row_groups([]), self._indexes, 0), 0
+            batches = self._parquet.iter_batches(self._chunk_rows or self._n_rows, use_threads=False)
+            if self._chunk_rows is None:
+                yield pa.Table.from_batches(list(batches))
+            else:
+                yield from (pa.Table.from_batches([batch]) for batch in batches)

@@ -20,6 +20,7 @@ from asthma_ml.errors import UnusableInputError
 from asthma_ml.files import write_all
 from asthma_ml.patients.problems import Finding
 from asthma_ml.patients.text.encodings import decoded_utf16, find_encoding, utf16_codec
+from asthma_ml.patients.text.expansion import within_blanks, within_expansion
 from asthma_ml.patients.text.other_formats import SEEN_BYTES, refuse_other_binary, refuse_other_text
 
 GZIP, ZSTD, PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
@@ -110,10 +111,10 @@ def _plain_text(file: BinaryIO, name: str, folder: Path | None, opened: ExitStac
     beginning = next(blocks(file), b"")
     refuse_other_binary(beginning, name)
     if codec := utf16_codec(beginning[:SEEN_BYTES]):
-        texts = decoded_utf16(blocks(file), name, codec)
-        return PlainFile(_copied((text.encode() for text in texts), name, folder, opened), name, "UTF-16")
+        texts = (text.encode() for text in decoded_utf16(blocks(file), name, codec))
+        return PlainFile(_copied(within_blanks(texts, name), name, folder, opened), name, "UTF-16")
     start = len(BOM_UTF8) if begins_with(file, BOM_UTF8) else 0
-    codec, findings = find_encoding(lambda: blocks(file, start), name)
+    codec, findings = find_encoding(lambda: within_blanks(blocks(file, start), name), name)
     if codec == "utf-8":
         return PlainFile(file, name, "UTF-8", start=start)
     recoded = (block.decode(codec).encode() for block in blocks(file, start))
@@ -168,6 +169,8 @@ def damaged_parquet_refused(name: str) -> Iterator[None]:
     """Raise UnusableInputError if a Parquet file cannot be read."""
     try:
         yield
+    except UnusableInputError:
+        raise
     except Exception as error:  # pyarrow raises many kinds, all of which mean the same to the user
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UnusableInputError(f"{name}: damaged Parquet file ({reason})") from error
@@ -200,7 +203,9 @@ def _decompressed(file: BinaryIO, name: str) -> Iterator[bytes]:
     kind = next(each for mark, each in _COMPRESSED.items() if begins_with(file, mark))
     try:
         with _decompressing(file, kind) as stream:
-            yield from _blocks(stream)
+            yield from within_expansion(_blocks(stream), os.fstat(file.fileno()).st_size, name)
+    except UnusableInputError:
+        raise
     except Exception as error:  # each library raises kinds of its own, all of which mean the same to the user
         raise UnusableInputError(f"{name}: damaged {kind} file ({error})") from error
 

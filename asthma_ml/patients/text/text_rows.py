@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 from asthma_ml.errors import UnusableInputError
 
+MOST_CELLS = 100_000
+"""Largest number of cells of a row, and therefore of columns."""
+
 _BROKEN_QUOTES = 'with text after a closing quotation mark; write a quotation mark inside a cell twice ("")'
 
 
@@ -43,14 +46,15 @@ def numbered_rows(lines: Iterable[str], delimiter: str, source: str, before: int
     Raises
     ------
     UnusableInputError
-        If a quotation mark is never closed, so that the next row cannot be found.
+        If a quotation mark is never closed, so that the next row cannot be found, or a line has more than `MOST_CELLS`
+        cells.
 
     Examples
     --------
     >>> [row.cells for row in numbered_rows(['a,"b\n', 'c"\n', "\n", '"d"e,f\n'], ",", "clinic.csv")]
     [['a', 'b\nc'], ['"d"e,f']]
     """
-    latest = _Latest(lines)
+    latest = _Latest(lines, delimiter)
     reader = csv.reader(latest, delimiter=delimiter, strict=True)
     line = before + 1
     while True:
@@ -58,6 +62,10 @@ def numbered_rows(lines: Iterable[str], delimiter: str, source: str, before: int
             row = NumberedRow(line, next(reader))
         except StopIteration:
             return
+        except _TooManyCellsError:
+            raise UnusableInputError(
+                f"{source}, line {line}: more than {MOST_CELLS:,} cells; give one row per patient"
+            ) from None
         except csv.Error as error:
             if before + reader.line_num > line or "expected after" not in str(error):
                 raise UnusableInputError(f"{source}, line {line}: {_quotation(error)}") from error
@@ -67,11 +75,15 @@ def numbered_rows(lines: Iterable[str], delimiter: str, source: str, before: int
         line = before + reader.line_num + 1
 
 
+class _TooManyCellsError(Exception):
+    """A line has more cells than are split."""
+
+
 class _Latest:
     """Iterator over lines that keeps the latest one."""
 
-    def __init__(self, lines: Iterable[str]) -> None:
-        self._lines = iter(lines)
+    def __init__(self, lines: Iterable[str], delimiter: str) -> None:
+        self._lines, self._delimiter = iter(lines), delimiter
         self.line = ""
 
     def __iter__(self) -> Iterator[str]:
@@ -79,6 +91,8 @@ class _Latest:
 
     def __next__(self) -> str:
         self.line = next(self._lines)
+        if len(self.line) > MOST_CELLS and self.line.count(self._delimiter) >= MOST_CELLS:
+            raise _TooManyCellsError
         return self.line
 
 

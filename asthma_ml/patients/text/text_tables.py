@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asthma_ml.columns import Column, Slices, Texts
+from asthma_ml.errors import UnusableInputError
 from asthma_ml.files import column_cells
 from asthma_ml.patients.problems import Finding
 from asthma_ml.patients.text.dialect import Dialect
@@ -25,6 +26,12 @@ from asthma_ml.patients.text.text_rows import Misfit, NumberedRow, fit_to_header
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+
+MOST_MISFITS = 100_000
+"""Rows of a table that need not fit its header, even if they are most of its rows."""
+
+_SHARE_OF_MISFITS = 0.1
+_MOST_SHORT_CELLS, _FEWEST_SHORT_ROWS = 2**27, 1_000
 
 
 @dataclass(frozen=True)
@@ -222,7 +229,7 @@ class TextSplitter:
         Raises
         ------
         UnusableInputError
-            If a quotation mark is never closed.
+            If a quotation mark is never closed, or very many rows do not fit the header.
         """
         found = self.first_rows(data, lines_before, most)[0] if self.compiled else None
         return self._split_by_csv(data, lines_before) if found is None else found
@@ -252,15 +259,19 @@ class TextSplitter:
         """
         from asthma_ml.patients.text import text_kernel
 
-        size = data.count(b"\n") + data.count(b"\r") + 1 if most is None else min(most, len(data))
+        n_names, n_columns = len(self.dialect.names), len(self.dialect.names) + self.dialect.n_unnamed
+        # A row that fits the header has as many delimiters and line breaks as columns.
+        room = len(data) // n_columns + max(_MOST_SHORT_CELLS // n_columns, _FEWEST_SHORT_ROWS)
+        size = min(room, data.count(b"\n") + data.count(b"\r") + 1 if most is None else most)
         place = np.int32 if len(data) < 2**31 else np.int64
-        n_names = len(self.dialect.names)
-        cells = np.empty((2, n_names + self.dialect.n_unnamed, size), dtype=place)
+        cells = np.empty((2, n_columns, size), dtype=place)
         rows = np.empty((4, size), dtype=np.int64)
         signs, delimiter = np.frombuffer(data, dtype=np.uint8), ord(self.dialect.delimiter)
         n, end, line, result = text_kernel.split_rows(signs, 0, lines_before + 1, delimiter, final, cells, rows)
         if result == text_kernel.UNREADABLE:
             return None, end, line - 1
+        if n == room and end < len(data):
+            raise self._misfits_refused(line, room - len(data) // n_columns)
         unnamed_starts, unnamed_stops = cells[:, n_names:, :n]
         rows[3, :n] |= (unnamed_stops > unnamed_starts).any(axis=0)
         signs, misfits = self._mend(data, signs, cells[:, :n_names, :n], rows[:, :n])
@@ -287,12 +298,24 @@ class TextSplitter:
             [found], misfit = self._fitted(data[begin:stop], line - 1)
             if misfit:
                 misfits[row] = misfit[0]
+            self.refuse_misfits(len(misfits), rows.shape[1], line)
             texts = [cell.encode() for cell in found.cells]
             stops = end + np.cumsum([len(text) for text in texts])
             cells[0, :, row], cells[1, :, row] = stops - [len(text) for text in texts], stops
             added += texts
             end = int(stops[-1])
         return (np.frombuffer(b"".join([data, *added]), dtype=np.uint8) if added else signs), misfits
+
+    def refuse_misfits(self, n_misfits: int, n_rows: int, line: int) -> None:
+        """Raise UnusableInputError if very many of `n_rows` do not fit the header."""
+        if n_misfits > max(MOST_MISFITS, n_rows * _SHARE_OF_MISFITS):
+            raise self._misfits_refused(line, n_misfits)
+
+    def _misfits_refused(self, line: int, n_rows: int) -> UnusableInputError:
+        return UnusableInputError(
+            f"{self.source}, line {line}: {n_rows:,} rows before this line do not fit the header; give one row per "
+            "patient below one header"
+        )
 
     def _fitted(self, data: bytes, lines_before: int) -> tuple[list[NumberedRow], dict[int, Misfit]]:
         """Rows with as many cells as the header has, and the misfits among them."""
