@@ -2,7 +2,9 @@
 
 The card of a model holds a short hash of each training patient. So few bits are kept that about one in 500 other
 patients has the hash of a training patient by chance: one match says little of a patient, but many matches say that
-tables overlap. The hashes are salted, so that two models cannot be compared with one list.
+tables overlap. Each measurement is hashed as one of a few coarse steps, and neither categories nor genotypes are, so
+that somebody who knows all other values of a patient cannot find the missing one by trial. The hashes are salted, so
+that two models cannot be compared with one list.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import numpy as np
 from scipy.stats import binom
 
 from asthma_ml.training.same_patient import is_no_coincidence
+from asthma_ml.variables import data_dictionary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +30,7 @@ FEWEST_REPORTED = 10
 """Patients from which an overlap is reported."""
 
 _CHANCE_BITS = 9
+_STEPS = 6
 _MOST_STORED = 20_000
 _ALMOST_IMPOSSIBLE = 1e-7
 
@@ -37,7 +41,7 @@ def hashes_of_patients(features: pd.DataFrame, salt: str) -> dict[str, Any]:
     Parameters
     ----------
     features : DataFrame of shape (n_patients, n_features)
-        Features of the training patients, as read.
+        Features of the training patients, as `read_patients` gives them.
     salt : str
         Text that differs between models.
 
@@ -47,7 +51,7 @@ def hashes_of_patients(features: pd.DataFrame, salt: str) -> dict[str, Any]:
         `features`, the columns that are hashed; `salt`; `bits`, the length of a hash; `share`, the share of the
         patients that is stored; and `hashes`, in base 64. Patients whom others may equal by coincidence are left out.
     """
-    names = sorted(map(str, features.columns))
+    names = sorted(name for name in map(str, features.columns) if _is_hashed(name))
     from asthma_ml.classifier import content_hash
 
     encoded = _encoded(features, names)
@@ -69,7 +73,7 @@ def overlap(entry: Mapping[str, Any], features: pd.DataFrame) -> int:
     entry : mapping
         From `hashes_of_patients`.
     features : DataFrame of shape (n_patients, n_columns)
-        Patients of the table, as read.
+        Patients of the table, as `read_patients` gives them.
 
     Returns
     -------
@@ -105,7 +109,7 @@ def overlap_warning(entries: Sequence[Mapping[str, Any]], features: pd.DataFrame
     entries : sequence of mapping
         Entry `CARD_ENTRY` of a model card.
     features : DataFrame of shape (n_patients, n_columns)
-        Patients of the table, as read.
+        Patients of the table, as `read_patients` gives them.
     """
     n = max((_overlap_or_none(entry, features) for entry in entries), default=0)
     if n < FEWEST_REPORTED:
@@ -124,11 +128,17 @@ def _overlap_or_none(entry: Mapping[str, Any], features: pd.DataFrame) -> int:
         return 0
 
 
-def _encoded(features: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float32]:
-    from asthma_ml.classifier import encode_features
+def _is_hashed(name: str) -> bool:
+    variable = data_dictionary().get(name)
+    return variable is not None and variable.usual is not None
 
-    known = [name for name in names if name in features.columns]
-    return encode_features(features[known]).reindex(columns=list(names)).to_numpy(dtype=np.float32)
+
+def _encoded(features: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float32]:
+    """Measurements in `_STEPS` steps of the usual range, shorter at its lower end, where most patients are."""
+    values = features.reindex(columns=list(names)).to_numpy(dtype=np.float64, na_value=np.nan)
+    lower, upper = np.array([data_dictionary()[name].usual for name in names]).reshape(-1, 2).T
+    steps: NDArray[np.float32] = np.floor(_STEPS * np.sqrt(np.clip((values - lower) / (upper - lower), 0, 1)))
+    return steps.astype(np.float32)
 
 
 def _digests(encoded: NDArray[np.float32], salt: str) -> NDArray[np.uint64]:
