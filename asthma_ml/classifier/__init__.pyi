@@ -26,6 +26,7 @@ from .linear.joint_normal import JointNormal as JointNormal
 from .linear.model import LinearModel as LinearModel
 from .linear.normal_scores import NormalScores as NormalScores
 from .margins import probability_of_margins as probability_of_margins
+from .microaggregation import FEWEST_PATIENTS as FEWEST_PATIENTS
 from .phenotype_classifier import PhenotypeClassifier as PhenotypeClassifier
 from .predictions import predictions_of_margins as predictions_of_margins
 from .protocol import Classifier as Classifier

@@ -13,6 +13,7 @@ from asthma_ml.classifier.features.distinct_patients import DistinctPatients
 from asthma_ml.classifier.fold_fits import NO_FOLD, FitSettings, FoldFits, LinearFit, fit_folds
 from asthma_ml.classifier.linear.model import LinearModel
 from asthma_ml.classifier.margins import probability_of_margins
+from asthma_ml.classifier.microaggregation import FEWEST_PATIENTS, column_blocks
 from asthma_ml.classifier.starting_point import START_PRIOR, StartingPoint, best_candidate
 from asthma_ml.classifier.trees import gain_of_features, margins_of_trees, sum_of_trees
 from asthma_ml.classifier.uncertainty.calibration import (
@@ -33,6 +34,9 @@ from asthma_ml.classifier.uncertainty.subgroup_offsets import (
 
 _MOST_PATIENTS_FOR_IMPORTANCES = 10_000
 
+_GRID_STEP = 0.1
+"""Step of the grid of conformal scores, their offsets and the points of Venn-Abers intervals [log-odds]."""
+
 _RECALIBRATION_PRIOR = SlopePrior((1.0,), (10.0,))
 """Prior of the calibration slope of a recalibration: 1, as calibrated before."""
 
@@ -49,7 +53,7 @@ class Models(NamedTuple):
     calibration : LinearCalibration
         Weights and intercept.
     feature_range : ndarray of shape (2, n_features)
-        Smallest and largest training value, those of the starting point included.
+        Training range, see `Blocks.range`, that of the starting point included.
     start_weight : float
         Weight of the trees of the starting point in the linear model.
     start_penalty : float or None
@@ -161,7 +165,8 @@ def fit_parts(
     margins = fits.margins()
     best, calibration = _combine(fits.linear[NO_FOLD], margins, patients)
     chosen = fits.linear[NO_FOLD][best]
-    feature_range = np.array([np.fmin.reduce(patients.X), np.fmax.reduce(patients.X)])
+    blocks = column_blocks(patients.X, patients.weight, patients.groups)
+    feature_range = np.array([each.range for each in blocks], dtype=np.float32).T.copy()
     trees = fits.trees[NO_FOLD].trees
     models = Models(chosen.model, trees, calibration, feature_range, chosen.start_weight, chosen.start_penalty)
     probability = None if margins is None else _probability(calibration.apply(margins[best]))
@@ -209,11 +214,16 @@ def fit_uncertainty(
     for k in range(probability.shape[1]):
         own = patients.codes == k
         weight = patients.weight[own]
-        offsets.append(fit_offsets(scores[own, k], subgroups[own], confidence, weight))
-        adjusted = expit(scores[own, k] - total_offsets(offsets[k], subgroups[own]))
-        conformal.append(equal_weight_scores(adjusted, weight))
-        grids.append(venn_abers_grid(probability[:, k], own, patients.weight))
+        offsets.append(_on_grid(fit_offsets(scores[own, k], subgroups[own], confidence, weight)))
+        adjusted = _on_grid(scores[own, k] - total_offsets(offsets[k], subgroups[own]))
+        conformal.append(equal_weight_scores(expit(adjusted), weight))
+        grids.append(venn_abers_grid(expit(_on_grid(-scores[:, k])), own, patients.weight))
     return Uncertainty(conformal, offsets, grids)
+
+
+def _on_grid(log_odds: np.ndarray) -> np.ndarray:
+    """Log-odds on a fixed grid, so that a model does not contain the held-out probability of a patient."""
+    return np.asarray(np.rint(log_odds / _GRID_STEP) * _GRID_STEP)
 
 
 def fit_recalibration(
@@ -244,10 +254,16 @@ def fit_recalibration(
 
 
 def score_means(linear: LinearModel, patients: DistinctPatients) -> ScoreMeans:
-    """Measured fraction of each feature and mean of each normal score."""
-    measured = patients.weight @ np.isfinite(patients.X)
+    """Measured fraction of each feature and mean of each normal score.
+
+    The mean of a score that was measured in fewer than ten patients is that of the joint distribution.
+    """
+    known = np.isfinite(patients.X)
+    measured = patients.weight @ known
     total = patients.weight @ np.nan_to_num(linear.scores.transform(patients.X))
-    return ScoreMeans(measured / patients.weight.sum(), total / np.maximum(measured[linear.scores.source], 1e-12))
+    is_few = known.sum(axis=0)[linear.scores.source] < FEWEST_PATIENTS
+    means = total / np.maximum(measured[linear.scores.source], 1e-12)
+    return ScoreMeans(measured / patients.weight.sum(), np.where(is_few, linear.joint.mean, means))
 
 
 def margins_of_models(linear: LinearModel, trees: HistGradientBoostingClassifier, X: np.ndarray) -> np.ndarray:

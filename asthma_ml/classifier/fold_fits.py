@@ -223,7 +223,7 @@ def _fit_trees(patients: DistinctPatients, folds: np.ndarray, excluded: Excluded
     held_out = _within(folds, excluded)
     training = patients.select(~held_out) if excluded else patients
     with threadpool_limits(settings.n_threads, user_api="openmp"):
-        trees = fit_trees(training.X, training.codes, training.weight, settings.trees)
+        trees = fit_trees(training, settings.trees)
         return TreesFit(trees, margins_of_trees(trees, patients.X[held_out]) if excluded else np.empty((0, 1)))
 
 

@@ -103,7 +103,7 @@ class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
     linear_ : LinearModel
         Linear model, fitted to all patients.
     trees_ : HistGradientBoostingClassifier
-        Trees, fitted to all patients; their classes are class numbers.
+        Trees, fitted to all patients; their classes are class numbers, and their bins are numbered.
     calibration_slope_ : ndarray of shape (2,)
         Weights of the linear and the tree margins.
     calibration_intercept_ : ndarray of shape (n_margins,)
@@ -117,7 +117,8 @@ class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         Relative importances: mean absolute contribution in the linear model and gain in the trees, weighted by the
         spread of the margins of each model.
     conformal_scores_ : list of n_classes ndarrays
-        Sorted out-of-fold conformal scores of the patients of each class, adjusted for subgroups.
+        Sorted out-of-fold conformal scores of the patients of each class, adjusted for subgroups and rounded
+        to a fixed grid.
     subgroup_offsets_ : list of n_classes ndarrays of shape (n_characteristics, n_subgroups)
         Offsets of the conformal scores in subgroups, see `fit_offsets`.
     venn_abers_grids_ : list of n_classes ndarrays of shape (3, n_points)
@@ -127,7 +128,8 @@ class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
     unmodelled_threshold_ : float
         Probability of the unmodelled classes from which on one of them is predicted.
     feature_range_ : ndarray of shape (2, n_features)
-        Training range as encoded, including that of `start_from` if it is used; NaN for a feature without values.
+        Training range as encoded, estimated from blocks of at least ten patients, including that of `start_from` if
+        it is used; NaN for a feature of fewer than ten values.
     measured_fraction_ : ndarray of shape (n_features,)
         Fraction of training patients in whom each feature is measured.
     mean_scores_ : ndarray of shape (n_scores,)

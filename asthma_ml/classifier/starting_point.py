@@ -214,10 +214,10 @@ def linear_candidates(
     """
     candidates = []
     if start is not None:
-        prior = fit_scores(patients.X, patients.weight, is_category, direction, start.linear)
+        prior = fit_scores(patients, is_category, direction, start.linear)
         scores, tree_margins = prior.imputed_scores(patients.X), margins_of_trees(start.trees, patients.X)
         candidates = [LinearCandidate(patients, prior, scores, each, tree_margins) for each in START_PENALTIES]
-    alone = fit_scores(patients.X, patients.weight, is_category, direction)
+    alone = fit_scores(patients, is_category, direction)
     return [*candidates, LinearCandidate(patients, alone, alone.imputed_scores(patients.X), penalty)]
 
 

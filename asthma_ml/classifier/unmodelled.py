@@ -50,4 +50,5 @@ def unmodelled_threshold(probability: np.ndarray, unmodelled: np.ndarray, weight
     weight = np.ones(len(probability)) if weight is None else weight
     scores = equal_weight_scores(1.0 - probability[unmodelled], weight[unmodelled])
     sensitive = 1.0 - float(conformal_thresholds([scores], UNMODELLED_SENSITIVITY)[0])
-    return round(max(sensitive, float(np.average(unmodelled, weights=weight))), 12)
+    # Three digits do not name the patient whose probability it is.
+    return round(max(sensitive, float(np.average(unmodelled, weights=weight))), 3)

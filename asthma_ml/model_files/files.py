@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
-from asthma_ml.classifier import Background, CompiledClassifier, compile_shallow, with_background
+from asthma_ml.classifier import FEWEST_PATIENTS, Background, CompiledClassifier, compile_shallow, with_background
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.files import write_bytes, write_text
 from asthma_ml.model_files.archive import (
@@ -63,16 +63,17 @@ def save_model(
     Raises
     ------
     UnusableInputError
-        If the model was fitted without column names, the card is not valid JSON or sets an entry that the program
-        writes, or the folder cannot be written to.
+        If the model was fitted without column names, the background has fewer than ten patients, the card is not valid
+        JSON or sets an entry that the program writes, or the folder cannot be written to.
     ModelFileError
         If the written file could not be loaded again.
 
     Notes
     -----
-    The file contains no patient: the rows of the self-test are built from the range of each feature, and of a
-    background only frequencies and means are stored, so give hundreds of patients rather than a few. The same
-    classifier fitted on the same patients gives the same bytes with the same versions of the packages.
+    Nothing in the file is the value of fewer than ten patients, see docs/privacy.md. The rows of the self-test are
+    built from the range of each feature, which is estimated from means of ten patients. Of a background only
+    frequencies and means are stored. The same classifier fitted on the same patients gives the same bytes with the
+    same versions of the packages.
     """
     write_bytes(_checked_archive(model, path, card, background), path)
 
@@ -196,6 +197,11 @@ def _checked_archive(
     if getattr(model, "feature_names_in_", None) is None:
         raise UnusableInputError(
             "the model was fitted without column names, so its file could not be used on tables; fit it on a DataFrame"
+        )
+    if background is not None and _n_patients(background) < FEWEST_PATIENTS:
+        raise UnusableInputError(
+            f"background: {_n_patients(background)} patients, whose values could be found in the file; "
+            f"give {FEWEST_PATIENTS} or more"
         )
     data = _archive(model, card or {}, background)
     written, members = unpack_archive(data, str(path))

@@ -445,8 +445,9 @@ class TestUncertainty:
         assert dict(zip(model.classes_, model.class_counts_, strict=True)) == dict(
             zip(*np.unique(y, return_counts=True), strict=True)
         )
-        column = X.columns.get_loc("age_years")
-        assert model.feature_range_[:, column].tolist() == [X["age_years"].min(), X["age_years"].max()]
+        low, high = model.feature_range_[:, X.columns.get_loc("age_years")]
+        assert 0 <= X["age_years"].min() - low < 10
+        assert 0 <= high - X["age_years"].max() < 10
 
 
 @pytest.mark.parametrize(

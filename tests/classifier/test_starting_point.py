@@ -125,9 +125,10 @@ def test_the_training_range_includes_that_of_the_starting_point() -> None:
     X, y = hospital(60, seed=12)
     model = from_others().fit(X, y)
     age = X.columns.get_loc("age_years")
-    assert model.feature_range_[:, age].tolist() == OTHERS.feature_range_[:, 0].tolist()
+    low, high = model.feature_range_
+    assert low[age] <= OTHERS.feature_range_[0, 0] < OTHERS.feature_range_[1, 0] <= high[age]
     pm25 = X.columns.get_loc("pm25_ug_m3")
-    assert model.feature_range_[:, pm25].tolist() == np.float32([X["pm25_ug_m3"].min(), X["pm25_ug_m3"].max()]).tolist()
+    assert low[pm25] < X["pm25_ug_m3"].quantile(0.1) < X["pm25_ug_m3"].quantile(0.9) < high[pm25]
 
 
 def test_a_model_with_a_starting_point_can_be_saved(tmp_path) -> None:

@@ -41,7 +41,7 @@ class DistinctPatients:
     place: np.ndarray | None = None
 
     def select(self, rows: np.ndarray) -> DistinctPatients:
-        """Return some of the distinct patients, without their groups.
+        """Return some of the distinct patients.
 
         Parameters
         ----------
@@ -53,7 +53,8 @@ class DistinctPatients:
         DistinctPatients
             In the same order.
         """
-        return DistinctPatients(self.X[rows], self.codes[rows], self.weight[rows])
+        groups = None if self.groups is None else self.groups[rows]
+        return DistinctPatients(self.X[rows], self.codes[rows], self.weight[rows], groups)
 
     def folds(self, n_folds: int) -> np.ndarray:
         """Assign patients to folds, stratified by class; a group stays together.

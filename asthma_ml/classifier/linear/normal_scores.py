@@ -10,8 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from asthma_ml.classifier.linear.piecewise_linear import piecewise_linear, slopes
-
-_MOST_KNOTS = 64
+from asthma_ml.classifier.microaggregation import Blocks, are_enough, blocks_of_values, countable_rows
 
 
 class _Score(NamedTuple):
@@ -74,12 +73,15 @@ class NormalScores:
         return [_Score(int(j), self.knots[part], self.values[part]) for j, part in zip(self.source, parts, strict=True)]
 
 
-def fit_normal_scores(X: np.ndarray, weight: np.ndarray, is_category: np.ndarray) -> NormalScores:
+def fit_normal_scores(
+    X: np.ndarray, weight: np.ndarray, is_category: np.ndarray, groups: np.ndarray | None = None
+) -> NormalScores:
     """Fit the normal scores of features.
 
-    The score of a number is the normal quantile of its rank (van der Waerden score; ties get their mean rank). It is
-    constant outside the training range. A category has an indicator for each level except the most frequent. A
-    feature with fewer than two values has no score.
+    The score of a number is the normal quantile of its rank (van der Waerden score). Its knots are the means of blocks
+    of at least ten patients, with their mean rank, and it is constant outside them. A category has an indicator for
+    each level of at least ten patients except the most frequent. A feature with fewer than two blocks or such levels
+    has no score.
 
     Parameters
     ----------
@@ -89,6 +91,8 @@ def fit_normal_scores(X: np.ndarray, weight: np.ndarray, is_category: np.ndarray
         Weights.
     is_category : ndarray of bool of shape (n_features,)
         Features whose values are level numbers.
+    groups : ndarray of int of shape (n_patients,), default=None
+        Patient of each row; by default each row is a patient.
 
     Returns
     -------
@@ -101,18 +105,15 @@ def fit_normal_scores(X: np.ndarray, weight: np.ndarray, is_category: np.ndarray
 
     Examples
     --------
-    >>> feno = np.array([[12.0], [25.0], [60.0], [np.nan]])
-    >>> fit_normal_scores(feno, np.ones(4), np.array([False])).transform(feno).ravel().round(2) + 0.0
+    >>> feno = np.repeat([12.0, 25.0, 60.0, np.nan], 10)[:, None]
+    >>> fit_normal_scores(feno, np.ones(40), np.array([False])).transform(feno[::10]).ravel().round(2) + 0.0
     array([-1.22,  0.  ,  1.22,   nan])
     """
+    X, weight, groups = countable_rows(X, weight, groups)
     scores: list[_Score] = []
-    for feature in range(X.shape[1]):
-        known = np.isfinite(X[:, feature])
-        levels, place = np.unique(X[known, feature].astype(np.float64), return_inverse=True)
-        if len(levels) > 1:
-            proportion = np.bincount(place, weights=weight[known]) / weight[known].sum()
-            curves = _indicators(levels, proportion) if is_category[feature] else [_ranked(levels, proportion)]
-            scores += [_Score(feature, knots, values) for knots, values in curves]
+    for feature, column in enumerate(X.T):
+        curves = _indicators if is_category[feature] else _ranked
+        scores += [_Score(feature, knots, values) for knots, values in curves(column, weight, groups)]
     return _joined(scores)
 
 
@@ -126,21 +127,28 @@ def _joined(scores: Iterable[_Score]) -> NormalScores:
     )
 
 
-def _ranked(levels: np.ndarray, proportion: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Knots and scores of a number, from its distinct values and their proportions."""
+def _ranked(column: np.ndarray, weight: np.ndarray, groups: np.ndarray | None) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Knots and scores of a number, from its blocks."""
     from scipy.special import ndtri
 
-    scores = ndtri(np.cumsum(proportion) - proportion / 2)
-    scores /= np.sqrt(np.dot(proportion, scores**2) - np.dot(proportion, scores) ** 2)
-    wanted = np.searchsorted(np.cumsum(proportion), np.linspace(0, 1, _MOST_KNOTS)[1:-1])
-    kept = np.unique(np.r_[0, wanted, len(levels) - 1].clip(0, len(levels) - 1))
-    return levels[kept], scores[kept]
+    blocks: Blocks = blocks_of_values(column, weight, groups)
+    if len(blocks.mean) < 2:
+        return []
+    scores = ndtri(np.cumsum(blocks.share) - blocks.share / 2)
+    spread = np.sqrt(np.dot(blocks.share, scores**2) - np.dot(blocks.share, scores) ** 2)
+    return [(blocks.mean, scores / spread)]
 
 
-def _indicators(levels: np.ndarray, proportion: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+def _indicators(
+    column: np.ndarray, weight: np.ndarray, groups: np.ndarray | None
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """Knots and scores of each level except the most frequent: a hat at the level, zero at its neighbours."""
-    others = np.delete(np.arange(len(levels)), proportion.argmax())
-    hat = np.array([0.0, 1.0, 0.0])
+    measured = np.flatnonzero(np.isfinite(column))
+    levels, place = np.unique(column[measured].astype(np.float64), return_inverse=True)
+    proportion = np.bincount(place, weights=weight[measured]) / weight[measured].sum()
+    most_frequent, hat = proportion.argmax() if len(levels) else 0, np.array([0.0, 1.0, 0.0])
     return [
-        (levels[k] + np.array([-1.0, 0.0, 1.0]), hat / np.sqrt(proportion[k] * (1 - proportion[k]))) for k in others
+        (level + np.array([-1.0, 0.0, 1.0]), hat / np.sqrt(proportion[k] * (1 - proportion[k])))
+        for k, level in enumerate(levels)
+        if k != most_frequent and are_enough(measured[place == k], groups)
     ]

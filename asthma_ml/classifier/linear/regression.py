@@ -6,6 +6,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
+from asthma_ml.classifier.features.distinct_patients import DistinctPatients
 from asthma_ml.classifier.linear.joint_normal import fit_joint_normal
 from asthma_ml.classifier.linear.model import LinearModel
 from asthma_ml.classifier.linear.normal_scores import fit_normal_scores
@@ -13,8 +14,7 @@ from asthma_ml.classifier.margins import margins_of_classes
 
 
 def fit_scores(
-    X: np.ndarray,
-    weight: np.ndarray,
+    patients: DistinctPatients,
     is_category: np.ndarray,
     direction: list[int] | None,
     start: LinearModel | None = None,
@@ -23,10 +23,8 @@ def fit_scores(
 
     Parameters
     ----------
-    X : ndarray of shape (n_patients, n_features)
-        Encoded features.
-    weight : ndarray of shape (n_patients,)
-        Weights.
+    patients : DistinctPatients
+        Training patients.
     is_category : ndarray of bool of shape (n_features,)
         Features whose values are level numbers.
     direction : list of n_features ints or None
@@ -40,8 +38,9 @@ def fit_scores(
     LinearModel
         Its coefficients are the prior means of the coefficients: those of `start`, and zero for other scores.
     """
+    X, weight = patients.X, patients.weight
     known = np.isin(np.arange(X.shape[1]), [] if start is None else start.scores.source)
-    own = fit_normal_scores(np.where(known, np.nan, X), weight, is_category)
+    own = fit_normal_scores(np.where(known, np.nan, X), weight, is_category, patients.groups)
     signs = np.zeros(X.shape[1], dtype=np.int64) if direction is None else np.array(direction)
     if start is None:
         joint = fit_joint_normal(own.transform(X), weight)

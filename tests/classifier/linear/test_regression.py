@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from asthma_ml.classifier.features.distinct_patients import DistinctPatients
 from asthma_ml.classifier.linear.model import LinearModel
 from asthma_ml.classifier.linear.regression import fit_scores, regression_towards
 from asthma_ml.classifier.linear.ridge import ridge_regression
@@ -29,7 +30,8 @@ def clinic(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 def fitted(codes: np.ndarray, X: np.ndarray, direction: list[int] | None = None) -> LinearModel:
     weight = np.ones(len(X))
-    prior = fit_scores(X, weight, np.zeros(X.shape[1], dtype=bool), direction)
+    patients = DistinctPatients(X, codes, weight)
+    prior = fit_scores(patients, np.zeros(X.shape[1], dtype=bool), direction)
     return prior.with_coefficients(*ridge_regression(prior.imputed_scores(X), codes, weight, penalty=10.0))
 
 
