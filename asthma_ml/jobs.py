@@ -25,6 +25,8 @@ _Result = TypeVar("_Result")
 _WAITING_PER_JOB = 2
 """Tasks that each process has taken or will take next; loky holds no more, and can then be stopped at any time."""
 
+_JOBS_PER_PROCESSOR, _FEWEST_USABLE = 4, 8
+
 _IDLE_S = 10.0
 _ORPHAN_CHECK_S = 1.0
 
@@ -53,11 +55,23 @@ def in_order(function: Callable[[_Given], _Result], parts: Iterable[_Given], job
     >>> list(in_order(abs, [-1, -2, -3], jobs=2))
     [1, 2, 3]
     """
+    jobs = usable_jobs(jobs)
     if jobs == 1:
         yield from map(function, parts)
         return
     with ThreadPoolExecutor(jobs) as pool:
         yield from _results(lambda part: pool.submit(function, part), parts, jobs)
+
+
+def usable_jobs(jobs: int) -> int:
+    """Return a number of threads or processes that the computer can run; further ones would only take memory.
+
+    Examples
+    --------
+    >>> usable_jobs(2), usable_jobs(1_000_000) < 1_000_000
+    (2, True)
+    """
+    return min(jobs, max(_JOBS_PER_PROCESSOR * (os.cpu_count() or 1), _FEWEST_USABLE))
 
 
 def _results(submit: Callable[[_Given], Future[_Result]], given: Iterable[_Given], jobs: int) -> Iterator[_Result]:
@@ -105,7 +119,7 @@ def run_tasks(tasks: Sequence[Task], n_jobs: int | None = None, *, progress: str
     from joblib import effective_n_jobs
     from tqdm import tqdm
 
-    jobs = min(effective_n_jobs(n_jobs), len(tasks))
+    jobs = min(usable_jobs(effective_n_jobs(n_jobs)), len(tasks))
     results = _in_processes(tasks, jobs) if jobs > 1 else (_with_one_blas_thread(*task) for task in tasks)
     return list(tqdm(results, total=len(tasks), unit="fit", desc=progress, disable=progress is None))
 

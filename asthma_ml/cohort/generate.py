@@ -25,8 +25,9 @@ from asthma_ml.cohort.patient_tables import person_numbers, truth_columns, truth
 from asthma_ml.cohort.presets import DEFAULT_PRESET, Preset, preset_named
 from asthma_ml.cohort.table_columns import GrowingTable
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.files import table_file, write_text
+from asthma_ml.files import open_atomically, table_file
 from asthma_ml.html import html_summary
+from asthma_ml.jobs import usable_jobs
 from asthma_ml.variables import ID, LABEL, TWO_CLASSES, data_dictionary
 
 NOTICE = "Synthetic patients from a causal model. Research software, not a medical device."
@@ -66,7 +67,7 @@ class HiddenTruth:
         keep_freed_memory()
         model, table = preset_model(self.preset), GrowingTable(len(self.ids))
         starts = iter(range(0, len(self.ids), BLOCK_SIZE))
-        with closing(in_order(lambda start: self._part(model, start), starts, self.jobs)) as parts:
+        with closing(in_order(lambda start: self._part(model, start), starts, usable_jobs(self.jobs))) as parts:
             for part in parts:
                 table.append(part)
         return table.frame()
@@ -280,15 +281,18 @@ def _write(
 ) -> None:
     if truth is not None and Path(truth).resolve() == Path(path).resolve():
         raise UnusableInputError(f"{path}: the truth table needs a different file")
+    others = [] if str(path) == "-" else [schema_path(path), *([] if truth is None else [truth])]
     with ExitStack() as files:
-        append_observed = files.enter_context(table_file(path, whole=whole_columns(), n_rows=n_rows))
+        # Files appear in the reverse order: after a kill the table may lie there alone, never beside another schema.
+        described = files.enter_context(open_atomically(schema_path(path))) if str(path) != "-" else None
         append_truth = files.enter_context(table_file(truth, n_rows=n_rows)) if truth is not None else None
+        append_observed = files.enter_context(table_file(path, whole=whole_columns(), n_rows=n_rows, companions=others))
         for observed, hidden in tables:
             append_observed(observed)
             if append_truth is not None:
                 append_truth(hidden)
-        if str(path) != "-":
-            write_text(json.dumps(schema(), indent=2) + "\n", schema_path(path))
+        if described is not None:
+            described.write((json.dumps(schema(), indent=2) + "\n").encode())
 
 
 def _schema(stream: PatientStream) -> dict[str, Any]:

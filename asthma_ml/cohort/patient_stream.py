@@ -29,6 +29,7 @@ from asthma_ml.cohort.patient_tables import observed_table, truth_columns, truth
 from asthma_ml.cohort.presets import Preset
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.files import categories_to_text
+from asthma_ml.jobs import usable_jobs
 from asthma_ml.variables import ID, TRUTH_PREFIX, data_dictionary
 
 PATIENCE = 64
@@ -108,7 +109,7 @@ class PatientStream:
     ) -> None:
         _refuse_outside_limits(do or {})
         self.n_patients, self.seed, self.preset, self.do = n_patients, seed, preset, do
-        self.reselect, self.jobs = reselect, jobs
+        self.reselect, self.jobs = reselect, usable_jobs(jobs)
         self.model = preset_model(preset)
         columns = [*data_dictionary(), *truth_columns(self.model)]
         self.where = None if where is None else Condition(where, columns)

@@ -7,9 +7,11 @@ from .arrow_tables import category_to_text as category_to_text
 from .arrow_tables import parquet_rows as parquet_rows
 from .atomic import compressing as compressing
 from .atomic import is_stream as is_stream
+from .atomic import open_atomically as open_atomically
 from .atomic import write_all as write_all
 from .atomic import write_bytes as write_bytes
 from .atomic import write_text as write_text
+from .atomic import write_with_companion as write_with_companion
 from .csv_text import DELIMITERS as DELIMITERS
 from .csv_text import column_cells as column_cells
 from .csv_text import csv_header as csv_header

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import gzip
 import os
-import secrets
 import shutil
-import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from errno import EISDIR, ELOOP
 from pathlib import Path
 from typing import BinaryIO
 
 from asthma_ml.errors import UnusableInputError
+from asthma_ml.files.temporary_files import others_alive, temporary_beside
 
 
 def write_text(text: str, path: str | os.PathLike[str]) -> None:
@@ -42,8 +42,30 @@ def write_bytes(data: bytes, path: str | os.PathLike[str]) -> None:
         file.write(data)
 
 
+def write_with_companion(data: bytes, path: str | os.PathLike[str], text: str, companion: Path) -> None:
+    """Write a file and a text that describes it; after an error both are unchanged.
+
+    If the process is killed, the file may lie there without its companion, never beside that of another file.
+
+    Raises
+    ------
+    UnusableInputError
+        As for `write_bytes`.
+    """
+    with open_atomically(companion) as described:
+        described.write(encode_text(text, companion))
+        with open_atomically(path, companions=[companion]) as file:
+            file.write(data)
+
+
 @contextmanager
-def open_atomically(path: str | os.PathLike[str], *, follow_links: bool = True) -> Iterator[BinaryIO]:
+def open_atomically(
+    path: str | os.PathLike[str],
+    *,
+    follow_links: bool = True,
+    alone: bool = False,
+    companions: Iterable[str | os.PathLike[str]] = (),
+) -> Iterator[BinaryIO]:
     """Open a temporary file that replaces `path` when the block ends without an error.
 
     Standard output (`-`), pipes and devices cannot be replaced: they are written to directly. After an
@@ -56,6 +78,11 @@ def open_atomically(path: str | os.PathLike[str], *, follow_links: bool = True) 
         File to write.
     follow_links : bool, default=True
         Whether the target of a symbolic link is replaced; otherwise the link itself is.
+    alone : bool, default=False
+        Whether to refuse a file that another run is writing.
+    companions : iterable of path
+        Files that belong to the old content of `path`. They are deleted just before it is replaced, so that after a
+        kill none lies beside another content; the caller writes the new ones.
 
     Yields
     ------
@@ -65,7 +92,7 @@ def open_atomically(path: str | os.PathLike[str], *, follow_links: bool = True) 
     Raises
     ------
     UnusableInputError
-        If the folder does not exist or is not writable.
+        If the folder does not exist or is not writable, or if `alone` and another run is writing the file.
     """
     if os.fspath(path) == "-":
         sys.stdout.flush()
@@ -73,8 +100,8 @@ def open_atomically(path: str | os.PathLike[str], *, follow_links: bool = True) 
         sys.stdout.buffer.flush()
         return
     try:
-        target = Path(path).resolve() if follow_links else Path(path)
-        with target.open("wb") if is_stream(path) else _replacement(target) as file:
+        target = _resolved(path) if follow_links else Path(path)
+        with target.open("wb") if is_stream(path) else _replacement(target, alone, companions) as file:
             yield file
     except BrokenPipeError:
         raise
@@ -82,25 +109,34 @@ def open_atomically(path: str | os.PathLike[str], *, follow_links: bool = True) 
         raise write_error(path, error) from error
 
 
-@contextmanager
-def _replacement(target: Path) -> Iterator[BinaryIO]:
-    """Temporary file in the folder of `target`; a symbolic link has been resolved and stays a link."""
-    temporary = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.tmp")
+def _resolved(path: str | os.PathLike[str]) -> Path:
     try:
-        with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode_of(target))) as file:
+        return Path(path).resolve()
+    except RuntimeError:  # until Python 3.12
+        raise OSError(ELOOP, os.strerror(ELOOP), os.fspath(path)) from None
+
+
+@contextmanager
+def _replacement(target: Path, alone: bool, companions: Iterable[str | os.PathLike[str]]) -> Iterator[BinaryIO]:
+    """Temporary file in the folder of `target`; a symbolic link has been resolved and stays a link."""
+    if target.is_dir():
+        raise IsADirectoryError(EISDIR, os.strerror(EISDIR), str(target))
+    with temporary_beside(target) as file:
+        temporary = Path(file.name)
+        try:
+            if alone and others_alive(target, file):
+                raise UnusableInputError(f"{target}: another run is writing it; wait for it or name another output")
             yield file
             sync(file)
-        if target.exists():
-            shutil.copymode(target, temporary)
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def mode_of(target: Path) -> int:
-    """Mode of a new file that will replace `target`: that of `target`, or the usual one."""
-    return stat.S_IMODE(target.stat().st_mode) if target.is_file() else 0o666
+            if target.exists():
+                shutil.copymode(target, temporary)
+            for path in companions:
+                if not is_stream(path):
+                    Path(path).unlink(missing_ok=True)
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
 
 
 def is_stream(path: str | os.PathLike[str]) -> bool:

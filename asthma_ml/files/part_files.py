@@ -18,8 +18,9 @@ from time import monotonic
 from typing import Any, BinaryIO, Self
 
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.files.atomic import mode_of, open_atomically, sync, write_all, write_error
+from asthma_ml.files.atomic import open_atomically, sync, write_all, write_error
 from asthma_ml.files.journals import Journal, beside, damage, signed, write_journal
+from asthma_ml.files.temporary_files import mode_of
 
 _SECONDS_UNSAFE = 1.0
 
@@ -58,6 +59,7 @@ class PartFile:
     Examples
     --------
     >>> from tempfile import TemporaryDirectory
+    >>> from asthma_ml.files import read_journal
     >>> with TemporaryDirectory() as folder:
     ...     path = Path(folder, "table.csv")
     ...     with PartFile(path, {"model": "a"}) as part:

@@ -101,7 +101,9 @@ def write_table(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
 
 
 @contextmanager
-def table_file(path: str | Path, *, whole: Collection[str] = (), n_rows: int = 0) -> Iterator[Append]:
+def table_file(
+    path: str | Path, *, whole: Collection[str] = (), n_rows: int = 0, companions: Collection[str | Path] = ()
+) -> Iterator[Append]:
     r"""Open a file for a table that arrives in parts; it appears when all parts are written.
 
     Numbers are written in their shortest exact form, floats without decimals as integers, missing values as
@@ -115,6 +117,8 @@ def table_file(path: str | Path, *, whole: Collection[str] = (), n_rows: int = 0
         Float columns that hold whole numbers; Parquet stores them as integers.
     n_rows : int
         Expected number of rows; for many, compiled code is loaded at once.
+    companions : collection of path
+        Files that belong to the old table, deleted just before it is replaced.
 
     Yields
     ------
@@ -124,7 +128,7 @@ def table_file(path: str | Path, *, whole: Collection[str] = (), n_rows: int = 0
     Raises
     ------
     UnusableInputError
-        If the folder does not exist or is not writable, or the suffix is not known.
+        If the folder does not exist or is not writable, the suffix is not known, or another run is writing the file.
 
     Examples
     --------
@@ -141,7 +145,7 @@ def table_file(path: str | Path, *, whole: Collection[str] = (), n_rows: int = 0
     from asthma_ml.files.arrow_tables import arrow_table, parquet_rows
 
     form = table_form(path)
-    with _opened(path, form) as sink:
+    with _opened(path, form, alone=True, companions=companions) as sink:
         if form.is_parquet:
             with parquet_rows(sink) as append:
                 yield lambda frame: append(arrow_table(frame, whole))
@@ -150,8 +154,8 @@ def table_file(path: str | Path, *, whole: Collection[str] = (), n_rows: int = 0
 
 
 @contextmanager
-def _opened(path: str | os.PathLike[str], form: TableForm) -> Iterator[Any]:
-    with open_atomically(path) as file, compressing(file, form.compressed) as sink:
+def _opened(path: str | os.PathLike[str], form: TableForm, **how: Any) -> Iterator[Any]:
+    with open_atomically(path, **how) as file, compressing(file, form.compressed) as sink:
         yield sink
 
 

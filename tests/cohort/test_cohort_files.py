@@ -161,7 +161,7 @@ def test_interrupted_command_leaves_no_files(request_to_end, code, tmp_path):
     finally:
         process.kill()
         process.wait()
-    assert len(written) == 2
+    assert len(written) == 3
     assert all(name.startswith(".") for name in written)
     assert list(tmp_path.iterdir()) == []
 

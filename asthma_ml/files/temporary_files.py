@@ -1,0 +1,77 @@
+"""Temporary files beside their targets: locked while their run lives, so that those of killed runs can be deleted."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+
+@contextmanager
+def temporary_beside(target: Path) -> Iterator[BinaryIO]:
+    """Open a new locked file in the folder of `target`, with its mode, after deleting those that killed runs left.
+
+    The caller moves or deletes it.
+    """
+    with _locked_new_file(target) as file:
+        for path in _others(target, file):
+            _is_alive(path)
+        yield file
+
+
+def others_alive(target: Path, file: BinaryIO) -> bool:
+    """Whether another run has a temporary file of the same target."""
+    return any(map(_is_alive, _others(target, file)))
+
+
+def mode_of(target: Path) -> int:
+    """Mode of a new file that will replace `target`: that of `target`, or the usual one."""
+    return stat.S_IMODE(target.stat().st_mode) if target.is_file() else 0o666
+
+
+def _prefix(target: Path) -> str:
+    return f".{target.name[:200]}."
+
+
+def _locked_new_file(target: Path) -> Any:
+    """Create a file and lock it; another run may delete it in between, and it is then created again."""
+    while True:
+        path = target.with_name(f"{_prefix(target)}{secrets.token_hex(4)}.tmp")
+        file: Any = open(path, "xb", opener=lambda name, flags: os.open(name, flags, mode_of(target)))  # noqa: SIM115
+        with suppress(OSError):  # some network drives have no locks
+            _lock(file, wait=True)
+        if path.exists():
+            return file
+        file.close()
+
+
+def _others(target: Path, file: BinaryIO) -> list[str]:
+    """Paths of the other temporary files of a target."""
+    pattern = re.compile(re.escape(_prefix(target)) + "[0-9a-f]{8}[.]tmp")
+    with os.scandir(target.parent) as entries:
+        return [each.path for each in entries if pattern.fullmatch(each.name) and each.path != file.name]
+
+
+def _is_alive(path: str) -> bool:
+    """Whether another run has locked a file; one that nobody has locked is deleted."""
+    with suppress(OSError), os.fdopen(os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        try:
+            _lock(file, wait=False)
+        except BlockingIOError:
+            return True
+        Path(path).unlink()
+    return False
+
+
+def _lock(file: Any, *, wait: bool) -> None:
+    """Lock a file; raises OSError if another run has locked it or the system has no locks, as Windows."""
+    try:
+        import fcntl
+    except ImportError as error:
+        raise OSError(str(error)) from error
+    fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
