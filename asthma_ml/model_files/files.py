@@ -13,7 +13,7 @@ import numpy as np
 
 from asthma_ml.classifier import FEWEST_PATIENTS, Background, CompiledClassifier, compile_shallow, with_background
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.files import write_bytes, write_text
+from asthma_ml.files import write_bytes, write_with_companion
 from asthma_ml.model_files.archive import (
     FORMAT,
     FORMAT_VERSION,
@@ -102,16 +102,7 @@ def save_model_with_card(
         As for `save_model`; existing files are unchanged then.
     """
     data, target = _checked_archive(model, path, card, background), card_path(path)
-    before = target.read_bytes() if target.is_file() else None
-    write_text(card_text(unpack_archive(data, str(path))[0]), target)
-    try:
-        write_bytes(data, path)
-    except BaseException:
-        if before is None:
-            target.unlink(missing_ok=True)
-        else:
-            write_bytes(before, target)
-        raise
+    write_with_companion(data, path, card_text(unpack_archive(data, str(path))[0]), target)
     return target
 
 
