@@ -54,6 +54,7 @@ class AsthmaCommands(click.Group):
             return super().get_command(ctx, cmd_name)
         module = cmd_name.replace("-", "_")
         command: click.Command = getattr(import_module(f"asthma_ml.cli.{module}"), f"{module}_command")
+        command.help = command.help or COMMANDS[cmd_name]  # `python -OO` drops docstrings
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

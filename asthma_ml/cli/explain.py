@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from asthma_ml.patients import PatientTable
     from asthma_ml.wording import Length
 
+# A file name has at most 255 bytes, and a character up to four.
+_LONGEST_STEM = 50
 _OVERVIEW, _FINDINGS_DRAWN = "all_patients", 3
 
 
@@ -292,8 +294,8 @@ def _names_in_text(patients: PatientTable, ids: list[str], lines: list[int]) -> 
 
 
 def _file_stems(ids: list[str], lines: list[int]) -> list[str]:
-    """Portable file names: the identifier, with the line of the file if several rows would share the name."""
-    plain = [re.sub(r"[^\w-]+", "_", name) or "patient" for name in ids]
+    """Portable file names: the identifier, shortened, with the line of the file if several rows would share it."""
+    plain = [re.sub(r"[^\w-]+", "_", name)[:_LONGEST_STEM] or "patient" for name in ids]
     with_line = [f"{stem}-{line}" for stem, line in zip(plain, lines, strict=True)]
     stems = plain
     # A name with a line may equal the name of another patient, who then gets a line as well.

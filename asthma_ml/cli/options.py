@@ -171,6 +171,10 @@ def writable(
         path = Path(value)
         if path.is_dir():
             raise click.BadParameter(f"{value} is a folder; name a file.")
+        try:
+            path.resolve()
+        except (OSError, RuntimeError):
+            raise click.BadParameter(f"{value} is a link that leads in a circle; name another file.") from None
         if not path.parent.is_dir():
             raise click.BadParameter(f"the folder {path.parent} does not exist; create it first.")
         if suffixes and path.suffix.lower() not in suffixes:

@@ -204,6 +204,19 @@ def shown(name: str, width: int = 60) -> str:
     return f"`{clean if len(clean) <= width else clean[: width - 3] + '...'}`"
 
 
+def shown_names(names: Sequence[str], addition: Callable[[str], str] = lambda _: "") -> str:
+    """Return the names of a header for a message; described if one has no letters, because it may be a row of values.
+
+    Examples
+    --------
+    >>> shown_names(["FeNO", "age"]), shown_names(["007", "male"])
+    ('`FeNO`, `age`', 'a number, text of 4 characters')
+    """
+    if all(any(map(str.isalpha, name)) or not name.strip() for name in names):
+        return ", ".join(shown(name) + addition(name) for name in names)
+    return ", ".join(f"text of {len(name)} characters" if any(map(str.isalpha, name)) else "a number" for name in names)
+
+
 def counted_lines(first: Sequence[int], n_lines: int) -> str:
     """Name the first lines and count the others."""
     named, rest = ", ".join(str(line) for line in first), n_lines - len(first)

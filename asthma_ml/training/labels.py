@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from asthma_ml.patients import PatientTable
 
-_NAMED_VALUES = 6
+_NAMED_VALUES, _FEWEST_ROWS = 6, 10
 
 SPUTUM = ("sputum_eosinophils_pct", "sputum_neutrophils_pct")
 
@@ -383,10 +383,13 @@ def _without_classes(
 
 
 def _values_found(labels: pd.Series[str]) -> str:
-    """The most frequent values of a column with their counts."""
+    """The most frequent values of a column with their counts; those of few rows may be data of a patient."""
     counts = labels.value_counts()
-    named = ", ".join(f"{value} ({n})" for value, n in counts.head(_NAMED_VALUES).items())
-    return f"values found: {named or 'none'}{', ...' if len(counts) > _NAMED_VALUES else ''}"
+    common = counts[counts >= _FEWEST_ROWS]
+    named = [f"{value} ({n})" for value, n in common.head(_NAMED_VALUES).items()]
+    if rare := len(counts) - len(common):
+        named.append(f"{rare} value{'s' * (rare > 1)} of fewer than {_FEWEST_ROWS} rows, not shown")
+    return f"values found: {', '.join(named) or 'none'}{', ...' if len(common) > _NAMED_VALUES else ''}"
 
 
 def _label_values(patients: PatientTable, label: str, recoded: bool) -> pd.Series[str]:

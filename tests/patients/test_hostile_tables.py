@@ -115,6 +115,12 @@ def test_rows_far_shorter_than_a_wide_header_take_no_memory_of_full_rows(tmp_pat
         read_patients(written(tmp_path, header + b"7\n" * 2_000))
 
 
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="a device of Unix")
+def test_a_device_that_never_ends_is_refused():
+    with pytest.raises(UnusableInputError, match="this is a device, which may never end"):
+        read_both_ways(Path("/dev/zero"))
+
+
 def text_of(value: str, n_rows: int) -> pa.DictionaryArray:
     """One text in many rows, which Parquet stores once."""
     return pa.DictionaryArray.from_arrays(pa.array(np.zeros(n_rows, dtype=np.int32)), pa.array([value]))

@@ -274,7 +274,7 @@ def test_columns_in_the_right_unit_are_not_refused() -> None:
 
 
 def test_a_table_without_a_known_column_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UnusableInputError, match=r"no column is a known variable \(found `1`, `2`\)"):
+    with pytest.raises(UnusableInputError, match=r"no column is a known variable \(found a number, a number\)"):
         read_text("1,2\n3,4\n", tmp_path)
 
 

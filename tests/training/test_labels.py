@@ -148,7 +148,11 @@ def test_columns_can_be_excluded_from_the_features() -> None:
     ("label", "more", "message"),
     [
         (LABEL_RULES["sputum_3_61"], {"without": ["site"]}, "site is not a feature of the data dictionary"),
-        ("feno_ppb", {"levels": {"T2": "th2_high"}}, r"column feno_ppb does not contain T2; values found: .* \(1\)"),
+        (
+            "feno_ppb",
+            {"levels": {"T2": "th2_high"}},
+            r"column feno_ppb does not contain T2; values found: \d+ values of fewer",
+        ),
         (at_least("total_ige_ku_l", 100), {}, "total_ige_ku_l >= 100 kU/L needs the missing column total_ige_ku_l"),
         (at_least("feno_ppb", 399), {}, "no valid row has"),
     ],

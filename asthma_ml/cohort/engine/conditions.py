@@ -39,6 +39,7 @@ _GRAMMAR = (
     ast.expr_context,
 )
 _TESTS = ("isna", "notna")
+_TEXT_MULTIPLIED = "only numbers can be multiplied"
 
 
 class Condition:
@@ -80,6 +81,7 @@ class Condition:
         self._refuse_unknown(names, columns)
         self.names = tuple(dict.fromkeys(names))
         self._refuse_impossible(tree)
+        self._multiplied = self._names_multiplied(tree)
 
     def met_by(self, patients: pd.DataFrame) -> NDArray[np.bool_]:
         """Whether each row meets the condition.
@@ -89,6 +91,7 @@ class Condition:
         UnusableInputError
             If the expression is not true or false for each patient, or compares text with a number.
         """
+        self._refuse_text_multiplied(patients[list(self._multiplied)])
         try:
             met = patients[list(self.names)].eval(self.text, engine="python", local_dict={}, global_dict={})
         except Exception as error:
@@ -137,8 +140,24 @@ class Condition:
                     f"{name} has no level {with_suggestion(level, levels)}; levels are {', '.join(levels)}"
                 )
 
+    def _names_multiplied(self, tree: ast.Expression) -> tuple[str, ...]:
+        """Columns in products; texts and lists are refused there, because they would be repeated."""
+        products = [node for node in ast.walk(tree) if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult)]
+        parts = [part for product in products for part in ast.walk(product)]
+        if any(isinstance(part, ast.List | ast.Tuple) or _is_text(part) for part in parts):
+            raise self._error(_TEXT_MULTIPLIED)
+        return tuple(dict.fromkeys(part.id for part in parts if isinstance(part, ast.Name)))
+
+    def _refuse_text_multiplied(self, factors: pd.DataFrame) -> None:
+        if not all(pd.api.types.is_numeric_dtype(kind) for kind in factors.dtypes):
+            raise self._error(_TEXT_MULTIPLIED)
+
     def _error(self, reason: str) -> UnusableInputError:
         return UnusableInputError(f"where {self.text!r}: {reason}")
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and not isinstance(node.value, int | float)
 
 
 def _levels_asked_for(tree: ast.Expression) -> Iterator[tuple[str, str]]:

@@ -19,7 +19,7 @@ from asthma_ml.patients.columns.companions import (
 from asthma_ml.patients.columns.header_forms import recognise, unit_of_header
 from asthma_ml.patients.columns.header_words import plain_name
 from asthma_ml.patients.columns.hints import suggested_variable, unread_columns
-from asthma_ml.patients.problems import Finding, shown
+from asthma_ml.patients.problems import Finding, shown, shown_names
 from asthma_ml.spelling import closest
 from asthma_ml.variables import data_dictionary
 
@@ -250,7 +250,7 @@ def _refuse_unmatched(
         column_map.source,
     )
     if not found:
-        seen = ", ".join(shown(name) + _guess(name) for name in names[:8])
+        seen = shown_names(names[:8], _guess)
         raise UnusableInputError(
             f"{source}: no column is a known variable (found {seen}); the first line must name the columns; "
             "map other names with --columns MAP.toml"

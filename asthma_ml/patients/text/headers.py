@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.patients.problems import shown
+from asthma_ml.patients.problems import shown_names
 from asthma_ml.patients.text.preamble import VariableOf
 from asthma_ml.variables import ID, data_dictionary
 
@@ -126,7 +126,7 @@ def refuse_repeated_names(names: Sequence[str], where: str) -> None:
     """Raise UnusableInputError if a column name occurs twice."""
     repeated = sorted(name for name, n in Counter(names).items() if n > 1)
     if repeated:
-        names_shown = ", ".join(shown(name) for name in repeated[:5])
+        names_shown = shown_names(repeated[:5])
         raise UnusableInputError(
             f"{where}: column names must be unique; repeated: {names_shown}; rename or remove the further ones, and "
             "join a header of two lines"

@@ -149,7 +149,13 @@ def _opened(source: str | os.PathLike[str], name: str, opened: ExitStack) -> Bin
         buffer = getattr(sys.stdin, "buffer", None)
         return buffer if buffer is not None else io.BytesIO(sys.stdin.read().encode())
     with _unreadable_refused(name):
-        return opened.enter_context(Path(source).open("rb"))
+        return _ending(opened.enter_context(Path(source).open("rb")), name)
+
+
+def _ending(file: BinaryIO, name: str) -> BinaryIO:
+    if stat.S_ISCHR(os.fstat(file.fileno()).st_mode) and not file.isatty():
+        raise UnusableInputError(f"{name}: this is a device, which may never end; name one CSV or Parquet file")
+    return file
 
 
 @contextmanager
