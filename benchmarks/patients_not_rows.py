@@ -161,7 +161,7 @@ def main() -> None:
     given = parser.parse_args()
     rows = [row for noise in given.noise for n_patients in given.patients for row in coverage(n_patients, noise, given)]
     with given.output.open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, rows[0])
+        table = csv.DictWriter(file, rows[0], lineterminator="\n")
         table.writeheader()
         table.writerows(rows)
     csv.DictWriter(sys.stdout, rows[0]).writerows(rows)
