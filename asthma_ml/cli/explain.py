@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -260,7 +259,9 @@ def write_folder(
     explanation: Explanation, figures: dict[str, str], sentences: list[str], folder: Path, *, overview: bool
 ) -> None:
     """Write a figure of each patient, by file stem and name in the title, and all sentences; all or nothing."""
-    with tempfile.TemporaryDirectory(dir=folder.absolute().parent, prefix=".explanations-") as draft:
+    from asthma_ml.files import temporary_folder_beside
+
+    with temporary_folder_beside(folder.absolute()) as draft:
         finished = Path(draft, folder.name)
         finished.mkdir()
         for i, (stem, name) in enumerate(figures.items()):

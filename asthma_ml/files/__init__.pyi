@@ -26,4 +26,5 @@ from .table_files import TableForm as TableForm
 from .table_files import table_file as table_file
 from .table_files import table_form as table_form
 from .table_files import write_table as write_table
+from .temporary_files import temporary_folder_beside as temporary_folder_beside
 from .toml_files import read_toml as read_toml

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,14 +20,34 @@ def temporary_beside(target: Path) -> Iterator[BinaryIO]:
     The caller moves or deletes it.
     """
     with _locked_new_file(target) as file:
-        for path in _others(target, file):
+        for path in _others(target, file.name):
             _is_alive(path)
         yield file
 
 
+@contextmanager
+def temporary_folder_beside(target: Path) -> Iterator[Path]:
+    """Make a new locked folder beside `target` that only its owner can read; deleted at the end.
+
+    Those that killed runs left are deleted first.
+    """
+    folder = _new_name(target)
+    folder.mkdir(0o700)
+    with ExitStack() as ended:
+        ended.callback(shutil.rmtree, folder, ignore_errors=True)
+        if hasattr(os, "O_DIRECTORY"):
+            lock = os.open(folder, os.O_RDONLY)
+            ended.callback(os.close, lock)
+            with suppress(OSError):
+                _lock(lock, wait=True)
+        for path in _others(target, str(folder)):
+            _is_alive(path)
+        yield folder
+
+
 def others_alive(target: Path, file: BinaryIO) -> bool:
     """Whether another run has a temporary file of the same target."""
-    return any(map(_is_alive, _others(target, file)))
+    return any(map(_is_alive, _others(target, file.name)))
 
 
 def mode_of(target: Path) -> int:
@@ -38,10 +59,14 @@ def _prefix(target: Path) -> str:
     return f".{target.name[:200]}."
 
 
+def _new_name(target: Path) -> Path:
+    return target.with_name(f"{_prefix(target)}{secrets.token_hex(4)}.tmp")
+
+
 def _locked_new_file(target: Path) -> Any:
     """Create a file and lock it; another run may delete it in between, and it is then created again."""
     while True:
-        path = target.with_name(f"{_prefix(target)}{secrets.token_hex(4)}.tmp")
+        path = _new_name(target)
         file: Any = open(path, "xb", opener=lambda name, flags: os.open(name, flags, mode_of(target)))  # noqa: SIM115
         with suppress(OSError):  # some network drives have no locks
             _lock(file, wait=True)
@@ -50,26 +75,31 @@ def _locked_new_file(target: Path) -> Any:
         file.close()
 
 
-def _others(target: Path, file: BinaryIO) -> list[str]:
-    """Paths of the other temporary files of a target."""
+def _others(target: Path, own: str) -> list[str]:
+    """Paths of the other temporary files and folders of a target."""
     pattern = re.compile(re.escape(_prefix(target)) + "[0-9a-f]{8}[.]tmp")
     with os.scandir(target.parent) as entries:
-        return [each.path for each in entries if pattern.fullmatch(each.name) and each.path != file.name]
+        return [each.path for each in entries if pattern.fullmatch(each.name) and each.path != own]
 
 
 def _is_alive(path: str) -> bool:
-    """Whether another run has locked a file; one that nobody has locked is deleted."""
-    with suppress(OSError), os.fdopen(os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+    """Whether another run has locked a file or folder; one that nobody has locked is deleted."""
+    with suppress(OSError), ExitStack() as ended:
+        opened = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+        ended.callback(os.close, opened)
         try:
-            _lock(file, wait=False)
+            _lock(opened, wait=False)
         except BlockingIOError:
             return True
-        Path(path).unlink()
+        if stat.S_ISDIR(os.fstat(opened).st_mode):
+            shutil.rmtree(path)
+        else:
+            Path(path).unlink()
     return False
 
 
 def _lock(file: Any, *, wait: bool) -> None:
-    """Lock a file; raises OSError if another run has locked it or the system has no locks, as Windows."""
+    """Lock a file or folder; raises OSError if another run has locked it or the system has no locks, as Windows."""
     try:
         import fcntl
     except ImportError as error:

@@ -12,7 +12,7 @@ import pytest
 
 from asthma_ml.cohort import write_cohort
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.files import table_file, write_bytes, write_with_companion
+from asthma_ml.files import table_file, temporary_folder_beside, write_bytes, write_with_companion
 
 
 def names_in(folder: Path) -> list[str]:
@@ -38,6 +38,21 @@ def test_the_temporary_file_of_a_killed_run_is_deleted_by_the_next_run_of_the_sa
     assert [name[:11] for name in names_in(tmp_path)] == [".model.aml.", ".other.aml."]
     write_bytes(b"two", tmp_path / "model.aml")
     assert [name[:11] for name in names_in(tmp_path)] == [".other.aml.", "model.aml"]
+
+
+def test_the_temporary_folder_of_a_killed_run_is_deleted_and_that_of_a_living_run_stays(tmp_path):
+    target = tmp_path / "explanations"
+
+    def dies_in_its_folder() -> None:
+        with temporary_folder_beside(target) as folder:
+            (folder / "P001.png").write_bytes(b"a patient")
+            (folder / "x").replace(folder / "y")
+
+    in_a_killed_process(dies_in_its_folder)
+    assert len(names_in(tmp_path)) == 1
+    with temporary_folder_beside(target) as folder, temporary_folder_beside(target) as another:
+        assert names_in(tmp_path) == sorted([folder.name, another.name])
+    assert names_in(tmp_path) == []
 
 
 def test_files_that_only_look_like_temporary_ones_stay(tmp_path):
