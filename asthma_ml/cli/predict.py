@@ -108,7 +108,8 @@ def say_missing_features(missing: list[str]) -> None:
 
 
 def summary(predicted: PredictedFile) -> str:
-    """Number of patients, in total and by status."""
+    """Number of patients, or of rows if some are of one patient, in total and by status."""
+    counted = "rows" if predicted.n_repeated else "patients"
     resumed = f" ({predicted.n_resumed} from the interrupted run)" if predicted.n_resumed else ""
     statuses = ", ".join(f"{n} {status}" for status, n in predicted.statuses.items())
-    return f"{predicted.n_patients} patients{resumed}: {statuses}"
+    return f"{predicted.n_patients} {counted}{resumed}: {statuses}"

@@ -110,6 +110,7 @@ def test_repeated_identifiers_give_a_warning(
     pd.concat([table, table.head(1)]).to_csv(hospital, index=False)
     result = run("predict", hospital, "--model", clinic / "model.aml", "-o", tmp_path / "out.csv")
     assert "warning: 2 rows share their patient_id" in result.stderr
+    assert re.search(r"^\d+ rows: \d+ ", result.stderr, re.MULTILINE)
 
 
 @pytest.mark.parametrize("target", ["patients.csv", "model.csv", "map.csv"])
