@@ -22,6 +22,7 @@ from .features.encoding import align_features as align_features
 from .features.encoding import as_frame as as_frame
 from .features.encoding import encode_features as encode_features
 from .features.frame_checks import refuse_labels as refuse_labels
+from .features.frame_checks import without_scale_checks as without_scale_checks
 from .linear.joint_normal import JointNormal as JointNormal
 from .linear.model import LinearModel as LinearModel
 from .linear.normal_scores import NormalScores as NormalScores

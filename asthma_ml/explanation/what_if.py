@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from asthma_ml.classifier import without_scale_checks
 from asthma_ml.decisions import decide_calls
 from asthma_ml.variables import data_dictionary
 from asthma_ml.wording import phrase, what_if_sentence
@@ -129,7 +130,8 @@ def _nearest(model: Classifier, patient: pd.DataFrame, changes: list[dict[str, A
     for name in {name for change in changes for name in change}:
         now = table[name].iloc[0]
         table[name] = [change.get(name, now) for change in changes]
-    encoded = model.encode(table)
+    with without_scale_checks():
+        encoded = model.encode(table)
     calls = decide_calls(model, encoded)
     others = np.flatnonzero([call != before for call in calls.called])
     if not len(others):

@@ -7,7 +7,8 @@ columns of the data dictionary as they are, so it refuses what it would misunder
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,6 +82,14 @@ def other_unit(name: str, values: NDArray[np.float32]) -> str:
         if 2 * len(small) > len(positive)
         else ""
     )
+
+
+@contextmanager
+def without_scale_checks() -> Iterator[None]:
+    """Encode variations or twins of one patient, whose values are alike without being in another scale."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "values look like another scale", UserWarning)
+        yield
 
 
 def warn_of_other_scales(columns: Iterable[tuple[str, NDArray[np.float32]]]) -> None:

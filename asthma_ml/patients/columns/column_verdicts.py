@@ -219,7 +219,7 @@ def _different(scales: list[Scale]) -> tuple[Scale, ...]:
 def likely_scale(name: str, values: NDArray[np.float64]) -> str:
     """Measured scale in which a variable evidently is, empty if that may be the scale of the dictionary.
 
-    Codes are left out: an intervention may set a variable to few values.
+    Codes and columns of one value are left out: an intervention may set a variable to few values.
 
     Examples
     --------
@@ -227,7 +227,8 @@ def likely_scale(name: str, values: NDArray[np.float64]) -> str:
     'ppm'
     """
     variable = data_dictionary().get(name)
-    if variable is None or variable.kind not in ("number", "count"):
+    constant = len(values) > 1 and bool(np.all(values == values[0]))
+    if variable is None or variable.kind not in ("number", "count") or constant:
         return ""
     verdict = judge(ColumnSummary.of(variable, values))
     is_other = verdict is not None and verdict.refused and not verdict.scales[0].is_of_codes
