@@ -305,7 +305,7 @@ def test_weights_with_decimal_commas_and_dates_with_dots_are_read(
     call = ("train", tmp_path / "own.csv", "--label", "endotype", "--levels", TWO_LEVELS, "-o", tmp_path / "m.aml")
     result = run(*call, "--weights", "Gewicht", "--time", "Datum", "--without", "feno_ppb")
     assert result.exit_code == 0, result.stderr
-    assert re.search(r"temporal validation by Datum, \d steps, \d+ rows", result.stdout)
+    assert re.search(r"temporal validation by Datum, \d steps, \d+ patients", result.stdout)
 
 
 def test_reuse_of_training_patients_is_reported_and_the_background_is_kept(

@@ -109,7 +109,7 @@ def test_patient_table_is_explained_by_its_values():
 
 def test_input_without_named_features_is_refused():
     X, _ = synthetic_patients(20)
-    with pytest.raises(UnusableInputError, match="ndarray: explanations need named columns"):
+    with pytest.raises(UnusableInputError, match="text in an array, whose columns have no names"):
         explain(fitted_classifier(), X.to_numpy())
     with pytest.raises(UnusableInputError, match="no column is one of the 13 features"):
         explain(fitted_classifier(), pd.DataFrame({"patient_id": ["1"]}))

@@ -362,7 +362,7 @@ class TestRefusals:
     def test_a_table_without_a_feature_of_the_model_is_refused(self):
         X, y = synthetic_patients(80)
         model = PhenotypeClassifier(n_trees=2).fit(X[["feno_ppb", "age_years"]], y)
-        with pytest.raises(UnusableInputError, match=r"2 features: feno_ppb, age_years; .*did you mean feno_ppb"):
+        with pytest.raises(UnusableInputError, match=r"(?s)2 features: feno_ppb, age_years; .*did you mean feno_ppb"):
             predict_table(model, pd.DataFrame({"patient_id": ["1"], "sex": ["male"], "fenno": [30.0]}))
 
     def test_an_unknown_level_of_explanation_is_refused(self):

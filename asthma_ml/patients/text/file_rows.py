@@ -167,6 +167,8 @@ class ParquetRows:
     layout = "Parquet"
 
     def __init__(self, file: PlainFile, chunk_rows: int | None) -> None:
+        from pyarrow import Table
+
         self._name, self._chunk_rows = file.name, chunk_rows
         with damaged_parquet_refused(file.name):
             self._parquet, self._schema = open_parquet(file.file, file.name)
@@ -174,7 +176,9 @@ class ParquetRows:
             self._compiled = self._n_rows >= COMPILED_ROWS
         self._most_bytes = most_bytes(file.file.seek(0, os.SEEK_END))
         self._indexes = range_indexes(self._schema, self._n_rows)
-        table = table_of_arrow(with_indexes(self._schema.empty_table(), self._indexes, 0), file.name)
+        # Unlike Schema.empty_table, this does not import pandas.
+        self._empty = Table.from_batches([], self._schema)
+        table = table_of_arrow(with_indexes(self._empty, self._indexes, 0), file.name)
         self.names, self.typed_names = table.names, table.typed_names
 
     def first_rows(self) -> Sequence[Sequence[str]]:
@@ -207,7 +211,7 @@ class ParquetRows:
     def _batches(self) -> Iterator[tuple[pa.Table, int]]:
         """Rows with their position; at least one batch, even if it is empty."""
         start = 0
-        for rows in self._read() if self._n_rows else [self._schema.empty_table()]:
+        for rows in self._read() if self._n_rows else [self._empty]:
             with damaged_parquet_refused(self._name):
                 plain = plain_texts(rows, self._schema, self._name, start, self._most_bytes)
             yield with_indexes(plain, self._indexes, start), start
