@@ -191,7 +191,7 @@ def with_indexes(rows: pa.Table, indexes: dict[str, range], first_row: int) -> p
 def _array(column: pa.ChunkedArray) -> Any:
     import pyarrow as pa
 
-    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays([pa.array([], column.type), *column.chunks])
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays([pa.nulls(0, column.type), *column.chunks])
 
 
 def _is_null(kind: pa.DataType) -> bool:
