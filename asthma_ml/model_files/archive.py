@@ -36,6 +36,7 @@ _CARD_TYPES: dict[str, type] = {
     "data_dictionary": list,
     "self_test": dict,
 }
+_ADDED_TYPES: dict[str, type] = {"training_patients": list}
 _ITEM_TYPES: dict[str, type] = {"feature_names": str, "data_dictionary": dict}
 
 _CARD = "card.json"
@@ -137,6 +138,7 @@ def check_card(card: Mapping[str, Any], source: str) -> None:
 def _refuse_other_types(card: Mapping[str, Any], source: str) -> None:
     """Refuse entries of the card that are not what the program writes."""
     wrong = [name for name, kind in _CARD_TYPES.items() if not isinstance(card.get(name), kind)]
+    wrong += [name for name, kind in _ADDED_TYPES.items() if not isinstance(card.get(name, kind()), kind)]
     wrong = wrong or [
         name for name, kind in _ITEM_TYPES.items() if not all(isinstance(each, kind) for each in card[name])
     ]

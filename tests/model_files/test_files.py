@@ -400,6 +400,7 @@ class TestRefusals:
             ),
             ({"self_test": None}, "the card has a wrong entry self_test"),
             ({"data_dictionary": 5}, "the card has a wrong entry data_dictionary"),
+            ({"training_patients": 5}, "the card has a wrong entry training_patients"),
             ({"data_dictionary": [5]}, "the card has a wrong entry data_dictionary"),
             ({"feature_names": ["feno_ppb", 5]}, "the card has a wrong entry feature_names"),
             ({"classes": ["neutrophilic", "th2_high"]}, "names other classes or features than the model"),
