@@ -17,6 +17,7 @@ from .compiled.pattern_tables import Branches as Branches
 from .compiled.pattern_tables import Decisions as Decisions
 from .features.columns import refuse_without_features as refuse_without_features
 from .features.distinct_patients import content_hash as content_hash
+from .features.distinct_patients import salted_hashes as salted_hashes
 from .features.distinct_patients import same_patients as same_patients
 from .features.encoding import align_features as align_features
 from .features.encoding import as_frame as as_frame

@@ -177,7 +177,7 @@ def evaluate_command(
     from asthma_ml import evaluation
     from asthma_ml.model_files import load_model_with_card
     from asthma_ml.patients import read_patients
-    from asthma_ml.training import CARD_ENTRY, overlap_warning
+    from asthma_ml.training import overlap_warning
 
     target = chosen_label(label, label_rule, at_least)
     refuse_overwriting([file, columns, model, truth], filter(None, [output, plot, risk_plot]))
@@ -202,7 +202,7 @@ def evaluate_command(
         metrics["adherence_gate"] = evaluation.evaluate_adherence_gate(patients.values, true)
     if origin is not None:
         metrics |= _causal_parts(predicted, patients, origin, how)
-    if seen := overlap_warning(card.get(CARD_ENTRY, []), predicted.table):
+    if seen := overlap_warning(card, predicted.table):
         metrics["warnings"].insert(0, seen)
     if plot:
         write_figure(evaluation.decision_curve_figure(metrics["modelled_classes"]["reference_rules"]), plot)

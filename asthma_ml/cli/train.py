@@ -158,11 +158,11 @@ def train_command(
 def _recalibrate(path: str, patients: Any, label: Any, levels: dict[str, str] | None, seed: int) -> tuple[Any, Any]:
     """The recalibrated model, and the background of the model file, which it keeps."""
     from asthma_ml.model_files import load_model, load_model_with_card
-    from asthma_ml.training import CARD_ENTRY, overlap_warning, recalibrate_classifier
+    from asthma_ml.training import overlap_warning, recalibrate_classifier
 
     model, card = load_model_with_card(path)
     trained = recalibrate_classifier(model, patients, label, levels=levels, seed=seed, card=card)
-    if warning := overlap_warning(card.get(CARD_ENTRY, []), trained.patients.features):
+    if warning := overlap_warning(card, trained.patients.features):
         say(f"warning: {warning}")
     return trained, getattr(load_model(path, compiled=True), "background", None)
 

@@ -3,7 +3,6 @@ from .labels import LabelledPatients as LabelledPatients
 from .labels import LabelRule as LabelRule
 from .labels import at_least as at_least
 from .labels import labelled_patients as labelled_patients
-from .overlap import CARD_ENTRY as CARD_ENTRY
 from .overlap import overlap_warning as overlap_warning
 from .same_patient import patient_numbers as patient_numbers
 from .train import TrainedClassifier as TrainedClassifier

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
 from math import ceil, log2
 from typing import TYPE_CHECKING, Any
 
@@ -101,17 +100,17 @@ def overlap(entry: Mapping[str, Any], features: pd.DataFrame) -> int:
     return round(float(len(compared) - n_others) / float(entry["share"]))
 
 
-def overlap_warning(entries: Sequence[Mapping[str, Any]], features: pd.DataFrame) -> str:
-    """Return a line that says how many patients of a table the model was trained on, empty if too few to tell.
+def overlap_warning(card: Mapping[str, Any], features: pd.DataFrame) -> str:
+    """Return a line that says how many patients of a table a model was trained on, empty if too few to tell.
 
     Parameters
     ----------
-    entries : sequence of mapping
-        Entry `CARD_ENTRY` of a model card.
+    card : mapping
+        Card of the model.
     features : DataFrame of shape (n_patients, n_columns)
         Patients of the table, as `read_patients` gives them.
     """
-    n = max((_overlap_or_none(entry, features) for entry in entries), default=0)
+    n = max((_overlap_or_none(entry, features) for entry in card.get(CARD_ENTRY, [])), default=0)
     if n < FEWEST_REPORTED:
         return ""
     return (
@@ -143,10 +142,9 @@ def _encoded(features: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float32
 
 def _digests(encoded: NDArray[np.float32], salt: str) -> NDArray[np.uint64]:
     """Two 64-bit hashes of each distinct patient: shape (n_patients, 2)."""
-    canonical = np.where(np.isnan(encoded), np.float32(np.nan), encoded + np.float32(0)).astype("<f4", order="C")
-    key = salt.encode()[:64]
-    digests = b"".join(blake2b(row, digest_size=16, key=key).digest() for row in canonical)
-    return np.unique(np.frombuffer(digests, dtype="<u8").reshape(-1, 2).astype(np.uint64), axis=0)
+    from asthma_ml.classifier import salted_hashes
+
+    return np.unique(salted_hashes(encoded, salt.encode()[:64], 2), axis=0)
 
 
 def _is_stored(digests: NDArray[np.uint64], share: float) -> NDArray[np.bool_]:

@@ -310,7 +310,7 @@ def load_starting_model(
         fingerprint = {name: card[name] for name in (_FINGERPRINT,) if name in card}
         earlier = card.get(CARD_ENTRY, [])
         origin = {"model": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), **fingerprint}
-        origin |= {CARD_ENTRY: earlier, "overlap": overlap_warning(earlier, labelled.features)}
+        origin |= {CARD_ENTRY: earlier, "overlap": overlap_warning(card, labelled.features)}
     if model.auxiliary_ is not None and set(model.auxiliary_.classes_) == set(labelled.class_counts):
         model = model.auxiliary_
     return model, {**origin, "n_patients": int(model.n_patients_)}

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from asthma_ml.cohort import generate_cohort
-from asthma_ml.training.overlap import _digests, _encoded, hashes_of_patients, overlap, overlap_warning
+from asthma_ml.training.overlap import CARD_ENTRY, _digests, _encoded, hashes_of_patients, overlap, overlap_warning
 
 
 @cache
@@ -38,7 +38,7 @@ def test_an_overlap_is_said_with_its_size(n: int) -> None:
     for entry, X, others in zip(entries(), cohorts(), cohorts()[15:], strict=False):
         table = pd.concat([others, X[:n]]).sample(frac=1, random_state=1)
         assert overlap(entry, table) == pytest.approx(n, abs=2)
-    assert f"about {n} of these patients are training patients" in overlap_warning([entry], table)
+    assert f"about {n} of these patients are training patients" in overlap_warning({CARD_ENTRY: [entry]}, table)
 
 
 def test_repeated_rows_are_one_patient() -> None:
@@ -82,5 +82,5 @@ def test_of_many_patients_a_share_is_stored(monkeypatch: pytest.MonkeyPatch) -> 
     [{"bits": "x"}, {"bits": 0}, {"bits": 10**9}, {"hashes": "?"}, {"share": 0}, {"features": 5}, {"salt": None}],
 )
 def test_an_entry_of_another_program_says_nothing(change: dict[str, Any]) -> None:
-    assert overlap_warning([entries()[0] | change], cohorts()[1]) == ""
-    assert overlap_warning([{}], cohorts()[1]) == ""
+    assert overlap_warning({CARD_ENTRY: [entries()[0] | change]}, cohorts()[1]) == ""
+    assert overlap_warning({CARD_ENTRY: [{}]}, cohorts()[1]) == ""
