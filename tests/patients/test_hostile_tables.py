@@ -6,6 +6,7 @@ import bz2
 import gzip
 import lzma
 import random
+import tracemalloc
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
@@ -90,6 +91,25 @@ def test_a_row_of_very_many_cells_is_refused_by_its_line(tmp_path, monkeypatch, 
         read_both_ways(path)
     path = written(tmp_path, HEADER + ROW + b"008" + b"," * 99_999 + b"\n")
     assert read_both_ways(path).invalid.tolist() == [False, True]
+
+
+@pytest.mark.parametrize("filling", [b",", b"x", b'"x', b'""'], ids=["commas", "letters", "quotation", "quotations"])
+def test_a_row_of_very_many_bytes_is_refused_before_it_is_held_in_memory(tmp_path, filling):
+    """A row of 200 MB took 1.5 GB; here one of 40 MB must take less than it has itself."""
+    path = written(tmp_path, HEADER + ROW + b"008," + filling * (40_000_000 // len(filling)) + b"\n" + ROW)
+    tracemalloc.start()
+    with pytest.raises(UnusableInputError, match=r"line 3: the row has more than 16 million bytes; give one row per"):
+        read_both_ways(path)
+    assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    tracemalloc.stop()
+
+
+def test_a_quotation_that_is_never_closed_does_not_collect_the_rest_of_the_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(file_rows, "LONGEST_ROW", 2**16)
+    monkeypatch.setattr(file_rows, "COMPILED_BYTES", 0)
+    path = written(tmp_path, HEADER + ROW + b'008,"4' + b"4,\n" * 400_000)
+    with pytest.raises(UnusableInputError, match=r"line 3: the row has more than 16 million bytes.*quotation mark"):
+        rows_in_parts(path)
 
 
 def test_a_header_that_is_cut_is_refused_rather_than_read_in_part(tmp_path):

@@ -15,6 +15,9 @@ LEAST_LIMIT = 2**28
 MOST_BLANKS = 2**25
 """Largest number of blanks and line breaks in a row in a text file."""
 
+LONGEST_ROW = 2**24
+"""Largest number of bytes of a line or row. A header has at most a million characters."""
+
 _BLANKS = b" \r\n"
 
 
@@ -48,15 +51,15 @@ def within_expansion(blocks: Iterable[bytes], n_bytes: int, source: str) -> Iter
         yield block
 
 
-def within_blanks(blocks: Iterable[bytes], source: str) -> Iterator[bytes]:
-    """Yield the blocks of a text.
+def within_limits(blocks: Iterable[bytes], source: str) -> Iterator[bytes]:
+    """Yield the blocks of a text before anything is split, so that no line takes more memory than it should.
 
     Raises
     ------
     UnusableInputError
-        If more than `MOST_BLANKS` blanks and line breaks follow each other.
+        If more than `MOST_BLANKS` blanks and line breaks follow each other, or a line is longer than `LONGEST_ROW`.
     """
-    blank = lines = 0
+    blank = unbroken = lines = 0
     for block in blocks:
         blank = 0 if block.lstrip(_BLANKS) else blank + len(block)
         if blank > MOST_BLANKS:
@@ -64,5 +67,17 @@ def within_blanks(blocks: Iterable[bytes], source: str) -> Iterator[bytes]:
                 f"{source}, line {lines + 1}: more than {MOST_BLANKS // 10**6} million blanks and line breaks before "
                 "this line; delete them"
             )
+        last = max(block.rfind(b"\n"), block.rfind(b"\r"))
+        unbroken = unbroken + len(block) if last < 0 else len(block) - last - 1
         lines += block.count(b"\n")
+        if unbroken > LONGEST_ROW:
+            raise row_too_long(source, lines + 1)
         yield block
+
+
+def row_too_long(source: str, line: int) -> UnusableInputError:
+    """Return the refusal of a row of more than `LONGEST_ROW` bytes."""
+    return UnusableInputError(
+        f"{source}, line {line}: the row has more than {LONGEST_ROW // 10**6} million bytes; give one row per patient, "
+        "and close each quotation mark"
+    )

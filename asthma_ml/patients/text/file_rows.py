@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.problems import Finding
 from asthma_ml.patients.text.dialect import HEADER_CHARACTERS, read_header
-from asthma_ml.patients.text.expansion import most_bytes
+from asthma_ml.patients.text.expansion import LONGEST_ROW, most_bytes, row_too_long
 from asthma_ml.patients.text.parquet_tables import (
     open_parquet,
     plain_texts,
@@ -33,7 +33,6 @@ COMPILED_BYTES = 1_500_000
 COMPILED_ROWS = 20_000
 """Rows of a Parquet file from which machine code reads its texts, for the same reason."""
 
-_LONGEST_LINE = 2**26
 _BYTES_PER_ROW = 512
 _MOST_COLUMNS_SEEN = 12
 
@@ -131,8 +130,8 @@ class TextRows:
                 return self._splitter.table(data + self._file.file.read(), line), self._size, last_line
             if final or len(table) == wanted:
                 return table, begin + end, last_line
-            if not len(table) and len(data) > _LONGEST_LINE:
-                raise UnusableInputError(f"{self._file.name}, line {line + 1}: longer than {_LONGEST_LINE} bytes")
+            if len(data) - end > LONGEST_ROW:
+                raise row_too_long(self._file.name, last_line + 1)
             n_bytes *= 2
 
     def _size_from(self, row: int, first_row: int) -> int:

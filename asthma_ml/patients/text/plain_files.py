@@ -20,7 +20,7 @@ from asthma_ml.errors import UnusableInputError
 from asthma_ml.files import write_all
 from asthma_ml.patients.problems import Finding
 from asthma_ml.patients.text.encodings import decoded_utf16, find_encoding, utf16_codec
-from asthma_ml.patients.text.expansion import within_blanks, within_expansion
+from asthma_ml.patients.text.expansion import within_expansion, within_limits
 from asthma_ml.patients.text.other_formats import SEEN_BYTES, refuse_other_binary, refuse_other_text
 
 GZIP, ZSTD, PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
@@ -112,9 +112,9 @@ def _plain_text(file: BinaryIO, name: str, folder: Path | None, opened: ExitStac
     refuse_other_binary(beginning, name)
     if codec := utf16_codec(beginning[:SEEN_BYTES]):
         texts = (text.encode() for text in decoded_utf16(blocks(file), name, codec))
-        return PlainFile(_copied(within_blanks(texts, name), name, folder, opened), name, "UTF-16")
+        return PlainFile(_copied(within_limits(texts, name), name, folder, opened), name, "UTF-16")
     start = len(BOM_UTF8) if begins_with(file, BOM_UTF8) else 0
-    codec, findings = find_encoding(lambda: within_blanks(blocks(file, start), name), name)
+    codec, findings = find_encoding(lambda: within_limits(blocks(file, start), name), name)
     if codec == "utf-8":
         return PlainFile(file, name, "UTF-8", start=start)
     recoded = (block.decode(codec).encode() for block in blocks(file, start))
