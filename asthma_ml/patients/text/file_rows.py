@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients.problems import Finding
 from asthma_ml.patients.text.dialect import HEADER_CHARACTERS, read_header
 from asthma_ml.patients.text.expansion import LONGEST_ROW, most_bytes, row_too_long
