@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.files.temporary_files import others_alive, temporary_beside
+from asthma_ml.files.temporary_files import temporary_beside
 
 
 def write_text(text: str, path: str | os.PathLike[str]) -> None:
@@ -121,11 +121,9 @@ def _replacement(target: Path, alone: bool, companions: Iterable[str | os.PathLi
     """Temporary file in the folder of `target`; a symbolic link has been resolved and stays a link."""
     if target.is_dir():
         raise IsADirectoryError(EISDIR, os.strerror(EISDIR), str(target))
-    with temporary_beside(target) as file:
+    with temporary_beside(target, alone=alone) as file:
         temporary = Path(file.name)
         try:
-            if alone and others_alive(target, file):
-                raise UnusableInputError(f"{target}: another run is writing it; wait for it or name another output")
             yield file
             sync(file)
             if target.exists():

@@ -8,21 +8,55 @@ import secrets
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, BinaryIO
+
+from asthma_ml.errors import UnusableInputError
+
+_SECONDS_IN_TURN = 1.0
 
 
 @contextmanager
-def temporary_beside(target: Path) -> Iterator[BinaryIO]:
+def temporary_beside(target: Path, *, alone: bool = False) -> Iterator[BinaryIO]:
     """Open a new locked file in the folder of `target`, with its mode, after deleting those that killed runs left.
 
-    The caller moves or deletes it.
+    The caller moves or deletes it. With `alone`, UnusableInputError is raised if another run has such a file.
     """
-    with _locked_new_file(target) as file:
-        for path in _others(target, file.name):
-            _is_alive(path)
+    with ExitStack() as opened:
+        with _in_turn(target.parent) if alone else nullcontext():
+            file = opened.enter_context(_locked_new_file(target))
+            alive = [_is_alive(path) for path in _others(target, file.name)]
+            if alone and any(alive):
+                Path(file.name).unlink()
+                raise UnusableInputError(f"{target}: another run is writing it; wait for it or name another output")
         yield file
+
+
+@contextmanager
+def _in_turn(folder: Path) -> Iterator[None]:
+    """Lock a folder for a moment, so that of runs that start together exactly one finds itself alone.
+
+    The wait is limited, because the run may have been started by a program that holds this lock.
+    """
+    with ExitStack() as ended:
+        if hasattr(os, "O_DIRECTORY"):
+            lock = os.open(folder, os.O_RDONLY)
+            ended.callback(os.close, lock)
+            _lock_within(lock, _SECONDS_IN_TURN)
+        yield
+
+
+def _lock_within(file: int, seconds: float) -> None:
+    """Lock a file; give up after some seconds, or if the system has no locks."""
+    until = monotonic() + seconds
+    with suppress(OSError):
+        while monotonic() < until:
+            with suppress(BlockingIOError):
+                _lock(file, wait=False)
+                return
+            sleep(0.002)
 
 
 @contextmanager
@@ -43,11 +77,6 @@ def temporary_folder_beside(target: Path) -> Iterator[Path]:
         for path in _others(target, str(folder)):
             _is_alive(path)
         yield folder
-
-
-def others_alive(target: Path, file: BinaryIO) -> bool:
-    """Whether another run has a temporary file of the same target."""
-    return any(map(_is_alive, _others(target, file.name)))
 
 
 def mode_of(target: Path) -> int:

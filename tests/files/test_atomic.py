@@ -6,13 +6,21 @@ import multiprocessing
 import os
 import signal
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from asthma_ml.cohort import write_cohort
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.files import table_file, temporary_folder_beside, write_bytes, write_with_companion
+from asthma_ml.files import (
+    open_atomically,
+    table_file,
+    temporary_folder_beside,
+    write_bytes,
+    write_with_companion,
+)
 
 
 def names_in(folder: Path) -> list[str]:
@@ -71,6 +79,34 @@ def test_a_table_that_another_run_is_writing_is_refused_and_the_other_run_goes_o
         write_cohort(path, 5)
     assert names_in(tmp_path) == ["cohort.csv"]
     write_cohort(path, 5)
+    assert names_in(tmp_path) == ["cohort.csv", "cohort.schema.json"]
+
+
+def test_of_three_runs_that_start_together_exactly_one_writes_the_table(tmp_path):
+    start, decided = threading.Barrier(3), threading.Barrier(3)
+
+    def run(_: int) -> bool:
+        start.wait()
+        try:
+            with open_atomically(tmp_path / "cohort.csv", alone=True):
+                decided.wait()
+        except UnusableInputError:
+            decided.wait()
+            return False
+        return True
+
+    with ThreadPoolExecutor(3) as runs:
+        assert all(sum(runs.map(run, range(3))) == 1 for _ in range(100))
+    assert names_in(tmp_path) == ["cohort.csv"]
+
+
+def test_a_run_goes_on_under_a_program_that_holds_the_lock_of_the_folder(tmp_path):
+    """`flock folder asthma-ml generate ...` runs one command at a time."""
+    fcntl = pytest.importorskip("fcntl")
+    lock = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    write_cohort(tmp_path / "cohort.csv", 5)
+    os.close(lock)
     assert names_in(tmp_path) == ["cohort.csv", "cohort.schema.json"]
 
 
