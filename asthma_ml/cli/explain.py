@@ -169,7 +169,7 @@ def explain_command(
     sentences = [f"{name}: {explanation.sentence(i, length)}" for i, name in enumerate(names)]
     if asks_what_if:
         sentences = [f"{sentence} {what_if(explanation, i)}" for i, sentence in enumerate(sentences)]
-    tables = {path: table(explanation, ids) for path, table in wanted.items()}
+    tables = {path: table(explanation, ids, lines) for path, table in wanted.items()}
     if Path(output).suffix.lower() in FIGURE_SUFFIXES:
         write_figure(explanation.plot(0, names[0]), output)
     elif output != "-":
@@ -187,18 +187,18 @@ def _only_line(lines: tuple[int, ...]) -> int | None:
     return lines[0] if lines else None
 
 
-def values_table(explanation: Explanation, ids: list[str]) -> pd.DataFrame:
-    """Base value, log-odds and contributions of factors and features, one row a patient."""
+def values_table(explanation: Explanation, ids: list[str], lines: list[int]) -> pd.DataFrame:
+    """Base value, log-odds and contributions of factors and features of each explained row."""
     import pandas as pd
 
-    known = {ID: ids, "explained_class": explanation.explained_class}
+    known = {ID: ids, "line": lines, "explained_class": explanation.explained_class}
     ends = {"base": explanation.base, "log_odds": explanation.log_odds}
     factors, features = explanation.factors.add_prefix("factor_"), explanation.features.add_prefix("shap_")
     return pd.concat([pd.DataFrame(known | ends), factors, features], axis=1)
 
 
-def interactions_table(explanation: Explanation, ids: list[str]) -> pd.DataFrame:
-    """Main effect of each factor and interaction of each pair, both halves together; one row a patient."""
+def interactions_table(explanation: Explanation, ids: list[str], lines: list[int]) -> pd.DataFrame:
+    """Main effect of each factor and interaction of each pair, both halves together, of each explained row."""
     import pandas as pd
 
     from asthma_ml.variables import FACTORS
@@ -209,7 +209,7 @@ def interactions_table(explanation: Explanation, ids: list[str]) -> pd.DataFrame
         for i, name in enumerate(FACTORS)
         for j, other in enumerate(FACTORS[i:], start=i)
     }
-    known = {ID: ids, "explained_class": explanation.explained_class, "base": explanation.base}
+    known = {ID: ids, "line": lines, "explained_class": explanation.explained_class, "base": explanation.base}
     return pd.DataFrame(known | columns)
 
 

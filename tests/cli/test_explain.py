@@ -190,13 +190,40 @@ def test_tables_of_values_and_interactions_add_up(
         assert result.exit_code == 0, result.stderr
         contributions, pairs = pd.read_csv(values), pd.read_csv(interactions)
         assert contributions["patient_id"].tolist() == pairs["patient_id"].tolist() == ["A/1", "A_1", "B2"]
-        for parts in (contributions.filter(like="factor_"), contributions.filter(like="shap_"), pairs.iloc[:, 3:]):
+        for parts in (contributions.filter(like="factor_"), contributions.filter(like="shap_"), pairs.iloc[:, 4:]):
             np.testing.assert_allclose(contributions["base"] + parts.sum(axis=1), contributions["log_odds"], atol=1e-6)
-        assert pairs.shape[1] == 3 + 6 + 15
+        assert pairs.shape[1] == 4 + 6 + 15
         of_adherence = pairs.filter(like="adherence")
         weight = np.where(of_adherence.columns == "adherence", 1.0, 0.5)
         halves = of_adherence.to_numpy() @ weight
         np.testing.assert_allclose(halves, contributions["factor_adherence"], atol=1e-9)
+
+
+def test_tables_tell_rows_of_one_patient_apart_by_their_lines(
+    visits: Path, clinic: Path, tmp_path: Path, run: Callable[..., Result]
+) -> None:
+    values, interactions = tmp_path / "values.csv", tmp_path / "interactions.csv"
+    asked = ["--all", "--values", values, "--interactions", interactions]
+    assert run("explain", visits, "--model", clinic / "model.aml", *asked).exit_code == 0
+    for path in (values, interactions):
+        table = pd.read_csv(path, dtype={"patient_id": str})
+        rows = list(zip(table["patient_id"], table["line"], strict=True))
+        assert rows == [("007", 2), ("008", 3), ("007", 5), ("007-5", 6)]
+
+
+def test_a_patient_with_a_long_identifier_is_explained_with_the_others(
+    clinic: Path, tmp_path: Path, run: Callable[..., Result]
+) -> None:
+    cohort = pd.read_csv(clinic / "cohort.csv", dtype=str).head(3)
+    cohort["patient_id"] = ["x" * 300, "x" * 300 + "2", "007"]
+    cohort.to_csv(tmp_path / "patients.csv", index=False)
+    asked = ["--all", "--model", clinic / "model.aml", "-o", tmp_path / "out"]
+    result = run("explain", tmp_path / "patients.csv", *asked)
+    assert result.exit_code == 0, result.stderr
+    figures = {path.stem for path in (tmp_path / "out").glob("*.png")}
+    assert figures == {"x" * 50 + "-2", "x" * 50 + "-3", "007"}
+    sentences = (tmp_path / "out" / "sentences.txt").read_text().splitlines()
+    assert [line.split(": ")[0] for line in sentences] == cohort["patient_id"].tolist()
 
 
 def test_output_tables_never_overwrite_an_input(few: Path, clinic: Path, run: Callable[..., Result]) -> None:
