@@ -14,22 +14,27 @@ from asthma_ml.version import __version__
 __all__ = ["commands", "main"]
 
 
+# Not the docstring of `commands`, which `python -OO` drops.
+_HELP = """Inflammatory endotypes of treatment-resistant severe asthma.
+
+Research software, not a medical device. SHAP values explain the model, not the disease.
+
+Results go to the standard output or to --output, messages to the standard error. FILE may be "-" for the standard
+input. Exit codes: 0 success, 1 unexpected error, 2 usage error or unusable input, 3 rows refused under --strict, 4
+model file unusable, 5 gate refused.
+"""
+
+
 @click.group(
     "asthma-ml",
     cls=AsthmaCommands,
     context_settings={"help_option_names": ["-h", "--help"]},
+    help=_HELP,
     epilog=examples("demo -o out", "predict patients.csv -o predictions.csv", "explain patients.csv --patient P001"),
 )
 @click.version_option(__version__, prog_name="asthma-ml")
 def commands() -> None:
-    """Inflammatory endotypes of treatment-resistant severe asthma.
-
-    Research software, not a medical device. SHAP values explain the model, not the disease.
-
-    Results go to the standard output or to --output, messages to the standard error. FILE may be
-    "-" for the standard input. Exit codes: 0 success, 1 unexpected error, 2 usage error or unusable
-    input, 3 rows refused under --strict, 4 model file unusable, 5 gate refused.
-    """
+    """All commands."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
