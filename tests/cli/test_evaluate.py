@@ -182,6 +182,16 @@ def test_the_model_is_compared_with_the_bayes_limit(clinic: Path, generated: Pat
     assert "excess log-loss over the Bayes limit" in result.stderr
 
 
+def test_limit_of_few_patients_is_refused_before_it_is_computed(
+    clinic: Path, generated: Path, run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("asthma_ml.evaluation.causal.limit.bayes_limit", None)
+    result = run(*limited(clinic, generated), "--limit-patients", 20)
+    assert result.exit_code == 2
+    assert "10 patients of each class; the first 20 rows of modelled classes have " in result.stderr
+    assert "compare more patients (--limit-patients)" in result.stderr
+
+
 def test_limit_needs_the_origin_of_the_cohort(
     clinic: Path, generated: Path, tmp_path: Path, run: Callable[..., Result]
 ) -> None:

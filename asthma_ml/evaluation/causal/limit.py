@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.evaluation.causal.origin import Origin, refuse_other_patients
-from asthma_ml.evaluation.metrics import LabelledPredictions, score_probabilities
+from asthma_ml.evaluation.metrics import FEWEST_OF_A_CLASS, LabelledPredictions, score_probabilities
 from asthma_ml.inference import ESS, SE_SUFFIX, bayes_limit, limit_classes, limit_probabilities
 from asthma_ml.intervals import PatientRows, percentiles
 from asthma_ml.variables import FOUR_CLASSES
@@ -131,6 +131,7 @@ def compare_with_bayes_limit(
     chosen = np.flatnonzero(predicted.modelled)[:most_patients]
     rows = predicted.patients.take(chosen)
     table, labels = patients.values.iloc[predicted.rows[chosen]], predicted.labels[chosen]
+    _refuse_few(classes, labels, rows)
     limit = bayes_limit(table, origin.preset, n_particles, seed, classes, progress=progress)
     probability = predicted.calls.probability[chosen]
     scores = score_probabilities(classes, labels, probability, rows)
@@ -141,6 +142,17 @@ def compare_with_bayes_limit(
         "model": {name: scores[name] for name in SCORES},
         "excess_log_loss": _mean(excess, rows),
     }
+
+
+def _refuse_few(classes: Sequence[str], labels: Any, rows: PatientRows) -> None:
+    """Refuse, before minutes of work, patients among whom a class is too rare for the scores."""
+    counts = {name: rows.n_patients_where(labels == name) for name in classes}
+    if min(counts.values()) < FEWEST_OF_A_CLASS:
+        found = ", ".join(f"{n} {name}" for name, n in counts.items())
+        raise UnusableInputError(
+            f"the Bayes limit needs {FEWEST_OF_A_CLASS} patients of each class; the first {len(labels)} rows of "
+            f"modelled classes have {found}; compare more patients (--limit-patients)"
+        )
 
 
 def _losses(probability: Any, labels: Any, classes: tuple[str, ...]) -> Any:
