@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 
 from asthma_ml import generate_cohort
-from asthma_ml.cohort import DEFAULT_PRESET, Preset
-from asthma_ml.evaluation.causal.faithfulness import REFERENCES
+from asthma_ml.cohort import DEFAULT_PRESET, FACTOR_REFERENCES, Preset
 from asthma_ml.variables import LABEL, TWO_CLASSES
 
 POSITIVE = TWO_CLASSES[0]
@@ -24,7 +23,7 @@ def two_class_patients(n_patients: int, seed: int, preset: str | Preset = DEFAUL
 
 def backgrounds(n_patients: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Patients of the two classes, and patients in whom every factor is at its reference."""
-    everything = {name: value for do in REFERENCES.values() for name, value in do.items()}
+    everything = {name: value for do in FACTOR_REFERENCES.values() for name, value in do.items()}
     usual, reference = (generate_cohort(n_patients, seed, do=do).observed for do in ({}, everything))
     return usual[usual[LABEL].isin(TWO_CLASSES)], reference
 

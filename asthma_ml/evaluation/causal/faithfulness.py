@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from asthma_ml.cohort import Interventions
+from asthma_ml.cohort import FACTOR_REFERENCES
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.explanation import explain
 from asthma_ml.inference import SE_SUFFIX, bayes_limit, limit_probabilities
@@ -30,50 +30,6 @@ if TYPE_CHECKING:
 
 Floats: TypeAlias = NDArray[np.float64]
 Attribution: TypeAlias = "Callable[[PhenotypeClassifier, pd.DataFrame], pd.DataFrame]"
-
-REFERENCES: Mapping[str, Interventions] = {
-    "immune_profile": {
-        "il4_drive": 0.0,
-        "il5_drive": 0.6,
-        "il13_drive": 0.55,
-        "il17_drive": 0.1,
-        "white_cell_set_point": 0.0,
-    },
-    "airway_remodeling": {"airway_remodeling": 0.8, "mucus_plugging": 0.4, "basement_membrane_um": 8.4},
-    "genetics": {
-        "glcci1_rs37973": 1,
-        "crhr1_rs242941": 1,
-        "fcer2_rs28364072": 0,
-        "hsd3b1_rs1047303": 1,
-        "cyp3a4_rs35599367": 0,
-        "adrb2_rs1042713": 1,
-        "il4ra_rs1801275": 0,
-        "il13_rs20541": 0,
-        "gsdmb_rs7216389": 1,
-        "tgfb1_rs1800469": 1,
-    },
-    "environment": {
-        "smoking_status": "never",
-        "pack_years": 0.0,
-        "pm25_ug_m3": 9.5,
-        "no2_ug_m3": 18.0,
-        "occupational_exposure": "none",
-        "airway_bacterial_load": 0.0,
-    },
-    "adherence": {"inhaled_adherence": 1.0, "inhaler_technique": "correct", "takes_oral_steroid": 1},
-    "patient_context": {
-        "age_years": 52.0,
-        "sex": "female",
-        "bmi_kg_m2": 29.0,
-        "childhood_onset": 0,
-        "age_at_onset_years": 30.0,
-        "ics_dose_ug_day": 1800.0,
-        "ocs_dose_mg_day": 0.0,
-        "biologic": "none",
-    },
-}
-"""Reference of each factor: the median patient of the severe clinic, without harmful exposure, with full adherence,
-no oral steroid and no biologic. Immune drives are set rather than markers, which are their effects."""
 
 LEAST_EFFECT = 0.2
 """Effect on the true log-odds below which its sign is not compared: about twice the Monte Carlo error."""
@@ -130,7 +86,7 @@ def true_effects(
     UnusableInputError
         As `generate_cohort`; also where no patient has one of the two classes.
     """
-    cohorts = {"": cohort.under()} | {factor: cohort.under(do) for factor, do in REFERENCES.items()}
+    cohorts = {"": cohort.under()} | {factor: cohort.under(do) for factor, do in FACTOR_REFERENCES.items()}
     observed = {name: generated.observed.set_index(ID) for name, generated in cohorts.items()}
     truth = {name: generated.truth.set_index(ID)[[_TYPE2, _NEUTROPHILIC]] for name, generated in cohorts.items()}
     common = _in_every_cohort(cohort.restrict(observed[""]), observed)

@@ -11,9 +11,9 @@ import pytest
 from attributions import against_background, attributions
 
 from asthma_ml.classifier import PhenotypeClassifier
-from asthma_ml.cohort import generate_cohort
+from asthma_ml.cohort import FACTOR_REFERENCES, generate_cohort
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.evaluation.causal.faithfulness import REFERENCES, agreement, evaluate_faithfulness, true_effects
+from asthma_ml.evaluation.causal.faithfulness import agreement, evaluate_faithfulness, true_effects
 from asthma_ml.evaluation.causal.twins import TwinCohort
 from asthma_ml.variables import FACTORS, TWO_CLASSES
 
@@ -38,7 +38,7 @@ def row(found, factor, label="all"):
 
 
 def test_every_factor_has_a_reference_and_only_the_two_classes_are_compared(effects):
-    assert tuple(REFERENCES) == FACTORS
+    assert tuple(FACTOR_REFERENCES) == FACTORS
     assert set(effects.rows["phenotype"]) == set(TWO_CLASSES)
     for twin in effects.twins.values():
         assert twin.index.equals(effects.rows.index)
@@ -98,7 +98,7 @@ def test_a_model_of_one_factor_has_no_other_contribution(effects):
 
 @pytest.fixture(scope="module")
 def ways():
-    everything = {name: value for do in REFERENCES.values() for name, value in do.items()}
+    everything = {name: value for do in FACTOR_REFERENCES.values() for name, value in do.items()}
     background, reference = (generate_cohort(400, seed=3, do=do).observed for do in ({}, everything))
     return attributions(background, reference)
 
@@ -116,7 +116,7 @@ def test_treatment_contributes_less_against_a_background_of_equal_treatment(ways
 
 
 def test_reference_patients_have_no_contribution_against_themselves(ways, model):
-    reference = generate_cohort(400, seed=3, do=REFERENCES["adherence"]).observed
+    reference = generate_cohort(400, seed=3, do=FACTOR_REFERENCES["adherence"]).observed
     found = against_background(model, reference, reference)
     assert found.mean().abs().max() < 0.15
 
