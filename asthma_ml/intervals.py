@@ -1,8 +1,8 @@
-"""Figures over patients with 95 % intervals: proportions (Wilson) and others (bootstrap).
+"""Rows of patients, and proportions of patients with 95 % intervals; `scores` has AUC and log-loss.
 
 A patient may have several rows, such as visits. The patient is the sampling unit: all rows of one patient together
-weigh as much as the single row of another, the bootstrap resamples patients, and effective sample sizes allow for the
-correlation between the rows of a patient.
+weigh as much as the single row of another, and effective sample sizes allow for the correlation between the rows of a
+patient.
 """
 
 from __future__ import annotations
@@ -89,10 +89,6 @@ class PatientRows:
         """Weighted mean over the rows, a number or of shape (n_columns,)."""
         mean = np.average(values, axis=0, weights=self.weight)
         return float(mean) if mean.ndim == 0 else mean
-
-    def bootstrap(self, seed: int, n_samples: int = N_BOOTSTRAP) -> Iterator[NDArray[np.float64]]:
-        """Weights of the rows in bootstrap samples of the patients; each array has shape (n_rows,)."""
-        return (counts[self.patient] * self.weight for counts in resampled(self.n_patients, seed, n_samples))
 
 
 def design_effect(deviations: NDArray[Any], rows: PatientRows) -> Any:

@@ -13,6 +13,7 @@ import argparse
 import csv
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from sklearn.metrics import roc_auc_score
 
 from asthma_ml.evaluation.subgroups import calibration
 from asthma_ml.intervals import PatientRows, percentiles, proportion, resampled
+from asthma_ml.scores import mean
 from asthma_ml.training.held_out import held_out_metrics
 
 RESULTS = Path(__file__).with_suffix(".csv")
@@ -58,16 +60,15 @@ def simulated(rng: np.random.Generator, n_patients: int, *, noise: float, single
     return Visits(patient, positive[patient], expit(1.5 * measured))
 
 
-def scores(visits: Visits, rows: PatientRows, seed: int) -> dict[str, Mapping[str, float]]:
-    """Scores with bootstrap intervals, as the package reports them."""
+def figures(visits: Visits, rows: PatientRows) -> dict[str, Mapping[str, float]]:
+    """Figures with their intervals, as the package reports them."""
     both = np.column_stack([1 - visits.probability, visits.probability])
-    found = held_out_metrics(visits.positive, both, rows, seed=seed)
-    return {"AUC": found["auc"], "log-loss": found["log_loss"]}
-
-
-def proportions(visits: Visits, rows: PatientRows) -> dict[str, Mapping[str, float]]:
-    """Proportions and calibration with their intervals, as the package reports them."""
+    found = held_out_metrics(visits.positive, both, rows)
     return {
+        "AUC": found["auc"],
+        "log-loss": found["log_loss"],
+        "balanced accuracy": found["balanced_accuracy"],
+        "Brier score": mean((visits.positive - visits.probability) ** 2, rows).above_0(),
         "accuracy": proportion(visits.correct, rows),
         "coverage of prediction sets": proportion(visits.covered, rows),
         "calibration slope": calibration(visits.positive, visits.probability, rows)["slope"],
@@ -95,14 +96,17 @@ def _plain(visits: Visits, rows: np.ndarray, weight: np.ndarray) -> dict[str, fl
     }
 
 
+@cache
 def truth(noise: float) -> dict[str, float]:
     """The true figures."""
     visits = simulated(np.random.default_rng(1), N_OF_TRUTH, noise=noise, single=True)
     both = np.column_stack([1 - visits.probability, visits.probability])
-    loss = -np.log(both[np.arange(N_OF_TRUTH), visits.positive.astype(int)])
+    found = held_out_metrics(visits.positive, both)
     return {
-        "AUC": float(roc_auc_score(visits.positive, visits.probability)),
-        "log-loss": float(loss.mean()),
+        "AUC": found["auc"]["value"],
+        "log-loss": found["log_loss"]["value"],
+        "balanced accuracy": found["balanced_accuracy"]["value"],
+        "Brier score": float(np.mean((visits.positive - visits.probability) ** 2)),
         "accuracy": float(visits.correct.mean()),
         "coverage of prediction sets": float(visits.covered.mean()),
         "calibration slope": calibration(visits.positive, visits.probability)["slope"]["value"],
@@ -112,15 +116,14 @@ def truth(noise: float) -> dict[str, float]:
 def coverage(n_patients: int, noise: float, given: argparse.Namespace) -> list[dict[str, Any]]:
     """Proportion of cohorts whose interval contains the true figure, and mean width, by way of counting."""
     true, found = truth(noise), []
-    for repeat in range(given.repeats_of_proportions):
-        visits = simulated(np.random.default_rng([n_patients, repeat]), n_patients, noise=noise)
+    for repeat in range(given.repeats):
+        visits = simulated(np.random.default_rng([n_patients, repeat]), n_patients, noise=noise, single=given.single)
         ways = {
             "patients": PatientRows.of(visits.patient),
             "rows as patients": PatientRows.single(len(visits.patient)),
         }
         for way, rows in ways.items():
-            intervals = proportions(visits, rows) | (scores(visits, rows, repeat) if repeat < given.repeats else {})
-            found += [(way, name, interval) for name, interval in intervals.items()]
+            found += [(way, name, interval) for name, interval in figures(visits, rows).items()]
         if repeat < given.by_hand:
             by = "cluster bootstrap by hand"
             found += [(by, name, interval) for name, interval in by_hand(visits, repeat).items()]
@@ -152,10 +155,10 @@ def _summary(intervals: list[Mapping[str, float]], true: float) -> dict[str, Any
 def main() -> None:
     """Write the coverage of every size and noise."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=800, help="cohorts for AUC and log-loss")
-    parser.add_argument("--repeats-of-proportions", type=int, default=4000, help="cohorts for the other figures")
+    parser.add_argument("--repeats", type=int, default=4000, help="cohorts of each size")
     parser.add_argument("--by-hand", type=int, default=200, help="cohorts for the plain cluster bootstrap")
     parser.add_argument("--patients", type=int, nargs="+", default=[30, 60, 150, 400])
+    parser.add_argument("--single", action="store_true", help="one visit of each patient")
     parser.add_argument("--noise", type=float, nargs="+", default=[0.7], help="of a visit [SD between patients]")
     parser.add_argument("-o", "--output", type=Path, default=RESULTS)
     given = parser.parse_args()

@@ -103,7 +103,7 @@ _NOT_WITH_RECALIBRATION = (
     help="Only recalibrate MODEL (a file, or 'shipped') to these patients, about a hundred or more, none of them "
     "training patients of MODEL.",
 )
-@number_option("--seed", 0, "Seed of the model, the bootstrap, and the folds of a search.", least=0)
+@number_option("--seed", 0, "Seed of the model and the folds of a search.", least=0)
 @number_option("--jobs", 1, "Number of processes for the fits; does not change the result.")
 @output_option(MODEL_SUFFIXES, required=True, text="Model file, .aml; its card is written beside it.")
 @with_verbosity

@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import logit
-from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from asthma_ml.classifier import as_frame, refuse_labels
@@ -23,9 +21,10 @@ from asthma_ml.decisions import Calls, decide_calls
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.evaluation.abstention import abstention_by_diagnosis, risk_coverage, unmodelled_diagnosis_detection
 from asthma_ml.evaluation.reference_rules import compare_with_reference_rules
-from asthma_ml.evaluation.subgroups import coverage_warnings, evaluate_subgroups
-from asthma_ml.intervals import PatientRows, percentiles, proportion, proportion_or_none, weighted_auc
+from asthma_ml.evaluation.subgroups import calibration_line, coverage_warnings, evaluate_subgroups
+from asthma_ml.intervals import PatientRows, proportion, proportion_or_none
 from asthma_ml.prediction import detect_shift, refuse_table_without_features, shift_statistics, shift_warning
+from asthma_ml.scores import auc, log_losses, mean
 from asthma_ml.training import LabelRule, labelled_patients, patient_numbers, sample_weights
 from asthma_ml.variables import ID, LABEL, SITE, data_dictionary
 from asthma_ml.wording import first_names
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 TH2_HIGH = "th2_high"
 
 FEWEST_OF_A_CLASS = 10
-"""Patients of each class below which a bootstrap interval has no meaning."""
+"""Patients of each class below which an interval has no meaning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +141,6 @@ def evaluate_patients(
     *,
     levels: Mapping[str, str] | None = None,
     weights: str | None = None,
-    seed: int = 0,
 ) -> dict[str, Any]:
     """Metrics of a fitted classifier on a labelled table, other diagnoses included.
 
@@ -150,8 +148,6 @@ def evaluate_patients(
     ----------
     model, patients, label, levels, weights
         As in `predict_labelled`.
-    seed : int
-        Seed of the bootstrap.
 
     Returns
     -------
@@ -163,12 +159,10 @@ def evaluate_patients(
     UnusableInputError
         As `predict_labelled` and `evaluate_model`.
     """
-    return evaluate_predictions(predict_labelled(model, patients, label, levels=levels, weights=weights), seed=seed)
+    return evaluate_predictions(predict_labelled(model, patients, label, levels=levels, weights=weights))
 
 
-def evaluate_predictions(
-    predicted: LabelledPredictions, clear_cut: NDArray[np.bool_] | None = None, *, seed: int = 0
-) -> dict[str, Any]:
+def evaluate_predictions(predicted: LabelledPredictions, clear_cut: NDArray[np.bool_] | None = None) -> dict[str, Any]:
     """Metrics of predictions of labelled patients, other diagnoses included.
 
     Parameters
@@ -177,8 +171,6 @@ def evaluate_predictions(
         From `predict_labelled`.
     clear_cut : ndarray of bool of shape (n_rows,), default=None
         Rows of patients far from the class boundaries, where the generated truth is known.
-    seed : int
-        Seed of the bootstrap.
 
     Returns
     -------
@@ -199,7 +191,7 @@ def evaluate_predictions(
     model, calls, modelled = predicted.model, predicted.calls, predicted.modelled
     labels, table = predicted.labels[modelled], predicted.table[modelled].reset_index(drop=True)
     rows, of_patients = predicted.patients, predicted.excluded_patients
-    found = _evaluate_calls(calls.take(modelled), table, labels, rows.take(modelled), model.confidence, seed)
+    found = _evaluate_calls(calls.take(modelled), table, labels, rows.take(modelled), model.confidence)
     shift = detect_shift(model, shift_statistics(model, predicted.encoded, rows))
     shifted = shift_warning(shift, rows.n_patients)
     return {
@@ -211,7 +203,7 @@ def evaluate_predictions(
     }
 
 
-def evaluate_model(model: PhenotypeClassifier, X: pd.DataFrame, y: ArrayLike, *, seed: int = 0) -> dict[str, Any]:
+def evaluate_model(model: PhenotypeClassifier, X: pd.DataFrame, y: ArrayLike) -> dict[str, Any]:
     """Metrics of a fitted classifier on patients of its classes.
 
     Parameters
@@ -223,8 +215,6 @@ def evaluate_model(model: PhenotypeClassifier, X: pd.DataFrame, y: ArrayLike, *,
         subgroups only. Rows with the same `patient_id`, if there is one, or with identical features are one patient.
     y : array-like of shape (n_rows,)
         Their labels, all of them classes of the model.
-    seed : int
-        Seed of the bootstrap.
 
     Returns
     -------
@@ -256,11 +246,11 @@ def evaluate_model(model: PhenotypeClassifier, X: pd.DataFrame, y: ArrayLike, *,
     features = [name for name in data_dictionary().features if name in table]
     rows = PatientRows.of(patient_numbers(table[features], table.get(ID)))
     calls = decide_calls(model, model.encode(table))
-    return _evaluate_calls(calls, table, np.asarray(y), rows, model.confidence, seed)
+    return _evaluate_calls(calls, table, np.asarray(y), rows, model.confidence)
 
 
 def _evaluate_calls(
-    calls: Calls, table: pd.DataFrame, labels: NDArray[Any], rows: PatientRows, confidence: float, seed: int
+    calls: Calls, table: pd.DataFrame, labels: NDArray[Any], rows: PatientRows, confidence: float
 ) -> dict[str, Any]:
     """What `evaluate_model` returns, from the calls of patients of modelled classes."""
     codes = _codes(calls.classes, labels, rows)
@@ -270,7 +260,7 @@ def _evaluate_calls(
         "n_patients": rows.n_patients,
         **{name: n for name, n in rows.counts.items() if name != "n"},
         "class_counts": {name: rows.n_patients_where(codes == k) for k, name in enumerate(names)},
-        **score_probabilities(calls.classes, labels, probability, rows, seed=seed),
+        **score_probabilities(calls.classes, labels, probability, rows),
         "prediction_sets": _prediction_sets(calls.in_set, codes, rows, confidence),
         "classified": _classified(calls, codes, rows),
         "risk_coverage": risk_coverage(probability.max(axis=1), probability.argmax(axis=1) == codes, rows),
@@ -278,9 +268,7 @@ def _evaluate_calls(
     }
     if TH2_HIGH in names:
         positive = codes == of_class
-        metrics["reference_rules"] = compare_with_reference_rules(
-            table, positive, probability[:, of_class], rows, seed=seed
-        )
+        metrics["reference_rules"] = compare_with_reference_rules(table, positive, probability[:, of_class], rows)
     return metrics
 
 
@@ -333,7 +321,7 @@ def _classified(calls: Calls, codes: NDArray[Any], rows: PatientRows) -> dict[st
 
 
 def score_probabilities(
-    classes: ArrayLike, y: ArrayLike, probability: NDArray[Any], rows: PatientRows | None = None, *, seed: int = 0
+    classes: ArrayLike, y: ArrayLike, probability: NDArray[Any], rows: PatientRows | None = None
 ) -> dict[str, dict[str, float]]:
     """Discrimination and calibration of probabilities from any source.
 
@@ -347,8 +335,6 @@ def score_probabilities(
         Rows sum to 1.
     rows : PatientRows, optional
         Patient and weight of each row; by default each row is a patient.
-    seed : int
-        Seed of the bootstrap, which resamples patients.
 
     Returns
     -------
@@ -364,45 +350,29 @@ def score_probabilities(
     labels = np.asarray(y)
     rows = PatientRows.single(len(labels)) if rows is None else rows
     codes = _codes(np.asarray(classes), labels, rows)
-    scores = _Scores(codes, probability)
-    # Threads slow down fits of two parameters.
+    is_class = codes[:, None] == np.arange(probability.shape[1])
+    # Threads slow down a fit of two parameters.
     with threadpool_limits(limits=1, user_api="blas"):
-        samples = [scores.weighted(weight) for weight in rows.bootstrap(seed) if scores.has_every_class(weight)]
-        values = scores.weighted(rows.weight)
-    return {name: percentiles(value, [sample[name] for sample in samples]) for name, value in values.items()}
+        line = _calibration_line(is_class, probability, rows)
+    return {
+        "auc": auc(codes, probability, rows).within_0_and_1(),
+        "log_loss": mean(log_losses(codes, probability), rows).above_0(),
+        "brier": mean(((probability - is_class) ** 2).sum(axis=1) / 2, rows).above_0(),
+        "accuracy": proportion(probability.argmax(axis=1) == codes, rows),
+        "calibration_slope": line["slope"],
+        "calibration_intercept": line["intercept"],
+    }
 
 
-class _Scores:
-    """Parts of the scores that are independent of the weights."""
-
-    def __init__(self, codes: NDArray[Any], probability: NDArray[Any]) -> None:
-        n_classes = probability.shape[1]
-        columns = [1] if n_classes == 2 else range(n_classes)
-        self.is_class = codes == np.arange(n_classes)[:, None]
-        self.ranks = {k: np.unique(probability[:, k], return_inverse=True)[1] for k in columns}
-        smallest = np.finfo(probability.dtype).eps
-        self.losses = {
-            "log_loss": -np.log(np.clip(probability[np.arange(len(codes)), codes], smallest, None)),
-            "brier": ((probability - self.is_class.T) ** 2).sum(axis=1) / 2,
-            "accuracy": probability.argmax(axis=1) == codes,
-        }
-        # Each class against the rest, pooled.
-        log_odds = logit(np.clip(probability[:, list(columns)], 1e-9, 1 - 1e-9))
-        self.log_odds, self.outcome = log_odds.T.reshape(-1, 1), self.is_class[list(columns)].ravel()
-
-    def has_every_class(self, weight: NDArray[np.float64]) -> bool:
-        return bool(np.all(self.is_class @ weight > 0))
-
-    def weighted(self, weight: NDArray[np.float64]) -> dict[str, float]:
-        """The scores of weighted rows."""
-        auc = [weighted_auc(self.is_class[k], ranks, weight) for k, ranks in self.ranks.items()]
-        line = LogisticRegression(C=np.inf).fit(self.log_odds, self.outcome, np.tile(weight, len(self.ranks)))
-        return {
-            "auc": float(np.mean(auc)),
-            **{name: float(np.average(each, weights=weight)) for name, each in self.losses.items()},
-            "calibration_slope": float(line.coef_[0, 0]),
-            "calibration_intercept": float(line.intercept_[0]),
-        }
+def _calibration_line(
+    is_class: NDArray[np.bool_], probability: NDArray[Any], rows: PatientRows
+) -> dict[str, dict[str, float]]:
+    """Calibration slope and intercept; of more than two classes, each against the rest, pooled as rows of a patient."""
+    n_classes = probability.shape[1]
+    columns = [1] if n_classes == 2 else list(range(n_classes))
+    sampling = None if rows.sampling is None else np.repeat(rows.sampling, len(columns))
+    pooled = PatientRows(np.repeat(rows.patient, len(columns)), sampling)
+    return calibration_line(is_class[:, columns].ravel(), probability[:, columns].ravel(), pooled)
 
 
 def _codes(classes: NDArray[Any], y: NDArray[Any], rows: PatientRows) -> NDArray[Any]:

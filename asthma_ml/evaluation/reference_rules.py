@@ -18,7 +18,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from asthma_ml.decisions import isar_grade, oracle_rate_ratio, sarp_group
-from asthma_ml.intervals import PatientRows, design_effect, percentiles, proportion, weighted_auc
+from asthma_ml.intervals import PatientRows, design_effect, proportion
+from asthma_ml.scores import auc, auc_difference
 from asthma_ml.variables import data_dictionary
 
 FEWEST_OF_EACH_OUTCOME = 10
@@ -125,8 +126,6 @@ def compare_with_reference_rules(
     positive: NDArray[np.bool_],
     probability: NDArray[Any],
     rows: PatientRows | None = None,
-    *,
-    seed: int = 0,
 ) -> dict[str, Any]:
     """Performance of the reference rules and of a model on the same patients.
 
@@ -140,8 +139,6 @@ def compare_with_reference_rules(
         Probability of Th2-high from the model.
     rows : PatientRows, optional
         Patient and weight of each row; by default each row is a patient.
-    seed : int
-        Seed of the bootstrap.
 
     Returns
     -------
@@ -169,7 +166,7 @@ def compare_with_reference_rules(
     complete = np.logical_and.reduce(list(available.values())) if available else np.zeros(len(positive), dtype=bool)
     complete_treats = {name: treated[complete] for name, treated in treats.items()}
     return {
-        "rules": [_compared(rule, scores[rule.name], positive, probability, rows, seed) for rule in REFERENCE_RULES],
+        "rules": [_compared(rule, scores[rule.name], positive, probability, rows) for rule in REFERENCE_RULES],
         "decision_curves": decision_curves(positive, probability, treats, rows),
         "decision_curves_complete_cases": (
             decision_curves(positive[complete], probability[complete], complete_treats, rows.take(complete))
@@ -185,7 +182,6 @@ def _compared(
     positive: NDArray[np.bool_],
     probability: NDArray[Any],
     rows: PatientRows,
-    seed: int,
 ) -> dict[str, Any]:
     available = ~np.isnan(score)
     outcome, of_rows = positive[available], rows.take(available)
@@ -198,7 +194,7 @@ def _compared(
         **of_rows.counts,
         "n_missing": rows.n_patients - of_rows.n_patients,
         **(
-            _performance(rule.cutoff, outcome, score[available], probability[available], of_rows, seed)
+            _performance(rule.cutoff, outcome, score[available], probability[available], of_rows)
             if fewest >= FEWEST_OF_EACH_OUTCOME
             else dict.fromkeys(PERFORMANCE)
         ),
@@ -211,14 +207,13 @@ def _performance(
     score: NDArray[Any],
     probability: NDArray[Any],
     rows: PatientRows,
-    seed: int,
 ) -> dict[str, Any]:
     """The entries `PERFORMANCE` of a rule and of the model."""
     of_positives, of_negatives = rows.take(positive), rows.take(~positive)
     specificity = proportion(score[~positive] < cutoff, of_negatives)
     threshold = _upper_quantile(probability[~positive], specificity["value"], of_negatives)
     return {
-        **_both_aucs(positive, score, probability, rows, seed),
+        **_both_aucs(positive, score, probability, rows),
         "sensitivity": proportion(score[positive] >= cutoff, of_positives),
         "specificity": specificity,
         "model_sensitivity": proportion(probability[positive] > threshold, of_positives),
@@ -234,22 +229,14 @@ def _upper_quantile(values: NDArray[Any], level: float, rows: PatientRows) -> fl
 
 
 def _both_aucs(
-    positive: NDArray[np.bool_], score: NDArray[Any], probability: NDArray[Any], rows: PatientRows, seed: int
+    positive: NDArray[np.bool_], score: NDArray[Any], probability: NDArray[Any], rows: PatientRows
 ) -> dict[str, dict[str, float]]:
-    """AUC of rule and model and their difference, over the same bootstrap samples."""
-    of_rule, of_model = (np.unique(values, return_inverse=True)[1] for values in (score, probability))
-
-    def areas(weight: NDArray[Any]) -> tuple[float, float, float]:
-        rule, model = weighted_auc(positive, of_rule, weight), weighted_auc(positive, of_model, weight)
-        return rule, model, model - rule
-
-    samples = np.array([areas(weight) for weight in rows.bootstrap(seed)])
-    samples = samples[~np.isnan(samples[:, 0])]
-    values = areas(rows.weight)
-    return {
-        name: percentiles(value, list(column))
-        for name, value, column in zip(PERFORMANCE[:3], values, samples.T, strict=True)
-    }
+    """AUC of rule and model on the same patients, and their difference."""
+    of_rule, of_model = (
+        auc(positive.astype(np.intp), np.column_stack([-each, each]), rows) for each in (score, probability)
+    )
+    difference = auc_difference(positive, probability, score, rows).symmetric()
+    return dict(zip(PERFORMANCE[:3], (of_rule.within_0_and_1(), of_model.within_0_and_1(), difference), strict=True))
 
 
 def decision_curves(

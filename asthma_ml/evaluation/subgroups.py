@@ -129,12 +129,15 @@ def calibration(
         "observed": rows.mean(positive),
         "predicted": rows.mean(probability),
         "in_the_large": _wald(large, np.sqrt(design_effect(positive - predicted, rows) / information)),
-        **_line(positive, log_odds, rows),
+        **calibration_line(positive, probability, rows),
     }
 
 
-def _line(positive: NDArray[np.bool_], log_odds: NDArray[Any], rows: PatientRows) -> dict[str, dict[str, float]]:
-    """Slope and intercept of the outcome on the predicted log-odds."""
+def calibration_line(
+    positive: NDArray[np.bool_], probability: NDArray[Any], rows: PatientRows
+) -> dict[str, dict[str, float]]:
+    """Slope and intercept of the outcome on the predicted log-odds, see `calibration`."""
+    log_odds = logit(np.clip(probability, _CLIP, 1 - _CLIP))
     fitted = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000).fit(log_odds[:, None], positive, rows.weight)
     predicted = fitted.predict_proba(log_odds[:, None])[:, 1]
     design = np.column_stack([np.ones_like(log_odds), log_odds])

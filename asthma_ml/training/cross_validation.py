@@ -41,12 +41,12 @@ class TrainingRows:
         return {"X": self.labelled.features.iloc[rows], "y": self.y[rows], **chosen}
 
     def metrics(
-        self, probability: NDArray[np.float64], n_folds: int, seed: int, rows: NDArray[Any] | slice = _ALL
+        self, probability: NDArray[np.float64], n_folds: int, rows: NDArray[Any] | slice = _ALL
     ) -> dict[str, Any]:
         """Metrics of the held-out probabilities of some rows."""
         weight, group_ids = (None if of is None else of[rows] for of in (self.weight, self.group_ids))
         patients = PatientRows.of(self.labelled.patient[rows], weight)
-        found = held_out_metrics(self.y[rows], probability, patients, group_ids, seed=seed)
+        found = held_out_metrics(self.y[rows], probability, patients, group_ids)
         return {"folds": n_folds, **held_out_counts(patients), **found}
 
 
@@ -79,7 +79,7 @@ def fit_with_metrics(
         own folds share with the cross-validation, see `PhenotypeClassifier.fit_with_held_out`; a search, or a
         classifier for which that is impossible, is fitted once for each fold.
     seed : int
-        Seed of the folds of a search, and of the bootstrap.
+        Seed of the folds of a search.
     jobs : int
         Number of processes; it does not change the result.
     progress : bool
@@ -98,14 +98,14 @@ def fit_with_metrics(
             variants = (
                 [held_out.probability, held_out.without_start] if _has_start(estimator) else [held_out.probability]
             )
-            return FittedWithMetrics.of([rows.metrics(each, held_out.n_folds, seed) for each in variants], fitted)
+            return FittedWithMetrics.of([rows.metrics(each, held_out.n_folds) for each in variants], fitted)
     if folds is None:
         folds = cross_validation_folds(rows.labelled, rows.group_ids, seed)
-    return _fit_each_fold(rows, estimator, fitted, folds, seed, jobs, progress)
+    return _fit_each_fold(rows, estimator, fitted, folds, jobs, progress)
 
 
 def _fit_each_fold(
-    rows: TrainingRows, estimator: Any, fitted: Any | None, folds: Folds, seed: int, jobs: int, progress: bool
+    rows: TrainingRows, estimator: Any, fitted: Any | None, folds: Folds, jobs: int, progress: bool
 ) -> FittedWithMetrics:
     """Fit an estimator to the training rows of each fold, with and without its starting model, and to all rows."""
     variants = [estimator, _without_start(estimator)] if _has_start(estimator) else [estimator]
@@ -116,7 +116,7 @@ def _fit_each_fold(
     )
     held_out = np.concatenate([held_out for _, held_out in folds])
     metrics = [
-        rows.metrics(np.concatenate(probability[i : i + len(folds)]), len(folds), seed, held_out)
+        rows.metrics(np.concatenate(probability[i : i + len(folds)]), len(folds), held_out)
         for i in range(0, len(probability), len(folds))
     ]
     return FittedWithMetrics.of(metrics, fitted_last)

@@ -48,7 +48,7 @@ _FEWEST_TO_TUNE = 3 * N_FOLDS
 class TrainedClassifier:
     """A fitted classifier with its training patients, held-out metrics and model card.
 
-    Each metric has `value`, `lower` and `upper` (95 % bootstrap interval).
+    Each metric has `value`, `lower` and `upper` (95 % interval).
     """
 
     model: PhenotypeClassifier
@@ -105,7 +105,7 @@ def train_classifier(
         Number of settings to search; with 0 or 1 the default settings are used. The metrics are then those of nested
         cross-validation.
     seed : int
-        Seed of the model, the search, its folds and the bootstrap.
+        Seed of the model, the search and its folds.
     jobs : int
         Number of processes for the fits; it does not change the result.
     progress : bool
@@ -187,7 +187,7 @@ def recalibrate_classifier(
     levels : mapping of str to str, optional
         Class of each value of the label column.
     seed : int
-        Seed of the folds and the bootstrap.
+        Seed of the folds.
     card : mapping, optional
         Card of the model, whose training patients then also count as those of the recalibrated model.
 
@@ -209,11 +209,11 @@ def recalibrate_classifier(
     folds = cross_validation_folds(labelled, group_ids, seed, fewest=2 * N_FOLDS)
     probability = model.predict_proba(X)
     rows = PatientRows.of(labelled.patient)
-    before = held_out_metrics(y, probability, rows, seed=seed)["log_loss"]
+    before = held_out_metrics(y, probability, rows)["log_loss"]
     for training, held_out in folds:
         recalibrated = deepcopy(model).recalibrate(X.iloc[training], y[training])
         probability[held_out] = recalibrated.predict_proba(X.iloc[held_out])
-    after = held_out_metrics(y, probability, rows, seed=seed)
+    after = held_out_metrics(y, probability, rows)
     metrics = {"folds": len(folds), **held_out_counts(rows), **after, "log_loss_before": before}
     model.recalibrate(X, y)
     unmodelled = {"unmodelled_classes": list(model.unmodelled_classes)}

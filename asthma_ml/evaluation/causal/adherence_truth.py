@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from asthma_ml.decisions import GATES, LOWEST_FENO_OF_A_SUPPRESSION_TEST_PPB, LOWEST_GOOD_ADHERENCE, adherence_gate
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.evidence import evidence_table
-from asthma_ml.intervals import percentiles, proportion_or_none, resampled, weighted_auc
+from asthma_ml.intervals import PatientRows, proportion_or_none
+from asthma_ml.scores import auc
 from asthma_ml.variables import ID
 
 RESISTANCE, ADHERENCE = "true_resistance", "true_inhaled_adherence"
@@ -28,7 +29,7 @@ FEWEST_TESTED = 10
 """Patients with and without the condition that the evaluation of the suppression test needs."""
 
 
-def evaluate_adherence_gate(patients: pd.DataFrame, truth: pd.DataFrame, *, seed: int = 0) -> dict[str, Any]:
+def evaluate_adherence_gate(patients: pd.DataFrame, truth: pd.DataFrame) -> dict[str, Any]:
     """Diagnostic accuracy of the adherence gate in generated patients.
 
     Parameters
@@ -38,8 +39,6 @@ def evaluate_adherence_gate(patients: pd.DataFrame, truth: pd.DataFrame, *, seed
     truth : DataFrame
         With `patient_id`, `true_resistance` and, where available, `true_inhaled_adherence`; one row per patient,
         further patients allowed.
-    seed : int
-        Seed of the bootstrap.
 
     Returns
     -------
@@ -75,14 +74,12 @@ def evaluate_adherence_gate(patients: pd.DataFrame, truth: pd.DataFrame, *, seed
     resistance = true[RESISTANCE].to_numpy()
     of_interest = np.isin(resistance, (APPARENT, RESISTANT))
     found: dict[str, Any] = {
-        "apparent_resistance": _accuracy(
-            gate[of_interest], resistance[of_interest] == APPARENT, fall[of_interest], seed
-        )
+        "apparent_resistance": _accuracy(gate[of_interest], resistance[of_interest] == APPARENT, fall[of_interest])
     }
     if ADHERENCE in true:
         adherence = pd.to_numeric(true[ADHERENCE]).to_numpy(dtype=float)
         for target, cutoff in ADHERENCE_CUTOFFS.items():
-            found[target] = _accuracy(gate, adherence < cutoff, fall, seed)
+            found[target] = _accuracy(gate, adherence < cutoff, fall)
     return found | {"published": _published()}
 
 
@@ -111,7 +108,7 @@ def _fall_of_feno(patients: pd.DataFrame) -> NDArray[Any]:
     return np.where(baseline >= LOWEST_FENO_OF_A_SUPPRESSION_TEST_PPB, fall, np.nan)
 
 
-def _accuracy(gate: NDArray[Any], positive: NDArray[np.bool_], fall: NDArray[Any], seed: int) -> dict[str, Any]:
+def _accuracy(gate: NDArray[Any], positive: NDArray[np.bool_], fall: NDArray[Any]) -> dict[str, Any]:
     check, known = gate == "check_first", gate != "unknown"
     return {
         "n": len(gate),
@@ -129,19 +126,17 @@ def _accuracy(gate: NDArray[Any], positive: NDArray[np.bool_], fall: NDArray[Any
         "false_omission_rate": proportion_or_none(positive[gate == "clear"]),
         "sensitivity_where_known": proportion_or_none(check[positive & known]),
         "specificity_where_known": proportion_or_none(~check[~positive & known]),
-        "suppression_test": _suppression_test(positive, fall, seed),
+        "suppression_test": _suppression_test(positive, fall),
     }
 
 
-def _suppression_test(positive: NDArray[np.bool_], fall: NDArray[Any], seed: int) -> dict[str, Any]:
+def _suppression_test(positive: NDArray[np.bool_], fall: NDArray[Any]) -> dict[str, Any]:
     tested = ~np.isnan(fall)
     outcome, n = positive[tested], int(tested.sum())
     if min(outcome.sum(), n - outcome.sum()) < FEWEST_TESTED:
         return {"n": n, "auc": None}
-    ranks = np.unique(fall[tested], return_inverse=True)[1]
-    samples = [weighted_auc(outcome, ranks, weight) for weight in resampled(n, seed)]
-    value = weighted_auc(outcome, ranks, np.ones(n))
-    return {"n": n, "auc": percentiles(value, [sample for sample in samples if not np.isnan(sample)])}
+    score = np.column_stack([-fall[tested], fall[tested]])
+    return {"n": n, "auc": auc(outcome.astype(np.intp), score, PatientRows.single(n)).within_0_and_1()}
 
 
 def _published() -> dict[str, Any]:

@@ -13,7 +13,8 @@ from asthma_ml.errors import UnusableInputError
 from asthma_ml.evaluation.causal.origin import Origin, refuse_other_patients
 from asthma_ml.evaluation.metrics import FEWEST_OF_A_CLASS, LabelledPredictions, score_probabilities
 from asthma_ml.inference import ESS, SE_SUFFIX, bayes_limit, limit_classes, limit_probabilities
-from asthma_ml.intervals import PatientRows, percentiles
+from asthma_ml.intervals import PatientRows
+from asthma_ml.scores import mean
 from asthma_ml.variables import FOUR_CLASSES
 
 if TYPE_CHECKING:
@@ -22,9 +23,7 @@ if TYPE_CHECKING:
 SCORES = ("log_loss", "auc", "brier")
 
 
-def limit_scores(
-    limit: pd.DataFrame, labels: ArrayLike, rows: PatientRows | None = None, *, seed: int = 0
-) -> dict[str, Any]:
+def limit_scores(limit: pd.DataFrame, labels: ArrayLike, rows: PatientRows | None = None) -> dict[str, Any]:
     """Log-loss, AUC and Brier score of the Bayes limit on labelled patients.
 
     Parameters
@@ -35,13 +34,11 @@ def limit_scores(
         Observed labels, all of them classes of the limit.
     rows : PatientRows, optional
         Patient and weight of each row; by default each row is a patient.
-    seed : int
-        Seed of the bootstrap.
 
     Returns
     -------
     dict
-        `log_loss`, `auc` and `brier`, each with `value`, `lower` and `upper` (95 % bootstrap over patients);
+        `log_loss`, `auc` and `brier`, each with `value`, `lower` and `upper` (95 % interval over patients);
         `median_ess` and `minimum_ess`, effective sample sizes; and `monte_carlo_excess_log_loss`, the excess log-loss
         [nats] that the Monte Carlo error of the probabilities causes.
 
@@ -56,7 +53,7 @@ def limit_scores(
         raise UnusableInputError(
             f"{impossible} patients are impossible under this preset; give the preset that the table was generated with"
         )
-    scores = score_probabilities(classes, labels, limit_probabilities(limit), rows, seed=seed)
+    scores = score_probabilities(classes, labels, limit_probabilities(limit), rows)
     effective = {"median_ess": float(limit[ESS].median()), "minimum_ess": float(limit[ESS].min())}
     sampling = {"monte_carlo_excess_log_loss": _monte_carlo_excess(limit)}
     return {name: scores[name] for name in SCORES} | effective | sampling
@@ -140,7 +137,7 @@ def compare_with_bayes_limit(
         "n_patients": rows.n_patients,
         **limit_scores(limit, labels, rows),
         "model": {name: scores[name] for name in SCORES},
-        "excess_log_loss": _mean(excess, rows),
+        "excess_log_loss": mean(excess, rows).symmetric(),
     }
 
 
@@ -158,9 +155,3 @@ def _refuse_few(classes: Sequence[str], labels: Any, rows: PatientRows) -> None:
 def _losses(probability: Any, labels: Any, classes: tuple[str, ...]) -> Any:
     place = np.array([classes.index(name) for name in labels])
     return -np.log(np.maximum(probability[np.arange(len(place)), place], 1e-15))
-
-
-def _mean(difference: Any, rows: PatientRows) -> dict[str, float]:
-    """Mean difference over the same patients, with its bootstrap interval."""
-    samples = [float(np.average(difference, weights=weight)) for weight in rows.bootstrap(seed=0)]
-    return percentiles(rows.mean(difference), samples)
