@@ -6,7 +6,7 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -36,8 +36,8 @@ _CARD_TYPES: dict[str, type] = {
     "data_dictionary": list,
     "self_test": dict,
 }
-_ADDED_TYPES: dict[str, type] = {"training_patients": list}
-_ITEM_TYPES: dict[str, type] = {"feature_names": str, "data_dictionary": dict}
+_ADDED_TYPES: dict[str, type] = {"training_patients": list, "levels": dict}
+_ITEM_TYPES: dict[str, type] = {"feature_names": str, "data_dictionary": dict, "levels": str}
 
 _CARD = "card.json"
 _NO_DATE = (1980, 1, 1, 0, 0, 0)
@@ -140,10 +140,15 @@ def _refuse_other_types(card: Mapping[str, Any], source: str) -> None:
     wrong = [name for name, kind in _CARD_TYPES.items() if not isinstance(card.get(name), kind)]
     wrong += [name for name, kind in _ADDED_TYPES.items() if not isinstance(card.get(name, kind()), kind)]
     wrong = wrong or [
-        name for name, kind in _ITEM_TYPES.items() if not all(isinstance(each, kind) for each in card[name])
+        name for name, kind in _ITEM_TYPES.items() if not all(isinstance(each, kind) for each in _items(card, name))
     ]
     if wrong:
         raise ModelFileError(f"{source}: damaged, the card has a wrong entry {first_names(wrong)}; get the file again")
+
+
+def _items(card: Mapping[str, Any], name: str) -> Iterable[Any]:
+    entry = card.get(name, ())
+    return entry.values() if isinstance(entry, dict) else entry
 
 
 def check_agreement(model: Any, card: Mapping[str, Any], source: str) -> None:
@@ -175,7 +180,7 @@ def self_test_probabilities(model: Classifier, rows: np.ndarray) -> np.ndarray:
 
 def _changed_variables(card: Mapping[str, Any]) -> list[str]:
     """Features whose kind, unit or levels differ between the card and today's data dictionary."""
-    dictionary, then = data_dictionary(), {record.get("name"): record for record in card["data_dictionary"]}
+    dictionary, then = data_dictionary(), {str(record.get("name")): record for record in card["data_dictionary"]}
     return [name for name in card["feature_names"] if not _is_unchanged(then.get(name), dictionary.get(name))]
 
 
@@ -183,8 +188,8 @@ def _is_unchanged(then: Mapping[str, Any] | None, now: Variable | None) -> bool:
     """Whether an entry of the card equals that of the dictionary; a unit of factor 1 is another name of the unit."""
     if then is None or now is None:
         return then is None and now is None
-    names = {now.unit, *(unit for unit, factor in now.units.items() if factor == 1)}
-    same_type = (then.get("kind"), tuple(then.get("levels", ()))) == (now.kind, now.levels)
+    names = [now.unit, *(unit for unit, factor in now.units.items() if factor == 1)]
+    same_type = (then.get("kind"), then.get("levels", [])) == (now.kind, [*now.levels])
     return same_type and then.get("unit", "") in names
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from typing import Any, TypeAlias
 
 from asthma_ml.html import html_summary
 from asthma_ml.wording import first_names, patients_and_rows, percent, rounded, with_interval
+
+_Pairs: TypeAlias = Iterator[tuple[str, Any]]
 
 _METRICS = {"auc": "AUC", "balanced_accuracy": "balanced accuracy", "log_loss": "log-loss [nats]"}
 _LIMITS = "metrics apply to patients like the training patients; evaluate the model on your own patients before use"
@@ -22,7 +24,7 @@ class ModelCard(dict[str, Any]):
     """
 
     def __repr__(self) -> str:
-        return f"<ModelCard of {len(self.get('classes', ()))} classes, {len(self.get('feature_names') or ())} features>"
+        return f"<ModelCard of {_number_of(self, 'classes')} classes, {_number_of(self, 'feature_names')} features>"
 
     def _repr_html_(self) -> str:
         """Main entries, for notebooks."""
@@ -51,31 +53,60 @@ def call_percentages(found: Mapping[str, Any]) -> str:
 
 
 def _entries(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    training, features = card.get("training", {}), card.get("feature_names") or ()
+    """Names and texts; what another program or person wrote in another form is named, not shown."""
+    for title, pairs in _PAIRS.items():
+        try:
+            yield from [(name, str(text)) for name, text in pairs(card)]
+        except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError):
+            yield title, "not shown, because the card has another form here; see asthma-ml inspect MODEL --json"
+
+
+def _purpose(card: Mapping[str, Any]) -> _Pairs:
     yield "Intended use", card.get("intended_use", "")
     yield "Limits", _LIMITS
-    yield "Classes", ", ".join(map(str, card.get("classes", ())))
-    yield "Detected unmodelled classes", ", ".join(card.get("unmodelled_classes", ()))
+
+
+def _classes(card: Mapping[str, Any]) -> _Pairs:
+    yield "Classes", _joined(card.get("classes", ()))
+    yield "Detected unmodelled classes", _joined(card.get("unmodelled_classes", ()))
     yield "Label", card.get("label", "unknown")
-    counts = ", ".join(f"{n} {name}" for name, n in training.get("class_counts", {}).items())
+
+
+def _patients(card: Mapping[str, Any]) -> _Pairs:
+    training = card.get("training", {})
+    counts = _joined(f"{n} {name}" for name, n in training.get("class_counts", {}).items())
     yield "Training patients", f"{training.get('n_patients', 'unknown')} ({counts})"
-    yield "Recalibrated on", ", ".join(f"{n} {name}" for name, n in card.get("recalibrated_on", {}).items())
-    yield "Excluded rows", ", ".join(f"{n} ({reason})" for reason, n in card.get("excluded", {}).items())
-    yield from metric_lines(card)
+    yield "Recalibrated on", _joined(f"{n} {name}" for name, n in card.get("recalibrated_on", {}).items())
+    yield "Excluded rows", _joined(f"{n} ({reason})" for reason, n in card.get("excluded", {}).items())
+
+
+def _calls(card: Mapping[str, Any]) -> _Pairs:
     for label, found in card.get("unmodelled_labels", {}).items():
         yield f"Calls for {label}", f"{call_percentages(found)} (n = {found['n']})"
-    yield "Starting model", _starting_model(card.get("start_from"))
+
+
+def _features(card: Mapping[str, Any]) -> _Pairs:
+    features = card.get("feature_names") or ()
     yield "Features", f"{len(features)}: {first_names(list(features))}" if features else ""
-    yield "Excluded features", ", ".join([*card.get("without", ()), *card.get("excluded_features", ())])
-    yield "Calibrated", "yes" if training.get("calibrated") else "no: too few training patients"
-    yield (
-        "Nominal coverage",
-        percent(card["parameters"]["confidence"]) if "confidence" in card.get("parameters", {}) else "",
-    )
-    background = card.get("background")
+    yield "Excluded features", _joined([*card.get("without", ()), *card.get("excluded_features", ())])
+
+
+def _settings(card: Mapping[str, Any]) -> _Pairs:
+    yield "Calibrated", "yes" if card.get("training", {}).get("calibrated") else "no: too few training patients"
+    parameters, background = card.get("parameters", {}), card.get("background")
+    yield "Nominal coverage", percent(parameters["confidence"]) if "confidence" in parameters else ""
     yield "Stored background", f"{background['n_patients']} patients, for explanations" if background else "none"
-    yield "Versions", ", ".join(f"{name} {number}" for name, number in card.get("versions", {}).items())
+    yield "Versions", _joined(f"{name} {number}" for name, number in card.get("versions", {}).items())
     yield "Complete card", "asthma-ml inspect MODEL --json"
+
+
+def _number_of(card: Mapping[str, Any], name: str) -> int | str:
+    found = card.get(name) or ()
+    return len(found) if isinstance(found, Sized) else "unknown"
+
+
+def _joined(texts: Iterable[Any]) -> str:
+    return ", ".join(map(str, texts))
 
 
 def _validation(card: Mapping[str, Any], found: Mapping[str, Any]) -> str:
@@ -97,3 +128,16 @@ def _starting_model(start: Mapping[str, Any] | None) -> str:
         return ""
     used = "not used" if start.get("penalty") is None else "used"
     return f"{start.get('model', 'unnamed model')} ({start['n_patients']} patients), {used}"
+
+
+_PAIRS: dict[str, Callable[[Mapping[str, Any]], _Pairs]] = {
+    "Intended use": _purpose,
+    "Classes": _classes,
+    "Training patients": _patients,
+    "Held-out metrics": metric_lines,
+    "Calls": _calls,
+    "Starting model": lambda card: iter([("Starting model", _starting_model(card.get("start_from")))]),
+    "Features": _features,
+    "Settings": _settings,
+}
+"""Parts of the card by title, in the order in which they are shown."""

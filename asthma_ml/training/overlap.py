@@ -123,7 +123,7 @@ def _overlap_or_none(entry: Mapping[str, Any], features: pd.DataFrame) -> int:
     """`overlap`; 0 for an entry that another program wrote."""
     try:
         return overlap(entry, features)
-    except (AttributeError, KeyError, OverflowError, TypeError, ValueError, ZeroDivisionError):
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError, ZeroDivisionError):
         return 0
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import pytest
 from click.testing import Result
+
+from asthma_ml.model_files import read_card
+from asthma_ml.model_files.archive import pack_archive, read_archive
 
 
 def test_card_is_readable_and_short(clinic: Path, run: Callable[..., Result]) -> None:
@@ -32,6 +36,28 @@ def test_shipped_model_is_the_default(name: list[str], run: Callable[..., Result
     result = run("inspect", *name)
     assert result.exit_code == 0, result.stderr
     assert result.stdout.startswith("th2_vs_neutrophilic.aml\n")
+
+
+ODD = [5, "x", [], {}, None, [5], [None], {"a": 5}, {"a": {"b": None}}, 1e308]
+
+
+def test_entries_of_another_form_are_named_and_the_others_shown(
+    clinic: Path, tmp_path: Path, run: Callable[..., Result]
+) -> None:
+    """Whoever writes a model file may add entries of any form to the card, and change those of the program."""
+    card, members = read_archive(clinic / "model.aml")
+    for name, odd in product(card, ODD):
+        (tmp_path / "odd.aml").write_bytes(pack_archive(card | {name: odd}, members))
+        result = run("inspect", tmp_path / "odd.aml")
+        assert result.exit_code in (0, 4), (name, odd, result.output)
+        assert "unexpected" not in result.output
+        if result.exit_code == 0:
+            assert "not a medical device" in result.output or name == "intended_use"
+            assert repr(read_card(tmp_path / "odd.aml")).startswith("<ModelCard of ")
+    (tmp_path / "odd.aml").write_bytes(pack_archive(card | {"excluded": 5}, members))
+    shown = run("inspect", tmp_path / "odd.aml").stdout
+    assert re.search("Training patients +not shown, because the card has another form here", shown)
+    assert "Held-out metrics" in shown
 
 
 def test_absent_model_is_refused(run: Callable[..., Result]) -> None:

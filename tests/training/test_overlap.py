@@ -79,7 +79,16 @@ def test_of_many_patients_a_share_is_stored(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize(
     "change",
-    [{"bits": "x"}, {"bits": 0}, {"bits": 10**9}, {"hashes": "?"}, {"share": 0}, {"features": 5}, {"salt": None}],
+    [
+        {"bits": "x"},
+        {"bits": 0},
+        {"bits": 10**9},
+        {"hashes": "?"},
+        {"share": 0},
+        {"share": [[1]]},
+        {"features": 5},
+        {"salt": None},
+    ],
 )
 def test_an_entry_of_another_program_says_nothing(change: dict[str, Any]) -> None:
     assert overlap_warning({CARD_ENTRY: [entries()[0] | change]}, cohorts()[1]) == ""
