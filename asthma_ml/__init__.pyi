@@ -4,6 +4,7 @@ from .classifier import compile_model as compile_model
 from .cohort import generate_cohort as generate_cohort
 from .evaluation import evaluate_model as evaluate_model
 from .explanation import explain as explain
+from .explanation import explain_mechanisms as explain_mechanisms
 from .model_files import load_compiled as load_compiled
 from .model_files import load_model as load_model
 from .model_files import read_card as read_card
@@ -13,6 +14,7 @@ from .patients import ColumnMap as ColumnMap
 from .patients import read_patients as read_patients
 from .prediction import predict_file as predict_file
 from .prediction import predict_table as predict_table
+from .training import learn_mechanisms as learn_mechanisms
 from .training import train_classifier as train_classifier
 from .variables import data_dictionary as data_dictionary
 from .version import __version__ as __version__

@@ -13,6 +13,8 @@ from asthma_ml.classifier.linear.model import LinearModel
 if TYPE_CHECKING:
     import pandas as pd
 
+    from asthma_ml.classifier.compiled.mechanism_regression import MechanismRegression
+
 
 class Predictions(NamedTuple):
     """Margins, probabilities, prediction sets and intervals of patients.
@@ -90,6 +92,10 @@ class Classifier(Protocol):
     @property
     def auxiliary_(self) -> Classifier | None:
         """Auxiliary classifier for unmodelled classes."""
+
+    @property
+    def mechanisms_(self) -> MechanismRegression | None:
+        """Expected mechanism contributions."""
 
     @property
     def unmodelled_threshold_(self) -> float:

@@ -22,8 +22,10 @@ from .enrolment import ENROLLED as ENROLLED
 from .enrolment import enrol as enrol
 from .enrolment import preset_model as preset_model
 from .enrolment import severe_asthma_model as severe_asthma_model
+from .factor_references import DRIVES as DRIVES
 from .factor_references import FACTOR_REFERENCES as FACTOR_REFERENCES
 from .factor_references import N_COALITIONS as N_COALITIONS
+from .factor_references import drive_changes as drive_changes
 from .factor_references import reference_interventions as reference_interventions
 from .factor_references import twins_of_coalitions as twins_of_coalitions
 from .generate import Cohort as Cohort

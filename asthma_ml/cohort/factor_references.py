@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from asthma_ml.cohort.clinic import record_table
 from asthma_ml.cohort.engine.causal_model import CausalModel, Columns, Interventions
@@ -68,6 +70,8 @@ FACTOR_REFERENCES: Mapping[str, Interventions] = {
 """Interventions that set each factor to its reference, in the order of `FACTORS`."""
 
 N_COALITIONS = 2 ** len(FACTORS)
+DRIVES = ("type2_drive", "neutrophilic_drive")
+"""Drives of the endotype."""
 
 
 def reference_interventions(coalition: int) -> Interventions:
@@ -130,3 +134,23 @@ def twins_of_coalitions(
     for coalition in range(N_COALITIONS):
         changes = {**(do or {}), **reference_interventions(coalition)}
         yield record_table(model.twin(values, noise, changes, wanted) if changes else values, data_dictionary())
+
+
+def drive_changes(
+    model: CausalModel, values: Columns, noise: Noise, do: Interventions | None = None
+) -> NDArray[np.float64]:
+    """Drives of the endotype of patients, minus those of the twins with one factor at its reference.
+
+    Parameters
+    ----------
+    model, values, noise, do
+        As in `twins_of_coalitions`.
+
+    Returns
+    -------
+    ndarray of shape (2, 6, n_patients)
+        Change of the type-2 and of the neutrophilic drive by each factor. Adherence and treatment mask markers and
+        leave the endotype unchanged.
+    """
+    twins = (model.twin(values, noise, {**(do or {}), **at}, DRIVES) for at in FACTOR_REFERENCES.values())
+    return np.array([[values[drive] - twin[drive] for drive in DRIVES] for twin in twins]).transpose(1, 0, 2)

@@ -1,3 +1,5 @@
+from .coalitions import effects_alone as effects_alone
+from .coalitions import shapley_values as shapley_values
 from .contributions import ADDITIVITY_TOLERANCE as ADDITIVITY_TOLERANCE
 from .contributions import Contributions as Contributions
 from .contributions import contributions_of as contributions_of
@@ -7,6 +9,11 @@ from .explanations import explain_encoded as explain_encoded
 from .figures.dependence import dependence_figure as dependence_figure
 from .figures.patients import cohort_figure as cohort_figure
 from .figures.patients import interaction_figure as interaction_figure
+from .mechanisms import MechanismContributions as MechanismContributions
+from .mechanisms import explain_mechanisms as explain_mechanisms
+from .mechanisms import mechanism_contributions as mechanism_contributions
 from .narration import account_of_predictions as account_of_predictions
-from .what_if import no_change as no_change
-from .what_if import smallest_change as smallest_change
+from .posterior_mechanisms import PosteriorMechanisms as PosteriorMechanisms
+from .posterior_mechanisms import mechanisms_of_posterior as mechanisms_of_posterior
+from .posterior_mechanisms import reference_log_odds as reference_log_odds
+from .what_if import what_if_text as what_if_text

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -24,66 +23,47 @@ from asthma_ml.model_files.archive import (
     check_card,
     check_self_test,
     first_line,
-    unzip_members,
     verified_member,
-    zip_members,
 )
+from asthma_ml.model_files.arrays import arrays_of_bytes, bytes_of_arrays, numbered, of_arrays
+from asthma_ml.model_files.mechanisms import MECHANISMS, read_mechanisms
 from asthma_ml.model_files.soundness import refuse_unsound_arrays
 
 COMPILED = "compiled.npz"
-_Arrays = TypeVar("_Arrays")
 
 
-def read_compiled(card: Mapping[str, Any], members: Mapping[str, bytes], source: str) -> CompiledClassifier:
+def read_compiled(
+    card: Mapping[str, Any], members: Mapping[str, bytes], source: str, *, mechanisms: bool = True
+) -> CompiledClassifier:
     """Rebuild the compiled classifier from the members of a model file, after every check."""
     check_card(card, source)
     content = verified_member(members, COMPILED, card, source)
     try:
-        arrays = {
-            name.removesuffix(".npy"): np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
-            for name, data in unzip_members(content).items()
-        }
-        compiled = _compiled_of_arrays(arrays)
+        compiled = _compiled_of_arrays(arrays_of_bytes(content))
         refuse_unsound_arrays(compiled)
     except Exception as error:
         raise ModelFileError(f"{source}: damaged, the compiled model cannot be read ({first_line(error)})") from error
     check_agreement(compiled, card, source)
     check_self_test(compiled, card, source)
+    if mechanisms and MECHANISMS in members:
+        return replace(compiled, mechanisms_=read_mechanisms(card, members, source))
     return compiled
 
 
 def compiled_member(compiled: CompiledClassifier) -> bytes:
-    """Return the arrays of a compiled classifier in numpy's ``.npz`` format; equal arrays give equal bytes."""
-    members: dict[str, bytes] = {}
-    for name, array in _named_arrays(compiled):
-        buffer = io.BytesIO()
-        np.lib.format.write_array(buffer, array, allow_pickle=False)
-        members[f"{name}.npy"] = buffer.getvalue()
-    return zip_members(members)
-
-
-def _named_arrays(part: Any, path: str = "") -> Iterator[tuple[str, np.ndarray]]:
-    """All arrays in nested dataclasses, each with the path of its field."""
-    for field in fields(part):
-        value, name = getattr(part, field.name), f"{path}{field.name}"
-        if is_dataclass(value):
-            yield from _named_arrays(value, f"{name}/")
-        elif isinstance(value, list):
-            yield from ((f"{name}/{i}", np.asarray(each)) for i, each in enumerate(value))
-        elif value is not None:
-            array = np.ascontiguousarray(value).reshape(np.shape(value))
-            yield name, array.astype(str) if array.dtype == object else array
+    """Return the arrays of a compiled classifier; equal arrays give equal bytes."""
+    return bytes_of_arrays(replace(compiled, mechanisms_=None))
 
 
 def _compiled_of_arrays(arrays: Mapping[str, np.ndarray], path: str = "") -> CompiledClassifier:
     """The compiled classifier from its named arrays."""
-    scores = _of(NormalScores, arrays, f"{path}linear_/scores/")
-    joint = _of(JointNormal, arrays, f"{path}linear_/joint/")
-    linear = _of(LinearModel, arrays, f"{path}linear_/", scores=scores, joint=joint)
-    decisions = _of(Decisions, arrays, f"{path}branches/decisions/")
-    branches = _of(Branches, arrays, f"{path}branches/", decisions=decisions)
+    scores = of_arrays(NormalScores, arrays, f"{path}linear_/scores/")
+    joint = of_arrays(JointNormal, arrays, f"{path}linear_/joint/")
+    linear = of_arrays(LinearModel, arrays, f"{path}linear_/", scores=scores, joint=joint)
+    decisions = of_arrays(Decisions, arrays, f"{path}branches/decisions/")
+    branches = of_arrays(Branches, arrays, f"{path}branches/", decisions=decisions)
     background, auxiliary = f"{path}background/", f"{path}auxiliary_/"
-    return _of(
+    return of_arrays(
         CompiledClassifier,
         arrays,
         path,
@@ -92,24 +72,13 @@ def _compiled_of_arrays(arrays: Mapping[str, np.ndarray], path: str = "") -> Com
         confidence=float(arrays[f"{path}confidence"]),
         n_distinct_patients_=int(arrays[f"{path}n_distinct_patients_"]),
         unmodelled_threshold_=float(arrays[f"{path}unmodelled_threshold_"]),
-        subgroup_offsets_=_numbered(arrays, f"{path}subgroup_offsets_"),
-        venn_abers_grids_=_numbered(arrays, f"{path}venn_abers_grids_"),
+        subgroup_offsets_=numbered(arrays, f"{path}subgroup_offsets_"),
+        venn_abers_grids_=numbered(arrays, f"{path}venn_abers_grids_"),
+        mechanisms_=None,
         auxiliary_=_compiled_of_arrays(arrays, auxiliary)
         if any(name.startswith(auxiliary) for name in arrays)
         else None,
-        background=_of(Background, arrays, background, n_patients=int(arrays[f"{background}n_patients"]))
+        background=of_arrays(Background, arrays, background, n_patients=int(arrays[f"{background}n_patients"]))
         if any(name.startswith(background) for name in arrays)
         else None,
     )
-
-
-def _of(kind: type[_Arrays], arrays: Mapping[str, np.ndarray], path: str, **known: Any) -> _Arrays:
-    """A dataclass from its named arrays; text arrays become object arrays, as in pandas."""
-    given = {field.name: arrays[f"{path}{field.name}"] for field in fields(kind) if field.name not in known}  # type: ignore[arg-type]
-    texts = {name: array.astype(object) for name, array in given.items() if array.dtype.kind == "U"}
-    return kind(**given | texts | known)
-
-
-def _numbered(arrays: Mapping[str, np.ndarray], name: str) -> Sequence[np.ndarray]:
-    n = sum(key.startswith(f"{name}/") for key in arrays)
-    return [arrays[f"{name}/{i}"] for i in range(n)]

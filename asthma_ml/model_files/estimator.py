@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from copy import copy
 from hashlib import sha256
 from importlib.metadata import version
 from typing import Any
@@ -24,6 +25,7 @@ from asthma_ml.model_files.archive import (
     verified_member,
     zip_members,
 )
+from asthma_ml.model_files.mechanisms import MECHANISMS, read_mechanisms
 from asthma_ml.model_files.soundness import refuse_unsound_estimator
 from asthma_ml.wording import first_names
 
@@ -71,7 +73,11 @@ def estimator_member(model: PhenotypeClassifier) -> bytes:
     """Return a classifier in skops format, without memory addresses and dates: equal models give equal bytes."""
     from skops.io import dumps
 
-    written, members = unzip_members(dumps(model)), {}
+    bare = copy(model)
+    # The mechanism regression is a member of its own, for both forms of the model.
+    if "mechanisms_" in vars(bare):
+        del bare.mechanisms_
+    written, members = unzip_members(dumps(bare)), {}
     schema = json.loads(written[_SCHEMA])
     for number, node in enumerate(_nodes(schema), start=1):
         if "__id__" in node:
@@ -103,6 +109,8 @@ def read_estimator(card: Mapping[str, Any], members: Mapping[str, bytes], source
     model = _rebuilt(estimator, source)
     check_agreement(model, card, source)
     check_self_test(model, card, source)
+    if MECHANISMS in members:
+        model.mechanisms_ = read_mechanisms(card, members, source)
     return model
 
 

@@ -23,7 +23,9 @@ from asthma_ml.model_files.archive import (
     self_test_probabilities,
     unpack_archive,
 )
+from asthma_ml.model_files.arrays import bytes_of_arrays
 from asthma_ml.model_files.compiled import COMPILED, compiled_member, read_compiled
+from asthma_ml.model_files.mechanisms import MECHANISMS
 from asthma_ml.variables import data_dictionary
 from asthma_ml.version import __version__
 from asthma_ml.wording import first_names
@@ -121,9 +123,11 @@ def card_path(path: str | os.PathLike[str]) -> Path:
 def load_model(path: str | os.PathLike[str], *, compiled: Literal[False] = False) -> PhenotypeClassifier: ...
 @overload
 def load_model(
-    path: str | os.PathLike[str], *, compiled: Literal[True]
+    path: str | os.PathLike[str], *, compiled: Literal[True], mechanisms: bool = True
 ) -> CompiledClassifier | PhenotypeClassifier: ...
-def load_model(path: str | os.PathLike[str], *, compiled: bool = False) -> CompiledClassifier | PhenotypeClassifier:
+def load_model(
+    path: str | os.PathLike[str], *, compiled: bool = False, mechanisms: bool = True
+) -> CompiledClassifier | PhenotypeClassifier:
     """Load a classifier from a model file.
 
     Parameters
@@ -133,6 +137,8 @@ def load_model(path: str | os.PathLike[str], *, compiled: bool = False) -> Compi
     compiled : bool, default=False
         Load the compiled classifier where the file contains one. It predicts and explains in the same way, but needs
         neither scikit-learn nor shap, loads faster and cannot be fitted.
+    mechanisms : bool, default=True
+        Also load the mechanism regression, if the file has one; a compiled classifier loads faster without.
 
     Returns
     -------
@@ -154,7 +160,7 @@ def load_model(path: str | os.PathLike[str], *, compiled: bool = False) -> Compi
     """
     card, members = read_archive(path)
     if compiled and COMPILED in members:
-        return read_compiled(card, members, str(path))
+        return read_compiled(card, members, str(path), mechanisms=mechanisms)
     from asthma_ml.model_files.estimator import read_estimator
 
     return read_estimator(card, members, str(path))
@@ -212,6 +218,8 @@ def _archive(
     compiled = compile_shallow(model)
     if compiled is not None:
         members[COMPILED] = compiled_member(with_background(compiled, background))
+    if model.mechanisms_ is not None:
+        members[MECHANISMS] = bytes_of_arrays(model.mechanisms_)
     written = _card_of(model, background) | {
         f"{name.split('.')[0]}_sha256": sha256(content).hexdigest() for name, content in members.items()
     }

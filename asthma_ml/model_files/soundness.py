@@ -16,11 +16,15 @@ from numpy.typing import NDArray
 from asthma_ml.classifier import (
     CHARACTERISTICS,
     DECISIONS,
+    N_OUTPUTS,
     PATTERNS,
+    Branches,
     CompiledClassifier,
     LinearModel,
+    MechanismRegression,
     max_subgroups,
 )
+from asthma_ml.variables import FACTORS
 
 if TYPE_CHECKING:
     from asthma_ml.classifier import PhenotypeClassifier
@@ -36,17 +40,43 @@ def refuse_unsound_arrays(compiled: CompiledClassifier) -> None:
     ValueError
         If an array has another type, byte order or shape, or an index lies outside its array.
     """
-    branches, n_features = compiled.branches, len(compiled.feature_names_in_)
+    n_features, n_margins = len(compiled.feature_names_in_), len(compiled.linear_.base)
+    arrays = [*_arrays(compiled), *_arrays_of_branches(compiled.branches, n_margins), *_arrays_of_background(compiled)]
+    _refuse_unless(all(_fits(*each) and each[0].flags.c_contiguous for each in arrays))
+    _refuse_unless(_is_sound_linear(compiled.linear_, n_features))
+    _refuse_wild_indices(compiled.branches, n_features)
+    if compiled.auxiliary_ is not None:
+        refuse_unsound_arrays(compiled.auxiliary_)
+
+
+def refuse_unsound_mechanisms(found: MechanismRegression, n_classes: int, n_features: int) -> None:
+    """Refuse a mechanism regression whose arrays are inconsistent with each other or with the model.
+
+    Raises
+    ------
+    ValueError
+        If an array has another type, byte order or shape, or an index lies outside its array.
+    """
+    n_explained = 1 if n_classes == 2 else n_classes
+    n_outputs, n_groups = n_explained * N_OUTPUTS, len(np.atleast_2d(found.edges)[0]) + 1
+    arrays = [
+        (found.base, (n_explained,), np.float64),
+        (found.feature_range, (2, n_features), np.float32),
+        (found.edges, (n_outputs, n_groups - 1), np.float64),
+        (found.errors, (n_outputs, n_groups, 2), np.float64),
+        *_arrays_of_branches(found.branches, n_outputs),
+    ]
+    _refuse_unless(all(_fits(*each) and each[0].flags.c_contiguous for each in arrays))
+    _refuse_wild_indices(found.branches, n_features + len(FACTORS) + 1)
+
+
+def _refuse_wild_indices(branches: Branches, n_features: int) -> None:
     indices = [
         (branches.decisions.feature, n_features),
         (branches.decision, len(branches.decisions.feature)),
-        (branches.margin, len(compiled.linear_.base)),
+        (branches.margin, len(branches.constant)),
     ]
-    arrays = [*_arrays(compiled), *_arrays_of_branches(compiled)]
-    _refuse_unless(all(_fits(*each) and each[0].flags.c_contiguous for each in arrays))
-    _refuse_unless(_is_sound_linear(compiled.linear_, n_features) and all(_are_indices(*each) for each in indices))
-    if compiled.auxiliary_ is not None:
-        refuse_unsound_arrays(compiled.auxiliary_)
+    _refuse_unless(all(_are_indices(*each) for each in indices))
 
 
 def refuse_unsound_estimator(model: PhenotypeClassifier) -> None:
@@ -158,17 +188,21 @@ def _arrays_of_linear(linear: LinearModel) -> Iterator[tuple[Any, tuple[int, ...
     yield linear.coefficients, (n_scores, n_margins), np.float64
 
 
-def _arrays_of_branches(compiled: CompiledClassifier) -> Iterator[tuple[Any, tuple[int, ...], type]]:
-    branches, background = compiled.branches, compiled.background
+def _arrays_of_branches(branches: Branches, n_margins: int) -> Iterator[tuple[Any, tuple[int, ...], type]]:
     n_branches, n_decisions = len(branches.margin), len(branches.decisions.feature)
-    yield compiled.conformal_thresholds, (len(compiled.classes_),), np.float64
+    yield branches.decisions.feature, (n_decisions,), np.int64
     yield branches.decisions.threshold, (n_decisions,), np.float64
     yield branches.decisions.missing_right, (n_decisions,), np.bool_
     yield branches.decision, (n_branches, DECISIONS), np.int64
     yield branches.right_share, (n_branches, DECISIONS), np.float64
     yield branches.leaf, (n_branches, PATTERNS), np.float64
     yield branches.margin, (n_branches,), np.int64
-    yield branches.constant, (len(compiled.linear_.base),), np.float64
+    yield branches.constant, (n_margins,), np.float64
+
+
+def _arrays_of_background(compiled: CompiledClassifier) -> Iterator[tuple[Any, tuple[int, ...], type]]:
+    background = compiled.background
+    yield compiled.conformal_thresholds, (len(compiled.classes_),), np.float64
     if background is not None:
-        yield background.frequency, (n_branches, PATTERNS), np.float64
+        yield background.frequency, (len(compiled.branches.margin), PATTERNS), np.float64
         yield background.offset, (len(compiled.linear_.scores.source),), np.float64

@@ -3,6 +3,8 @@ from .labels import LabelledPatients as LabelledPatients
 from .labels import LabelRule as LabelRule
 from .labels import at_least as at_least
 from .labels import labelled_patients as labelled_patients
+from .mechanisms import learn_mechanisms as learn_mechanisms
+from .mechanisms import twin_effects as twin_effects
 from .overlap import overlap_warning as overlap_warning
 from .same_patient import patient_numbers as patient_numbers
 from .train import TrainedClassifier as TrainedClassifier

@@ -17,6 +17,7 @@ from asthma_ml.classifier.compiled.attribution import (
     explained_classes,
     factor_of_features,
 )
+from asthma_ml.classifier.compiled.mechanism_regression import MechanismRegression
 from asthma_ml.classifier.compiled.pattern_lookup import LookupTables, frequencies_of_patients, look_up, lookup_tables
 from asthma_ml.classifier.compiled.pattern_tables import (
     Branches,
@@ -81,6 +82,8 @@ class CompiledClassifier(PredictionMixin):
         Auxiliary classifier for unmodelled classes.
     background : Background or None
         Reference patients for interventional explanations.
+    mechanisms_ : MechanismRegression or None
+        Expected mechanism contributions, see `learn_mechanisms`.
 
     Examples
     --------
@@ -108,6 +111,7 @@ class CompiledClassifier(PredictionMixin):
     auxiliary_: CompiledClassifier | None = None
     unmodelled_threshold_: float = np.inf
     background: Background | None = None
+    mechanisms_: MechanismRegression | None = None
 
     def __repr__(self) -> str:
         return f"<CompiledClassifier of {len(self.classes_)} classes, {len(self.feature_names_in_)} features>"
@@ -331,6 +335,7 @@ def compile_shallow(model: PhenotypeClassifier) -> CompiledClassifier | None:
         branches=branches,
         auxiliary_=auxiliary,
         unmodelled_threshold_=model.unmodelled_threshold_,
+        mechanisms_=model.mechanisms_,
     )
 
 

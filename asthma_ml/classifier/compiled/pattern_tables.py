@@ -11,6 +11,7 @@ Shapley values are the sums of theirs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from math import comb
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 DECISIONS = 4
 PATTERNS = 1 << DECISIONS
@@ -105,12 +106,12 @@ class PatternContributions:
         return replace(self, values=self.values * weight)
 
 
-def branches_of(trees: HistGradientBoostingClassifier) -> Branches | None:
+def branches_of(trees: HistGradientBoostingClassifier | HistGradientBoostingRegressor) -> Branches | None:
     """Branches of fitted trees.
 
     Parameters
     ----------
-    trees : HistGradientBoostingClassifier
+    trees : HistGradientBoostingClassifier or HistGradientBoostingRegressor
         Fitted.
 
     Returns
@@ -132,6 +133,21 @@ def branches_of(trees: HistGradientBoostingClassifier) -> Branches | None:
     constant = np.array(trees._baseline_prediction, dtype=float).reshape(n_margins)
     np.add.at(constant, margin[is_single_leaf], nodes["value"][first[is_single_leaf]])
     return _branches(nodes, heap[~is_single_leaf], margin[~is_single_leaf], constant)
+
+
+def joined_branches(parts: Sequence[Branches]) -> Branches:
+    """Branches of several models of the same features, whose margins are numbered one after the other."""
+    first = np.cumsum([0, *(len(part.constant) for part in parts)])
+    splits = np.concatenate([_splits(part.decisions)[part.decision] for part in parts])
+    decisions, decision = _distinct_decisions(splits)
+    return Branches(
+        decisions=decisions,
+        decision=decision,
+        right_share=np.concatenate([part.right_share for part in parts]),
+        leaf=np.concatenate([part.leaf for part in parts]),
+        margin=np.concatenate([part.margin + start for part, start in zip(parts, first, strict=False)]),
+        constant=np.concatenate([part.constant for part in parts]),
+    )
 
 
 def frequencies_of_training_patients(branches: Branches) -> np.ndarray:
@@ -263,7 +279,9 @@ def _branches(nodes: np.ndarray, heap: np.ndarray, margin: np.ndarray, constant:
     inner, counts = nodes[heap[:, :_INNER]], nodes["count"][heap].astype(float)
     split = np.where(inner["is_leaf"] == 1, heap[:, :1], heap[:, :_INNER])
     left, right = counts[:, 1::2], counts[:, 2::2]
-    decisions, decision = _distinct_decisions(nodes[split])
+    names = ("feature_idx", "num_threshold", "missing_go_to_left")
+    splits = np.stack([nodes[name].astype(float) for name in names], axis=-1)
+    decisions, decision = _distinct_decisions(splits[split])
     leaves = np.stack([_leaves(nodes["value"][heap[:, _FIRST_LEAF:]], side) for side in (0, 1)], axis=1)
     return Branches(
         decisions=decisions,
@@ -275,13 +293,16 @@ def _branches(nodes: np.ndarray, heap: np.ndarray, margin: np.ndarray, constant:
     )
 
 
-def _distinct_decisions(nodes: np.ndarray) -> tuple[Decisions, np.ndarray]:
-    """The distinct splits, and the index of the split of each node."""
-    names = ("feature_idx", "num_threshold", "missing_go_to_left")
-    splits = np.stack([nodes[name].astype(float) for name in names], axis=-1)
+def _splits(decisions: Decisions) -> np.ndarray:
+    """Feature, threshold, and whether missing values go left, of shape (n_decisions, 3)."""
+    return np.stack([decisions.feature, decisions.threshold, ~decisions.missing_right], axis=1, dtype=float)
+
+
+def _distinct_decisions(splits: np.ndarray) -> tuple[Decisions, np.ndarray]:
+    """The distinct splits of an array of shape (..., 3), and the index of each split."""
     distinct, which = np.unique(splits.reshape(-1, 3), axis=0, return_inverse=True)
     feature, threshold, missing_left = np.ascontiguousarray(distinct.T)
-    return Decisions(feature.astype(np.int64), threshold, missing_left == 0), which.reshape(nodes.shape)
+    return Decisions(feature.astype(np.int64), threshold, missing_left == 0), which.reshape(splits.shape[:-1])
 
 
 def _leaves(values: np.ndarray, side: int) -> np.ndarray:

@@ -1,0 +1,348 @@
+"""Learn the mechanism regression of a classifier from counterfactual twins of generated patients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from asthma_ml.classifier import (
+    N_OUTPUTS,
+    Branches,
+    MechanismRegression,
+    branches_of,
+    class_log_odds,
+    compiled_where_possible,
+    joined_branches,
+    margins_of_classes,
+    row_features,
+    without_scale_checks,
+)
+from asthma_ml.cohort import (
+    COLUMNS_OF_TEST,
+    DEFAULT_PRESET,
+    DRIVES,
+    Preset,
+    drive_changes,
+    enrol,
+    preset_model,
+    preset_named,
+    twins_of_coalitions,
+)
+from asthma_ml.errors import UnusableInputError
+from asthma_ml.explanation import contributions_of, effects_alone, shapley_values
+from asthma_ml.jobs import run_tasks
+
+if TYPE_CHECKING:
+    from asthma_ml.classifier import Classifier
+
+    Floats = NDArray[np.float64]
+    Measured = NDArray[np.bool_]
+
+N_PATIENTS = 50_000
+"""Generated patients; twice as many lower the error of no factor by more than one per cent."""
+FEWEST_PATIENTS = 1_000
+
+_BLOCKS_AT_ONCE, _MOST_BLOCKS = 16, 4_096
+_HELD_OUT_FRACTION, _GROUPS, _QUANTILES = 0.2, 10, (0.05, 0.95)
+_FEWEST_OF_CLASS = 200
+_TREES: Mapping[str, Any] = {
+    "max_iter": 100,
+    "learning_rate": 0.2,
+    "max_depth": 3,
+    "max_bins": 63,
+    "min_samples_leaf": 50,
+    "early_stopping": False,
+}
+_AXES = {"effects": 2, "drives": 1, "drive_changes": 2}
+"""Axis of the patients in the arrays of `TwinEffects`, where it is not the first."""
+
+
+@dataclass(frozen=True, eq=False)
+class TwinEffects:
+    """Generated patients with the effects of the factors on the log-odds of a classifier.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n_patients, n_features)
+        Encoded features.
+    row : ndarray of shape (n_patients, n_features + 7)
+        What the regression knows of each patient.
+    explained : ndarray of int of shape (n_patients,)
+        Index of the explained class.
+    effects : ndarray of shape (2, 6, n_patients)
+        Causal Shapley value of each factor, and its effect alone [log-odds of the explained class].
+    drives : ndarray of shape (2, n_patients)
+        Type-2 and neutrophilic drive.
+    drive_changes : ndarray of shape (2, 6, n_patients)
+        Effect of each factor alone on the drives.
+    reference : ndarray of shape (n_patients,)
+        Log-odds of the twin in whom every factor is at its reference.
+    """
+
+    X: NDArray[np.float32]
+    row: NDArray[np.float32]
+    explained: NDArray[np.intp]
+    effects: Floats
+    drives: Floats
+    drive_changes: Floats
+    reference: Floats
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def take(self, rows: Any) -> TwinEffects:
+        """Some of the patients."""
+        return TwinEffects(
+            **{
+                each.name: np.take(getattr(self, each.name), rows, axis=_AXES.get(each.name, 0))
+                for each in fields(self)
+            }
+        )
+
+    def all_effects(self, spread: Floats) -> Floats:
+        """Effects of each of `KINDS`, of shape (3, 6, n_patients), given the standard deviation of both drives."""
+        type2, neutrophilic = self.drive_changes / spread[:, None, None]
+        return np.concatenate([self.effects, (type2 - neutrophilic)[None]])
+
+
+def learn_mechanisms(
+    model: Classifier,
+    preset: str | Preset = DEFAULT_PRESET,
+    patients: pd.DataFrame | None = None,
+    *,
+    n_patients: int = N_PATIENTS,
+    seed: int = 0,
+    jobs: int = 1,
+    progress: bool = False,
+) -> MechanismRegression:
+    """Learn what the documented factors are expected to do to the predictions of a classifier.
+
+    Patients of a preset are generated together with their counterfactual twins, one for each of the 64 coalitions of
+    factors. The effects of the factors on the classifier are then known exactly, and boosted trees predict them from
+    the row.
+
+    Parameters
+    ----------
+    model : PhenotypeClassifier or CompiledClassifier
+        Fitted on a table with column names.
+    preset : str or Preset, default="severe_clinic"
+        The simulated world: a named preset, or the path of a TOML file that derives one.
+    patients : DataFrame of shape (n_rows, n_columns), default=None
+        Patients like those to be explained, such as the training patients. Generated patients then have the tests of
+        these patients, each those of a random one. By default they have the tests that the clinic of the preset does.
+    n_patients : int, default=50_000
+        Generated patients.
+    seed : int, default=0
+        Seed of the patients.
+    jobs : int, default=1
+        Number of processes; it does not change the result.
+    progress : bool, default=False
+        Show progress on stderr.
+
+    Returns
+    -------
+    MechanismRegression
+        To be set as ``model.mechanisms_``; `save_model` stores it.
+
+    Raises
+    ------
+    UnusableInputError
+        If the preset is unknown or enrols too few, there are fewer than 1,000 patients, or the model was fitted
+        without column names.
+
+    References
+    ----------
+    Heskes T et al., Causal Shapley values, NeurIPS 2020. arXiv:2011.01625
+
+    Examples
+    --------
+    >>> import asthma_ml as aml
+    >>> X, y = aml.generate_cohort(n_patients=400, seed=1).training_data()
+    >>> model = aml.PhenotypeClassifier(n_trees=10).fit(X, y)
+    >>> model.mechanisms_ = learn_mechanisms(model, n_patients=1_000)
+    >>> aml.explain_mechanisms(model, X.head(2)).values.shape
+    (2, 6)
+    """
+    if n_patients < FEWEST_PATIENTS:
+        raise UnusableInputError(f"n_patients={n_patients}: a mechanism regression needs {FEWEST_PATIENTS} or more")
+    world = preset_named(preset) if isinstance(preset, str) else preset
+    measured = None if patients is None else ~np.isnan(model.encode(patients).to_numpy())
+    twins = twin_effects(model, world, measured, n_patients=n_patients, seed=seed, jobs=jobs, progress=progress)
+    n_held_out = int(_HELD_OUT_FRACTION * n_patients)
+    held_out, training = np.split(np.arange(n_patients), [n_held_out])
+    spread = twins.drives.std(axis=1)
+    classes = range(len(model.classes_)) if len(model.classes_) > 2 else [None]
+    branches = _fit_branches(twins.take(training), classes, spread, jobs)
+    base = [_mean_reference(twins, which) for which in classes]
+    found = _without_errors(world.name, np.array(base), feature_range(twins.X), branches)
+    return _with_errors(found, twins.take(held_out), classes, spread)
+
+
+def twin_effects(
+    model: Classifier,
+    preset: Preset,
+    measured: Measured | None = None,
+    *,
+    n_patients: int,
+    seed: int,
+    jobs: int = 1,
+    progress: bool = False,
+) -> TwinEffects:
+    """Generate patients and their twins, and predict all of them.
+
+    Parameters
+    ----------
+    model, preset, n_patients, seed, jobs, progress
+        As in `learn_mechanisms`.
+    measured : ndarray of bool of shape (n_rows, n_features), optional
+        Features that are measured in patients like those to be explained.
+
+    Returns
+    -------
+    TwinEffects
+        Of `n_patients` patients.
+
+    Raises
+    ------
+    UnusableInputError
+        If the preset enrols too few.
+    """
+    compiled = compiled_where_possible(model)
+    first = _effects_of_blocks(compiled, preset, measured, seed, 0)
+    if first is None or (needed := ceil(n_patients / len(first))) * _BLOCKS_AT_ONCE > _MOST_BLOCKS:
+        n_found = 0 if first is None else len(first)
+        raise UnusableInputError(
+            f"preset {preset.name}: {n_found} of {_BLOCKS_AT_ONCE} blocks of the population enrol, too few to learn "
+            "mechanisms; give a preset that enrols more"
+        )
+    parts = [first]
+    while sum(map(len, parts)) < n_patients:
+        tasks = [
+            (_effects_of_blocks, compiled, preset, measured, seed, start * _BLOCKS_AT_ONCE)
+            for start in range(len(parts), max(needed, len(parts) + 1))
+        ]
+        parts += filter(None, run_tasks(tasks, jobs, progress="twins" if progress else None))
+    return _joined(parts).take(np.arange(n_patients))
+
+
+def _joined(parts: Sequence[TwinEffects]) -> TwinEffects:
+    return TwinEffects(
+        **{
+            each.name: np.concatenate([getattr(part, each.name) for part in parts], axis=_AXES.get(each.name, 0))
+            for each in fields(TwinEffects)
+        }
+    )
+
+
+def _effects_of_blocks(
+    model: Classifier, preset: Preset, measured: Measured | None, seed: int, first: int
+) -> TwinEffects | None:
+    """Effects of the factors in the patients of some blocks of the population; None if nobody enrols."""
+    scm = preset_model(preset)
+    found = enrol(scm, seed, range(first, first + _BLOCKS_AT_ONCE), preset)
+    if found is None:
+        return None
+    do = None if measured is None else dict.fromkeys(COLUMNS_OF_TEST, 1)
+    tables = list(twins_of_coalitions(scm, found.values, found.noise, do))
+    with without_scale_checks():
+        encoded = [model.encoded_features(table) for table in tables]
+    if measured is not None:
+        rows = np.random.default_rng([seed, first]).integers(len(measured), size=len(found.numbers))
+        for X in encoded:
+            X[~measured[rows]] = np.nan
+    own = contributions_of(model, encoded[-1], per_feature=False)
+    worth = np.stack([_log_odds(model, X, own.explained) for X in encoded])
+    effects = np.stack([shapley_values(worth), effects_alone(worth)])
+    row = row_features(own.X, own.factor_values, own.log_odds)
+    drives = np.stack([found.values[drive] for drive in DRIVES])
+    changes = drive_changes(scm, found.values, found.noise, do)
+    return TwinEffects(own.X, row, own.explained, effects, drives, changes, worth[0])
+
+
+def _log_odds(model: Classifier, X: NDArray[np.float32], explained: NDArray[np.intp]) -> Floats:
+    decision = model.decision_function(X)
+    margins = margins_of_classes(decision[:, None] if decision.ndim == 1 else decision)
+    return class_log_odds(margins, explained)
+
+
+def feature_range(X: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Smallest and largest value of each feature, of shape (2, n_features); NaN where none is measured.
+
+    Examples
+    --------
+    >>> feature_range(np.array([[1.0, np.nan], [3.0, np.nan]], dtype=np.float32))
+    array([[ 1., nan],
+           [ 3., nan]], dtype=float32)
+    """
+    unknown = np.isnan(X).all(axis=0)
+    ends = np.stack([np.fmin.reduce(X, axis=0), np.fmax.reduce(X, axis=0)])
+    return np.where(unknown, np.float32(np.nan), ends)
+
+
+def _of_class(twins: TwinEffects, which: int | None) -> TwinEffects:
+    """The patients of whom one class is explained; all where it is the same for everybody."""
+    return twins if which is None else twins.take(np.flatnonzero(twins.explained == which))
+
+
+def _mean_reference(twins: TwinEffects, which: int | None) -> float:
+    chosen = _of_class(twins, which)
+    return float(chosen.reference.mean()) if len(chosen) else 0.0
+
+
+def _fit_branches(training: TwinEffects, classes: Sequence[int | None], spread: Floats, jobs: int) -> Branches:
+    """Trees of each class, kind and factor."""
+    chosen = [_of_class(training, which) for which in classes]
+    tasks = [
+        (_fit_effect, each.row, effect) for each in chosen for effect in each.all_effects(spread).reshape(N_OUTPUTS, -1)
+    ]
+    return joined_branches(run_tasks(tasks, jobs))
+
+
+def _fit_effect(row: NDArray[np.float32], effect: Floats) -> Branches:
+    """Trees that predict one effect; a constant where it is known of few patients."""
+    from sklearn.ensemble import HistGradientBoostingRegressor
+    from threadpoolctl import threadpool_limits
+
+    trees = HistGradientBoostingRegressor(**_TREES)
+    if len(effect) < _FEWEST_OF_CLASS:
+        row, effect = np.zeros((2, row.shape[1]), dtype=np.float32), np.full(2, effect.mean() if len(effect) else 0.0)
+    with threadpool_limits(1, user_api="openmp"):
+        found = branches_of(trees.fit(row, effect))
+    if found is None:
+        raise UnusableInputError("trees of depth three were expected")
+    return found
+
+
+def _without_errors(preset: str, base: Floats, ends: NDArray[np.float32], branches: Branches) -> MechanismRegression:
+    n_outputs = len(branches.constant)
+    edges, errors = np.zeros((n_outputs, _GROUPS - 1)), np.zeros((n_outputs, _GROUPS, len(_QUANTILES)))
+    return MechanismRegression(preset, base, ends, branches, edges, errors)
+
+
+def _with_errors(
+    found: MechanismRegression, held_out: TwinEffects, classes: Sequence[int | None], spread: Floats
+) -> MechanismRegression:
+    """The regression with the quantiles of its errors in held-out patients, in groups of similar predictions."""
+    edges, errors = found.edges.copy(), found.errors.copy()
+    for number, which in enumerate(classes):
+        chosen = _of_class(held_out, which)
+        expected = found.expected(chosen.row, chosen.explained).values.reshape(N_OUTPUTS, -1)
+        true = chosen.all_effects(spread).reshape(N_OUTPUTS, -1)
+        for output in range(N_OUTPUTS if len(chosen) else 0):
+            place = number * N_OUTPUTS + output
+            edges[place], errors[place] = _grouped_errors(expected[output], true[output])
+    return replace(found, edges=edges, errors=errors)
+
+
+def _grouped_errors(expected: Floats, true: Floats) -> tuple[Floats, Floats]:
+    """Edges of groups of similar predictions, and the quantiles of the error in each."""
+    edges = np.quantile(expected, np.arange(1, _GROUPS) / _GROUPS)
+    group, error = np.searchsorted(edges, expected), true - expected
+    quantiles = [np.quantile(error[group == k] if (group == k).any() else error, _QUANTILES) for k in range(_GROUPS)]
+    return edges, np.array(quantiles)
