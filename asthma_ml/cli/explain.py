@@ -114,7 +114,7 @@ _OVERVIEW, _FINDINGS_DRAWN = "all_patients", 3
     "--what-if",
     "asks_what_if",
     is_flag=True,
-    help="Also name the smallest change of behaviour, exposure or prescription that changes the call.",
+    help="Also ask the causal model which advice on adherence or exposure would change the call.",
 )
 @with_verbosity
 def explain_command(
@@ -141,10 +141,11 @@ def explain_command(
     is the row of P001 on line 86. With --all the folder also gets figures of all patients: the factors,
     their interactions, and the three findings with the largest contributions.
 
-    --what-if asks the model which change of the record would change the call, and the causal model what
-    the counterfactual twins of the patient would be called after that change.
+    --what-if asks the causal model what the counterfactual twins of the patient would be called if every
+    dose were taken, smoking stopped or the exposure at work ended, and what without a treatment that
+    masks markers.
     """
-    from asthma_ml.explanation import explain
+    from asthma_ml.explanation import explain, what_if_text
     from asthma_ml.files import write_table
     from asthma_ml.model_files import load_model
     from asthma_ml.patients import read_patients
@@ -168,7 +169,10 @@ def explain_command(
     )
     sentences = [f"{name}: {explanation.sentence(i, length)}" for i, name in enumerate(names)]
     if asks_what_if:
-        sentences = [f"{sentence} {what_if(explanation, i)}" for i, sentence in enumerate(sentences)]
+        sentences = [
+            f"{sentence} {what_if_text(classifier, explanation.patients.iloc[[i]])}"
+            for i, sentence in enumerate(sentences)
+        ]
     tables = {path: table(explanation, ids, lines) for path, table in wanted.items()}
     if Path(output).suffix.lower() in FIGURE_SUFFIXES:
         write_figure(explanation.plot(0, names[0]), output)
@@ -221,24 +225,6 @@ def _background(background: str | None, columns: str | None) -> pd.DataFrame | L
         return cast('Literal["stored"] | None', background)
     table = read_patients(background, columns)
     return table.values[~table.invalid]
-
-
-def what_if(explanation: Explanation, i: int) -> str:
-    """Smallest change that changes the call of one patient, and the calls of the twins after it, in words."""
-    from asthma_ml.evaluation import calls_of_twins
-    from asthma_ml.explanation import no_change, smallest_change
-    from asthma_ml.inference import abduct
-    from asthma_ml.wording import twins_sentence
-
-    patient, model = explanation.patients.iloc[[i]], explanation.game.model
-    found = smallest_change(model, patient)
-    if found is None:
-        return no_change()
-    try:
-        twins = calls_of_twins(model, abduct(patient), found.change)
-    except UnusableInputError as error:
-        return f"{found.sentence()} No counterfactual twins: {error}."
-    return f"{found.sentence()} {twins_sentence(found.change, twins['called'])}"
 
 
 def write_figure(figure: Figure, path: str | Path) -> None:

@@ -9,7 +9,6 @@ from .causal.origin import Origin as Origin
 from .causal.origin import cohort_origin as cohort_origin
 from .causal.steroid_masking import evaluate_steroid_masking as evaluate_steroid_masking
 from .causal.twins import twins_of_file as twins_of_file
-from .causal.twins_of_patient import calls_of_twins as calls_of_twins
 from .metrics import TH2_HIGH as TH2_HIGH
 from .metrics import LabelledPredictions as LabelledPredictions
 from .metrics import evaluate_model as evaluate_model

@@ -1,81 +1,97 @@
-"""Counterfactual explanations: the smallest plausible change of a record that changes the call.
+"""What-ifs: what would a change that a clinician can advise do to the prediction for one patient.
 
-It is a what-if of the model: some columns of the record change and all others stay the same. In a patient the
-markers would change as well; the counterfactual twins of the causal model show by how much.
+The question goes to the causal model and never to the record. A record that is edited in one place means something
+else: FeNO of 90 ppb beside full adherence is stronger evidence of Th2-high disease than beside missed doses, although
+the patient who takes the missed doses has a lower FeNO. In the counterfactual twins of the patient the markers change
+as well.
+
+What is advised improves behaviour or exposure. A prescription is never advised in order to change a call: a treatment
+that masks markers changes the call and leaves the disease. Whether markers are masked is asked instead, without advice:
+what they would be without the oral steroid or the biologic. Fine particles are not advised on, since no advice gives
+clean air, and neither is education, which acts through adherence and technique.
+
+The interventions are those of `FACTOR_REFERENCES`, so that the change under full adherence is minus the effect of
+adherence alone. The exception is smoking: a patient can stop, but not become a never-smoker.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import combinations, product
-from typing import TYPE_CHECKING, Any
+from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from asthma_ml.classifier import without_scale_checks
+from asthma_ml.classifier import class_log_odds, explained_classes, without_scale_checks
+from asthma_ml.cohort import DEFAULT_PRESET, FACTOR_REFERENCES, Interventions
 from asthma_ml.decisions import decide_calls
+from asthma_ml.errors import UnusableInputError
+from asthma_ml.inference import TrueStates, abduct
 from asthma_ml.variables import data_dictionary
 from asthma_ml.wording import phrase, what_if_sentence
 
 if TYPE_CHECKING:
     from asthma_ml.classifier import Classifier
+    from asthma_ml.decisions import Calls
 
-BETTER: Mapping[str, tuple[Any, ...]] = {
-    "ics_adherence_fraction": (0.8, 1.0),
-    "inhaler_technique": ("correct",),
-    "asthma_education": (1,),
-    "smoking_status": ("former",),
-    "occupational_exposure": ("none",),
-    "pm25_ug_m3": (5.0,),
-    "no2_ug_m3": (10.0,),
+ADVICE: Mapping[str, Interventions] = {
+    "adherence": FACTOR_REFERENCES["adherence"],
+    "smoking_status": {"smoking_status": "former"},
+    "occupational_exposure": {"occupational_exposure": "none"},
 }
-"""Plausible values of behaviour and exposure, improvements only; PM2.5 and NO2 as in the WHO guideline (2021)."""
+"""Interventions on behaviour and exposure that a clinician can advise."""
 
-PRESCRIBED: Mapping[str, tuple[Any, ...]] = {
-    "ics_dose_ug_day": (500.0, 1000.0, 2000.0),
-    "ocs_dose_mg_day": (0.0, 5.0, 10.0, 20.0),
-    "biologic": ("none", "anti_ige", "anti_il5", "anti_il4r", "anti_tslp"),
+TREATMENTS: Mapping[str, Interventions] = {
+    name: {name: FACTOR_REFERENCES["patient_context"][name]} for name in ("ocs_dose_mg_day", "biologic")
 }
-"""Plausible values of prescriptions, higher or lower."""
+"""Interventions that unmask markers. They are asked, not advised."""
 
-MOST_COLUMNS = 3
+_INTERVENTIONS = {**ADVICE, **TREATMENTS}
+_KEPT: Mapping[str, tuple[str, ...]] = {"smoking_status": ("pack_years",)}
+"""Variables that stay as they are under an intervention, although it would change them in another history."""
+
+_ENDS = (5, 95)
 
 
 @dataclass(frozen=True)
 class WhatIf:
-    """Change of a record and the prediction for the changed record.
+    """Calls of the counterfactual twins of one patient under some interventions.
 
     Attributes
     ----------
-    change : dict of str to value
-        Changed columns and their new values.
-    called : str or None
-        Class that would be called, None for no call.
-    probability : float
-        Probability of `predicted`.
-    predicted : str
-        Most probable class.
+    asked : tuple of str
+        Names of the interventions, of `ADVICE` or of `TREATMENTS`.
+    called : dict of str to int
+        Number of twins by called class, ``no call`` included.
+    changes_call : bool
+        Whether most twins have another call than the patient.
+    explained : str
+        Class whose log-odds are compared.
+    change, low, high : float
+        Mean change of the log-odds from the patient to the twins, with the interval of 90 % of the twins.
     """
 
-    change: Mapping[str, Any]
-    called: str | None
-    probability: float
-    predicted: str
+    asked: tuple[str, ...]
+    called: Mapping[str, int]
+    changes_call: bool
+    explained: str
+    change: float
+    low: float
+    high: float
 
     def sentence(self) -> str:
-        """The change and its prediction in words."""
-        return what_if_sentence(self.change, self.called, self.predicted, self.probability)
+        """The interventions and the calls of the twins in words."""
+        kind = "what_if_advice" if set(self.asked) <= set(ADVICE) else "what_if_unmasked"
+        outcome = "what_if_changes" if self.changes_call else "what_if_stays"
+        change = (self.change, self.low, self.high)
+        return what_if_sentence(kind, outcome, self.asked, self.called, self.explained, change)
 
 
-def no_change() -> str:
-    """No plausible change leads to another call, in words."""
-    return phrase("what_if_none", columns=str(MOST_COLUMNS))
-
-
-def smallest_change(model: Classifier, patient: pd.DataFrame, most_columns: int = MOST_COLUMNS) -> WhatIf | None:
-    """Smallest plausible change of a record that changes the call.
+def what_if_text(model: Classifier, patient: pd.DataFrame, preset: str | None = None) -> str:
+    """Answers of the causal model for one patient, in words.
 
     Parameters
     ----------
@@ -83,70 +99,110 @@ def smallest_change(model: Classifier, patient: pd.DataFrame, most_columns: int 
         Fitted on a table with column names.
     patient : DataFrame of one row
         Record.
-    most_columns : int, default=3
-        Largest number of changed columns.
+    preset : str, default=None
+        Clinic of the patient; by default that from which the model has its mechanism contributions, or the default.
+
+    Returns
+    -------
+    str
+        The smallest change that changes the call and, for a patient with an oral steroid or a biologic, the answer
+        without it; or why the causal model has no answer.
+    """
+    try:
+        states = abduct(patient, preset or (model.mechanisms_.preset if model.mechanisms_ else DEFAULT_PRESET))
+    except UnusableInputError as error:
+        return phrase("what_if_refused", reason=str(error))
+    found = [smallest_change(model, patient, states), without_treatment(model, patient, states)]
+    return " ".join(each.sentence() for each in found if each is not None)
+
+
+def smallest_change(model: Classifier, patient: pd.DataFrame, states: TrueStates) -> WhatIf:
+    """Smallest change that a clinician can advise and that changes the call.
+
+    Parameters
+    ----------
+    model : Classifier
+        Fitted on a table with column names.
+    patient : DataFrame of one row
+        Record.
+    states : TrueStates
+        Of the patient, from `abduct`.
+
+    Returns
+    -------
+    WhatIf
+        Among the fewest pieces of advice that change the call of most twins, those that change the call of the most
+        twins; all pieces of advice that apply if none do.
+    """
+    twins = _Twins(model, patient, states)
+    advice = [name for name in ADVICE if name == "adherence" or _applies(patient, name)]
+    for n in range(1, len(advice) + 1):
+        found = [twins.under(asked) for asked in combinations(advice, n)]
+        if changing := [each for each in found if each.changes_call]:
+            return min(changing, key=lambda each: each.called.get(twins.call, 0))
+    return twins.under(tuple(advice))
+
+
+def without_treatment(model: Classifier, patient: pd.DataFrame, states: TrueStates) -> WhatIf | None:
+    """Calls of the twins without the recorded treatments that mask markers.
+
+    Parameters
+    ----------
+    model, patient, states
+        As in `smallest_change`.
 
     Returns
     -------
     WhatIf or None
-        Among the changes with the fewest columns that lead to another call, or to or from no call, the one with the
-        smallest distance in normal scores; None if there is none. Missing columns stay missing.
+        None for a patient without such a treatment.
     """
-    before = decide_calls(model, model.encode(patient)).called[0]
-    for n_columns in range(1, most_columns + 1):
-        changes = list(_changes(patient.iloc[0], list(map(str, model.feature_names_in_)), n_columns))
-        if found := _nearest(model, patient, changes, before):
-            return found
-    return None
+    given = tuple(name for name in TREATMENTS if _applies(patient, name))
+    return _Twins(model, patient, states).under(given) if given else None
 
 
-def _changes(record: pd.Series[Any], features: list[str], n_columns: int) -> Iterator[dict[str, Any]]:
-    options = {name: values for name in features if (values := _plausible(name, record.get(name)))}
-    for names in combinations(options, n_columns):
-        yield from (dict(zip(names, chosen, strict=True)) for chosen in product(*(options[name] for name in names)))
+def _applies(patient: pd.DataFrame, name: str) -> bool:
+    """Whether the record says that an intervention would change something."""
+    recorded = patient[name].iloc[0] if name in patient else None
+    return bool(pd.notna(recorded)) and recorded not in ("never", _INTERVENTIONS[name][name])
 
 
-def _plausible(name: str, now: Any) -> list[Any]:
-    """Plausible new values of a recorded value."""
-    if pd.isna(now):
-        return []
-    if name in BETTER:
-        return [value for value in BETTER[name] if _is_better(name, value, now)]
-    return [value for value in PRESCRIBED.get(name, ()) if value != now]
+class _Twins:
+    """Counterfactual twins of one patient, and the prediction for the patient."""
+
+    def __init__(self, model: Classifier, patient: pd.DataFrame, states: TrueStates) -> None:
+        self.model, self.states = model, states
+        self.absent = set(data_dictionary().features).difference(patient.columns)
+        calls = self._calls(patient)
+        self.explained = explained_classes(calls.classes, calls.probability)[0]
+        self.call, self.log_odds = _named(calls)[0], self._log_odds(calls)[0]
+
+    def under(self, asked: tuple[str, ...]) -> WhatIf:
+        """Prediction of the twins."""
+        twins = self.states.observed(dict(self._interventions(asked)))
+        calls = self._calls(twins.assign(**dict.fromkeys(self.absent, np.nan)))
+        change = self._log_odds(calls) - self.log_odds
+        called = dict(Counter(_named(calls)).most_common())
+        return WhatIf(
+            asked,
+            called,
+            2 * called.get(self.call, 0) < len(twins),
+            str(calls.classes[self.explained]),
+            float(change.mean()),
+            *np.percentile(change, _ENDS).tolist(),
+        )
+
+    def _interventions(self, asked: tuple[str, ...]) -> Iterator[tuple[str, object]]:
+        for name in asked:
+            yield from _INTERVENTIONS[name].items()
+            yield from ((kept, self.states.values[kept]) for kept in _KEPT.get(name, ()))
+
+    def _calls(self, table: pd.DataFrame) -> Calls:
+        with without_scale_checks():
+            return decide_calls(self.model, self.model.encode(table))
+
+    def _log_odds(self, calls: Calls) -> np.ndarray:
+        return class_log_odds(np.log(calls.probability), np.full(len(calls.probability), self.explained))
 
 
-def _is_better(name: str, value: Any, now: Any) -> bool:
-    if name == "smoking_status":
-        return bool(now == "current")
-    if isinstance(value, str):
-        return bool(value != now)
-    return bool(value < now if data_dictionary()[name].factor == "environment" else value > now)
-
-
-def _nearest(model: Classifier, patient: pd.DataFrame, changes: list[dict[str, Any]], before: Any) -> WhatIf | None:
-    if not changes:
-        return None
-    table = pd.concat([patient] * len(changes), ignore_index=True)
-    for name in {name for change in changes for name in change}:
-        now = table[name].iloc[0]
-        table[name] = [change.get(name, now) for change in changes]
-    with without_scale_checks():
-        encoded = model.encode(table)
-    calls = decide_calls(model, encoded)
-    others = np.flatnonzero([call != before for call in calls.called])
-    if not len(others):
-        return None
-    place = others[np.argmin(_distances(model, patient, encoded)[others])]
-    return WhatIf(
-        changes[place],
-        calls.called[place],
-        float(calls.probability[place].max()),
-        str(calls.most_probable[place]),
-    )
-
-
-def _distances(model: Classifier, patient: pd.DataFrame, encoded: pd.DataFrame) -> np.ndarray:
-    """Distance of each record from that of the patient, in normal scores."""
-    scores = model.linear_.scores.transform
-    moved = scores(encoded.to_numpy()) - scores(model.encode(patient).to_numpy())
-    return np.asarray(np.nansum(np.abs(moved), axis=1))
+def _named(calls: Calls) -> list[str]:
+    return ["no call" if call is None else str(call) for call in calls.called]

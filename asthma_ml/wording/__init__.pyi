@@ -29,5 +29,4 @@ from .sentences import Finding as Finding
 from .sentences import Length as Length
 from .sentences import narrate_patient as narrate_patient
 from .sentences import narrate_table as narrate_table
-from .sentences import twins_sentence as twins_sentence
 from .sentences import what_if_sentence as what_if_sentence

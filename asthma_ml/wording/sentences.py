@@ -239,19 +239,28 @@ def narrate_patient(account: Account, i: int, findings: Sequence[Finding], lengt
     )
 
 
-def what_if_sentence(change: Mapping[str, Any], called: object, predicted: object, probability: float) -> str:
-    """Narrate the prediction for a changed record.
+def what_if_sentence(
+    question: str,
+    outcome: str,
+    asked: Sequence[str],
+    called: Mapping[str, int],
+    explained: object,
+    change: tuple[float, float, float],
+) -> str:
+    """Narrate the calls of the counterfactual twins of a patient.
 
     Parameters
     ----------
-    change : mapping of str to value
-        Changed columns and their new values.
-    called : str or None
-        Class that would be called; None for no call.
-    predicted : str
-        Most probable class of the changed record.
-    probability : float
-        Its probability.
+    question, outcome : str
+        Names of the phrases: what is asked, and whether the call changes.
+    asked : sequence of str
+        Names of the interventions.
+    called : mapping of str to int
+        Number of twins by called class, ``no call`` included.
+    explained : str
+        Class whose log-odds change.
+    change : tuple of float
+        Mean change of the log-odds, and the ends of its interval.
 
     Returns
     -------
@@ -260,45 +269,26 @@ def what_if_sentence(change: Mapping[str, Any], called: object, predicted: objec
 
     Examples
     --------
-    >>> print(what_if_sentence({"ocs_dose_mg_day": 0.0}, "th2_high", "th2_high", 0.81))
-    What-if of the model, not a forecast: if the record read oral steroid dose 0 mg/day and all else were unchanged,
-    the model would call this patient Th2-high (probability 0.81). In a patient the markers would change as well.
+    >>> called = {"th2_high": 150, "no call": 50}
+    >>> print(what_if_sentence("what_if_advice", "what_if_stays", ["adherence"], called, "th2_high", (-0.3, -1, 0.4)))
+    What-if in the causal model, not a forecast: with every prescribed dose taken with correct technique and the
+    markers changed accordingly, of 200 counterfactual twins 150 would be called Th2-high and 50 would get no call;
+    most have the call of the patient. The log-odds of Th2-high change by -0.30 (-1.00 to +0.40).
     """
-    words = _class(predicted) | {"probability": rounded(probability)}
-    outcome = phrase("what_if_call" if called else "what_if_no_call", **words)
-    return phrase("what_if", changed=_changed(change), outcome=outcome)
-
-
-def twins_sentence(change: Mapping[str, Any], called: Mapping[str, int]) -> str:
-    """Narrate the calls of the counterfactual twins of a patient.
-
-    Parameters
-    ----------
-    change : mapping of str to value
-        Changed columns and their new values.
-    called : mapping of str to int
-        Number of twins by called class, ``no call`` included.
-
-    Returns
-    -------
-    str
-        A sentence.
-
-    Examples
-    --------
-    >>> print(twins_sentence({"ocs_dose_mg_day": 0.0}, {"th2_high": 150, "no call": 50}))
-    Counterfactual twins from the causal model, whose markers change as well: with oral steroid dose 0 mg/day, 150
-    would be called Th2-high and 50 would get no call (200 posterior samples of this patient's true state).
-    """
+    changed = listed([phrase(f"what_if_{name}") for name in asked])
     answers = [
-        phrase("twins_not_called" if name == "no call" else "twins_called", n=str(n), **{"class": plain_name(name)})
+        phrase("what_if_not_called" if name == "no call" else "what_if_called", n=str(n), **_class(name))
         for name, n in called.items()
     ]
-    return phrase("twins", changed=_changed(change), called=listed(answers), n=str(sum(called.values())))
-
-
-def _changed(change: Mapping[str, Any]) -> str:
-    return listed([describe_finding(name, value, short=True) for name, value in change.items()])
+    return phrase(
+        "what_if",
+        question=phrase(question, changed=changed),
+        called=listed(answers),
+        n=str(sum(called.values())),
+        outcome=phrase(outcome),
+        change="{:+.2f} ({:+.2f} to {:+.2f})".format(*change),
+        **_class(explained),
+    )
 
 
 def _predicted(account: Account, i: int) -> dict[str, str]:
