@@ -6,6 +6,10 @@ from .by_pattern import spread as spread
 from .by_pattern import text_of_patterns as text_of_patterns
 from .by_pattern import text_of_rows as text_of_rows
 from .by_pattern import text_where as text_where
+from .mechanism_sentences import Mechanisms as Mechanisms
+from .mechanism_sentences import mechanism_causes as mechanism_causes
+from .mechanism_sentences import causes_of_factors as causes_of_factors
+from .mechanism_sentences import mechanism_texts as mechanism_texts
 from .numbers import patients_and_rows as patients_and_rows
 from .numbers import percent as percent
 from .numbers import percent_with_interval as percent_with_interval
@@ -18,6 +22,7 @@ from .phrases import disease_name as disease_name
 from .phrases import listed as listed
 from .phrases import masking_text as masking_text
 from .phrases import mechanism as mechanism
+from .phrases import mechanism_label as mechanism_label
 from .phrases import phrase as phrase
 from .phrases import phrase_around as phrase_around
 from .phrases import plain_name as plain_name

@@ -106,6 +106,28 @@ def mechanism(column: str) -> str:
     return str(found["mechanism"]) if found else ""
 
 
+def mechanism_cause(name: str, *, adds: bool) -> str:
+    """Subject and verb of a clause on what a cause contributes in the causal model.
+
+    Examples
+    --------
+    >>> mechanism_cause("adherence", adds=True), mechanism_cause("oral_steroid", adds=False)
+    ('missed doses or poor technique add', 'oral steroid with patient context takes away')
+    """
+    return str(_words()["mechanisms"][name]["adds" if adds else "takes"])
+
+
+def mechanism_label(name: str) -> str:
+    """Label of a cause in a figure of mechanism contributions.
+
+    Examples
+    --------
+    >>> mechanism_label("adherence")
+    'missed doses, technique'
+    """
+    return str(_words()["mechanisms"][name]["what"])
+
+
 def sources() -> dict[str, tuple[str, ...]]:
     """Evidence for each masking clause and each mechanism, by name: rows of the evidence table, or ``assumed``."""
     return {name: tuple(entry["sources"]) for part in ("masking", "findings") for name, entry in _words()[part].items()}

@@ -93,6 +93,8 @@ class Account:
         Contribution of each factor [log-odds of `explained`].
     prior_decides, unstable : ndarray of bool of shape (n_patients,)
         Whether the prior decides against the findings, and whether the ranking of the factors is unstable.
+    mechanisms : Texts or Joined of n_patients rows, default=None
+        Clauses from `mechanism_texts`; None without mechanism contributions.
     """
 
     classes: Sequence[object]
@@ -107,6 +109,7 @@ class Account:
     contributions: NDArray[np.float64]
     prior_decides: NDArray[np.bool_]
     unstable: NDArray[np.bool_]
+    mechanisms: Texts | Joined | None = None
 
     @cached_property
     def called(self) -> NDArray[np.bool_]:
@@ -160,12 +163,14 @@ def narrate_table(
     Returns
     -------
     Joined
-        Class, probability and strongest factors, or why there is no call or prediction; then the caveats.
+        Class, probability and strongest factors, or why there is no call or prediction; what the mechanisms
+        contributed; then the caveats.
     """
     prior, unmodelled, close, *others = account.caveats
     no_call = text_where(~account.called, _capitalised(phrase("no_call", reason="")))
     opening = Joined([no_call, *parts_of(account.no_call), *_calls_with_factors(account)])
-    text = joined([opening, prior, unmodelled, hidden(close, ~account.called), *others, warnings])
+    mechanisms = [] if account.mechanisms is None else [account.mechanisms]
+    text = joined([opening, *mechanisms, prior, unmodelled, hidden(close, ~account.called), *others, warnings])
     not_predicted = text_where(invalid, _capitalised(phrase("row_not_predicted", problems="")))
     full_stop = text_where(np.ones(len(invalid), dtype=bool), ".")
     parts = [
@@ -233,6 +238,7 @@ def narrate_patient(account: Account, i: int, findings: Sequence[Finding], lengt
             phrase(name, **_predicted(account, i)),
             *_sides(account, i, findings, "this_class" if no_call else "this_call"),
             *(_factors_and_mechanisms(account, i, findings) if length == "long" else []),
+            "" if account.mechanisms is None else text_of_row(account.mechanisms, i),
             *(text_of_row(caveat, i) for caveat in account.caveats),
             EXPLAINS_THE_MODEL,
         ]

@@ -119,6 +119,18 @@ def test_caveats_follow_in_the_same_order_in_a_table_and_for_one_patient():
         assert places == sorted(places)
 
 
+def test_mechanisms_follow_what_moved_the_model_and_precede_the_caveats():
+    told = Texts.of(["expected in the causal model of severe_clinic: missed doses add 0.9"])
+    changes = {"mechanisms": told, "unmodelled": "not modelled: mixed disease"}
+    text = narrate_patient(account((1.2, 0.0, 0.0), **changes), 0, [Finding("feno_ppb", 78.0, 1.2)])
+    assert "78 ppb (+1.20). Expected in the causal model of severe_clinic: missed doses add 0.9. Not modelled" in text
+    assert f"{SCALE}; expected in the causal model of severe_clinic: missed doses add 0.9; not modelled" in row(
+        (1.2, 0.0, 0.0), **changes
+    )
+    no_call = {**changes, "no_call": Texts.of(["insufficient data"])}
+    assert row(**no_call).startswith("No call: insufficient data; expected in the causal model")
+
+
 def test_row_that_was_not_predicted_has_its_errors_only():
     assert row(error="feno_ppb outside 0-400 ppb (limits)") == (
         "Row not predicted: feno_ppb outside 0-400 ppb (limits)."
