@@ -7,8 +7,8 @@ from .by_pattern import text_of_patterns as text_of_patterns
 from .by_pattern import text_of_rows as text_of_rows
 from .by_pattern import text_where as text_where
 from .mechanism_sentences import Mechanisms as Mechanisms
-from .mechanism_sentences import mechanism_causes as mechanism_causes
 from .mechanism_sentences import causes_of_factors as causes_of_factors
+from .mechanism_sentences import mechanism_causes as mechanism_causes
 from .mechanism_sentences import mechanism_texts as mechanism_texts
 from .numbers import patients_and_rows as patients_and_rows
 from .numbers import percent as percent
