@@ -8,7 +8,7 @@ import click
 
 from asthma_ml.cli.command_group import AsthmaCommands
 from asthma_ml.cli.options import examples
-from asthma_ml.cli.terminal import replace_closed_streams
+from asthma_ml.cli.terminal import drop_unwritable_messages, replace_closed_streams
 from asthma_ml.version import __version__
 
 __all__ = ["commands", "main"]
@@ -46,4 +46,5 @@ def main(argv: Sequence[str] | None = None) -> None:
         Arguments without the name of the program; those of the process if None.
     """
     replace_closed_streams()
+    drop_unwritable_messages()
     commands.main(args=list(argv) if argv is not None else None, prog_name="asthma-ml")

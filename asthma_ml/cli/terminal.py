@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
+from typing import Any
 
 import click
 
@@ -36,3 +38,37 @@ def replace_closed_streams() -> None:
             opened = os.open(os.devnull, flags)
             os.dup2(opened, number)
             setattr(sys, name, os.fdopen(number, mode, closefd=False))
+
+
+def drop_unwritable_messages() -> None:
+    """Drop messages that the standard error does not take, because it is full, closed or read-only.
+
+    The work goes on, and the exit code says how it ended.
+    """
+    if sys.stderr is sys.__stderr__ and isinstance(sys.stderr, io.TextIOWrapper):
+        errors, encoding = sys.stderr.errors, sys.stderr.encoding
+        messages = io.BufferedWriter(_Dropping(getattr(sys.stderr.buffer, "raw", sys.stderr.buffer)))
+        sys.stderr = io.TextIOWrapper(messages, encoding, errors, line_buffering=True)
+
+
+class _Dropping(io.RawIOBase):
+    """A stream that drops what the stream below it does not take."""
+
+    def __init__(self, below: Any) -> None:
+        self._below = below
+
+    def write(self, data: Any) -> int | None:
+        try:
+            written: int | None = self._below.write(data)
+        except OSError:
+            return len(data)
+        return written
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return int(self._below.fileno())
+
+    def isatty(self) -> bool:
+        return bool(self._below.isatty())

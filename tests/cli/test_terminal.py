@@ -28,6 +28,9 @@ def clinic(tmp_path: Path) -> Path:
     ("command", "code", "message"),
     [
         ("predict clinic.csv -o out.csv 2>&-", 0, ""),
+        ("predict clinic.csv -o out.csv 2>/dev/full", 0, ""),
+        ("predict clinic.csv -o out.csv 2</dev/null", 0, ""),
+        ("validate absent.csv 2>/dev/full", 2, ""),
         ("predict clinic.csv -o out.csv >&-", 0, "1 patients"),
         ("predict clinic.csv -o out.csv <&-", 0, "1 patients"),
         ("predict clinic.csv >&-", 2, "asthma-ml: standard output: cannot be written (Bad file descriptor)\n"),
