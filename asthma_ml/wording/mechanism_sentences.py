@@ -95,7 +95,7 @@ def mechanism_texts(found: Mechanisms) -> Joined:
     ... )
     >>> print(mechanism_texts(found).strings()[0])
     expected in the causal model of severe_clinic: the immune profile adds 3.1 (1.4 to 4.8), missed doses or poor
-    technique add 0.9 (0.2 to 1.6) and oral steroid with patient context takes away 0.7 (-0.1 to 1.5), in log-odds of
+    technique add 0.9 (0.2 to 1.6) and patient context with an oral steroid takes away 0.7 (-0.1 to 1.5), in log-odds of
     Th2-high
     """
     is_outside = found.outside >= 0

@@ -112,7 +112,7 @@ def mechanism_cause(name: str, *, adds: bool) -> str:
     Examples
     --------
     >>> mechanism_cause("adherence", adds=True), mechanism_cause("oral_steroid", adds=False)
-    ('missed doses or poor technique add', 'oral steroid with patient context takes away')
+    ('missed doses or poor technique add', 'patient context with an oral steroid takes away')
     """
     return str(_words()["mechanisms"][name]["adds" if adds else "takes"])
 

@@ -52,9 +52,9 @@ def test_poor_adherer_whose_missed_doses_feign_th2_high():
 @pytest.mark.parametrize(
     ("steroid", "biologic", "words"),
     [
-        (15.0, NO_BIOLOGIC, "oral steroid with patient context takes away"),
-        (0.0, ANTI_IL5, "biologic with patient context takes away"),
-        (15.0, ANTI_IL5, "oral steroid, biologic and patient context take away"),
+        (15.0, NO_BIOLOGIC, "patient context with an oral steroid takes away"),
+        (0.0, ANTI_IL5, "patient context with a biologic takes away"),
+        (15.0, ANTI_IL5, "patient context with an oral steroid and a biologic takes away"),
         (0.0, NO_BIOLOGIC, "patient context takes away"),
         (np.nan, np.nan, "patient context takes away"),
     ],
@@ -67,8 +67,8 @@ def test_treatment_that_masks_is_named_where_it_is_recorded(steroid, biologic, w
 @pytest.mark.parametrize(
     ("smoking", "words"),
     [
-        (CURRENT, "current smoking with other exposure takes away"),
-        (FORMER, "past smoking with other exposure takes away"),
+        (CURRENT, "exposure with current smoking takes away"),
+        (FORMER, "exposure with past smoking takes away"),
         (NEVER, "exposure takes away"),
         (np.nan, "exposure takes away"),
     ],
