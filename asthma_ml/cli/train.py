@@ -53,6 +53,7 @@ _NOT_WITH_RECALIBRATION = (
         "train ours.csv --label feno_ppb --at-least 25 --weights wtmec2yr -o feno.aml",
         "train cohort.csv --groups site --tune --budget 20 -o model.aml",
         "train our_patients.csv --recalibrate-only model.aml -o our_model.aml",
+        "train ours.csv --mechanisms severe_clinic -o model.aml",
     ),
 )
 @patients_argument
@@ -103,6 +104,12 @@ _NOT_WITH_RECALIBRATION = (
     help="Only recalibrate MODEL (a file, or 'shipped') to these patients, about a hundred or more, none of them "
     "training patients of MODEL.",
 )
+@click.option(
+    "--mechanisms",
+    metavar="PRESET",
+    help="Also learn what the documented factors are expected to do to the predictions, from counterfactual twins of "
+    "patients of this preset (a name, or a TOML file of your own) with the tests of your patients.",
+)
 @number_option("--seed", 0, "Seed of the model and the folds of a search.", least=0)
 @number_option("--jobs", 1, "Number of processes for the fits; does not change the result.")
 @output_option(MODEL_SUFFIXES, required=True, text="Model file, .aml; its card is written beside it.")
@@ -119,6 +126,7 @@ def train_command(
     tune: bool,
     budget: int,
     recalibrated: str | None,
+    mechanisms: str | None,
     seed: int,
     jobs: int,
     output: str,
@@ -129,12 +137,15 @@ def train_command(
     Rows without a label of the classes are excluded and counted. The model card (a JSON file beside the model) says
     how the model classifies the patients with other labels.
     """
+    from asthma_ml.classifier import without_constant_model_warnings
+    from asthma_ml.cohort import preset_named
     from asthma_ml.model_files import card_path, save_model_with_card
     from asthma_ml.patients import read_patients
-    from asthma_ml.training import train_classifier
+    from asthma_ml.training import add_mechanisms, train_classifier
 
     refuse_contradictions(recalibrated)
     refuse_overwriting([file, columns, recalibrated, how["start_from"]], [output, card_path(output)])
+    world = None if mechanisms is None else preset_named(mechanisms)
     chosen = chosen_label(label, label_rule, at_least)
     for line in misspelt_classes(levels):
         say(line)
@@ -144,10 +155,13 @@ def train_command(
         by_default = "classes" not in command_given()
         wanted = None if by_default and (levels is not None or at_least is not None) else CLASSES[classes]
         how |= {"budget": budget if tune else 0, "jobs": jobs, "progress": shows_progress()}
-        trained = train_classifier(patients, chosen, wanted, levels=levels, seed=seed, **how)
-        background: Any = trained.patients.features
+        with without_constant_model_warnings():  # `_report` says it in one line
+            trained = train_classifier(patients, chosen, wanted, levels=levels, seed=seed, **how)
+        background: Any = trained.patients.first_rows
     else:
         trained, background = _recalibrate(recalibrated, patients, chosen, levels, seed)
+    if world is not None:
+        trained = add_mechanisms(trained, world, seed=seed, jobs=jobs, progress=shows_progress())
     # The name of a table may name a patient, and the number of jobs does not change the model.
     command = {name: value for name, value in command_given().items() if name not in ("file", "jobs")}
     card = {**trained.card, "command": command}
@@ -169,8 +183,12 @@ def _recalibrate(path: str, patients: Any, label: Any, levels: dict[str, str] | 
 
 def _report(trained: TrainedClassifier) -> None:
     """Print the messages of a training and its held-out metrics."""
+    from asthma_ml.classifier import constant_model_warning
+
     for line in training_messages(trained.card):
         say(line)
+    if warning := constant_model_warning(trained.model):
+        say(f"warning: {warning}")
     patients = trained.patients
     counts = ", ".join(f"{n} {name}" for name, n in patients.class_counts.items())
     n_patients, n_rows = len(set(patients.patient)), len(patients.patient)

@@ -12,6 +12,7 @@ from .figures.patients import interaction_figure as interaction_figure
 from .mechanisms import MechanismContributions as MechanismContributions
 from .mechanisms import explain_mechanisms as explain_mechanisms
 from .mechanisms import mechanism_contributions as mechanism_contributions
+from .mechanisms import refuse_without_mechanisms as refuse_without_mechanisms
 from .narration import account_of_predictions as account_of_predictions
 from .posterior_mechanisms import PosteriorMechanisms as PosteriorMechanisms
 from .posterior_mechanisms import mechanisms_of_posterior as mechanisms_of_posterior

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asthma_ml.classifier import Classifier, as_frame, row_features
+from asthma_ml.classifier import Classifier, MechanismRegression, as_frame, row_features
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.explanation.contributions import Contributions, contributions_of
 from asthma_ml.patients import PatientTable
@@ -91,12 +91,7 @@ def mechanism_contributions(found: Contributions) -> MechanismContributions:
     UnusableInputError
         If the model has no mechanism regression.
     """
-    regression = found.game.model.mechanisms_
-    if regression is None:
-        raise UnusableInputError(
-            "the model has no mechanism regression, from which mechanism contributions come; train it with "
-            "--mechanisms PRESET, or add one in Python: model.mechanisms_ = aml.learn_mechanisms(model, preset)"
-        )
+    regression = refuse_without_mechanisms(found.game.model)
     outside = regression.first_outside(found.X)
     known = np.where(outside < 0, 1.0, np.nan)
     row = row_features(found.X, found.factor_values, found.log_odds)
@@ -121,6 +116,16 @@ def mechanism_contributions(found: Contributions) -> MechanismContributions:
         log_odds=found.log_odds * known,
         outside=outside,
     )
+
+
+def refuse_without_mechanisms(model: Classifier) -> MechanismRegression:
+    """Return the mechanism regression of a model; raise UnusableInputError if it has none."""
+    if model.mechanisms_ is None:
+        raise UnusableInputError(
+            "the model has no mechanism regression, from which mechanism contributions come; train it with "
+            "--mechanisms PRESET, or add one in Python: model.mechanisms_ = aml.learn_mechanisms(model, preset)"
+        )
+    return model.mechanisms_
 
 
 def explain_mechanisms(model: Classifier, X: pd.DataFrame | PatientTable) -> MechanismContributions:

@@ -64,6 +64,7 @@ def refuse_unsound_mechanisms(found: MechanismRegression, n_classes: int, n_feat
         (found.feature_range, (2, n_features), np.float32),
         (found.edges, (n_outputs, n_groups - 1), np.float64),
         (found.errors, (n_outputs, n_groups, 2), np.float64),
+        (found.explained_variance, (n_outputs,), np.float64),
         *_arrays_of_branches(found.branches, n_outputs),
     ]
     _refuse_unless(all(_fits(*each) and each[0].flags.c_contiguous for each in arrays))

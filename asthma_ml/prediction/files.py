@@ -15,6 +15,7 @@ import numpy as np
 
 from asthma_ml.classifier import Classifier, refuse_without_features
 from asthma_ml.errors import RowsRefusedError, UnusableInputError
+from asthma_ml.explanation import refuse_without_mechanisms
 from asthma_ml.files import (
     Journal,
     PartFile,
@@ -100,8 +101,8 @@ def predict_file(
         `output` appears when it is complete.
     columns : ColumnMap or path, optional
         Maps other column names, units and codes to the data dictionary.
-    explain : {"none", "factors", "features"}, default="factors"
-        Level of the explanation.
+    explain : {"none", "factors", "features", "mechanisms"}, default="factors"
+        Level of the explanation, as for `predict_table`.
     strict : bool, default=False
         Refuse the file if any row has an error, such as a value outside its hard limits.
     chunk_rows : int, default=20_000
@@ -142,7 +143,7 @@ def predict_file(
     _refuse_bad_options(explain, chunk_rows, jobs, output, resume)
     form = table_form(output)
     journal = read_journal(output) if resume else None
-    fitted, model_hash = _loaded(model)
+    fitted, model_hash = _loaded(model, with_mechanisms=explain == "mechanisms")
     with ExitStack() as opened:
         patients = _open_patients(opened, source, output, columns, journal, chunk_rows, jobs, strict, progress)
         _refuse_unpredictable(patients, fitted, strict)
@@ -172,8 +173,17 @@ def _refuse_bad_options(explain: str, chunk_rows: int, jobs: int, output: str | 
         raise UnusableInputError("--resume needs an output file; name one with -o")
 
 
-def _loaded(model: Classifier | str | os.PathLike[str]) -> tuple[Classifier, str]:
+def _loaded(model: Classifier | str | os.PathLike[str], *, with_mechanisms: bool) -> tuple[Classifier, str]:
     """The classifier, compiled if possible, and a hash that identifies it."""
+    fitted, identity = _loaded_without_check(model, with_mechanisms=with_mechanisms)
+    if with_mechanisms:
+        refuse_without_mechanisms(fitted)
+    return fitted, identity
+
+
+def _loaded_without_check(
+    model: Classifier | str | os.PathLike[str], *, with_mechanisms: bool
+) -> tuple[Classifier, str]:
     if not isinstance(model, str | os.PathLike):
         import joblib
 
@@ -183,7 +193,7 @@ def _loaded(model: Classifier | str | os.PathLike[str]) -> tuple[Classifier, str
     from asthma_ml.model_files import load_model, resolve_model_path
 
     path = resolve_model_path(model)
-    return load_model(path, compiled=True), sha256(path.read_bytes()).hexdigest()
+    return load_model(path, compiled=True, mechanisms=with_mechanisms), sha256(path.read_bytes()).hexdigest()
 
 
 def _open_patients(

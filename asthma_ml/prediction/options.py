@@ -6,9 +6,9 @@ from typing import Literal, get_args
 
 from asthma_ml.errors import UnusableInputError
 
-Explain = Literal["none", "factors", "features"]
+Explain = Literal["none", "factors", "features", "mechanisms"]
 EXPLAIN: tuple[str, ...] = get_args(Explain)
-"""Levels of explanation, coarsest first."""
+"""Levels of explanation, coarsest first; mechanisms are explained by causes beside the SHAP values of factors."""
 
 CHUNK_ROWS = 20_000
 """Rows that each thread holds in memory at a time."""

@@ -12,7 +12,13 @@ from asthma_ml.classifier import Classifier, compiled_where_possible, explained_
 from asthma_ml.columns import Column, Joined, Texts
 from asthma_ml.decisions import GATES, AdherenceGate, Calls, decide_calls, judge_adherence
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.explanation import Contributions, account_of_predictions, contributions_of
+from asthma_ml.explanation import (
+    Contributions,
+    MechanismContributions,
+    account_of_predictions,
+    contributions_of,
+    mechanism_contributions,
+)
 from asthma_ml.patients import PatientTable, ReadPatients, index_columns, read_patients, reasons_not_read
 from asthma_ml.prediction.options import Explain, refuse_unknown_explain
 from asthma_ml.variables import FACTORS, OUTPUT_PREFIX
@@ -36,8 +42,8 @@ def predict_table(
     patients : PatientTable or DataFrame of n_patients rows
         A DataFrame is first read by `read_patients`; named levels of its index are read as columns. Columns of the
         simulated truth are copied and not used.
-    explain : {"none", "factors", "features"}, default="factors"
-        Level of the explanation.
+    explain : {"none", "factors", "features", "mechanisms"}, default="factors"
+        Level of the explanation. ``"mechanisms"`` needs a model with a mechanism regression, such as the shipped one.
 
     Returns
     -------
@@ -47,7 +53,9 @@ def predict_table(
         ``aml_p_unmodelled``, the interval ``aml_p_low`` to ``aml_p_high`` of the probability of
         ``aml_explained_class``, ``aml_prediction_set``, ``aml_adherence_gate``, ``aml_reasons`` and
         ``aml_explained_class``. Unless `explain` is ``"none"``, ``aml_base`` and one ``aml_factor_<factor>`` per
-        factor follow; they add up to the log-odds of the probability of ``aml_explained_class``.
+        factor follow; they add up to the log-odds of the probability of ``aml_explained_class``. With
+        ``"mechanisms"`` come ``aml_mechanism_base``, one ``aml_mechanism_<factor>`` per factor and
+        ``aml_mechanism_remainder``, which add up to the same log-odds; see `explain_mechanisms`.
 
         The ``aml_p_<class>`` are conditional on the classes that the model names and sum to 1.
         ``aml_p_unmodelled`` is the probability that the patient has a diagnosis that the model does not name. It is
@@ -88,7 +96,7 @@ def predicted_columns(
         Fitted on a table with column names.
     patients : ReadPatients of n_patients rows
         Predictions of a row do not depend on the other rows.
-    explain : {"none", "factors", "features"}
+    explain : {"none", "factors", "features", "mechanisms"}
         Level of the explanation.
     X : ndarray of shape (n_patients, n_features)
         Their encoded features.
@@ -100,6 +108,7 @@ def predicted_columns(
     """
     invalid = patients.invalid
     found = None if explain == "none" else contributions_of(model, X, invalid, per_feature=explain == "features")
+    mechanisms = mechanism_contributions(found) if found is not None and explain == "mechanisms" else None
     calls = decide_calls(model, X, invalid) if found is None else found.calls
     gate = judge_adherence(patients.values)
     explained = explained_classes(model.classes_, calls.probability)
@@ -111,6 +120,7 @@ def predicted_columns(
         "reasons": _reasons(patients, calls, found, gate),
         "explained_class": Texts(explained.astype(np.int32), calls.called_texts.distinct),
         **({} if found is None else _explanation_columns(model, found)),
+        **({} if mechanisms is None else _mechanism_columns(mechanisms)),
     }
     return {
         f"{OUTPUT_PREFIX}{name}": column if name in _KEPT_IF_INVALID else _without_invalid(column, invalid)
@@ -215,6 +225,11 @@ def _explanation_columns(model: Classifier, found: Contributions) -> dict[str, C
         **{f"factor_{name}": values for name, values in factors},
         **{f"shap_{name}": values for name, values in features},
     }
+
+
+def _mechanism_columns(found: MechanismContributions) -> dict[str, Column]:
+    factors = {f"mechanism_{name}": values for name, values in zip(FACTORS, found.values.T, strict=True)}
+    return {"mechanism_base": found.base, **factors, "mechanism_remainder": found.remainder}
 
 
 def _without_invalid(column: NDArray[np.float64] | Texts, invalid: NDArray[np.bool_]) -> Column:

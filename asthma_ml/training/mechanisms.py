@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from math import ceil
+from math import ceil, floor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from asthma_ml.classifier import (
+    KINDS,
     N_OUTPUTS,
     Branches,
     MechanismRegression,
@@ -37,6 +38,8 @@ from asthma_ml.cohort import (
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.explanation import contributions_of, effects_alone, shapley_values
 from asthma_ml.jobs import run_tasks
+from asthma_ml.training.train import TrainedClassifier
+from asthma_ml.variables import FACTORS
 
 if TYPE_CHECKING:
     from asthma_ml.classifier import Classifier
@@ -48,7 +51,7 @@ N_PATIENTS = 50_000
 """Generated patients; twice as many lower the error of no factor by more than one per cent."""
 FEWEST_PATIENTS = 1_000
 
-_BLOCKS_AT_ONCE, _MOST_BLOCKS = 16, 4_096
+_BLOCKS_AT_ONCE, _MOST_BLOCKS = 4, 4_096
 _HELD_OUT_FRACTION, _GROUPS, _QUANTILES = 0.2, 10, (0.05, 0.95)
 _FEWEST_OF_CLASS = 200
 _TREES: Mapping[str, Any] = {
@@ -184,6 +187,50 @@ def learn_mechanisms(
     return _with_errors(found, twins.take(held_out), classes, spread)
 
 
+def add_mechanisms(
+    trained: TrainedClassifier, preset: str | Preset, *, seed: int = 0, jobs: int = 1, progress: bool = False
+) -> TrainedClassifier:
+    """Learn the mechanism regression of a trained classifier, for patients with the tests of its training patients.
+
+    Parameters
+    ----------
+    trained : TrainedClassifier
+        From `train_classifier` or `recalibrate_classifier`; its model is changed.
+    preset, seed, jobs, progress
+        As in `learn_mechanisms`.
+
+    Returns
+    -------
+    TrainedClassifier
+        With the entry ``mechanisms`` of its card: the simulated world, and how much of the effect of each factor the
+        expectation explains.
+
+    Raises
+    ------
+    UnusableInputError
+        As `learn_mechanisms` does.
+    """
+    world = preset_named(preset) if isinstance(preset, str) else preset
+    features = trained.patients.features
+    found = learn_mechanisms(trained.model, world, features, seed=seed, jobs=jobs, progress=progress)
+    trained.model.mechanisms_ = found
+    return replace(trained, card={**trained.card, "mechanisms": mechanisms_entry(found, world)})
+
+
+def mechanisms_entry(found: MechanismRegression, world: Preset) -> dict[str, Any]:
+    """Entry of the model card on a mechanism regression."""
+    by_class = found.explained_variance.reshape(-1, len(KINDS), len(FACTORS)).mean(axis=0)
+    return {
+        "preset": world.name,
+        "overrides": dict(world.overrides),
+        "reference_log_odds": found.base.tolist(),
+        "explained_variance": {
+            kind: dict(zip(FACTORS, (round(float(each), 3) for each in of_kind), strict=True))
+            for kind, of_kind in zip(KINDS, by_class, strict=True)
+        },
+    }
+
+
 def twin_effects(
     model: Classifier,
     preset: Preset,
@@ -254,8 +301,7 @@ def _effects_of_blocks(
         encoded = [model.encoded_features(table) for table in tables]
     if measured is not None:
         rows = np.random.default_rng([seed, first]).integers(len(measured), size=len(found.numbers))
-        for X in encoded:
-            X[~measured[rows]] = np.nan
+        encoded = [np.where(measured[rows], X, np.float32(np.nan)) for X in encoded]
     own = contributions_of(model, encoded[-1], per_feature=False)
     worth = np.stack([_log_odds(model, X, own.explained) for X in encoded])
     effects = np.stack([shapley_values(worth), effects_alone(worth)])
@@ -322,14 +368,14 @@ def _fit_effect(row: NDArray[np.float32], effect: Floats) -> Branches:
 def _without_errors(preset: str, base: Floats, ends: NDArray[np.float32], branches: Branches) -> MechanismRegression:
     n_outputs = len(branches.constant)
     edges, errors = np.zeros((n_outputs, _GROUPS - 1)), np.zeros((n_outputs, _GROUPS, len(_QUANTILES)))
-    return MechanismRegression(preset, base, ends, branches, edges, errors)
+    return MechanismRegression(preset, base, ends, branches, edges, errors, np.zeros(n_outputs))
 
 
 def _with_errors(
     found: MechanismRegression, held_out: TwinEffects, classes: Sequence[int | None], spread: Floats
 ) -> MechanismRegression:
     """The regression with the quantiles of its errors in held-out patients, in groups of similar predictions."""
-    edges, errors = found.edges.copy(), found.errors.copy()
+    edges, errors, explained = found.edges.copy(), found.errors.copy(), found.explained_variance.copy()
     for number, which in enumerate(classes):
         chosen = _of_class(held_out, which)
         expected = found.expected(chosen.row, chosen.explained).values.reshape(N_OUTPUTS, -1)
@@ -337,12 +383,27 @@ def _with_errors(
         for output in range(N_OUTPUTS if len(chosen) else 0):
             place = number * N_OUTPUTS + output
             edges[place], errors[place] = _grouped_errors(expected[output], true[output])
-    return replace(found, edges=edges, errors=errors)
+            explained[place] = _explained_variance(expected[output], true[output])
+    return replace(found, edges=edges, errors=errors, explained_variance=explained)
+
+
+def _explained_variance(expected: Floats, true: Floats) -> float:
+    variance = true.var()
+    return float(1.0 - np.mean((true - expected) ** 2) / variance) if variance > 0 else 0.0
 
 
 def _grouped_errors(expected: Floats, true: Floats) -> tuple[Floats, Floats]:
     """Edges of groups of similar predictions, and the quantiles of the error in each."""
-    edges = np.quantile(expected, np.arange(1, _GROUPS) / _GROUPS)
+    n_groups = min(max(len(expected) // _FEWEST_OF_CLASS, 1), _GROUPS)
+    edges = np.full(_GROUPS - 1, np.inf)
+    edges[: n_groups - 1] = np.quantile(expected, np.arange(1, n_groups) / n_groups)
     group, error = np.searchsorted(edges, expected), true - expected
-    quantiles = [np.quantile(error[group == k] if (group == k).any() else error, _QUANTILES) for k in range(_GROUPS)]
-    return edges, np.array(quantiles)
+    members = [np.sort(error[group == k]) for k in range(_GROUPS)]
+    return edges, np.array([_ends(each if len(each) else np.sort(error)) for each in members])
+
+
+def _ends(errors: Floats) -> list[float]:
+    """Ends of the interval that holds 90 % of further errors, as in split conformal prediction."""
+    low, high = (np.array(_QUANTILES) * (len(errors) + 1)).tolist()
+    last = len(errors) - 1
+    return [float(errors[max(floor(low) - 1, 0)]), float(errors[min(ceil(high) - 1, last)])]

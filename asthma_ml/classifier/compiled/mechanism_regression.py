@@ -61,6 +61,9 @@ class MechanismRegression:
         Predictions that separate groups of patients with a similar prediction.
     errors : ndarray of shape (n_outputs, n_groups, 2)
         5 % and 95 % quantile of the held-out error in each group.
+    explained_variance : ndarray of shape (n_outputs,)
+        Proportion of the variance of the effect in held-out patients that the expectation explains; 0 where there is
+        no effect.
     """
 
     preset: str
@@ -69,6 +72,7 @@ class MechanismRegression:
     branches: Branches
     edges: np.ndarray
     errors: np.ndarray
+    explained_variance: np.ndarray
 
     def __repr__(self) -> str:
         return f"<MechanismRegression of {self.preset}, {len(self.branches.leaf)} branches>"
