@@ -7,6 +7,7 @@ from .explanations import Explanation as Explanation
 from .explanations import explain as explain
 from .explanations import explain_encoded as explain_encoded
 from .figures.dependence import dependence_figure as dependence_figure
+from .figures.mechanisms import mechanism_figure as mechanism_figure
 from .figures.patients import cohort_figure as cohort_figure
 from .figures.patients import interaction_figure as interaction_figure
 from .mechanisms import MechanismContributions as MechanismContributions

@@ -10,12 +10,13 @@ from asthma_ml.decisions import GATES, judge_adherence, masking_hints, unmodelle
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.explanation.unusual import proportions_below
 from asthma_ml.variables import FACTORS
-from asthma_ml.wording import Account, Finding, Length, hidden, narrate_patient
+from asthma_ml.wording import Account, Finding, Length, Mechanisms, hidden, mechanism_texts, narrate_patient
 
 if TYPE_CHECKING:
     from asthma_ml.columns import Patients
     from asthma_ml.decisions import AdherenceGate, Calls
     from asthma_ml.explanation.contributions import Contributions
+    from asthma_ml.explanation.mechanisms import MechanismContributions
     from asthma_ml.explanation.patient_contributions import PatientContributions
 
 _FINDINGS = {"short": 3, "medium": 3, "long": 5}
@@ -26,6 +27,7 @@ def account_of_predictions(
     patients: Patients,
     gate: AdherenceGate | None = None,
     contributions: Contributions | None = None,
+    mechanisms: MechanismContributions | None = None,
 ) -> Account:
     """Gather what the narrator says about predictions.
 
@@ -39,6 +41,8 @@ def account_of_predictions(
         From `judge_adherence`; computed if left out.
     contributions : Contributions, default=None
         Of the same patients; left out where predictions are not explained.
+    mechanisms : MechanismContributions, default=None
+        From `contributions`; left out where they are not computed.
 
     Returns
     -------
@@ -60,6 +64,26 @@ def account_of_predictions(
         contributions=np.empty((len(none), 0)) if contributions is None else contributions.factor_values,
         prior_decides=none if contributions is None else contributions.prior_decides(),
         unstable=none if contributions is None else contributions.unstable(),
+        mechanisms=None
+        if contributions is None or mechanisms is None
+        else mechanism_texts(mechanisms_in_arrays(contributions, mechanisms)),
+    )
+
+
+def mechanisms_in_arrays(contributions: Contributions, found: MechanismContributions) -> Mechanisms:
+    """Mechanism contributions as `mechanism_texts` takes them."""
+    model = contributions.game.model
+    return Mechanisms(
+        preset=found.preset,
+        values=found.values,
+        low=found.low,
+        high=found.high,
+        outside=found.outside,
+        features=model.feature_names_in_.tolist(),
+        X=contributions.X,
+        feature_range=found.feature_range,
+        classes=contributions.calls.classes.tolist(),
+        explained=contributions.explained,
     )
 
 

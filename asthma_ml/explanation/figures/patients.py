@@ -43,7 +43,7 @@ def patient_figure(contributions: PatientContributions, i: int, name: str | None
     _draw_rows(axes, rows)
     _draw_ends(axes, float(contributions.base[i]), log_odds, len(rows))
     axes.set_xlabel(f"log-odds of {explained}")
-    figure.legend(handles=_legend(explained), loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+    figure.legend(handles=bar_legend(explained), loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     called = " (no call)" if contributions.calls.no_call[i] else ""
     subject = f"Patient {shortened(patient)}: model" if patient else "Model"
     finish(axes, f"{subject} probability of {explained} {rounded(float(expit(log_odds)))}{called}")
@@ -170,7 +170,8 @@ def _draw_ends(axes: Axes, base: float, log_odds: float, n_rows: int) -> None:
     axes.set_ylim(n_rows + 0.25, -1.2)
 
 
-def _legend(explained: str) -> list[Patch]:
+def bar_legend(explained: str) -> list[Patch]:
+    """Colours of contributions towards a class and away from it."""
     return [
         Patch(facecolor=TOWARDS, label=f"+ towards {explained}"),
         Patch(facecolor=AWAY, hatch="////", edgecolor="white", label=f"\N{MINUS SIGN} away from {explained}"),
