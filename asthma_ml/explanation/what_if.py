@@ -54,6 +54,7 @@ _KEPT: Mapping[str, tuple[str, ...]] = {"smoking_status": ("pack_years",)}
 """Variables that stay as they are under an intervention, although it would change them in another history."""
 
 _ENDS = (5, 95)
+_MARKERS = ("feno_ppb", "blood_eosinophils_cells_ul")
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ class WhatIf:
         Class whose log-odds are compared.
     change, low, high : float
         Mean change of the log-odds from the patient to the twins, with the interval of 90 % of the twins.
+    markers : dict of str to float
+        Median of FeNO and blood eosinophils in the twins, as far as they are measured in the patient.
     """
 
     asked: tuple[str, ...]
@@ -81,13 +84,14 @@ class WhatIf:
     change: float
     low: float
     high: float
+    markers: Mapping[str, float]
 
     def sentence(self) -> str:
         """The interventions and the calls of the twins in words."""
         kind = "what_if_advice" if set(self.asked) <= set(ADVICE) else "what_if_unmasked"
         outcome = "what_if_changes" if self.changes_call else "what_if_stays"
         change = (self.change, self.low, self.high)
-        return what_if_sentence(kind, outcome, self.asked, self.called, self.explained, change)
+        return what_if_sentence(kind, outcome, self.asked, self.called, self.explained, change, self.markers)
 
 
 def what_if_text(model: Classifier, patient: pd.DataFrame, preset: str | None = None) -> str:
@@ -172,6 +176,7 @@ class _Twins:
     def __init__(self, model: Classifier, patient: pd.DataFrame, states: TrueStates) -> None:
         self.model, self.states = model, states
         self.absent = set(data_dictionary().features).difference(patient.columns)
+        self.markers = [name for name in _MARKERS if name in patient and pd.notna(patient[name].iloc[0])]
         calls = self._calls(patient)
         self.explained = explained_classes(calls.classes, calls.probability)[0]
         self.call, self.log_odds = _named(calls)[0], self._log_odds(calls)[0]
@@ -180,15 +185,17 @@ class _Twins:
         """Prediction of the twins."""
         twins = self.states.observed(dict(self._interventions(asked)))
         calls = self._calls(twins.assign(**dict.fromkeys(self.absent, np.nan)))
-        change = self._log_odds(calls) - self.log_odds
-        called = dict(Counter(_named(calls)).most_common())
+        change, called = self._log_odds(calls) - self.log_odds, Counter(_named(calls))
+        low, high = np.percentile(change, _ENDS).tolist()
         return WhatIf(
             asked,
-            called,
-            2 * called.get(self.call, 0) < len(twins),
-            str(calls.classes[self.explained]),
-            float(change.mean()),
-            *np.percentile(change, _ENDS).tolist(),
+            called=dict(called.most_common()),
+            changes_call=2 * called[self.call] < len(twins),
+            explained=str(calls.classes[self.explained]),
+            change=float(change.mean()),
+            low=low,
+            high=high,
+            markers=twins[self.markers].median().to_dict(),
         )
 
     def _interventions(self, asked: tuple[str, ...]) -> Iterator[tuple[str, object]]:

@@ -252,6 +252,7 @@ def what_if_sentence(
     called: Mapping[str, int],
     explained: object,
     change: tuple[float, float, float],
+    markers: Mapping[str, float],
 ) -> str:
     """Narrate the calls of the counterfactual twins of a patient.
 
@@ -267,6 +268,8 @@ def what_if_sentence(
         Class whose log-odds change.
     change : tuple of float
         Mean change of the log-odds, and the ends of its interval.
+    markers : mapping of str to float
+        Median of measured markers in the twins.
 
     Returns
     -------
@@ -275,13 +278,15 @@ def what_if_sentence(
 
     Examples
     --------
-    >>> called = {"th2_high": 150, "no call": 50}
-    >>> print(what_if_sentence("what_if_advice", "what_if_stays", ["adherence"], called, "th2_high", (-0.3, -1, 0.4)))
+    >>> called, change = {"th2_high": 150, "no call": 50}, (-0.3, -1.0, 0.4)
+    >>> asked = "what_if_advice", "what_if_stays", ["adherence"]
+    >>> print(what_if_sentence(*asked, called, "th2_high", change, {"feno_ppb": 52.0}))
     What-if in the causal model, not a forecast: with every prescribed dose taken with correct technique and the
-    markers changed accordingly, of 200 counterfactual twins 150 would be called Th2-high and 50 would get no call;
-    most have the call of the patient. The log-odds of Th2-high change by -0.30 (-1.00 to +0.40).
+    markers changed accordingly (median FeNO 52 ppb), of 200 counterfactual twins 150 would be called Th2-high and 50
+    would get no call; most have the call of the patient. The log-odds of Th2-high change by -0.30 (-1.00 to +0.40).
     """
     changed = listed([phrase(f"what_if_{name}") for name in asked])
+    medians = [describe_finding(name, value, short=True) for name, value in markers.items()]
     answers = [
         phrase("what_if_not_called" if name == "no call" else "what_if_called", n=str(n), **_class(name))
         for name, n in called.items()
@@ -292,6 +297,7 @@ def what_if_sentence(
         called=listed(answers),
         n=str(sum(called.values())),
         outcome=phrase(outcome),
+        medians=phrase("what_if_medians", medians=", ".join(medians)) if medians else "",
         change="{:+.2f} ({:+.2f} to {:+.2f})".format(*change),
         **_class(explained),
     )
