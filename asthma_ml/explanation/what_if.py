@@ -195,7 +195,7 @@ class _Twins:
             change=float(change.mean()),
             low=low,
             high=high,
-            markers=twins[self.markers].median().to_dict(),
+            markers={name: float(twins[name].median()) for name in self.markers},
         )
 
     def _interventions(self, asked: tuple[str, ...]) -> Iterator[tuple[str, object]]:
