@@ -1,37 +1,69 @@
-"""Faithfulness of the shipped model's attributions: contributions of the factors beside their causal effects.
+"""Faithfulness of attributions to the causal model: SHAP, mechanism contributions and posterior twins.
 
-    python benchmarks/faithfulness.py -o benchmarks/faithfulness.md
+    python benchmarks/faithfulness.py --truth truth.csv --twins twins.csv -o benchmarks/faithfulness.md
 
-Takes about six minutes of CPU time, most of it for the true log-odds. The patients are not those of training.
+Takes about two hours of CPU time, most of it for true log-odds and posterior twins, which are saved as they are
+computed. The patients are not those of training.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from attributions import attributions
-from measures import backgrounds, markdown_table
+import numpy as np
+import pandas as pd
+from attributions import AS_SHIPPED, IN_CAUSAL_ORDER, attributions, mechanism_attributions, posterior_attributions
+from measures import ResultFile, backgrounds, markdown_table, two_class_patients
+from scipy.stats import spearmanr
 
 import asthma_ml as aml
 from asthma_ml.classifier import PhenotypeClassifier
-from asthma_ml.evaluation.causal.faithfulness import TrueEffects, evaluate_faithfulness, true_effects
+from asthma_ml.cohort import DEFAULT_PRESET, PRESETS
+from asthma_ml.evaluation.causal.faithfulness import (
+    FEWEST_COMPARED,
+    TrueEffects,
+    agreement_by_factor,
+    effects_on_true_log_odds,
+    evaluate_faithfulness,
+    true_effects,
+)
 from asthma_ml.evaluation.causal.twins import TwinCohort
-from asthma_ml.variables import FACTORS
+from asthma_ml.intervals import percentiles, resampled
+from asthma_ml.variables import FACTORS, ID
 
 FIGURES = {"spearman": "rank", "sign_agreement": "sign"}
-SEED, BACKGROUND_SEED, N_BACKGROUND = 23, 24, 10_000
-OTHER_PRESETS = ("severe_registry", "low_adherence_clinic", "smokers_clinic", "trial_eligible")
+SEED, BACKGROUND_SEED, N_BACKGROUND = 5151, 24, 10_000
+OTHER_PRESETS = tuple(name for name in PRESETS if name != DEFAULT_PRESET)
+N_LEARNED = 20_000
+"""Generated patients from whom mechanisms of another preset are learned."""
+LIMIT, REGRESSION = "posterior twins", "regression of severe_clinic"
+_AT_ONCE = 20
+
+
+def with_true_log_odds(effects: TrueEffects, cohort: TwinCohort, world: str, n: int, file: Path) -> TrueEffects:
+    """Add the true log-odds of the first patients, from a file that grows with each few patients computed."""
+    results = ResultFile(file, key=("world", ID))
+    first = effects.rows.index[:n]
+    waiting = first[[(world, name) not in results for name in first]]
+    for start in range(0, len(waiting), _AT_ONCE):
+        found = effects_on_true_log_odds(effects, cohort, waiting[start : start + _AT_ONCE])
+        for name, row in found.iterrows():
+            results.append({"world": world, ID: name, **row})
+    table = results.table()
+    known = table[table["world"] == world].set_index(ID)
+    return replace(effects, log_odds=known.reindex(first)[list(FACTORS)])
+
 
 HEAD = """# Faithfulness of attributions to the causal model
 
-Do contributions of the documented factors follow their causal effects? Those of the immune profile do; those of
-genetics, environment, adherence and patient context hardly do, because SHAP attributes their effects to the markers
-that they change. **SHAP explains the model, not the disease.**
+Do contributions of the documented factors follow their causal effects?
 
-    python benchmarks/faithfulness.py -o benchmarks/faithfulness.md
+    python benchmarks/faithfulness.py --truth truth.csv --twins twins.csv -o benchmarks/faithfulness.md
 
 ## Method
 
@@ -54,48 +86,63 @@ The tables compare it with the factor's contribution in the shipped model.
 | rank, model's twin | Spearman correlation of the changes from patient to twin of the model's and the true log-odds |
 | - | too few patients with an effect, or twins impossible in the preset (never-smokers in a smokers' clinic) |
 
-## Results of 25 November 2026
-
-- The contribution of the **immune profile** follows the true effect in rank and sign, in every preset.
-- **Genetics, environment, adherence and patient context** act on the disease through its markers, and SHAP attributes
-  their effects to the markers: the ranks of their own contributions are near chance. The model itself responds to the
-  twins fairly well (last column). A factor's contribution is what its columns add to the markers, not its effect.
-- **Adherence** leaves the endotype unchanged. Its contribution corrects FeNO and eosinophils for missed doses; part of
-  their effect remains in the contribution of the immune profile.
-- A background of **patients with the same treatment** improves the agreement of the immune profile and of patient
-  context. Attribution in **causal order** (genes, exposure and treatment before markers) improves genetics,
-  environment and patient context, and worsens airway remodeling. Shapley values of factors and a background of all
-  patients change nothing; reference patients change only signs and adherence. No attribution is faithful for
-  adherence.
 """
 
 
 def main() -> None:
     """Measure and write the page."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--patients", type=int, default=3000)
-    parser.add_argument("--limit-patients", type=int, default=300)
-    parser.add_argument("--limit-patients-elsewhere", type=int, default=100)
+    parser.add_argument("--truth", type=Path, default=Path("faithfulness_truth.csv"), help="True log-odds, saved here.")
+    parser.add_argument(
+        "--twins", type=Path, default=Path("faithfulness_twins.csv"), help="Posterior twins, saved here."
+    )
+    parser.add_argument("--limit-patients", type=int, default=1000, help="Patients with true log-odds.")
+    parser.add_argument("--posterior-patients", type=int, default=300, help="Patients with posterior twins.")
+    parser.add_argument("--patients-elsewhere", type=int, default=60, help="Patients with both in each other preset.")
     parser.add_argument("--presets", nargs="*", default=list(OTHER_PRESETS), help="Other presets.")
     asked = parser.parse_args()
-    model = aml.load_model("shipped")
-    effects = true_effects(TwinCohort(asked.patients, SEED), limit_patients=asked.limit_patients)
-    parts = [HEAD, *shipped_section(model, effects), *attributions_section(model, effects)]
+    model = with_mechanisms(aml.load_model("shipped"), DEFAULT_PRESET)
+    cohort = TwinCohort(2 * asked.limit_patients + 200, SEED)
+    effects = with_true_log_odds(true_effects(cohort), cohort, DEFAULT_PRESET, asked.limit_patients, asked.truth)
+    parts = [
+        HEAD,
+        *shipped_section(model, effects),
+        f"## All attributions, `{DEFAULT_PRESET}`\n",
+        *tables(all_attributions(model, effects.rows.loc[effects.log_odds.index], DEFAULT_PRESET), effects),
+        f"## The limit of what a row tells, `{DEFAULT_PRESET}`\n",
+        *limit_section(model, effects, DEFAULT_PRESET, asked.posterior_patients, asked.twins),
+    ]
     for preset in asked.presets:
-        cohort = TwinCohort(asked.patients // 2, SEED, preset)
-        elsewhere = true_effects(cohort, limit_patients=asked.limit_patients_elsewhere)
-        parts += [f"## `{preset}`\n", sizes(elsewhere), agreement_table(evaluate_faithfulness(model, elsewhere))]
+        cohort = TwinCohort(20 * asked.patients_elsewhere, SEED, preset)
+        elsewhere = with_true_log_odds(true_effects(cohort), cohort, preset, asked.patients_elsewhere, asked.truth)
+        parts += [f"## `{preset}`\n", *limit_section(model, elsewhere, preset, asked.patients_elsewhere, asked.twins)]
     asked.output.write_text("\n".join(parts), encoding="utf-8")
+
+
+def with_mechanisms(model: PhenotypeClassifier, preset: str) -> PhenotypeClassifier:
+    """The model with mechanism contributions of a preset, learned where it has none."""
+    if model.mechanisms_ is None or model.mechanisms_.preset != preset:
+        model = copy(model)
+        model.mechanisms_ = aml.learn_mechanisms(model, preset, n_patients=N_LEARNED)
+    return model
 
 
 def shipped_section(model: PhenotypeClassifier, effects: TrueEffects) -> Iterator[str]:
     """The shipped model in the severe clinic."""
     found = evaluate_faithfulness(model, effects)
-    yield "## The shipped model, `severe_clinic`\n"
-    yield sizes(effects)
-    yield agreement_table(found)
-    yield "Absolute change of each contribution when a factor is set to its reference, as a proportion of the sum."
+    mechanisms = found["mechanisms"]
+    yield f"## The shipped model, `{DEFAULT_PRESET}`\n"
+    yield f"{len(effects.rows)} patients of the two classes; true log-odds of the first {len(effects.log_odds)}.\n"
+    yield "SHAP contributions, by label:\n"
+    yield agreement_table(found["agreement"])
+    yield "Proportion of patients whose effect is in its 90 % interval; "
+    yield f"{mechanisms['outside']} patients are outside the simulated range and have none:\n"
+    yield markdown_table(
+        ["effect", *map(plain, FACTORS)],
+        ([name, *(f"{of[factor]:.1%}" for factor in FACTORS)] for name, of in mechanisms["coverage"].items()),
+    )
+    yield "Absolute change of each SHAP contribution when a factor is set to its reference, as a proportion of the sum."
     yield "Changes off the diagonal are attributed to a **proxy**:\n"
     yield markdown_table(
         ["set to its reference", *map(plain, FACTORS)],
@@ -109,44 +156,91 @@ def shipped_section(model: PhenotypeClassifier, effects: TrueEffects) -> Iterato
         yield proxy(adherence)
 
 
-def attributions_section(model: PhenotypeClassifier, effects: TrueEffects) -> Iterator[str]:
-    """Alternative attributions on the same patients."""
-    yield "## Alternative attributions\n"
-    yield "The same model and patients: rank and sign agreement with the true log-odds, then with the endotype.\n"
-    compared = {
-        name: evaluate_faithfulness(model, effects, attribution)
-        for name, attribution in attributions(*backgrounds(N_BACKGROUND, BACKGROUND_SEED)).items()
-    }
-    for truth in ("true_log_odds", "endotype"):
+def limit_section(
+    model: PhenotypeClassifier, effects: TrueEffects, preset: str, n_patients: int, file: Path
+) -> Iterator[str]:
+    """Posterior twins and other attributions in the same patients."""
+    rows = effects.rows.loc[effects.log_odds.index[:n_patients]]
+    found = all_attributions(model, rows, preset, few=True)
+    found |= posterior_attributions(model, rows, preset, preset, file)
+    complete = pd.concat(found.values(), axis=1).notna().all(axis=1)
+    found = {name: values[complete] for name, values in found.items()}
+    yield f"{complete.sum()} patients with all attributions, of {len(rows)}.\n"
+    yield from tables(found, effects)
+    yield "Rank of the posterior twins minus that of the regression, with the true log-odds, in the same patients:\n"
+    yield markdown_table(
+        ["difference", *map(plain, FACTORS)],
+        (
+            [words, *(shown(rank_difference(found, words, factor, effects)) for factor in FACTORS)]
+            for words in ("contributions", "effects alone")
+        ),
+    )
+
+
+def tables(found: Mapping[str, pd.DataFrame], effects: TrueEffects) -> Iterator[str]:
+    """Rank and sign agreement of each attribution with the true log-odds and with the endotype."""
+    rows_of = {name: agreement_by_factor(values, effects) for name, values in found.items()}
+    for truth, words in {"true_log_odds": "log-odds", "endotype": "endotype"}.items():
         for figure, heading in FIGURES.items():
-            rows = (
-                [name, *(shown(of(found, factor)[truth][figure]) for factor in FACTORS)]
-                for name, found in compared.items()
-            )
             yield markdown_table(
-                [f"{heading}, {truth.removeprefix('true_').replace('_', '-')}", *map(plain, FACTORS)], rows
+                [f"{heading}, {words}", *map(plain, FACTORS)],
+                (
+                    [name, *(shown(row[truth][figure]) for row in of if row["label"] == "all")]
+                    for name, of in rows_of.items()
+                ),
             )
 
 
-def sizes(effects: TrueEffects) -> str:
-    """Number of patients."""
-    return f"{len(effects.rows)} patients of the two classes; true log-odds of the first {len(effects.log_odds)}.\n"
+def all_attributions(
+    model: PhenotypeClassifier, rows: pd.DataFrame, preset: str, *, few: bool = False
+) -> dict[str, pd.DataFrame]:
+    """Attributions that need no posterior: to columns, then to causes."""
+    usual, reference = backgrounds(N_BACKGROUND, BACKGROUND_SEED)
+    here = preset == DEFAULT_PRESET
+    chosen = attributions(usual if here else two_class_patients(N_BACKGROUND // 2, BACKGROUND_SEED, preset), reference)
+    if few:
+        chosen = {name: chosen[name] for name in (AS_SHIPPED, IN_CAUSAL_ORDER)}
+    found = {name: of(model, rows) for name, of in chosen.items()} | mechanism_attributions(model, rows, REGRESSION)
+    if not here:
+        found |= mechanism_attributions(with_mechanisms(model, preset), rows, f"regression of {preset}")
+    return found
 
 
-def agreement_table(found: Mapping[str, Any]) -> str:
+def rank_difference(
+    found: Mapping[str, pd.DataFrame], words: str, factor: str, effects: TrueEffects
+) -> dict[str, float] | None:
+    """Rank correlation of the posterior twins minus that of the regression; None for few patients."""
+    true = effects.log_odds[factor].dropna()
+    known = true.index.intersection(found[f"{LIMIT}: {words}"].index)
+    if len(known) < FEWEST_COMPARED:
+        return None
+    limit, regression, truth = (
+        table.loc[known].to_numpy()
+        for table in (found[f"{LIMIT}: {words}"][factor], found[f"{REGRESSION}: {words}"][factor], true)
+    )
+
+    def difference(rows: Any) -> float:
+        return float(spearmanr(limit[rows], truth[rows])[0] - spearmanr(regression[rows], truth[rows])[0])
+
+    rows = np.arange(len(known))
+    return percentiles(difference(rows), [difference(np.repeat(rows, times)) for times in resampled(len(rows), SEED)])
+
+
+def agreement_table(found: Sequence[Mapping[str, Any]]) -> str:
     """Agreement by factor and label."""
     head = ["factor", "label", "mean size", "rank", "sign", "rank, endotype", "sign, endotype", "rank, model's twin"]
+    responds = any("model_response" in row for row in found)
     return markdown_table(
-        head,
+        head if responds else head[:-1],
         (
             [
                 plain(row["factor"]),
                 row["label"],
                 f"{row['mean_abs_contribution']:.2f}",
                 *(shown(row[truth][figure]) for truth in ("true_log_odds", "endotype") for figure in FIGURES),
-                shown(row["model_response"]["spearman"]),
+                *([shown(row["model_response"]["spearman"])] if responds else []),
             ]
-            for row in found["agreement"]
+            for row in found
         ),
     )
 
@@ -161,11 +255,6 @@ def proxy(found: Mapping[str, Any]) -> str:
         f"{found['model_log_odds']:.2f} lower. In the {found['n_with_true_log_odds']} of them with true log-odds these "
         f"are {found['true_log_odds']:.2f}\nlower, the model's {found['model_log_odds_same_patients']:.2f}.\n"
     )
-
-
-def of(found: Mapping[str, Any], factor: str) -> Mapping[str, Any]:
-    """The row of a factor over all patients."""
-    return next(row for row in found["agreement"] if (row["factor"], row["label"]) == (factor, "all"))
 
 
 def plain(name: str) -> str:

@@ -252,11 +252,20 @@ def _steroid_masking(found: Mapping[str, Any]) -> str:
 
 
 def _faithfulness(found: Mapping[str, Any]) -> str:
+    title = "Agreement of contributions with the effects of the factors on the true log-odds and on the endotype"
+    tables = [_agreement(title, found["agreement"]), _contribution_changes(found["contribution_changes"])]
+    mechanisms = found.get("mechanisms", {})
+    kinds = {"contributions": "contributions", "alone": "effects alone", "endotype": "effects on the endotype"}
+    tables += [_agreement(f"Agreement of mechanism {kinds[k]}", mechanisms[k]) for k in kinds if k in mechanisms]
+    return "\n\n".join([*tables, *_adherence_proxy(found)])
+
+
+def _agreement(title: str, found: Sequence[Mapping[str, Any]]) -> str:
     rows = [
         [
             row["factor"].replace("_", " "),
             row["label"],
-            rounded(row["mean_abs_contribution"]),
+            "-" if row["mean_abs_contribution"] is None else rounded(row["mean_abs_contribution"]),
             *(
                 _figure(row.get(truth, {}).get(name))
                 for truth in ("true_log_odds", "endotype")
@@ -264,12 +273,10 @@ def _faithfulness(found: Mapping[str, Any]) -> str:
             ),
             _figure(row.get("model_response", {}).get("spearman")),
         ]
-        for row in found["agreement"]
+        for row in found
     ]
     ranks = ["rank, true log-odds", "sign, true log-odds", "rank, endotype", "sign, endotype", "rank, model response"]
-    title = "Agreement of contributions with the effects of the factors on the true log-odds and on the endotype"
-    table = _aligned(title, ["factor", "label", "mean |contribution|", *ranks], rows)
-    return "\n\n".join([table, _contribution_changes(found["contribution_changes"]), *_adherence_proxy(found)])
+    return _aligned(title, ["factor", "label", "mean |contribution|", *ranks], rows)
 
 
 def _contribution_changes(found: Mapping[str, Mapping[str, float]]) -> str:

@@ -485,3 +485,18 @@ def test_faithfulness_is_compared_with_the_causal_model(clinic: Path, run: Calla
     assert "true_log_odds" not in immune
     assert "FeNO and eosinophils are proxies of adherence" in result.stderr
     assert "Contributions that change when a factor is set to its reference" in result.stderr
+
+
+def test_mechanism_contributions_have_their_own_table_of_agreement() -> None:
+    figure = {"value": 0.75, "lower": 0.7, "upper": 0.8}
+    compared = {"endotype": {"spearman": figure, "sign_agreement": None}}
+    row = {"factor": "genetics", "label": "all", "mean_abs_contribution": 0.17, **compared}
+    nobody = {"factor": "genetics", "label": "th2_high", "mean_abs_contribution": None, **compared}
+    found = {"agreement": [row], "contribution_changes": {}, "adherence_proxy": None}
+    (without,) = evaluation_tables({"faithfulness": found})
+    assert "mechanism" not in without
+    (text,) = evaluation_tables({"faithfulness": found | {"mechanisms": {"endotype": [row, nobody]}}})
+    _, _, of_mechanisms = text.partition("Agreement of mechanism effects on the endotype")
+    assert "0.17" in of_mechanisms
+    assert "0.75 (0.70 to 0.80)" in of_mechanisms
+    assert of_mechanisms.splitlines()[-1].split()[:3] == ["genetics", "th2_high", "-"]

@@ -3,13 +3,13 @@
 The effect of a documented factor is the difference between a patient and the counterfactual twin with the factor at
 its reference: in the drives of the endotype, and in the true log-odds, which are those of the posterior given the
 patient's row. SHAP explains the model, not the disease: this measures the difference between the two in patients for
-whom both are known.
+whom both are known, and how far the mechanism contributions of the model close it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -19,7 +19,7 @@ from scipy.stats import rankdata
 
 from asthma_ml.cohort import FACTOR_REFERENCES
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.explanation import explain
+from asthma_ml.explanation import explain, explain_mechanisms
 from asthma_ml.inference import SE_SUFFIX, bayes_limit, limit_probabilities
 from asthma_ml.intervals import percentiles, resampled
 from asthma_ml.variables import FACTORS, ID, LABEL, TWO_CLASSES
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from asthma_ml.evaluation.causal.twins import TwinCohort
 
 Floats: TypeAlias = NDArray[np.float64]
-Attribution: TypeAlias = "Callable[[PhenotypeClassifier, pd.DataFrame], pd.DataFrame]"
 
 LEAST_EFFECT = 0.2
 """Effect on the true log-odds below which its sign is not compared: about twice the Monte Carlo error."""
@@ -92,14 +91,49 @@ def true_effects(
     common = _in_every_cohort(cohort.restrict(observed[""]), observed)
     spread = truth[""].std()
     change = {factor: (truth[""].loc[common] - truth[factor].loc[common]) / spread for factor in FACTORS}
-    limited = {name: table.loc[common[:limit_patients]] for name, table in observed.items() if limit_patients}
-    log_odds = {name: _true_log_odds(rows, cohort, n_particles, progress) for name, rows in limited.items()}
-    return TrueEffects(
+    effects = TrueEffects(
         observed[""].loc[common],
         twins={factor: observed[factor].loc[common] for factor in FACTORS},
         endotype=pd.DataFrame({factor: moved[_TYPE2] - moved[_NEUTROPHILIC] for factor, moved in change.items()}),
-        log_odds=pd.DataFrame({factor: log_odds[""] - log_odds[factor] for factor in FACTORS if log_odds}),
+        log_odds=pd.DataFrame(columns=list(FACTORS), dtype=np.float64),
     )
+    if not limit_patients:
+        return effects
+    first = common[:limit_patients]
+    return replace(effects, log_odds=effects_on_true_log_odds(effects, cohort, first, n_particles, progress=progress))
+
+
+def effects_on_true_log_odds(
+    effects: TrueEffects,
+    cohort: TwinCohort,
+    patients: pd.Index[str],
+    n_particles: int = 1000,
+    *,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Decrease of the true log-odds of Th2-high when each factor is set to its reference.
+
+    Parameters
+    ----------
+    effects : TrueEffects
+        Patients and twins.
+    cohort : TwinCohort
+        Cohort of `effects`.
+    patients : Index of str
+        Identifiers of some of its patients.
+    n_particles, progress
+        As in `true_effects`.
+
+    Returns
+    -------
+    DataFrame of shape (n_patients, 6)
+        NaN where a row is impossible in the causal model.
+    """
+    own = _true_log_odds(effects.rows.loc[patients], cohort, n_particles, progress)
+    twins = {
+        name: _true_log_odds(twin.loc[patients], cohort, n_particles, progress) for name, twin in effects.twins.items()
+    }
+    return pd.DataFrame({factor: own - twins[factor] for factor in FACTORS})
 
 
 def _in_every_cohort(rows: pd.DataFrame, cohorts: Mapping[str, pd.DataFrame]) -> pd.Index[str]:
@@ -124,9 +158,7 @@ def factor_contributions(model: PhenotypeClassifier, rows: pd.DataFrame) -> pd.D
     return explain(model, rows).factors
 
 
-def evaluate_faithfulness(
-    model: PhenotypeClassifier, effects: TrueEffects, attribution: Attribution = factor_contributions, *, seed: int = 0
-) -> dict[str, Any]:
+def evaluate_faithfulness(model: PhenotypeClassifier, effects: TrueEffects, *, seed: int = 0) -> dict[str, Any]:
     """Agreement between the contributions of the factors and their effects in the causal model.
 
     Parameters
@@ -135,24 +167,20 @@ def evaluate_faithfulness(
         A model of the default two-class task.
     effects : TrueEffects
         From `true_effects`.
-    attribution : callable, default=factor_contributions
-        Returns the contributions of the factors of each row.
     seed : int, default=0
         Seed of the bootstrap.
 
     Returns
     -------
     dict
-        `agreement`: a row for each factor and label, all patients first: `factor`, `label`, `n`, the mean absolute
-        contribution (`mean_abs_contribution`) and effect on the true log-odds (`mean_abs_true_effect`), and three
-        comparisons, see `agreement`: contribution and effect on the true log-odds (`true_log_odds`), contribution and
-        effect on the drives (`endotype`), and the effect on the model's log-odds and on the true ones
-        (`model_response`), the best agreement that attributions of this model can reach. `contribution_changes`: for
+        `agreement`: the rows of `agreement_by_factor` for the SHAP contributions, each with another comparison: the
+        effect on the model's log-odds and on the true ones (`model_response`). `contribution_changes`: for
         each factor set to its reference, the mean absolute change of every factor's contribution; off the diagonal
         are proxies. `adherence_proxy`, None for few patients: the mean decrease under full adherence in patients with
         recorded adherence below 0.5, of the model's log-odds (`model_log_odds`), of each factor's contribution and of
         the drives (`endotype`); and, for the `n_with_true_log_odds` first patients, of the true log-odds
         (`true_log_odds`) and of the model's log-odds in the same patients (`model_log_odds_same_patients`).
+        `mechanisms`, from `evaluate_mechanisms`, if the model has mechanism contributions.
 
     Raises
     ------
@@ -160,23 +188,78 @@ def evaluate_faithfulness(
         The model has other classes, or no column names.
     """
     refuse_other_classes(model)
-    values = attribution(model, effects.rows)
-    twins = {factor: attribution(model, twin) for factor, twin in effects.twins.items()}
-    change = {factor: values - twin for factor, twin in twins.items()}
-    labels = effects.rows[LABEL].astype(str)
-    members = {"all": labels.notna()} | {label: labels == label for label in TWO_CLASSES}
-    return {
-        "agreement": [
-            {"factor": factor, "label": label, **_agreement(values[factor], change[factor], effects, factor, who, seed)}
-            for factor in FACTORS
-            for label, who in members.items()
-        ],
+    values = factor_contributions(model, effects.rows)
+    change = {factor: values - factor_contributions(model, twin) for factor, twin in effects.twins.items()}
+    response = pd.DataFrame({factor: moved.sum(axis=1) for factor, moved in change.items()})
+    found: dict[str, Any] = {
+        "agreement": _with_response(
+            agreement_by_factor(values, effects, seed=seed), agreement_by_factor(response, effects, seed=seed)
+        ),
         "contribution_changes": {
             factor: {str(name): float(size) for name, size in moved.abs().mean().items()}
             for factor, moved in change.items()
         },
         "adherence_proxy": _adherence_proxy(change["adherence"], effects),
     }
+    if model.mechanisms_ is not None:
+        found["mechanisms"] = evaluate_mechanisms(model, effects, response, seed=seed)
+    return found
+
+
+def _with_response(rows: list[dict[str, Any]], responses: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows with the agreement of the model's own response to each factor with the true log-odds."""
+    return [
+        row | ({"model_response": of["true_log_odds"]} if "true_log_odds" in of else {})
+        for row, of in zip(rows, responses, strict=True)
+    ]
+
+
+def evaluate_mechanisms(
+    model: PhenotypeClassifier, effects: TrueEffects, response: pd.DataFrame, *, seed: int = 0
+) -> dict[str, Any]:
+    """Agreement between the mechanism contributions of a model and the effects in the causal model.
+
+    Parameters
+    ----------
+    model : PhenotypeClassifier
+        A model of the default two-class task with mechanism contributions.
+    effects : TrueEffects
+        From `true_effects`.
+    response : DataFrame of shape (n_patients, 6)
+        Decrease of the model's log-odds when each factor is set to its reference.
+    seed : int, default=0
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    dict
+        `outside`, the number of patients outside the range of the simulated patients, who have no mechanism
+        contributions; the rows of `agreement_by_factor` for the causal Shapley values (`contributions`), the effect
+        of each factor alone (`alone`) and the effect on the endotype (`endotype`); and `coverage`: for each factor,
+        the proportion of patients in whom the interval of the effect alone contains the effect on the model's
+        log-odds (`alone`), and that of the endotype the effect on the drives (`endotype`).
+    """
+    found = explain_mechanisms(model, effects.rows)
+    inside = found.outside < 0
+    kinds = {"contributions": found.values, "alone": found.alone, "endotype": found.endotype}
+    by_factor = {
+        kind: pd.DataFrame(values, effects.rows.index, columns=list(FACTORS)) for kind, values in kinds.items()
+    }
+    return {
+        "outside": int((~inside).sum()),
+        **{kind: agreement_by_factor(values, effects, seed=seed) for kind, values in by_factor.items()},
+        "coverage": {
+            "alone": _coverage(found.alone_low, found.alone_high, response, inside),
+            "endotype": _coverage(found.endotype_low, found.endotype_high, effects.endotype, inside),
+        },
+    }
+
+
+def _coverage(low: Floats, high: Floats, true: pd.DataFrame, inside: NDArray[np.bool_]) -> dict[str, float | None]:
+    """Proportion of the patients inside the simulated range whose effect is in its interval, by factor."""
+    values = true[list(FACTORS)].to_numpy()
+    contains = pd.DataFrame((low <= values) & (values <= high), columns=list(FACTORS))[inside]
+    return {factor: _mean(contains[factor].astype(np.float64)) for factor in FACTORS}
 
 
 def refuse_other_classes(model: PhenotypeClassifier) -> None:
@@ -185,20 +268,45 @@ def refuse_other_classes(model: PhenotypeClassifier) -> None:
         raise UnusableInputError(f"faithfulness is evaluated for models of {' and '.join(TWO_CLASSES)} only")
 
 
-def _agreement(
-    value: pd.Series[Any], change: pd.DataFrame, effects: TrueEffects, factor: str, member: pd.Series[bool], seed: int
-) -> dict[str, Any]:
-    """Agreement of one factor among some patients."""
-    found: dict[str, Any] = {"n": int(member.sum()), "mean_abs_contribution": float(value[member].abs().mean())}
+def agreement_by_factor(values: pd.DataFrame, effects: TrueEffects, *, seed: int = 0) -> list[dict[str, Any]]:
+    """Agreement between any attribution of the factors and their effects in the causal model.
+
+    Parameters
+    ----------
+    values : DataFrame of shape (n_patients, 6)
+        Contribution of each factor, by identifier; patients may be absent or NaN.
+    effects : TrueEffects
+        From `true_effects`.
+    seed : int, default=0
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    list of dict
+        A row for each factor and label, all patients first: `factor`, `label`, `n`, the mean absolute
+        contribution (`mean_abs_contribution`) and effect on the true log-odds (`mean_abs_true_effect`), and two
+        comparisons, see `agreement`: contribution and effect on the true log-odds (`true_log_odds`), contribution and
+        effect on the drives (`endotype`).
+    """
+    values = values.dropna()
+    labels = effects.rows.loc[values.index, LABEL].astype(str)
+    members = {"all": labels.notna()} | {label: labels == label for label in TWO_CLASSES}
+    return [
+        {"factor": factor, "label": label, **_agreement(values.loc[who, factor], effects, factor, seed)}
+        for factor in FACTORS
+        for label, who in members.items()
+    ]
+
+
+def _agreement(value: pd.Series[Any], effects: TrueEffects, factor: str, seed: int) -> dict[str, Any]:
+    """Agreement of the contributions of one factor in some patients."""
+    found: dict[str, Any] = {"n": len(value), "mean_abs_contribution": _mean(value.abs())}
     if not effects.log_odds.empty:
-        true = effects.log_odds[factor].dropna()
-        true = true[member[true.index]]
-        response = change.loc[true.index].sum(axis=1)
+        true = effects.log_odds[factor].reindex(value.index).dropna()
         found["mean_abs_true_effect"] = _mean(true.abs())
         found["true_log_odds"] = agreement(value[true.index].to_numpy(), true.to_numpy(), LEAST_EFFECT, seed)
-        found["model_response"] = agreement(response.to_numpy(), true.to_numpy(), LEAST_EFFECT, seed)
-    moved = effects.endotype.loc[member, factor]
-    found["endotype"] = agreement(value[member].to_numpy(), moved.to_numpy(), LEAST_EFFECT_ON_DRIVES, seed)
+    moved = effects.endotype.loc[value.index, factor]
+    found["endotype"] = agreement(value.to_numpy(), moved.to_numpy(), LEAST_EFFECT_ON_DRIVES, seed)
     return found
 
 

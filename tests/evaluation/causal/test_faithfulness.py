@@ -13,9 +13,18 @@ from attributions import against_background, attributions
 from asthma_ml.classifier import PhenotypeClassifier
 from asthma_ml.cohort import FACTOR_REFERENCES, generate_cohort
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.evaluation.causal.faithfulness import agreement, evaluate_faithfulness, true_effects
+from asthma_ml.evaluation.causal.faithfulness import (
+    agreement,
+    agreement_by_factor,
+    effects_on_true_log_odds,
+    evaluate_faithfulness,
+    true_effects,
+)
 from asthma_ml.evaluation.causal.twins import TwinCohort
+from asthma_ml.training import learn_mechanisms
 from asthma_ml.variables import FACTORS, TWO_CLASSES
+
+COHORT = TwinCohort(500, seed=2)
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +34,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def effects():
-    return true_effects(TwinCohort(500, seed=2), limit_patients=40, n_particles=60)
+    return true_effects(COHORT, limit_patients=40, n_particles=60)
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +145,55 @@ def test_opposite_values_have_rank_correlation_minus_one():
     opposite = agreement(-true, true, least=0.1)
     assert opposite["spearman"]["value"] == pytest.approx(-1)
     assert opposite["sign_agreement"]["value"] == 0
+
+
+def test_the_truth_agrees_with_itself_in_the_patients_for_whom_it_is_given(effects):
+    known = effects.log_odds.assign(
+        genetics=effects.log_odds["genetics"].where(effects.log_odds.index != effects.rows.index[3])
+    )
+    of_immune = row({"agreement": agreement_by_factor(known, effects)}, "immune_profile")
+    assert of_immune["n"] == of_immune["true_log_odds"]["n"] == 39
+    assert of_immune["true_log_odds"]["spearman"]["value"] == pytest.approx(1.0)
+    assert of_immune["true_log_odds"]["sign_agreement"]["value"] == 1.0
+
+
+def test_the_truth_of_more_patients_can_be_added(effects):
+    later = effects.rows.index[40:43]
+    added = effects_on_true_log_odds(effects, COHORT, later, n_particles=60)
+    assert added.index.equals(later)
+    assert tuple(added) == FACTORS
+    assert added.notna().all(axis=None)
+
+
+@pytest.fixture(scope="module")
+def of_mechanisms(model, effects):
+    """Agreement of a model that has mechanism contributions, and of one that has none."""
+    taught = model.__class__(n_trees=40).fit(*generate_cohort(1_200, seed=1).training_data())
+    taught.mechanisms_ = learn_mechanisms(taught, n_patients=2_000)
+    return evaluate_faithfulness(taught, effects)
+
+
+def test_mechanism_contributions_are_compared_where_the_model_has_them(found, of_mechanisms):
+    assert "mechanisms" not in found
+    assert of_mechanisms["agreement"] == found["agreement"]
+    mechanisms = of_mechanisms["mechanisms"]
+    assert (
+        mechanisms["outside"] + row({"agreement": mechanisms["alone"]}, "genetics")["n"] == found["agreement"][0]["n"]
+    )
+
+
+def test_mechanism_contributions_follow_the_endotype_where_shap_does_not(found, of_mechanisms):
+    for factor in ("environment", "patient_context"):
+        shap = row(found, factor)["endotype"]["spearman"]
+        expected = row({"agreement": of_mechanisms["mechanisms"]["endotype"]}, factor)["endotype"]["spearman"]
+        assert expected["lower"] > shap["upper"]
+
+
+def test_intervals_of_mechanism_contributions_cover_the_effects(of_mechanisms):
+    for kind, by_factor in of_mechanisms["mechanisms"]["coverage"].items():
+        assert tuple(by_factor) == FACTORS, kind
+        assert all(0.8 < proportion <= 1.0 for proportion in by_factor.values()), kind
+    assert of_mechanisms["mechanisms"]["coverage"]["endotype"]["adherence"] == 1.0
 
 
 def test_models_of_other_classes_are_refused(effects):
