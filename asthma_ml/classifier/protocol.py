@@ -13,8 +13,6 @@ from asthma_ml.classifier.linear.model import LinearModel
 if TYPE_CHECKING:
     import pandas as pd
 
-    from asthma_ml.classifier.compiled.mechanism_regression import MechanismRegression
-
 
 class Predictions(NamedTuple):
     """Margins, probabilities, prediction sets and intervals of patients.
@@ -36,6 +34,47 @@ class Predictions(NamedTuple):
     in_set: np.ndarray
     low: np.ndarray
     high: np.ndarray
+
+
+class ExpectedMechanisms(NamedTuple):
+    """Expected effects of the factors on the log-odds of one class, given the rows.
+
+    Attributes
+    ----------
+    base : ndarray of shape (n_patients,)
+        Mean log-odds of the reference patients, in whom all factors are at their reference.
+    values : ndarray of shape (3, 6, n_patients)
+        Expected contribution of each factor, and its effect alone on the log-odds and on the endotype.
+    low, high : ndarray of shape (3, 6, n_patients)
+        Interval that holds the value of 90 % of generated patients with a similar expectation.
+    """
+
+    base: np.ndarray
+    values: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+class Mechanisms(Protocol):
+    """A mechanism regression; see `MechanismRegression` for its attributes and methods."""
+
+    @property
+    def preset(self) -> str:
+        """Preset of the generated patients."""
+
+    @property
+    def base(self) -> np.ndarray:
+        """Mean log-odds of the reference patients, for each class that can be explained."""
+
+    @property
+    def feature_range(self) -> np.ndarray:
+        """Smallest and largest value of each feature in the generated patients."""
+
+    def expected(self, row_features: np.ndarray, explained: np.ndarray) -> ExpectedMechanisms:
+        """Return the expected effects of the factors."""
+
+    def first_outside(self, X: np.ndarray) -> np.ndarray:
+        """Return the index of the first feature outside the range of the generated patients, -1 without one."""
 
 
 class Classifier(Protocol):
@@ -94,7 +133,7 @@ class Classifier(Protocol):
         """Auxiliary classifier for unmodelled classes."""
 
     @property
-    def mechanisms_(self) -> MechanismRegression | None:
+    def mechanisms_(self) -> Mechanisms | None:
         """Expected mechanism contributions."""
 
     @property

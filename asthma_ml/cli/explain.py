@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from asthma_ml.classifier import Level
-    from asthma_ml.explanation import Explanation
+    from asthma_ml.explanation import Explanation, Method
     from asthma_ml.patients import PatientTable
     from asthma_ml.wording import Length
 
@@ -53,6 +53,7 @@ _OVERVIEW, _FINDINGS_DRAWN = "all_patients", 3
         "explain patients.csv --patient P001 --length long",
         "explain patients.csv --patient P001 -o P001.png",
         "explain patients.csv --patient P001 --what-if",
+        "explain patients.csv --patient P001 --method mechanisms -o P001.png",
         "explain visits.csv --patient P001 --line 86",
         "explain patients.csv --all -o explanations",
         "explain patients.csv --all --level factors --background stored --values factors.csv",
@@ -85,6 +86,19 @@ _OVERVIEW, _FINDINGS_DRAWN = "all_patients", 3
     default="features",
     show_default=True,
     help="Contribution of a factor: sum over its features, or Shapley value at the level of factors.",
+)
+@click.option(
+    "--method",
+    type=Choice(["shap", "mechanisms", "posterior"]),
+    default="shap",
+    show_default=True,
+    help="shap: what in the record moved the model. mechanisms: also what the factors are expected to have contributed "
+    "in the causal model. posterior: the same from posterior twins of each patient, in seconds a patient.",
+)
+@click.option(
+    "--preset",
+    metavar="NAME",
+    help="Clinic of the patients for --method posterior: a preset or a TOML file. Default: severe_clinic.",
 )
 @click.option(
     "--background",
@@ -127,6 +141,8 @@ def explain_command(
     columns: str | None,
     output: str,
     level: Level,
+    method: Method,
+    preset: str | None,
     background: str | None,
     values: str | None,
     interactions: str | None,
@@ -145,12 +161,15 @@ def explain_command(
     dose were taken, smoking stopped or the exposure at work ended, and what without a treatment that
     masks markers.
     """
+    from asthma_ml.cohort import DEFAULT_PRESET
     from asthma_ml.explanation import explain, what_if_text
     from asthma_ml.files import write_table
     from asthma_ml.model_files import load_model
     from asthma_ml.patients import read_patients
     from asthma_ml.prediction import refuse_table_without_features
 
+    if preset is not None and method != "posterior":
+        raise click.UsageError("--preset needs --method posterior; a model keeps the preset of its mechanisms.")
     patient_ids = list(dict.fromkeys(named))
     _refuse_unclear_selection(patient_ids, line, everyone=everyone)
     _refuse_unwritable(output, several=everyone or len(patient_ids) > 1)
@@ -165,7 +184,12 @@ def explain_command(
     lines = [int(patients.lines[row]) for row in rows]
     names = _names_in_text(patients, ids, lines)
     explanation = explain(
-        classifier, patients.values.iloc[rows].reset_index(drop=True), level, _background(background, columns)
+        classifier,
+        patients.values.iloc[rows].reset_index(drop=True),
+        level,
+        _background(background, columns),
+        method=method,
+        preset=preset or DEFAULT_PRESET,
     )
     sentences = [f"{name}: {explanation.sentence(i, length)}" for i, name in enumerate(names)]
     if asks_what_if:
@@ -192,13 +216,15 @@ def _only_line(lines: tuple[int, ...]) -> int | None:
 
 
 def values_table(explanation: Explanation, ids: list[str], lines: list[int]) -> pd.DataFrame:
-    """Base value, log-odds and contributions of factors and features of each explained row."""
+    """Base value, log-odds and contributions of factors, features and any mechanisms of each explained row."""
     import pandas as pd
 
     known = {ID: ids, "line": lines, "explained_class": explanation.explained_class}
     ends = {"base": explanation.base, "log_odds": explanation.log_odds}
     factors, features = explanation.factors.add_prefix("factor_"), explanation.features.add_prefix("shap_")
-    return pd.concat([pd.DataFrame(known | ends), factors, features], axis=1)
+    found = explanation.mechanisms
+    mechanisms = [] if found is None else [found.to_frame().drop(columns="log_odds").add_prefix("mechanism_")]
+    return pd.concat([pd.DataFrame(known | ends), factors, features, *mechanisms], axis=1)
 
 
 def interactions_table(explanation: Explanation, ids: list[str], lines: list[int]) -> pd.DataFrame:

@@ -26,7 +26,7 @@ from asthma_ml.cli.options import (
 from asthma_ml.cli.terminal import show
 from asthma_ml.cli.validate import say_repeated_patients
 from asthma_ml.html import RESEARCH_NOTE
-from asthma_ml.model_files import call_percentages, metric_lines
+from asthma_ml.model_files import call_percentages, mechanisms_line, metric_lines
 from asthma_ml.variables import FOUR_CLASSES, TWO_CLASSES
 from asthma_ml.wording import patients_and_rows, rows_of_patients, with_interval
 
@@ -234,6 +234,8 @@ def training_messages(card: Mapping[str, Any]) -> Iterator[str]:
     yield from starting_model_messages(card)
     if "log_loss_before" in card["held_out_metrics"]:
         yield recalibration_message(card["held_out_metrics"])
+    if (mechanisms := card.get("mechanisms")) is not None:
+        yield f"mechanisms: {mechanisms_line(mechanisms)}"
     if (tuned := card.get("tuned")) is not None:
         chosen = ", ".join(f"{name}={value:.3g}" for name, value in tuned["chosen"].items()) or "the defaults"
         yield f"selected settings: {chosen}, of {len(tuned['settings'])} tried"

@@ -4,6 +4,7 @@ from .contributions import ADDITIVITY_TOLERANCE as ADDITIVITY_TOLERANCE
 from .contributions import Contributions as Contributions
 from .contributions import contributions_of as contributions_of
 from .explanations import Explanation as Explanation
+from .explanations import Method as Method
 from .explanations import explain as explain
 from .explanations import explain_encoded as explain_encoded
 from .figures.dependence import dependence_figure as dependence_figure

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import pandas as pd
 
 from asthma_ml.classifier import Classifier, Level, align_features, as_frame
+from asthma_ml.cohort import DEFAULT_PRESET, Preset
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.explanation.contributions import contributions_of
 from asthma_ml.explanation.games import factor_interactions
+from asthma_ml.explanation.mechanisms import MechanismContributions, mechanism_contributions
 from asthma_ml.explanation.narration import account_of_predictions, narrate
 from asthma_ml.explanation.patient_contributions import PatientContributions
 from asthma_ml.explanation.tree_shap import as_shap_explanation
@@ -22,14 +25,26 @@ if TYPE_CHECKING:
 
     from asthma_ml.wording import Account, Length
 
+Method: TypeAlias = Literal["shap", "mechanisms", "posterior"]
+"""How predictions are explained."""
 
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Explanation(PatientContributions):
-    """Contributions, with their interactions, sentences and figures; from `explain`."""
+    """Contributions, with their interactions, sentences and figures; from `explain`.
+
+    Attributes
+    ----------
+    mechanisms : MechanismContributions or None
+        What the factors are expected to have contributed in the causal model; None with the method ``"shap"``.
+    """
+
+    mechanisms: MechanismContributions | None = None
 
     @cached_property
     def account(self) -> Account:
         """Values that the sentences put into words, gathered once for all patients."""
-        return account_of_predictions(self.calls, self.patients, contributions=self)
+        return account_of_predictions(self.calls, self.patients, contributions=self, mechanisms=self.mechanisms)
 
     def interactions(self) -> np.ndarray:
         """SHAP interaction values of the factors.
@@ -85,12 +100,13 @@ class Explanation(PatientContributions):
         -------
         str
             Class and probability, or why the model abstains; the strongest findings that support the prediction
-            and those against it, with their positions among the training patients; caveats.
+            and those against it, with their positions among the training patients; what the mechanisms are expected
+            to have contributed, if asked for; caveats.
         """
         return narrate(self, self.account, i, length)
 
     def plot(self, i: int, name: str | None = None) -> Figure:
-        """Figure of one patient's contributions by documented factor.
+        """Figure of one patient's contributions by documented factor, beside those of mechanisms if asked for.
 
         Parameters
         ----------
@@ -104,6 +120,10 @@ class Explanation(PatientContributions):
         matplotlib.figure.Figure
             Independent of pyplot: it need not be closed, and no setting is changed.
         """
+        if self.mechanisms is not None:
+            from asthma_ml.explanation.figures.mechanisms import mechanism_figure
+
+            return mechanism_figure(self, self.mechanisms, i, name)
         from asthma_ml.explanation.figures.patients import patient_figure
 
         return patient_figure(self, i, name)
@@ -114,6 +134,9 @@ def explain(
     X: pd.DataFrame | PatientTable,
     level: Level = "features",
     background: pd.DataFrame | Literal["stored"] | None = None,
+    *,
+    method: Method = "shap",
+    preset: str | Preset = DEFAULT_PRESET,
 ) -> Explanation:
     """Contributions of features and factors to the predictions of a classifier.
 
@@ -132,6 +155,12 @@ def explain(
         (path-dependent values). With a table, or the background stored in a compiled model, unknown features take
         the values of each background patient in turn (interventional values); in the linear part the pattern of
         missing tests stays that of the explained patient, and normal scores are averaged over the background.
+    method : {"shap", "mechanisms", "posterior"}, default="shap"
+        ``"mechanisms"``: also what the factors are expected to have contributed in the causal model, from the
+        regression in the model. ``"posterior"``: the same from posterior twins of each patient, which is exact up to
+        Monte Carlo error and takes seconds a patient.
+    preset : str or Preset, default="severe_clinic"
+        Clinic of the patients for the method ``"posterior"``; a regression has a preset of its own.
 
     Returns
     -------
@@ -142,8 +171,8 @@ def explain(
     ------
     UnusableInputError
         If the model was fitted without column names, `X` is no table or has no feature of the model, `level` is
-        unknown, a background or the level of factors is requested for trees deeper than 3, or the
-        model has no stored background.
+        unknown, a background or the level of factors is requested for trees deeper than 3, the model has no stored
+        background or no mechanism regression, or a patient is too improbable under the causal model.
     AsthmaMLError
         If base plus contributions differ from the log-odds.
 
@@ -153,13 +182,29 @@ def explain(
     """
     if isinstance(X, PatientTable):
         found = contributions_of(model, model.encoded_features(X.read.values), X.invalid, level, background)
-        return Explanation(**vars(found), patients=X.values)
+        return _with_mechanisms(Explanation(**vars(found), patients=X.values), method, preset)
     patients = as_frame(X)
     if not hasattr(patients, "columns"):
         raise UnusableInputError(
             f"{type(X).__name__}: explanations need named columns; give a data frame or what read_patients returns"
         )
-    return explain_encoded(model, patients, model.encode(patients), None, level, background)
+    found = explain_encoded(model, patients, model.encode(patients), None, level, background)
+    return _with_mechanisms(found, method, preset)
+
+
+def _with_mechanisms(explanation: Explanation, method: Method, preset: str | Preset) -> Explanation:
+    if method not in get_args(Method):
+        raise UnusableInputError(f"method={method!r}: allowed are {', '.join(get_args(Method))}")
+    if method == "shap":
+        return explanation
+    model, X = explanation.game.model, explanation.X
+    if method == "mechanisms":
+        mechanisms = mechanism_contributions(contributions_of(model, X, per_feature=False))
+    else:
+        from asthma_ml.explanation.posterior_mechanisms import posterior_contributions
+
+        mechanisms = posterior_contributions(model, explanation.patients, preset)
+    return replace(explanation, mechanisms=mechanisms)
 
 
 def explain_encoded(

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asthma_ml.classifier import Classifier, MechanismRegression, as_frame, row_features
+from asthma_ml.classifier import Classifier, Mechanisms, as_frame, row_features
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.explanation.contributions import Contributions, contributions_of
 from asthma_ml.patients import PatientTable
+from asthma_ml.variables import FACTORS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,6 +53,8 @@ class MechanismContributions:
         Log-odds of the reported probability of the explained class.
     outside : ndarray of int of shape (n_patients,)
         Index of the first feature outside the range of the simulated patients; -1 where there is none.
+    feature_range : ndarray of shape (2, n_features)
+        That range.
     """
 
     preset: str
@@ -68,9 +71,23 @@ class MechanismContributions:
     remainder: np.ndarray
     log_odds: np.ndarray
     outside: np.ndarray
+    feature_range: np.ndarray
 
     def __len__(self) -> int:
         return len(self.base)
+
+    def to_frame(self) -> pd.DataFrame:
+        """All numbers as a table of shape (n_patients, 57), such as ``adherence`` and ``adherence_alone_low``."""
+        import pandas as pd
+
+        kinds = {"": "values", "_low": "low", "_high": "high"}
+        kinds |= {f"_{kind}{end}": f"{kind}{end}" for kind in ("alone", "endotype") for end in ("", "_low", "_high")}
+        factors = {
+            f"{name}{suffix}": getattr(self, attribute)[:, k]
+            for suffix, attribute in kinds.items()
+            for k, name in enumerate(FACTORS)
+        }
+        return pd.DataFrame({"base": self.base, **factors, "remainder": self.remainder, "log_odds": self.log_odds})
 
 
 def mechanism_contributions(found: Contributions) -> MechanismContributions:
@@ -115,10 +132,11 @@ def mechanism_contributions(found: Contributions) -> MechanismContributions:
         remainder=found.log_odds - base - values.sum(axis=1),
         log_odds=found.log_odds * known,
         outside=outside,
+        feature_range=regression.feature_range,
     )
 
 
-def refuse_without_mechanisms(model: Classifier) -> MechanismRegression:
+def refuse_without_mechanisms(model: Classifier) -> Mechanisms:
     """Return the mechanism regression of a model; raise UnusableInputError if it has none."""
     if model.mechanisms_ is None:
         raise UnusableInputError(

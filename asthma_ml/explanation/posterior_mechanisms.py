@@ -8,7 +8,7 @@ states. It holds for patients of the causal model: research software, not a medi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,7 +35,9 @@ from asthma_ml.cohort import (
     twins_of_coalitions,
     variables_of_observed_table,
 )
+from asthma_ml.errors import UnusableInputError
 from asthma_ml.explanation.coalitions import effects_alone, shapley_values
+from asthma_ml.explanation.mechanisms import MechanismContributions
 from asthma_ml.inference import abduct, simulated_patients
 from asthma_ml.variables import data_dictionary
 
@@ -168,6 +170,50 @@ def mechanisms_of_posterior(
         remainder=log_odds - start - float(effects["values"].sum()),
         log_odds=log_odds,
         **effects,
+    )
+
+
+def posterior_contributions(
+    model: Classifier, patients: pd.DataFrame, preset: str | Preset = DEFAULT_PRESET, **how: int
+) -> MechanismContributions:
+    """Mechanism contributions of several patients, each by posterior twins of its own.
+
+    Parameters
+    ----------
+    model : PhenotypeClassifier or CompiledClassifier
+        Fitted on a table with column names.
+    patients : DataFrame of n_patients rows
+        Columns of the data dictionary.
+    preset : str or Preset
+        Clinic of the patients.
+    **how : int
+        `n_particles`, `n_states` and `seed`, as in `abduct`.
+
+    Returns
+    -------
+    MechanismContributions
+        In the form of those from a mechanism regression.
+
+    Raises
+    ------
+    UnusableInputError
+        As `mechanisms_of_posterior`, with the place of the patient.
+    """
+    base = reference_log_odds(model, preset)
+    found = []
+    for place in range(len(patients)):
+        try:
+            found.append(mechanisms_of_posterior(model, patients.iloc[[place]], preset, base=base, **how))
+        except UnusableInputError as error:
+            raise UnusableInputError(f"row {place + 1} of {len(patients)}: {error}") from error
+    numbers = {
+        name: np.array([getattr(each, name) for each in found])
+        for name in (field.name for field in fields(MechanismContributions))
+        if name not in ("preset", "outside", "feature_range")
+    }
+    no_range = np.full((2, len(model.feature_names_in_)), np.nan)
+    return MechanismContributions(
+        preset=found[0].preset, **numbers, outside=np.full(len(found), -1), feature_range=no_range
     )
 
 

@@ -8,6 +8,7 @@ from .files import save_model as save_model
 from .files import save_model_with_card as save_model_with_card
 from .model_card import ModelCard as ModelCard
 from .model_card import call_percentages as call_percentages
+from .model_card import mechanisms_line as mechanisms_line
 from .model_card import metric_lines as metric_lines
 from .model_card import readable_card as readable_card
 from .shipped import SHIPPED as SHIPPED

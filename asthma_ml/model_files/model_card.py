@@ -52,6 +52,13 @@ def call_percentages(found: Mapping[str, Any]) -> str:
     return ", ".join(f"{percent(proportion)} {name}" for name, proportion in calls.items())
 
 
+def mechanisms_line(found: Mapping[str, Any]) -> str:
+    """World of a mechanism regression, and how much of the effects of the factors a row tells."""
+    of_factors = found["explained_variance"]["contributions"]
+    told = ", ".join(f"{name.replace('_', ' ')} {percent(share)}" for name, share in of_factors.items())
+    return f"learned from twins of {found['preset']}; variance of the contributions that a row tells: {told}"
+
+
 def _entries(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Names and texts; what another program or person wrote in another form is named, not shown."""
     for title, pairs in _PAIRS.items():
@@ -100,6 +107,10 @@ def _settings(card: Mapping[str, Any]) -> _Pairs:
     yield "Complete card", "asthma-ml inspect MODEL --json"
 
 
+def _mechanisms(found: Mapping[str, Any] | None) -> str:
+    return "none; learn them with train --mechanisms PRESET" if found is None else mechanisms_line(found)
+
+
 def _number_of(card: Mapping[str, Any], name: str) -> int | str:
     found = card.get(name) or ()
     return len(found) if isinstance(found, Sized) else "unknown"
@@ -136,6 +147,7 @@ _PAIRS: dict[str, Callable[[Mapping[str, Any]], _Pairs]] = {
     "Training patients": _patients,
     "Held-out metrics": metric_lines,
     "Calls": _calls,
+    "Mechanisms": lambda card: iter([("Mechanisms", _mechanisms(card.get("mechanisms")))]),
     "Starting model": lambda card: iter([("Starting model", _starting_model(card.get("start_from")))]),
     "Features": _features,
     "Settings": _settings,

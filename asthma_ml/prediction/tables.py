@@ -117,7 +117,7 @@ def predicted_columns(
         "phenotype": calls.called_texts,
         **_probability_columns(model, calls, explained),
         "adherence_gate": Texts(np.where(invalid, np.int32(GATES.index("unknown")), gate.gate), GATES),
-        "reasons": _reasons(patients, calls, found, gate),
+        "reasons": _reasons(patients, calls, found, gate, mechanisms),
         "explained_class": Texts(explained.astype(np.int32), calls.called_texts.distinct),
         **({} if found is None else _explanation_columns(model, found)),
         **({} if mechanisms is None else _mechanism_columns(mechanisms)),
@@ -179,9 +179,15 @@ def refuse_output_columns(names: Iterable[object], source: str) -> None:
         )
 
 
-def _reasons(patients: ReadPatients, calls: Calls, found: Contributions | None, gate: AdherenceGate) -> Joined:
+def _reasons(
+    patients: ReadPatients,
+    calls: Calls,
+    found: Contributions | None,
+    gate: AdherenceGate,
+    mechanisms: MechanismContributions | None,
+) -> Joined:
     """One sentence for each patient."""
-    account = account_of_predictions(calls, patients.values, gate, found)
+    account = account_of_predictions(calls, patients.values, gate, found, mechanisms)
     warnings, errors = (_problem_texts(patients, severity) for severity in ("warning", "error"))
     return narrate_table(account, warnings, errors, patients.invalid)
 

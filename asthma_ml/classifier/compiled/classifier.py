@@ -17,7 +17,6 @@ from asthma_ml.classifier.compiled.attribution import (
     explained_classes,
     factor_of_features,
 )
-from asthma_ml.classifier.compiled.mechanism_regression import MechanismRegression
 from asthma_ml.classifier.compiled.pattern_lookup import LookupTables, frequencies_of_patients, look_up, lookup_tables
 from asthma_ml.classifier.compiled.pattern_tables import (
     Branches,
@@ -34,7 +33,7 @@ from asthma_ml.classifier.features.encoding import as_frame, encode_patients
 from asthma_ml.classifier.linear.model import LinearModel
 from asthma_ml.classifier.margins import probability_of_margins
 from asthma_ml.classifier.predictions import PredictionMixin
-from asthma_ml.classifier.protocol import Classifier
+from asthma_ml.classifier.protocol import Classifier, Mechanisms
 from asthma_ml.columns import ColumnTable
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.variables import FACTORS
@@ -111,7 +110,7 @@ class CompiledClassifier(PredictionMixin):
     auxiliary_: CompiledClassifier | None = None
     unmodelled_threshold_: float = np.inf
     background: Background | None = None
-    mechanisms_: MechanismRegression | None = None
+    mechanisms_: Mechanisms | None = None
 
     def __repr__(self) -> str:
         return f"<CompiledClassifier of {len(self.classes_)} classes, {len(self.feature_names_in_)} features>"

@@ -14,32 +14,13 @@ import numpy as np
 
 from asthma_ml.classifier.compiled.pattern_lookup import LookupTables, look_up, lookup_tables
 from asthma_ml.classifier.compiled.pattern_tables import Branches, contributions_to_margins
+from asthma_ml.classifier.protocol import ExpectedMechanisms
 from asthma_ml.variables import FACTORS
 
 KINDS = ("contributions", "alone", "endotype")
 """What is predicted of each factor: its causal Shapley value, and the effect of the factor alone on the log-odds and on
 the endotype."""
 N_OUTPUTS = len(KINDS) * len(FACTORS)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ExpectedMechanisms:
-    """Expected effects of the factors on the log-odds of one class, given the rows.
-
-    Attributes
-    ----------
-    base : ndarray of shape (n_patients,)
-        Mean log-odds of the reference patients, in whom all factors are at their reference.
-    values : ndarray of shape (3, 6, n_patients)
-        Expected value of each of `KINDS`.
-    low, high : ndarray of shape (3, 6, n_patients)
-        Interval that holds the value of 90 % of generated patients with a similar expectation.
-    """
-
-    base: np.ndarray
-    values: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
