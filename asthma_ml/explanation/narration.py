@@ -72,14 +72,13 @@ def account_of_predictions(
 
 def mechanisms_in_arrays(contributions: Contributions, found: MechanismContributions) -> Mechanisms:
     """Mechanism contributions as `mechanism_texts` takes them."""
-    model = contributions.game.model
     return Mechanisms(
         preset=found.preset,
         values=found.values,
         low=found.low,
         high=found.high,
         outside=found.outside,
-        features=model.feature_names_in_.tolist(),
+        features=contributions.game.model.feature_names_in_.tolist(),
         X=contributions.X,
         feature_range=found.feature_range,
         classes=contributions.calls.classes.tolist(),

@@ -274,16 +274,16 @@ def what_if_sentence(
     Returns
     -------
     str
-        Two sentences.
+        Three sentences.
 
     Examples
     --------
     >>> called, change = {"th2_high": 150, "no call": 50}, (-0.3, -1.0, 0.4)
     >>> asked = "what_if_advice", "what_if_stays", ["adherence"]
     >>> print(what_if_sentence(*asked, called, "th2_high", change, {"feno_ppb": 52.0}))
-    What-if in the causal model, not a forecast: with every prescribed dose taken with correct technique and the
-    markers changed accordingly (median FeNO 52 ppb), of 200 counterfactual twins 150 would be called Th2-high and 50
-    would get no call; most have the call of the patient. The log-odds of Th2-high change by -0.30 (-1.00 to +0.40).
+    What-if in the causal model, not a forecast: with every prescribed dose taken with correct technique, the markers
+    change as well (median FeNO 52 ppb). Of 200 counterfactual twins 150 would be called Th2-high and 50 would get no
+    call; most have the call of the patient. The log-odds of Th2-high change by -0.30 (-1.00 to +0.40).
     """
     changed = listed([phrase(f"what_if_{name}") for name in asked])
     medians = [describe_finding(name, value, short=True) for name, value in markers.items()]

@@ -104,7 +104,7 @@ def test_masking_is_asked_of_treated_patients_only(model, patient, states):
     found, row = without_treatment(model, patient, states), patient.iloc[0]
     given = tuple(name for name in TREATMENTS if row[name] not in (0, "none"))
     assert (found.asked if found else ()) == given
-    assert found is None or found.sentence().startswith("Question to the causal model, not advice: measured with no ")
+    assert found is None or found.sentence().startswith("Question to the causal model, not advice: with no ")
 
 
 def test_oral_steroid_hides_eosinophils_that_the_twin_has():
@@ -129,5 +129,5 @@ def test_text_says_why_the_causal_model_has_no_answer(model):
 def test_text_names_the_twins_and_the_change(model):
     text = what_if_text(model, COHORT.loc[PATIENTS["oral steroid"]].iloc[[0]])
     assert text.startswith("What-if in the causal model, not a forecast: with every prescribed dose taken")
-    assert re.search(r"measured with no oral steroid and .* changed accordingly \(median .*eosinophils \d+ cells", text)
+    assert re.search(r"with no oral steroid, the markers change as well \(median .*eosinophils \d+ cells/uL\)", text)
     assert "The log-odds of Th2-high change by " in text

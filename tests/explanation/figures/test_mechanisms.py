@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-from copy import copy
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,12 +18,10 @@ OUTSIDE = 1
 
 @pytest.fixture(scope="module", params=[2, 4], ids=["two classes", "four classes"])
 def explanation(request):
-    model = copy(fitted_classifier(request.param))
-    model.mechanisms_ = SimpleNamespace(feature_range=np.array([[20.0], [80.0]]) * np.ones(13))
     table = synthetic_patients(6, n_classes=request.param)[0]
     table.loc[0, ["ocs_dose_mg_day", "biologic", "smoking_status"]] = [10.0, "none", "current"]
     table.loc[OUTSIDE, "age_years"] = 19.0
-    return explain(model, table.assign(patient_id=[f"P{i}" for i in range(6)]))
+    return explain(fitted_classifier(request.param), table.assign(patient_id=[f"P{i}" for i in range(6)]))
 
 
 @pytest.fixture
@@ -43,6 +39,7 @@ def mechanisms(explanation):
         remainder=explanation.log_odds - base - values.sum(axis=1),
         log_odds=explanation.log_odds,
         outside=np.where(np.arange(n) == OUTSIDE, 0, -1),
+        feature_range=np.array([[20.0], [80.0]]) * np.ones(explanation.X.shape[1]),
         **ends,
         **others,
     )
