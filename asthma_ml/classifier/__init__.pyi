@@ -38,6 +38,8 @@ from .margins import margins_of_classes as margins_of_classes
 from .margins import probability_of_margins as probability_of_margins
 from .microaggregation import FEWEST_PATIENTS as FEWEST_PATIENTS
 from .phenotype_classifier import PhenotypeClassifier as PhenotypeClassifier
+from .phenotype_classifier import constant_model_warning as constant_model_warning
+from .phenotype_classifier import without_constant_model_warnings as without_constant_model_warnings
 from .predictions import predictions_of_margins as predictions_of_margins
 from .protocol import Classifier as Classifier
 from .protocol import Predictions as Predictions

@@ -148,7 +148,7 @@ def fit_parts(
     patients : DistinctPatients
         Training patients without duplicates.
     n_patients : int
-        Number of training rows, duplicates included.
+        Number of training patients, duplicates included.
     start : StartingPoint or None
         Classifier of other patients on the same features.
     settings : FitSettings
@@ -165,7 +165,7 @@ def fit_parts(
     margins = fits.margins()
     best, calibration = _combine(fits.linear[NO_FOLD], margins, patients)
     chosen = fits.linear[NO_FOLD][best]
-    blocks = column_blocks(patients.X, patients.weight, patients.groups)
+    blocks = column_blocks(patients.X, patients.weight, patients.counted)
     feature_range = np.array([each.range for each in blocks], dtype=np.float32).T.copy()
     trees = fits.trees[NO_FOLD].trees
     models = Models(chosen.model, trees, calibration, feature_range, chosen.start_weight, chosen.start_penalty)
@@ -261,9 +261,16 @@ def score_means(linear: LinearModel, patients: DistinctPatients) -> ScoreMeans:
     known = np.isfinite(patients.X)
     measured = patients.weight @ known
     total = patients.weight @ np.nan_to_num(linear.scores.transform(patients.X))
-    is_few = known.sum(axis=0)[linear.scores.source] < FEWEST_PATIENTS
+    is_few = _n_measured(known, patients.counted)[linear.scores.source] < FEWEST_PATIENTS
     means = total / np.maximum(measured[linear.scores.source], 1e-12)
     return ScoreMeans(measured / patients.weight.sum(), np.where(is_few, linear.joint.mean, means))
+
+
+def _n_measured(known: np.ndarray, patient: np.ndarray | None) -> np.ndarray:
+    """Number of patients in whom each feature is measured."""
+    if patient is None:
+        return np.asarray(known.sum(axis=0))
+    return np.array([len(np.unique(patient[column])) for column in known.T])
 
 
 def margins_of_models(linear: LinearModel, trees: HistGradientBoostingClassifier, X: np.ndarray) -> np.ndarray:

@@ -116,17 +116,15 @@ def countable_rows(
     weight : ndarray of shape (n_rows,)
         Weights.
     groups : ndarray of int of shape (n_rows,) or None
-        Patient or site of each row.
+        Patient of each row, from `DistinctPatients.counted`.
 
     Returns
     -------
     X, weight, groups
-        Fewer than twenty groups are taken for sites, whose rows are counted instead. Fewer than twenty distinct rows
-        are taken for the cells of a contingency table, and each is repeated as its weight says.
+        Without groups, fewer than twenty distinct rows are taken for the cells of a contingency table, and each is
+        repeated as its weight says.
     """
-    if groups is not None and len(np.unique(groups)) < 2 * FEWEST_PATIENTS:
-        groups = None
-    if len(X) >= 2 * FEWEST_PATIENTS:
+    if groups is not None or len(X) >= 2 * FEWEST_PATIENTS:
         return X, weight, groups
     times = weight.clip(1, FEWEST_PATIENTS).astype(int)
     return X.repeat(times, axis=0), (weight / times).repeat(times), None

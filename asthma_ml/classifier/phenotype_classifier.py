@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -17,7 +19,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from threadpoolctl import threadpool_limits
 
 from asthma_ml.classifier.features.columns import category_features, known_directions, reading_order
-from asthma_ml.classifier.features.distinct_patients import distinct_patients
+from asthma_ml.classifier.features.distinct_patients import distinct_patients, same_patients
 from asthma_ml.classifier.features.encoding import (
     as_frame,
     encode_features,
@@ -38,12 +40,80 @@ from asthma_ml.classifier.fitting import (
     score_means,
 )
 from asthma_ml.classifier.fold_fits import FitSettings
+from asthma_ml.classifier.microaggregation import FEWEST_PATIENTS
 from asthma_ml.classifier.predictions import PredictionMixin
 from asthma_ml.classifier.starting_point import starting_point, unfrozen
 from asthma_ml.classifier.uncertainty.calibration import LinearCalibration
 from asthma_ml.classifier.uncertainty.prediction_sets import conformal_thresholds
 from asthma_ml.classifier.unmodelled import AUXILIARY_TREES, is_unmodelled, unmodelled_threshold
 from asthma_ml.errors import UnusableInputError
+
+CONSTANT_MODEL = "no feature can be used, so the model predicts the class frequencies for every patient"
+
+
+class _TrainingRows(NamedTuple):
+    """Rows of positive weight; `patient` is None if each row is a patient."""
+
+    X: np.ndarray
+    codes: np.ndarray
+    weight: np.ndarray
+    groups: np.ndarray | None
+    patient: np.ndarray | None
+
+    @property
+    def n_patients(self) -> int:
+        return len(self.codes) if self.patient is None else len(np.unique(self.patient))
+
+    @property
+    def class_counts(self) -> np.ndarray:
+        """Number of patients of each class."""
+        if self.patient is None:
+            return np.bincount(self.codes)
+        return np.bincount(np.unique(np.column_stack([self.patient, self.codes]), axis=0)[:, 1])
+
+
+def _numbers_of_patients(patients: ArrayLike | None) -> np.ndarray | None:
+    """Number of the patient of each row; None if each row is a patient."""
+    if patients is None:
+        return None
+    numbers = same_patients(np.asarray(patients))
+    return numbers if len(np.unique(numbers)) < len(numbers) else None
+
+
+def constant_model_warning(model: PhenotypeClassifier) -> str:
+    """Warning that a model uses no feature and predicts the class frequencies.
+
+    Parameters
+    ----------
+    model : PhenotypeClassifier
+        Fitted.
+
+    Returns
+    -------
+    str
+        Empty if the model uses a feature.
+    """
+    if np.any(model.feature_importances_):
+        return ""
+    return (
+        f"{CONSTANT_MODEL}: a feature needs measured values of {2 * FEWEST_PATIENTS} patients or more that are not all "
+        f"equal (training patients: {model.n_patients_}); train on more patients, or start from another model "
+        "(start_from, --start-from)"
+    )
+
+
+def warn_of_constant_model(model: PhenotypeClassifier) -> None:
+    """Warn if a model uses no feature; called by a method that the user calls."""
+    if warning := constant_model_warning(model):
+        warnings.warn(warning, stacklevel=3)
+
+
+@contextmanager
+def without_constant_model_warnings() -> Iterator[None]:
+    """Do not warn of models that use no feature, such as those of folds."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", CONSTANT_MODEL, UserWarning)
+        yield
 
 
 class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
@@ -135,9 +205,9 @@ class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
     mean_scores_ : ndarray of shape (n_scores,)
         Mean of each normal score of ``linear_`` in the patients in whom it is measured.
     n_patients_, n_distinct_patients_ : int
-        Number of training rows of positive weight, with and without duplicates.
+        Number of training patients, with and without duplicates; rows of positive weight, unless `fit` gets `patients`.
     class_counts_ : ndarray of shape (n_classes,)
-        Number of training rows of each class.
+        Number of training patients of each class; a patient with rows of two classes counts in both.
 
     Examples
     --------
@@ -192,6 +262,7 @@ class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         groups: ArrayLike | None = None,
+        patients: ArrayLike | None = None,
     ) -> Self:
         """Fit both models, their calibration, prediction sets and intervals.
 
@@ -202,9 +273,13 @@ class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         y : array-like of shape (n_patients,)
             Class of each patient.
         sample_weight : array-like of shape (n_patients,), default=None
-            Weights. Weight 2 is equivalent to repeating the patient, weight 0 to omitting the patient.
+            Weights. Weight 2 is equivalent to repeating the patient, weight 0 to omitting the patient. By default 1,
+            or with `patients` 1 / number of rows of the patient.
         groups : array-like of shape (n_patients,), default=None
-            Groups of rows that stay together in the folds, such as the visits of a patient or the patients of a site.
+            Groups of rows that stay together in the folds, such as the patients of a site.
+        patients : array-like of shape (n_patients,), default=None
+            Identifier of the patient of each row, for tables with several rows of a patient, such as visits. These rows
+            then stay together in the folds and count as one patient. By default each row is a patient.
 
         Returns
         -------
@@ -218,8 +293,14 @@ class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
             numbers, if there are fewer than two classes, or if a parameter is out of range.
         ValueError
             If scikit-learn's checks of the input fail.
+
+        Warns
+        -----
+        UserWarning
+            If no feature can be used, for example with fewer than 20 patients; see `constant_model_warning`.
         """
-        self._fit(X, y, sample_weight, groups)
+        self._fit(X, y, sample_weight, groups, patients)
+        warn_of_constant_model(self)
         return self
 
     def fit_with_held_out(
@@ -228,6 +309,7 @@ class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         groups: ArrayLike | None = None,
+        patients: ArrayLike | None = None,
         *,
         progress: bool = False,
     ) -> HeldOut | None:
@@ -238,7 +320,7 @@ class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X, y, sample_weight, groups
+        X, y, sample_weight, groups, patients
             As in `fit`.
         progress : bool
             Show a progress bar on stderr.
@@ -248,11 +330,13 @@ class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         HeldOut or None
             Probabilities of each row of positive weight, from a classifier that was fitted and calibrated without the
             fold of the row. None if there are no such classifiers: a class has too few patients or groups, the
-            balanced class weights depend on all patients, or there are duplicates without `groups`, which could be
-            different patients but lie in one fold.
+            balanced class weights depend on all patients, or there are duplicates without `groups` or `patients`,
+            which could be different patients but lie in one fold.
         """
         nested = self.class_weight != "balanced"
-        return self._fit(X, y, sample_weight, groups, nested=nested, progress=progress).held_out
+        held_out = self._fit(X, y, sample_weight, groups, patients, nested=nested, progress=progress).held_out
+        warn_of_constant_model(self)
+        return held_out
 
     def recalibrate(self, X: ArrayLike | pd.DataFrame, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit calibration, prediction sets and intervals to other patients; both models are unchanged.
@@ -304,6 +388,7 @@ class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         groups: ArrayLike | None = None,
+        patients: ArrayLike | None = None,
     ) -> Self:
         """Fit the auxiliary classifier, which detects diagnoses that this classifier does not name.
 
@@ -313,7 +398,7 @@ class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
             Features as in `fit`, of patients of the classes of this classifier and of others.
         y : array-like of shape (n_patients,)
             Their classes.
-        sample_weight, groups : array-like of shape (n_patients,), default=None
+        sample_weight, groups, patients : array-like of shape (n_patients,), default=None
             As in `fit`.
 
         Returns
@@ -339,7 +424,7 @@ class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
             start = None
         frozen = None if start is None else FrozenEstimator(start)
         auxiliary = clone(self).set_params(n_trees=AUXILIARY_TREES, start_from=frozen)
-        fitted = auxiliary._fit(X, y, sample_weight, groups)
+        fitted = auxiliary._fit(X, y, sample_weight, groups, patients)
         if not set(self.classes_) < set(auxiliary.classes_):
             raise UnusableInputError(
                 "an auxiliary classifier needs patients of every class of the classifier, and of other classes"
@@ -394,24 +479,26 @@ class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         y: ArrayLike,
         sample_weight: ArrayLike | None,
         groups: ArrayLike | None,
+        patients: ArrayLike | None,
         *,
         nested: bool = False,
         progress: bool = False,
     ) -> FittedParts:
         """Fit all parts and store them."""
         self._check_parameters()
-        X, codes, weight, groups = self._check_training_data(X, y, sample_weight, groups)
-        patients = distinct_patients(X, codes, weight, groups, reading_order(self._names))
+        rows = self._check_training_data(X, y, sample_weight, groups, patients)
+        distinct = distinct_patients(*rows[:4], reading_order(self._names), rows.patient)
         start = starting_point(self.start_from, self._names, self.classes_)
-        nested = nested and (groups is not None or len(patients.codes) == len(X))
+        nested = nested and (rows.groups is not None or len(distinct.codes) == len(rows.codes))
         settings = replace(self._settings(), progress=progress)
         with threadpool_limits(self.n_threads, user_api="openmp"):
-            fitted = fit_parts(patients, len(X), start, settings, nested=nested)
+            fitted = fit_parts(distinct, rows.n_patients, start, settings, nested=nested)
         models = fitted.models
         self.linear_, self.trees_, self.start_penalty_ = models.linear, models.trees, models.start_penalty
         self.feature_range_, self.feature_importances_ = models.feature_range, fitted.feature_importances
-        self.n_patients_, self.n_distinct_patients_ = len(X), len(patients.codes)
-        self.class_counts_ = np.bincount(codes)
+        self.n_patients_ = rows.n_patients
+        self.n_distinct_patients_ = len(distinct.codes) if rows.patient is None else rows.n_patients
+        self.class_counts_ = rows.class_counts
         self._set_calibration(models.calibration)
         self._set_uncertainty(fitted.uncertainty)
         self._set_score_means(fitted.score_means)
@@ -448,8 +535,9 @@ class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         y: ArrayLike,
         sample_weight: ArrayLike | None,
         groups: ArrayLike | None,
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
-        """Features, class numbers, weights and groups of the rows of positive weight; sets `classes_`."""
+        patients: ArrayLike | None,
+    ) -> _TrainingRows:
+        """The rows of positive weight; sets `classes_`."""
         X = as_frame(X)
         refuse_labels(X, y)
         if isinstance(X, pd.DataFrame):
@@ -458,20 +546,29 @@ class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
             X = encode_features(X)
         features, labels = validate_data(self, X, y, dtype=np.float32, ensure_all_finite="allow-nan")
         check_classification_targets(labels)
+        check_consistent_length(features, groups, patients)
+        patient = _numbers_of_patients(patients)
+        if sample_weight is None and patient is not None:
+            sample_weight = 1.0 / np.bincount(patient)[patient]
         weight = _check_sample_weight(sample_weight, features, dtype=np.float64, ensure_non_negative=True)
         kept = weight > 0
         self.classes_, codes = np.unique(labels[kept], return_inverse=True)
         if len(self.classes_) < 2:
             found = f"{len(self.classes_)} class among {kept.sum()} rows of positive weight"
             raise UnusableInputError(f"a classifier needs two classes or more, found {found}")
-        check_consistent_length(features, groups)
         of_class = compute_class_weight(
             self.class_weight, classes=self.classes_, y=labels[kept], sample_weight=weight[kept]
         )
         if not np.all(of_class > 0):
             raise UnusableInputError(f"class_weight={self.class_weight!r}: every class needs a weight above 0")
-        grouped = None if groups is None else np.asarray(groups)[kept]
-        return features[kept], codes, weight[kept] * of_class[codes], grouped
+        keys = [np.asarray(key)[kept] for key in (groups, patient) if key is not None]
+        return _TrainingRows(
+            features[kept],
+            codes,
+            weight[kept] * of_class[codes],
+            same_patients(*keys) if keys else None,
+            None if patient is None else patient[kept],
+        )
 
     def _settings(self) -> FitSettings:
         direction = None if self.directions is None else known_directions(self._names, self.classes_)

@@ -40,9 +40,13 @@ def fit_trees(patients: DistinctPatients, settings: Mapping[str, Any]) -> HistGr
         thresholds of the features.
     """
     X, codes, weight = patients.X, patients.codes, patients.weight
-    cuts = [blocks.cuts for blocks in column_blocks(X, weight, patients.groups)]
-    rate = settings["learning_rate"]
-    given = {**settings, "learning_rate": default_learning_rate(weight) if rate is None else rate}
+    cuts = [blocks.cuts for blocks in column_blocks(X, weight, patients.counted)]
+    rate, leaf = settings["learning_rate"], settings["min_samples_leaf"]
+    given = {
+        **settings,
+        "learning_rate": default_learning_rate(weight) if rate is None else rate,
+        "min_samples_leaf": leaf if patients.patient is None else _rows_of_patients(leaf, patients.patient),
+    }
     trees = HistGradientBoostingClassifier(
         categorical_features=None, early_stopping=False, max_bins=MOST_BLOCKS, **given
     )
@@ -51,6 +55,11 @@ def fit_trees(patients: DistinctPatients, settings: Mapping[str, Any]) -> HistGr
     for tree in _trees_of(trees):
         tree.nodes = _without_small_counts(_with_thresholds(tree.nodes, cuts))
     return trees
+
+
+def _rows_of_patients(n_patients: int, patient: np.ndarray) -> int:
+    """Number of rows that some patients have on average."""
+    return int(np.ceil(n_patients * len(patient) / len(np.unique(patient))))
 
 
 def default_learning_rate(weight: np.ndarray) -> float:

@@ -25,7 +25,7 @@ from asthma_ml.evaluation.subgroups import calibration_line, coverage_warnings, 
 from asthma_ml.intervals import PatientRows, proportion, proportion_or_none
 from asthma_ml.prediction import detect_shift, refuse_table_without_features, shift_statistics, shift_warning
 from asthma_ml.scores import auc, log_losses, mean
-from asthma_ml.training import LabelRule, labelled_patients, patient_numbers, sample_weights
+from asthma_ml.training import LabelRule, as_patient_table, labelled_patients, patient_numbers, sample_weights
 from asthma_ml.variables import ID, LABEL, SITE, data_dictionary
 from asthma_ml.wording import first_names
 
@@ -79,7 +79,7 @@ class LabelledPredictions:
 
 def predict_labelled(
     model: PhenotypeClassifier,
-    patients: PatientTable,
+    patients: PatientTable | pd.DataFrame,
     label: str | LabelRule = LABEL,
     *,
     levels: Mapping[str, str] | None = None,
@@ -91,8 +91,8 @@ def predict_labelled(
     ----------
     model : PhenotypeClassifier
         Fitted on a table with column names.
-    patients : PatientTable
-        As read by `read_patients`; not the patients of the training table.
+    patients : PatientTable or DataFrame
+        Table from `read_patients`, by which a DataFrame is read first; not the patients of the training table.
     label : str or LabelRule
         Column that holds the class, or a rule that derives it.
     levels : mapping of str to str, optional
@@ -110,6 +110,7 @@ def predict_labelled(
     UnusableInputError
         No feature of the model or no label is among the columns, or a weight is not a number of 0 or more.
     """
+    patients = as_patient_table(patients)
     refuse_table_without_features(model, patients)
     labelled = labelled_patients(patients, label, [str(name) for name in model.classes_], levels=levels)
     everyone = labelled.with_unmodelled(list(labelled.unmodelled_counts))
@@ -136,7 +137,7 @@ def predict_labelled(
 
 def evaluate_patients(
     model: PhenotypeClassifier,
-    patients: PatientTable,
+    patients: PatientTable | pd.DataFrame,
     label: str | LabelRule = LABEL,
     *,
     levels: Mapping[str, str] | None = None,

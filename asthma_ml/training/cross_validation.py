@@ -36,16 +36,21 @@ class TrainingRows:
 
     def given(self, rows: NDArray[Any] | slice = _ALL) -> dict[str, Any]:
         """Arguments of `fit` for some rows."""
-        every: dict[str, Any] = {"sample_weight": self.weight, "groups": self.group_ids}
-        chosen = {name: of[rows] for name, of in every.items() if of is not None}
-        return {"X": self.labelled.features.iloc[rows], "y": self.y[rows], **chosen}
+        patients, group_ids = self._patients(rows), None if self.group_ids is None else self.group_ids[rows]
+        chosen: dict[str, Any] = {"groups": group_ids, "patients": patients.patient}
+        if self.weight is not None:
+            chosen["sample_weight"] = patients.weight
+        given = {name: of for name, of in chosen.items() if of is not None}
+        return {"X": self.labelled.features.iloc[rows], "y": self.y[rows], **given}
+
+    def _patients(self, rows: NDArray[Any] | slice = _ALL) -> PatientRows:
+        return PatientRows.of(self.labelled.patient[rows], None if self.weight is None else self.weight[rows])
 
     def metrics(
         self, probability: NDArray[np.float64], n_folds: int, rows: NDArray[Any] | slice = _ALL
     ) -> dict[str, Any]:
         """Metrics of the held-out probabilities of some rows."""
-        weight, group_ids = (None if of is None else of[rows] for of in (self.weight, self.group_ids))
-        patients = PatientRows.of(self.labelled.patient[rows], weight)
+        patients, group_ids = self._patients(rows), None if self.group_ids is None else self.group_ids[rows]
         found = held_out_metrics(self.y[rows], probability, patients, group_ids)
         return {"folds": n_folds, **held_out_counts(patients), **found}
 
@@ -127,11 +132,13 @@ def _fit(rows: TrainingRows, estimator: Any, training: NDArray[Any] | slice = _A
     from sklearn import config_context
     from sklearn.base import clone
 
+    from asthma_ml.classifier import without_constant_model_warnings
+
     given = rows.given(training)
-    if not _is_search(estimator):
-        return clone(estimator).set_params(n_jobs=None).fit(**given)
-    given.setdefault("groups", np.arange(len(rows.y))[training])
-    with config_context(enable_metadata_routing=True):
+    with without_constant_model_warnings(), config_context(enable_metadata_routing=_is_search(estimator)):
+        if not _is_search(estimator):
+            return clone(estimator).set_params(n_jobs=None).fit(**given)
+        given.setdefault("groups", np.arange(len(rows.y))[training])
         return clone(estimator).fit(**given)
 
 

@@ -107,6 +107,12 @@ class LabelledPatients:
         """Number of patients of each other label."""
         return _patients_by_label(self.unmodelled_labels, self.unmodelled_patient)
 
+    @property
+    def first_rows(self) -> pd.DataFrame:
+        """Features of the first row of each patient, of shape (n_patients, n_features)."""
+        first = np.sort(np.unique(self.patient, return_index=True)[1])
+        return self.features if len(first) == len(self.patient) else self.features.iloc[first]
+
     def select(self, selected: NDArray[np.bool_], reason: str) -> LabelledPatients:
         """Keep the selected rows and count the others as excluded.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ from asthma_ml.variables import FOUR_CLASSES, LABEL, OUTPUT_PREFIX, TRUTH_PREFIX
 from asthma_ml.wording import first_names
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
 
     from asthma_ml.classifier import PhenotypeClassifier
@@ -58,7 +60,7 @@ class TrainedClassifier:
 
 
 def train_classifier(
-    patients: PatientTable,
+    patients: PatientTable | pd.DataFrame,
     label: str | LabelRule = LABEL,
     classes: Sequence[str] | None = None,
     *,
@@ -78,8 +80,8 @@ def train_classifier(
 
     Parameters
     ----------
-    patients : PatientTable
-        Table from `read_patients`.
+    patients : PatientTable or DataFrame
+        Table from `read_patients`, by which a DataFrame is read first.
     label : str or LabelRule
         Column of the label, or a rule that derives it: one of `LABEL_RULES`, or `at_least`.
     classes : sequence of str, optional
@@ -123,9 +125,16 @@ def train_classifier(
     UnusableInputError
         If the table contains truth or prediction columns, no feature was measured, a column is absent, or a class has
         too few patients, groups or times.
+
+    Warns
+    -----
+    UserWarning
+        If no feature can be used, for example with fewer than 20 patients; the model then predicts class frequencies.
     """
+    from asthma_ml.classifier import constant_model_warning, without_constant_model_warnings
     from asthma_ml.decisions import calls_by_diagnosis
 
+    patients = as_patient_table(patients)
     _refuse_leaks(patients)
     wanted = default_classes(label, levels) if classes is None else classes
     labelled = labelled_patients(patients, label, wanted, levels=levels, without=without)
@@ -138,7 +147,8 @@ def train_classifier(
     start, origin = load_starting_model(start_from, labelled)
     earlier = origin.pop(CARD_ENTRY, [])
     estimator = _estimator(rows, start, class_weight, budget, seed)
-    fitted = fit_with_metrics(rows, estimator, folds, seed, jobs, progress)
+    with without_constant_model_warnings():
+        fitted = fit_with_metrics(rows, estimator, folds, seed, jobs, progress)
     found, metrics = fitted.estimator, fitted.metrics
     if fitted.metrics_without_start is not None:
         origin |= {"log_loss_without": fitted.metrics_without_start["log_loss"]}
@@ -149,6 +159,8 @@ def train_classifier(
     calls = calls_by_diagnosis(
         model, labelled.unmodelled_features, labelled.unmodelled_labels, labelled.unmodelled_patient
     )
+    if warning := constant_model_warning(model):
+        warnings.warn(warning, stacklevel=2)
     # A model file holds one model, without its starting model, and is the same for any number of jobs.
     for each in filter(None, (model, model.auxiliary_)):
         each.set_params(start_from=None, n_jobs=None)
@@ -167,7 +179,7 @@ def train_classifier(
 
 def recalibrate_classifier(
     model: PhenotypeClassifier,
-    patients: PatientTable,
+    patients: PatientTable | pd.DataFrame,
     label: str | LabelRule = LABEL,
     *,
     levels: Mapping[str, str] | None = None,
@@ -180,8 +192,8 @@ def recalibrate_classifier(
     ----------
     model : PhenotypeClassifier
         Fitted classifier; it is changed.
-    patients : PatientTable
-        Table from `read_patients`, without training patients of the model.
+    patients : PatientTable or DataFrame
+        Table from `read_patients`, by which a DataFrame is read first; without training patients of the model.
     label : str or LabelRule
         Column of the label, or a rule that derives it.
     levels : mapping of str to str, optional
@@ -201,6 +213,7 @@ def recalibrate_classifier(
     UnusableInputError
         If the table contains truth or prediction columns, or a class has too few patients.
     """
+    patients = as_patient_table(patients)
     _refuse_leaks(patients)
     classes = [str(name) for name in model.classes_]
     labelled = labelled_patients(patients, label, classes, levels=levels)
@@ -211,15 +224,23 @@ def recalibrate_classifier(
     rows = PatientRows.of(labelled.patient)
     before = held_out_metrics(y, probability, rows)["log_loss"]
     for training, held_out in folds:
-        recalibrated = deepcopy(model).recalibrate(X.iloc[training], y[training])
+        weight = PatientRows.of(labelled.patient[training]).weight
+        recalibrated = deepcopy(model).recalibrate(X.iloc[training], y[training], weight)
         probability[held_out] = recalibrated.predict_proba(X.iloc[held_out])
     after = held_out_metrics(y, probability, rows)
     metrics = {"folds": len(folds), **held_out_counts(rows), **after, "log_loss_before": before}
-    model.recalibrate(X, y)
+    model.recalibrate(X, y, rows.weight)
     unmodelled = {"unmodelled_classes": list(model.unmodelled_classes)}
     of_both = _card(patients, labelled, metrics, seed, (card or {}).get(CARD_ENTRY, []))
     of_both |= unmodelled | {"recalibrated_on": labelled.class_counts}
     return TrainedClassifier(model, labelled, metrics, of_both)
+
+
+def as_patient_table(patients: PatientTable | pd.DataFrame) -> PatientTable:
+    """A table as it is, or a DataFrame as `read_patients` reads it."""
+    from asthma_ml.patients import PatientTable, read_patients
+
+    return patients if isinstance(patients, PatientTable) else read_patients(patients)
 
 
 def _training_rows(
@@ -242,7 +263,7 @@ def _fit_auxiliary(
     if not unmodelled or not set(labelled.class_counts) <= set(FOUR_CLASSES):
         return []
     rows = _training_rows(patients, labelled.with_unmodelled(unmodelled), groups, weights)
-    model.fit_auxiliary(rows.labelled.features, rows.y, rows.weight, rows.group_ids)
+    model.fit_auxiliary(**rows.given())
     return unmodelled
 
 

@@ -48,14 +48,14 @@ def search_settings(
     Returns
     -------
     GridSearchCV
-        Fit it under scikit-learn's metadata routing, with `sample_weight` and `groups`. It selects the smallest
-        held-out log-loss.
+        Fit it under scikit-learn's metadata routing, with `sample_weight`, `groups` and `patients`. It selects the
+        smallest held-out log-loss.
     """
     drawn = ParameterSampler(dict(SPACE), n_settings - 1, random_state=seed) if n_settings > 1 else []
     scorer = make_scorer(log_loss, response_method="predict_proba", greater_is_better=False, labels=list(classes))
     with config_context(enable_metadata_routing=True):
         return GridSearchCV(
-            model.set_fit_request(sample_weight=True, groups=True),
+            model.set_fit_request(sample_weight=True, groups=True, patients=True),
             [{}, *({name: [value] for name, value in setting.items()} for setting in drawn)],
             scoring=scorer.set_score_request(sample_weight=True),
             cv=StratifiedGroupKFold(N_INNER_FOLDS, shuffle=True, random_state=seed),

@@ -58,11 +58,6 @@ def test_a_patient_of_large_weight_does_not_become_the_mean():
     assert blocks.share[0] == pytest.approx(1009 / 1039)
 
 
-def test_few_sites_are_no_patients():
-    age, site = np.arange(100.0), np.arange(100) % 4
-    assert means(age, site) == means(age)
-
-
 def test_patients_with_equal_rows_are_counted_in_a_small_table():
     """Two levels of one column are two distinct rows, of forty and of ten patients."""
     [blocks] = column_blocks(np.array([[0.0], [1.0]]), np.array([40.0, 10.0]))

@@ -13,6 +13,7 @@ from click.testing import Result
 
 from asthma_ml import training
 from asthma_ml.cli import label_options
+from asthma_ml.cohort import generate_cohort
 from asthma_ml.model_files.files import load_model
 
 
@@ -325,3 +326,26 @@ def test_too_few_groups_to_tune_are_refused(clinic: Path, tmp_path: Path, run: C
     result = run(*call, "--groups", "Station", "--tune", "--budget", "2")
     assert result.exit_code == 2
     assert "--tune needs every class in at least 4 groups; found" in result.stderr
+
+
+def test_a_cohort_repeated_nine_times_has_the_card_of_the_cohort(tmp_path: Path, run: Callable[..., Result]) -> None:
+    cohort = generate_cohort(80, seed=3).observed
+    pd.concat([cohort] * 9).to_csv(tmp_path / "visits.csv", index=False)
+    result = run("train", tmp_path / "visits.csv", "-o", tmp_path / "model.aml")
+    assert result.exit_code == 0
+    card = json.loads((tmp_path / "model.card.json").read_text(encoding="utf-8"))
+    counts = cohort["phenotype"].value_counts()[["th2_high", "neutrophilic_th2_low"]]
+    assert card["training"]["class_counts"] == counts.to_dict()
+    assert {card["training"][name] for name in ("n_patients", "n_distinct_patients")} == {counts.sum()}
+    assert card["background"]["n_patients"] == counts.sum()
+
+
+@pytest.mark.parametrize("options", [(), ("--time", "age_years")], ids=["cross-validation", "temporal validation"])
+def test_too_few_patients_for_any_feature_give_one_warning(tmp_path: Path, run: Callable[..., Result], options) -> None:
+    cohort = generate_cohort(60, seed=3).observed
+    few = cohort[cohort["phenotype"].isin(["th2_high", "neutrophilic_th2_low"])].groupby("phenotype").head(7)
+    few.to_csv(tmp_path / "few.csv", index=False)
+    result = run("train", tmp_path / "few.csv", "-o", tmp_path / "model.aml", *options)
+    assert result.exit_code == 0
+    assert result.stderr.count("warning: no feature can be used, so the model predicts the class frequencies") == 1
+    assert "UserWarning" not in result.stderr

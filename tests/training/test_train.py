@@ -75,13 +75,12 @@ def test_auxiliary_classifier_gets_groups_and_weights(monkeypatch) -> None:
     visits = generate_cohort(n_patients=80, seed=12).observed.loc[lambda table: table.index.repeat(4)]
     visits = visits.assign(weight=np.where(np.arange(len(visits)) % 4, 2.0, 0.0))
     given: dict[str, np.ndarray] = {}
-    monkeypatch.setattr(
-        PhenotypeClassifier, "fit_auxiliary", lambda model, X, y, weight, groups: given.update(w=weight, g=groups, y=y)
-    )
+    monkeypatch.setattr(PhenotypeClassifier, "fit_auxiliary", lambda model, **rows: given.update(rows))
     trained = train_classifier(read_patients(visits.reset_index(drop=True)), weights="weight")
     assert trained.patients.excluded["weight 0"] == len(trained.patients.labels) / 3
-    assert len(given["y"]) == len(given["w"]) == len(given["g"]) > len(trained.patients.labels)
-    assert len(np.unique(given["g"])) <= 80
+    assert len(given["y"]) == len(given["sample_weight"]) == len(given["groups"]) > len(trained.patients.labels)
+    assert len(np.unique(given["groups"])) == len(np.unique(given["patients"])) <= 80
+    assert given["sample_weight"].sum() == pytest.approx(len(np.unique(given["patients"])))
 
 
 def test_four_classes_use_all_rows(observed: pd.DataFrame) -> None:

@@ -15,6 +15,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import StratifiedGroupKFold
 
+FEWEST_GROUPS_OF_PATIENTS = 20
+"""Groups from which on each is taken for a patient rather than for a site."""
+
 
 @dataclass(frozen=True, slots=True)
 class DistinctPatients:
@@ -32,6 +35,8 @@ class DistinctPatients:
         Group number of each row, numbered in order of appearance; None if there are no groups.
     place : ndarray of shape (n_patients,) or None
         Distinct row of each row of the table; None after `select`.
+    patient : ndarray of int of shape (n_distinct,) or None
+        Number of the patient of each row; None if each row is a patient.
     """
 
     X: np.ndarray
@@ -39,6 +44,7 @@ class DistinctPatients:
     weight: np.ndarray
     groups: np.ndarray | None = None
     place: np.ndarray | None = None
+    patient: np.ndarray | None = None
 
     def select(self, rows: np.ndarray) -> DistinctPatients:
         """Return some of the distinct patients.
@@ -53,8 +59,18 @@ class DistinctPatients:
         DistinctPatients
             In the same order.
         """
-        groups = None if self.groups is None else self.groups[rows]
-        return DistinctPatients(self.X[rows], self.codes[rows], self.weight[rows], groups)
+        groups, patient = (None if of is None else of[rows] for of in (self.groups, self.patient))
+        return DistinctPatients(self.X[rows], self.codes[rows], self.weight[rows], groups, patient=patient)
+
+    @property
+    def counted(self) -> np.ndarray | None:
+        """Patient of each row, by which patients are counted, of shape (n_distinct,); None if each row is a patient.
+
+        Without `patient`, many groups are taken for patients and few for sites.
+        """
+        if self.patient is not None or self.groups is None:
+            return self.patient
+        return self.groups if len(np.unique(self.groups)) >= FEWEST_GROUPS_OF_PATIENTS else None
 
     def folds(self, n_folds: int) -> np.ndarray:
         """Assign patients to folds, stratified by class; a group stays together.
@@ -122,6 +138,7 @@ def distinct_patients(
     weight: np.ndarray,
     groups: np.ndarray | None = None,
     reading_order: np.ndarray | None = None,
+    patient: np.ndarray | None = None,
 ) -> DistinctPatients:
     """Merge duplicate rows and sort the distinct ones by class and content.
 
@@ -137,11 +154,14 @@ def distinct_patients(
         Groups for the folds; equal rows of different groups are different patients.
     reading_order : ndarray of int of shape (n_features,) or None
         Order in which the columns enter the content hash, so that it does not depend on their order in the table.
+    patient : ndarray of int of shape (n_patients,) or None
+        Patient of each row; a patient is in one group.
 
     Returns
     -------
     DistinctPatients
-        Two rows are duplicates if all features and the class are equal; missing values are equal to each other.
+        Two rows are duplicates if all features and the class are equal; missing values are equal to each other. If no
+        patient has two distinct rows, there are no patients with several rows.
 
     Examples
     --------
@@ -150,6 +170,8 @@ def distinct_patients(
     np.float64(3.0)
     """
     content = content_hash(X if reading_order is None else X[:, reading_order])
+    if patient is not None and _has_one_row(patient, content, codes):
+        groups, patient = (None if groups is not None and _has_one_row(groups, content, codes) else groups), None
     group = np.zeros(len(codes), dtype=np.intp) if groups is None else same_patients(groups)
     # The order of groups with equal content depends on neither their names nor the order of the file.
     order = np.lexsort((group, _content_of_groups(group, content)[group], content, codes))
@@ -158,7 +180,17 @@ def distinct_patients(
     place[order] = np.cumsum(is_first) - 1
     kept = order[first]
     numbers = None if groups is None else pd.factorize(group[kept])[0]
-    return DistinctPatients(X[kept], codes[kept], np.add.reduceat(weight[order], first), numbers, place)
+    sums = np.add.reduceat(weight[order], first)
+    # Nine ninths are one patient, as if there were no copies.
+    whole = np.rint(sums)
+    sums = np.where(np.abs(sums - whole) < 1e-9, whole, sums)
+    return DistinctPatients(X[kept], codes[kept], sums, numbers, place, None if patient is None else patient[kept])
+
+
+def _has_one_row(patient: np.ndarray, content: np.ndarray, codes: np.ndarray) -> bool:
+    """Whether all rows of each patient are equal."""
+    rows = pd.DataFrame({"patient": patient, "content": content, "code": codes}).drop_duplicates()
+    return not rows["patient"].duplicated().any()
 
 
 def _content_of_groups(group: np.ndarray, content: np.ndarray) -> np.ndarray:

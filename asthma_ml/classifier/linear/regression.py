@@ -40,7 +40,7 @@ def fit_scores(
     """
     X, weight = patients.X, patients.weight
     known = np.isin(np.arange(X.shape[1]), [] if start is None else start.scores.source)
-    own = fit_normal_scores(np.where(known, np.nan, X), weight, is_category, patients.groups)
+    own = fit_normal_scores(np.where(known, np.nan, X), weight, is_category, patients.counted)
     signs = np.zeros(X.shape[1], dtype=np.int64) if direction is None else np.array(direction)
     if start is None:
         joint = fit_joint_normal(own.transform(X), weight)

@@ -69,6 +69,26 @@ def test_a_group_stays_in_one_fold(seed):
         assert len(set(folds[patients.groups == group])) == 1
 
 
+def test_groups_are_counted_as_patients_unless_they_are_few_or_patients_are_given():
+    """Four groups are sites, whose rows are patients; forty groups are patients; given patients are what they are."""
+    X, codes, number = np.arange(120.0, dtype=np.float32)[:, None], np.zeros(120, dtype=int), np.arange(120)
+    sites, forty = (distinct_patients(X, codes, np.ones(120), number % n).counted for n in (4, 40))
+    given = distinct_patients(X, codes, np.ones(120), number % 4, patient=number % 8).counted
+    assert sites is None
+    assert [len(np.unique(each)) for each in (forty, given)] == [40, 8]
+
+
+def test_copies_of_patients_are_one_row_of_their_weight_each():
+    X, codes, _ = patients_with_duplicates(0)
+    once = distinct_patients(X, codes, np.ones(40), patient=np.arange(40))
+    nine = np.tile(np.arange(40), 9)
+    copies = distinct_patients(X[nine], codes[nine], np.full(360, 1 / 9), nine, patient=nine)
+    assert copies.groups is None
+    assert copies.patient is None
+    np.testing.assert_array_equal(copies.X, once.X)
+    np.testing.assert_array_equal(copies.weight, once.weight)
+
+
 def test_the_result_does_not_depend_on_the_column_order_with_a_reading_order():
     X, codes, weight = patients_with_duplicates(3)
     shuffled = np.random.default_rng(3).permutation(X.shape[1])
