@@ -42,6 +42,7 @@ from .phenotype_classifier import constant_model_warning as constant_model_warni
 from .phenotype_classifier import without_constant_model_warnings as without_constant_model_warnings
 from .predictions import predictions_of_margins as predictions_of_margins
 from .protocol import Classifier as Classifier
+from .protocol import Mechanisms as Mechanisms
 from .protocol import Predictions as Predictions
 from .uncertainty.subgroup_offsets import CHARACTERISTICS as CHARACTERISTICS
 from .uncertainty.subgroup_offsets import max_subgroups as max_subgroups

@@ -42,6 +42,7 @@ from asthma_ml.classifier.fitting import (
 from asthma_ml.classifier.fold_fits import FitSettings
 from asthma_ml.classifier.microaggregation import FEWEST_PATIENTS
 from asthma_ml.classifier.predictions import PredictionMixin
+from asthma_ml.classifier.protocol import Mechanisms
 from asthma_ml.classifier.starting_point import starting_point, unfrozen
 from asthma_ml.classifier.uncertainty.calibration import LinearCalibration
 from asthma_ml.classifier.uncertainty.prediction_sets import conformal_thresholds
@@ -204,6 +205,8 @@ class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         Fraction of training patients in whom each feature is measured.
     mean_scores_ : ndarray of shape (n_scores,)
         Mean of each normal score of ``linear_`` in the patients in whom it is measured.
+    mechanisms_ : MechanismRegression or None
+        Expected mechanism contributions; None unless set to what `learn_mechanisms` returns.
     n_patients_, n_distinct_patients_ : int
         Number of training patients, with and without duplicates; rows of positive weight, unless `fit` gets `patients`.
     class_counts_ : ndarray of shape (n_classes,)
@@ -220,6 +223,7 @@ class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
     """
 
     auxiliary_: PhenotypeClassifier | None
+    mechanisms_: Mechanisms | None = None
     # Model files written before this parameter existed lack it.
     n_jobs: int | None = None
 
@@ -376,6 +380,7 @@ class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         patients = distinct_patients(features, codes, weight, reading_order=reading_order(self._names))
         calibration, probability = fit_recalibration(self._margins(patients.X), self._calibration, patients)
         self._set_calibration(calibration)
+        self._forget_mechanisms()
         self._set_uncertainty(fit_uncertainty(probability, patients, self._names, self.confidence))
         for model in (self, self.auxiliary_):
             if model is not None:
@@ -504,7 +509,13 @@ class PhenotypeClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         self._set_score_means(fitted.score_means)
         self.auxiliary_ = None
         self.unmodelled_threshold_ = np.inf
+        self._forget_mechanisms()
         return fitted
+
+    def _forget_mechanisms(self) -> None:
+        """Drop a mechanism regression, which was learned of other log-odds."""
+        if "mechanisms_" in vars(self):
+            del self.mechanisms_
 
     def _set_calibration(self, calibration: LinearCalibration) -> None:
         self.calibration_slope_, self.calibration_intercept_ = calibration.slope, calibration.intercept
