@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from copy import copy
 from itertools import combinations
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -124,6 +126,22 @@ def test_columns_that_the_record_lacks_stay_unknown_in_the_twins(model):
 def test_text_says_why_the_causal_model_has_no_answer(model):
     impossible = COHORT.iloc[[0]].assign(age_years=15.0, age_at_onset_years=75.0, pack_years=250.0)
     assert what_if_text(model, impossible).startswith("No what-if: this patient is too improbable under the causal")
+
+
+def test_text_asks_the_clinic_of_the_mechanism_regression(model):
+    of_registry = copy(model)
+    of_registry.mechanisms_ = SimpleNamespace(preset="severe_registry")
+    impossible = COHORT.iloc[[0]].assign(age_years=15.0, age_at_onset_years=75.0, pack_years=250.0)
+    assert "too improbable under the causal model of severe_registry" in what_if_text(of_registry, impossible)
+
+
+def test_predicted_class_is_compared_in_the_task_of_four_classes():
+    observed = generate_cohort(1_000, seed=1).observed
+    four = PhenotypeClassifier(n_trees=5).fit(observed.drop(columns=[LABEL, "patient_id", "site"]), observed[LABEL])
+    patient = COHORT.loc[PATIENTS["missed doses"]].iloc[[0]]
+    found = smallest_change(four, patient, abduct(patient, n_particles=500, n_states=60))
+    assert found.explained == four.predict(four.encode(patient))[0]
+    assert sum(found.called.values()) == 60
 
 
 def test_text_names_the_twins_and_the_change(model):
