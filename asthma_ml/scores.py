@@ -157,7 +157,8 @@ def _strata(unit: NDArray[np.intp], codes: NDArray[np.intp] | None) -> NDArray[n
         return np.zeros(n_units, dtype=np.intp)
     has_class = np.zeros((n_units, int(codes.max()) + 1), dtype=bool)
     has_class[unit, codes] = True
-    return np.asarray(np.unique(has_class, axis=0, return_inverse=True)[1]).ravel()
+    binary = has_class @ 2.0 ** np.arange(has_class.shape[1])
+    return np.asarray(np.unique(binary, return_inverse=True)[1])
 
 
 def mean(values: NDArray[Any], rows: PatientRows, groups: NDArray[Any] | None = None) -> Linearised:
