@@ -95,13 +95,21 @@ def explained(section: str) -> set[str]:
 
 def test_glossary_explains_every_column_of_predict() -> None:
     patients = read_patients(example_patients_path())
-    predicted = predict_table(load_model("shipped"), patients, "features")
-    added = [name for name in predicted if name.startswith("aml_")]
-    patterns = [rf"aml_p_({'|'.join(FOUR_CLASSES)})", rf"aml_factor_({'|'.join(FACTORS)})", r"aml_shap_\w+"]
-    names = [name for name in added if not any(re.fullmatch(pattern, name) for pattern in patterns)]
-    assert set(names) | {"aml_p_<class>", "aml_factor_<factor>", "aml_shap_<column>"} == explained(
-        "Columns of `predict`"
-    )
+    model = load_model("shipped")
+    added = {
+        name
+        for level in ("features", "mechanisms")
+        for name in predict_table(model, patients, level)
+        if name.startswith("aml_")
+    }
+    patterns = {
+        "aml_p_<class>": rf"aml_p_({'|'.join(FOUR_CLASSES)})",
+        "aml_factor_<factor>": rf"aml_factor_({'|'.join(FACTORS)})",
+        "aml_mechanism_<factor>": rf"aml_mechanism_({'|'.join(FACTORS)})",
+        "aml_shap_<column>": r"aml_shap_\w+",
+    }
+    names = {name for name in added if not any(re.fullmatch(pattern, name) for pattern in patterns.values())}
+    assert names | set(patterns) == explained("Columns of `predict`")
 
 
 @pytest.mark.parametrize(
