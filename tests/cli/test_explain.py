@@ -245,3 +245,34 @@ def test_what_if_names_advice_and_the_calls_of_the_twins(few: Path, clinic: Path
     lines = result.stdout.strip().splitlines()
     assert all(line.count("What-if in the causal model, not a forecast: ") == 1 for line in lines)
     assert all("counterfactual twins" in line for line in lines)
+
+
+def test_mechanisms_are_told_beside_what_moved_the_model(few: Path, tmp_path: Path, run: Callable[..., Result]) -> None:
+    values = tmp_path / "values.csv"
+    result = run(
+        "explain", few, "--patient", "B2", "--method", "mechanisms", "--values", values, "-o", tmp_path / "B2.png"
+    )
+    assert result.exit_code == 0, result.stderr
+    assert "Findings that support" in result.stdout
+    assert "xpected in the causal model of severe_clinic" in result.stdout
+    row = pd.read_csv(values).iloc[0]
+    factors = [name for name in row.index if name.startswith("mechanism_") and not name.endswith(("_low", "_high"))]
+    parts = [name for name in factors if not name.endswith(("_alone", "_endotype"))]
+    assert len(parts) == 8
+    assert row[parts].sum() == pytest.approx(row["log_odds"], abs=1e-6)
+    assert row["mechanism_adherence_low"] <= row["mechanism_adherence"] <= row["mechanism_adherence_high"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--method", "mechanisms", "--preset", "severe_clinic"), "--preset needs --method posterior"),
+        (("--method", "lime"), "'lime' is not one of"),
+    ],
+)
+def test_methods_that_do_not_go_together_are_refused(
+    options: tuple[str, ...], message: str, few: Path, run: Callable[..., Result]
+) -> None:
+    result = run("explain", few, "--patient", "B2", *options)
+    assert result.exit_code == 2
+    assert message in result.stderr

@@ -256,7 +256,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("how", "message"),
         [
-            ({"explain": "lime"}, "allowed are none, factors, features"),
+            ({"explain": "lime"}, "allowed are none, factors, features, mechanisms"),
             ({"chunk_rows": 0}, "chunk_rows=0"),
             ({"jobs": 0}, "jobs=0"),
             ({"resume": True, "output": "-"}, "--resume needs an output file"),
