@@ -24,6 +24,8 @@ _CAUSES = {
     "patient_context": ("patient_context", "oral_steroid", "biologic", "oral_steroid_and_biologic"),
 }
 """Words for a factor, by what the record shows of it."""
+_MASKING = ("oral_steroid", "biologic", "oral_steroid_and_biologic")
+"""Treatments that mask markers, whose contribution is named even if it is small."""
 
 Floats = NDArray[np.float64]
 
@@ -75,8 +77,9 @@ def mechanism_texts(found: Mechanisms) -> Joined:
     Returns
     -------
     Joined
-        Up to three factors with a contribution of at least `LEAST_NAMED`, the largest first, each with its interval;
-        or which finding is outside the range of the simulated patients. Lower case, without a full stop.
+        Up to three factors with a contribution of at least `LEAST_NAMED`, the largest first, each with its interval,
+        and treatments that mask markers also with a small one; or which finding is outside the range of the simulated
+        patients. Lower case, without a full stop.
 
     Examples
     --------
@@ -138,10 +141,14 @@ def _codes(features: Sequence[str], X: NDArray[np.floating], name: str) -> NDArr
 
 def _named(found: Mechanisms) -> list[Texts]:
     """Causes with the largest contributions and their numbers, as texts and numbers in turn."""
-    order = np.argsort(-np.abs(found.values), axis=1, kind="stable")[:, :_MOST_NAMED]
-    value, low, high = (np.take_along_axis(each, order, axis=1) for each in (found.values, found.low, found.high))
-    cause = np.take_along_axis(causes_of_factors(found.features, found.X), order, axis=1)
-    shown = np.abs(value) >= LEAST_NAMED
+    causes = causes_of_factors(found.features, found.X)
+    masks = np.isin(causes, [mechanism_causes().index(cause) for cause in _MASKING])
+    weight = np.abs(found.values) + np.where(masks, LEAST_NAMED, 0.0)
+    order = np.argsort(-weight, axis=1, kind="stable")[:, :_MOST_NAMED]
+    value, low, high, cause, size = (
+        np.take_along_axis(each, order, axis=1) for each in (found.values, found.low, found.high, causes, weight)
+    )
+    shown = size >= LEAST_NAMED
     adds = value > 0
     sides = np.where(shown, 1 + 2 * cause + adds, 0) @ _base() ** np.arange(order.shape[1])
     keys, codes = distinct_keys(found.explained + len(found.classes) * sides)

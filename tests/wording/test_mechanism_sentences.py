@@ -98,6 +98,12 @@ def test_patient_to_whom_no_mechanism_contributed_much():
     )
 
 
+def test_an_oral_steroid_is_named_even_if_it_contributes_little():
+    steroid = np.array([20.0, NEVER, 7.5, NO_BIOLOGIC, 0.0])
+    text = told(0.0, 0.0, 0.0, 0.0, 0.0, -0.1, X=steroid)
+    assert "patient context with an oral steroid takes away 0.1 (-0.4 to 0.6)" in text
+
+
 @pytest.mark.parametrize(
     ("outside", "value", "words"),
     [
@@ -143,10 +149,12 @@ def written_out(values, smoking, steroid, biologic, outside, explained):
     names["environment"] = {FORMER: "past_smoking", CURRENT: "current_smoking"}.get(smoking, "environment")
     masks = ["oral_steroid"] * (steroid > 0) + ["biologic"] * (biologic > 0)
     names["patient_context"] = "_and_".join(masks) or "patient_context"
-    largest = sorted(zip(FACTORS, values, strict=True), key=lambda each: -abs(each[1]))[:3]
+    weight = {factor: abs(value) for factor, value in zip(FACTORS, values, strict=True)}
+    weight["patient_context"] += 0.2 if masks else 0.0
+    largest = sorted(zip(FACTORS, values, strict=True), key=lambda each: -weight[each[0]])[:3]
     words = []
     for factor, value in largest:
-        if abs(value) >= 0.2:
+        if weight[factor] >= 0.2:
             low, high = (value - 0.5, value + 0.5) if value > 0 else (-(value + 0.5), -(value - 0.5))
             words.append(
                 f"{mechanism_cause(names[factor], adds=value > 0)} {abs(value):z.1f} ({low:z.1f} to {high:z.1f})"
