@@ -50,14 +50,14 @@ RARE = ("sputum_il", "serum_periostin", "plasma_il6", "basement_membrane", "ct_w
 """Parts of the names of columns that a small table lacks."""
 
 
-def redrawn(preset: Preset, rng: np.random.Generator) -> Preset:
-    """Preset whose coefficients are drawn within 50 % of their values."""
+def redrawn(preset: Preset, rng: np.random.Generator, width: float = 0.5) -> Preset:
+    """Preset whose coefficients are drawn within a proportion of their values, the definitions of the classes kept."""
     numbers: dict[str, float] = {}
     for name, equation in severe_asthma_model().equations.items():
         for key, number in equation.coefficients.items():
             address = f"{name}.{key}"
             value = float(preset.overrides.get(address, number))
-            drawn = value * rng.uniform(0.5, 1.5)
+            drawn = value * rng.uniform(1 - width, 1 + width)
             is_share = number.unit.startswith(SHARES) and abs(value) <= 1
             if not address.startswith(DEFINITIONS):
                 numbers[address] = min(drawn, 1.0) if is_share else drawn
