@@ -24,8 +24,7 @@ _CAUSES = {
     "patient_context": ("patient_context", "oral_steroid", "biologic", "oral_steroid_and_biologic"),
 }
 """Words for a factor, by what the record shows of it."""
-_MASKING = ("oral_steroid", "biologic", "oral_steroid_and_biologic")
-"""Treatments that mask markers, whose contribution is named even if it is small."""
+_CONTEXT = FACTORS.index("patient_context")
 
 Floats = NDArray[np.float64]
 
@@ -77,9 +76,9 @@ def mechanism_texts(found: Mechanisms) -> Joined:
     Returns
     -------
     Joined
-        Up to three factors with a contribution of at least `LEAST_NAMED`, the largest first, each with its interval,
-        and treatments that mask markers also with a small one; or which finding is outside the range of the simulated
-        patients. Lower case, without a full stop.
+        Up to three factors with a contribution of at least `LEAST_NAMED`, the largest first, each with its interval;
+        among them always a treatment that masks markers, however small its contribution. Or which finding is outside
+        the range of the simulated patients. Lower case, without a full stop.
 
     Examples
     --------
@@ -141,20 +140,27 @@ def _codes(features: Sequence[str], X: NDArray[np.floating], name: str) -> NDArr
 
 def _named(found: Mechanisms) -> list[Texts]:
     """Causes with the largest contributions and their numbers, as texts and numbers in turn."""
-    causes = causes_of_factors(found.features, found.X)
-    masks = np.isin(causes, [mechanism_causes().index(cause) for cause in _MASKING])
-    weight = np.abs(found.values) + np.where(masks, LEAST_NAMED, 0.0)
-    order = np.argsort(-weight, axis=1, kind="stable")[:, :_MOST_NAMED]
-    value, low, high, cause, size = (
-        np.take_along_axis(each, order, axis=1) for each in (found.values, found.low, found.high, causes, weight)
+    causes, sizes = causes_of_factors(found.features, found.X), np.abs(found.values)
+    masked = np.zeros(sizes.shape, dtype=bool)
+    masked[:, _CONTEXT] = causes[:, _CONTEXT] != mechanism_causes().index("patient_context")
+    named = masked | (sizes >= LEAST_NAMED)
+    order = _order(sizes, named, masked)
+    value, low, high, cause, shown = (
+        np.take_along_axis(each, order, axis=1) for each in (found.values, found.low, found.high, causes, named)
     )
-    shown = size >= LEAST_NAMED
     adds = value > 0
     sides = np.where(shown, 1 + 2 * cause + adds, 0) @ _base() ** np.arange(order.shape[1])
     keys, codes = distinct_keys(found.explained + len(found.classes) * sides)
     texts = [_layout(found.preset, tuple(found.classes), key) for key in keys]
     ends = np.stack([np.abs(value), np.where(adds, low, -high), np.where(adds, high, -low)], axis=2)
     return _in_turn(codes, texts, ends.reshape(len(ends), -1), np.repeat(shown, len(_NUMBERS), axis=1))
+
+
+def _order(sizes: Floats, named: NDArray[np.bool_], masked: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Positions of the factors to name, the largest first; a treatment that masks markers is among them."""
+    chosen = np.argsort(np.where(masked, -np.inf, -sizes), axis=1, kind="stable")[:, :_MOST_NAMED]
+    size = np.take_along_axis(np.where(named, -sizes, 1.0), chosen, axis=1)
+    return np.take_along_axis(chosen, np.argsort(size, axis=1, kind="stable"), axis=1)
 
 
 def _in_turn(

@@ -101,7 +101,12 @@ def test_patient_to_whom_no_mechanism_contributed_much():
 def test_an_oral_steroid_is_named_even_if_it_contributes_little():
     steroid = np.array([20.0, NEVER, 7.5, NO_BIOLOGIC, 0.0])
     text = told(0.0, 0.0, 0.0, 0.0, 0.0, -0.1, X=steroid)
-    assert "patient context with an oral steroid takes away 0.1 (-0.4 to 0.6)" in text
+    assert (
+        text == f"{IN_MODEL}patient context with an oral steroid takes away 0.1 (-0.4 to 0.6), in log-odds of Th2-high"
+    )
+    text = told(0.8, 0.7, 0.6, 0.0, 0.0, -0.1, X=steroid)
+    assert text.count("adds") == 2
+    assert text.index("the immune profile") < text.index("airway remodeling") < text.index("with an oral steroid")
 
 
 @pytest.mark.parametrize(
@@ -149,12 +154,12 @@ def written_out(values, smoking, steroid, biologic, outside, explained):
     names["environment"] = {FORMER: "past_smoking", CURRENT: "current_smoking"}.get(smoking, "environment")
     masks = ["oral_steroid"] * (steroid > 0) + ["biologic"] * (biologic > 0)
     names["patient_context"] = "_and_".join(masks) or "patient_context"
-    weight = {factor: abs(value) for factor, value in zip(FACTORS, values, strict=True)}
-    weight["patient_context"] += 0.2 if masks else 0.0
-    largest = sorted(zip(FACTORS, values, strict=True), key=lambda each: -weight[each[0]])[:3]
+    named = sorted(
+        zip(FACTORS, values, strict=True), key=lambda each: (not masks or each[0] != FACTORS[5], -abs(each[1]))
+    )
     words = []
-    for factor, value in largest:
-        if weight[factor] >= 0.2:
+    for factor, value in sorted(named[:3], key=lambda each: -abs(each[1])):
+        if abs(value) >= 0.2 or (masks and factor == "patient_context"):
             low, high = (value - 0.5, value + 0.5) if value > 0 else (-(value + 0.5), -(value - 0.5))
             words.append(
                 f"{mechanism_cause(names[factor], adds=value > 0)} {abs(value):z.1f} ({low:z.1f} to {high:z.1f})"
