@@ -145,9 +145,8 @@ def _named(found: Mechanisms) -> list[Texts]:
     masked[:, _CONTEXT] = causes[:, _CONTEXT] != mechanism_causes().index("patient_context")
     named = masked | (sizes >= LEAST_NAMED)
     order = _order(sizes, named, masked)
-    value, low, high, cause, shown = (
-        np.take_along_axis(each, order, axis=1) for each in (found.values, found.low, found.high, causes, named)
-    )
+    value, low, high = (np.take_along_axis(each, order, axis=1) for each in (found.values, found.low, found.high))
+    cause, shown = np.take_along_axis(causes, order, axis=1), np.take_along_axis(named, order, axis=1)
     adds = value > 0
     sides = np.where(shown, 1 + 2 * cause + adds, 0) @ _base() ** np.arange(order.shape[1])
     keys, codes = distinct_keys(found.explained + len(found.classes) * sides)
