@@ -86,8 +86,10 @@ _ONLY_WITH = {
 )
 @click.option(
     "--faithfulness",
+    "--reasons",
     is_flag=True,
-    help="Also compare contributions of factors with their effects in the causal model (generated cohorts).",
+    help="Also compare contributions of factors, by SHAP and by mechanisms, with their effects in the causal model "
+    "(generated cohorts).",
 )
 @click.option(
     "--faithfulness-patients",

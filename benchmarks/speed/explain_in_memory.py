@@ -1,6 +1,8 @@
 """`explain()` of a table in memory, one thread.
 
-ours   `explain` with the shipped model: contributions, calls and the auxiliary classifier, as data frames
+ours   `explain` with the shipped model: contributions, calls and the auxiliary classifier, as data frames; for
+       mechanisms also their contributions
+alone  mechanism contributions of patients whom SHAP has explained already
 peer   `shap.TreeExplainer` of a HistGradientBoosting model of 200 trees of depth 3; others where they are installed
 floor  `CompiledClassifier.shapley_values` of encoded features: the kernels, without calls and tables
 unit   seconds in this process
@@ -19,14 +21,16 @@ from setting import Setting
 from timing import function
 
 import asthma_ml as aml
+from asthma_ml.explanation import contributions_of, mechanism_contributions
 from speed.predict_files import naive_model
 
 N_PATIENTS, LEVELS = 50_000, ("features", "factors")
 SHAP, KERNEL = "shap.TreeExplainer", "kernels alone"
+MECHANISMS, MECHANISMS_ALONE = "ours, mechanisms", "ours, mechanisms alone"
 
 
 def rows(setting: Setting) -> Iterator[Row]:
-    """Features and factors of 50,000 patients."""
+    """Features, factors and mechanisms of 50,000 patients."""
     table = pd.read_csv(setting.patients(N_PATIENTS), keep_default_na=False, na_values=[""])
     compiled = aml.load_model("shipped", compiled=True)
     encoded = compiled.encode(table).to_numpy()
@@ -34,6 +38,9 @@ def rows(setting: Setting) -> Iterator[Row]:
     mine = {
         f"ours, {level}": function(lambda level=level: aml.explain(compiled, table, level=level)) for level in LEVELS
     }
+    explained = contributions_of(compiled, encoded, per_feature=False)
+    mine[MECHANISMS] = function(lambda: aml.explain(compiled, table, method="mechanisms"))
+    mine[MECHANISMS_ALONE] = function(lambda: mechanism_contributions(explained))
     others = explainers.tasks(encoded, np.asarray(table["phenotype"]) == "th2_high") if setting.full else {}
     runs = setting.timed(tasks | mine | others, warm_up=[*mine, KERNEL])
     for level in LEVELS:
@@ -41,6 +48,8 @@ def rows(setting: Setting) -> Iterator[Row]:
         yield compared(runs, job, N_PATIENTS, f"ours, {level}", peer=SHAP, floor=KERNEL, goal=Goal(30))
         for other in others:
             yield compared(runs, job, N_PATIENTS, f"ours, {level}", peer=other)
+    for name in (MECHANISMS, MECHANISMS_ALONE):
+        yield compared(runs, name.replace("ours", "explain() in memory"), N_PATIENTS, name, peer=SHAP, floor=KERNEL)
 
 
 def shap_task(setting: Setting, table: pd.DataFrame) -> Callable[[], object]:
