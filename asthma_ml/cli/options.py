@@ -20,6 +20,9 @@ TABLE_SUFFIXES = (".csv", ".tsv", ".gz", ".parquet")
 FIGURE_SUFFIXES = (".png", ".svg")
 MODEL_SUFFIXES = (".aml",)
 
+LARGEST_SEED = 2**32 - 1
+"""Largest seed of a model that scikit-learn takes."""
+
 NAMED_COLUMNS = 20
 """Columns of a table that a message names."""
 
@@ -82,7 +85,7 @@ def refuse_overwriting(inputs: str | Iterable[FilePath | None], outputs: str | I
     read = [path for path in _files(inputs) if path.exists()]
     for output in _files(outputs):
         for source in read:
-            if output.resolve() == source.resolve() or (output.exists() and output.samefile(source)):
+            if _resolved(output) == _resolved(source) or (output.exists() and output.samefile(source)):
                 raise click.UsageError(f"{output} would overwrite the input {source}; name another file.")
 
 
@@ -91,7 +94,7 @@ def refuse_one_file_for_two(outputs: Mapping[str, str | None]) -> None:
     written: dict[Path, str] = {}
     for option, path in outputs.items():
         for file in _files([path]):
-            if (other := written.setdefault(file.resolve(), option)) != option:
+            if (other := written.setdefault(_resolved(file), option)) != option:
                 raise click.UsageError(f"{other} and {option} both write {path}; name two files.")
 
 
@@ -99,6 +102,13 @@ def _files(paths: str | Iterable[FilePath | None]) -> list[Path]:
     """Paths without the standard streams."""
     several = [paths] if isinstance(paths, str) else paths
     return [Path(path) for path in several if path is not None and str(path) != "-"]
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):
+        raise click.BadParameter(f"{path} is a link that leads in a circle; name another file.") from None
 
 
 def with_verbosity(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -126,10 +136,10 @@ def output_option(
 
 
 def number_option(
-    name: str, default: int, help_text: str, *, least: int = 1
+    name: str, default: int, help_text: str, *, least: int = 1, most: int | None = None
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Option of a whole number of at least `least`."""
-    return click.option(name, type=click.IntRange(min=least), default=default, show_default=True, help=help_text)
+    """Option of a whole number of at least `least` and at most `most`."""
+    return click.option(name, type=click.IntRange(least, most), default=default, show_default=True, help=help_text)
 
 
 def preset_option(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -171,10 +181,7 @@ def writable(
         path = Path(value)
         if path.is_dir():
             raise click.BadParameter(f"{value} is a folder; name a file.")
-        try:
-            path.resolve()
-        except (OSError, RuntimeError):
-            raise click.BadParameter(f"{value} is a link that leads in a circle; name another file.") from None
+        _resolved(path)
         if not path.parent.is_dir():
             raise click.BadParameter(f"the folder {path.parent} does not exist; create it first.")
         if suffixes and path.suffix.lower() not in suffixes:

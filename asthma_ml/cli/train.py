@@ -9,6 +9,7 @@ import click
 
 from asthma_ml.cli.label_options import chosen_label, label_options
 from asthma_ml.cli.options import (
+    LARGEST_SEED,
     MODEL_SUFFIXES,
     Choice,
     ModelPath,
@@ -110,7 +111,7 @@ _NOT_WITH_RECALIBRATION = (
     help="Also learn what the documented factors are expected to do to the predictions, from counterfactual twins of "
     "patients of this preset (a name, or a TOML file of your own) with the tests of your patients.",
 )
-@number_option("--seed", 0, "Seed of the model and the folds of a search.", least=0)
+@number_option("--seed", 0, "Seed of the model and the folds of a search.", least=0, most=LARGEST_SEED)
 @number_option("--jobs", 1, "Number of processes for the fits; does not change the result.")
 @output_option(MODEL_SUFFIXES, required=True, text="Model file, .aml; its card is written beside it.")
 @with_verbosity

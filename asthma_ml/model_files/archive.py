@@ -87,7 +87,8 @@ def read_archive(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str
     """
     file = resolve_model_path(path)
     try:
-        data = file.read_bytes()
+        with file.open("rb") as opened:
+            data = opened.read(LARGEST_FILE + 1)
     except OSError as error:
         raise ModelFileError(f"{file}: cannot be read ({error.strerror or error})") from error
     return unpack_archive(data, str(file))
@@ -101,6 +102,7 @@ def pack_archive(card: Mapping[str, Any], members: Mapping[str, bytes]) -> bytes
 def unpack_archive(data: bytes, source: str) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Return the card and the other members from the bytes of a model file."""
     try:
+        refuse_large(len(data))
         members = unzip_members(data)
         card = json.loads(members.pop(_CARD))
         is_model_file = card.get("format") == FORMAT

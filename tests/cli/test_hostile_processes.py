@@ -90,10 +90,36 @@ def test_links_in_a_circle_are_refused(tmp_path, run):
         ("validate", tmp_path / "a.csv"),
         ("predict", tmp_path / "clinic.csv", "-o", tmp_path / "a.csv"),
         ("generate", "--patients", "5", "-o", tmp_path / "a.csv"),
+        ("explain", tmp_path / "clinic.csv", "--all", "-o", tmp_path / "a.csv"),
+        ("explain", tmp_path / "clinic.csv", "--all", "--values", tmp_path / "a.csv"),
+        ("demo", "-o", tmp_path / "a.csv"),
     ):
         result = run(*call)
         assert result.exit_code == 2, (call, result.stderr)
         assert "unexpected" not in result.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="a device of Unix")
+def test_a_device_that_never_ends_is_no_model_and_no_table(tmp_path, run):
+    (tmp_path / "clinic.csv").write_bytes(PATIENT)
+    for call, code, message in (
+        (("inspect", "/dev/zero"), 4, "larger than 128 MiB"),
+        (("predict", tmp_path / "clinic.csv", "--model", "/dev/zero", "-o", tmp_path / "p.csv"), 4, "larger than 128"),
+        (("predict", tmp_path / "clinic.csv", "--columns", "/dev/zero"), 2, "larger than 4 MB"),
+        (("validate", "/dev/zero"), 2, "asthma-ml: /dev/zero: this is a device, which may never end"),
+    ):
+        result = run(*call)
+        assert result.exit_code == code, result.stderr
+        assert message in result.stderr
+
+
+@pytest.mark.parametrize("seed", [2**32, 10**400])
+def test_a_seed_that_no_model_can_take_is_refused_before_any_work(tmp_path, run, seed):
+    (tmp_path / "clinic.csv").write_bytes(PATIENT)
+    for call in (("train", tmp_path / "clinic.csv", "-o", tmp_path / "m.aml"), ("demo", "-o", tmp_path / "out")):
+        result = run(*call, "--seed", seed)
+        assert result.exit_code == 2
+        assert "is not in the range 0<=x<=4294967295" in result.stderr
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")

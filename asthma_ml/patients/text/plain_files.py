@@ -162,6 +162,8 @@ def _ending(file: BinaryIO, name: str) -> BinaryIO:
 def _unreadable_refused(name: str) -> Iterator[None]:
     try:
         yield
+    except UnusableInputError:
+        raise
     except FileNotFoundError:
         raise UnusableInputError(f"{name}: there is no such file") from None
     except IsADirectoryError:
