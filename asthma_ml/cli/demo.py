@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,14 +14,16 @@ from tqdm import tqdm
 from asthma_ml.cli.evaluation_tables import headline
 from asthma_ml.cli.explain import write_figure
 from asthma_ml.cli.options import (
+    LARGEST_SEED,
     examples,
     number_option,
     refuse_overwriting,
     say,
-    seed_option,
     shows_progress,
     with_verbosity,
 )
+from asthma_ml.cli.terminal import show
+from asthma_ml.files import temporary_folder_beside
 from asthma_ml.html import RESEARCH_NOTE
 from asthma_ml.model_files import metric_lines
 from asthma_ml.wording import rounded
@@ -51,7 +52,7 @@ RESULTS = (
 )
 @number_option("--patients", 2000, "Training patients.", least=100)
 @number_option("--test-patients", 10_000, "Held-out test patients.", least=100)
-@seed_option
+@number_option("--seed", 1, "Seed; the same seed gives the same result.", least=0, most=LARGEST_SEED)
 @click.option(
     "--patients-file",
     metavar="FILE",
@@ -81,15 +82,15 @@ def demo_command(*, output: str, patients: int, test_patients: int, seed: int, p
         metrics = evaluate_on(trained, test_cohort)
         _next_step(bar, "explaining")
         table = predict_and_explain(trained, source, draft)
-    click.echo(f"1. Cohort: {patients} synthetic patients of a severe asthma clinic, seed {seed}")
-    click.echo(_indented(_class_counts(trained)))
-    click.echo("2. Model trained on this cohort, among patients of the two classes")
-    click.echo(_indented("\n".join(f"{name:<26}  {text}" for name, text in metric_lines(trained.card))))
-    click.echo(f"3. Evaluation on {test_patients} new patients, seed {seed + 1}")
-    click.echo(_indented(headline(metrics)))
-    click.echo(f"4. Predictions for {len(table)} patients of {source.name}")
-    click.echo(_indented(_predictions(table)))
-    click.echo(f"Written: {', '.join(str(folder / name) for name in RESULTS if (folder / name).exists())}")
+    show(f"1. Cohort: {patients} synthetic patients of a severe asthma clinic, seed {seed}")
+    show(_indented(_class_counts(trained)))
+    show("2. Model trained on this cohort, among patients of the two classes")
+    show(_indented("\n".join(f"{name:<26}  {text}" for name, text in metric_lines(trained.card))))
+    show(f"3. Evaluation on {test_patients} new patients, seed {seed + 1}")
+    show(_indented(headline(metrics)))
+    show(f"4. Predictions for {len(table)} patients of {source.name}")
+    show(_indented(_predictions(table)))
+    show(f"Written: {', '.join(str(folder / name) for name in RESULTS if (folder / name).exists())}")
     say(RESEARCH_NOTE)
 
 
@@ -97,10 +98,10 @@ def demo_command(*, output: str, patients: int, test_patients: int, seed: int, p
 def _draft_of(folder: Path) -> Iterator[Path]:
     """Temporary folder whose files move to `folder` on success."""
     nearest = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.is_dir())
-    with tempfile.TemporaryDirectory(dir=nearest, prefix=".demo-") as draft:
-        yield Path(draft)
+    with temporary_folder_beside(nearest / folder.absolute().name) as draft:
+        yield draft
         folder.mkdir(parents=True, exist_ok=True)
-        for file in sorted(Path(draft).iterdir()):
+        for file in sorted(draft.iterdir()):
             file.replace(folder / file.name)
 
 

@@ -13,10 +13,10 @@ from asthma_ml.cli import commands
 
 @pytest.fixture
 def run() -> Callable[..., Result]:
-    """Run a command and return its exit code, output and messages."""
+    """Run a command and return its exit code, output and messages, with all control characters as on a terminal."""
 
     def run(*arguments: object, text: str | None = None) -> Result:
-        return CliRunner().invoke(commands, [str(argument) for argument in arguments], input=text)
+        return CliRunner().invoke(commands, [str(argument) for argument in arguments], input=text, color=True)
 
     return run
 

@@ -11,9 +11,12 @@ from click.testing import Result
 
 
 def test_demo_writes_model_predictions_and_figures(tmp_path: Path, run: Callable[..., Result]) -> None:
-    out = tmp_path / "out"
-    result = run("demo", "-o", out, "--patients", 150, "--test-patients", 200, "--seed", 1)
+    out, table = tmp_path / "\x1b[2Jout", tmp_path / "patients.csv"
+    table.write_text("patient_id,feno_ppb\n\x1b[31m007,45\n008,20\n", encoding="utf-8")
+    sizes = ("--patients", 150, "--test-patients", 200, "--seed", 1)
+    result = run("demo", "-o", out, *sizes, "--patients-file", table)
     assert result.exit_code == 0, result.stderr
+    assert "\x1b" not in result.output
     names = {path.name for path in out.iterdir()}
     assert {"cohort.csv", "truth.csv", "model.aml", "predictions.csv", "factors.png", "first_patient.png"} <= names
     predictions = pd.read_csv(out / "predictions.csv")

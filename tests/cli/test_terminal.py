@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -67,6 +70,30 @@ def test_control_characters_of_the_command_do_not_reach_the_terminal(clinic: Pat
     assert done.returncode == 2
     assert "\x1b" not in done.stderr
     assert "\\x1b" in done.stderr
+
+
+def shown_on_a_terminal(*arguments: object) -> bytes:
+    """What a command prints on a terminal, where click does not take out control sequences itself."""
+    pty = pytest.importorskip("pty")
+    main, terminal = pty.openpty()
+    done = subprocess.Popen([sys.executable, "-m", "asthma_ml", *map(str, arguments)], stdout=terminal, stderr=terminal)
+    os.close(terminal)
+    shown = b""
+    with suppress(OSError):  # Linux ends the reading with an error
+        while part := os.read(main, 2**16):
+            shown += part
+    os.close(main)
+    assert done.wait() == 0, shown
+    return shown
+
+
+@pytest.mark.parametrize("command", [["validate", "--show-values"], ["explain", "--all"]])
+def test_control_characters_of_a_file_do_not_reach_a_real_terminal(tmp_path: Path, command: list[str]) -> None:
+    rows = [f"patient_id,feno_ppb,sex,{CLEAR}note", f"{RED}007,20,{TURN}x,1", f"{RED}008,21,male,1"]
+    (tmp_path / "clinic.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    shown = shown_on_a_terminal(*command, tmp_path / "clinic.csv")
+    assert not {CLEAR.encode(), RED.encode(), TURN.encode()} & {*re.findall(rb"\x1b\[\d+\w|\xe2\x80\xae", shown)}
+    assert b"\\x1b" in shown or b"?[" in shown
 
 
 def test_line_breaks_and_letters_of_all_scripts_stay() -> None:
