@@ -12,6 +12,7 @@ from asthma_ml.patients.columns.column_map import ColumnMap
 from asthma_ml.patients.map_guesses import guesses
 from asthma_ml.patients.map_sections import distinct_texts_of, known_columns, quoted, section
 from asthma_ml.patients.opening import whole_table
+from asthma_ml.patients.problems import may_be_values
 from asthma_ml.patients.reading import PatientReader
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def draft_map(source: Source, *, show_values: bool = False) -> str:
     Raises
     ------
     UnusableInputError
-        If the table cannot be read.
+        If the table cannot be read, or its first line may be a patient rather than a header.
 
     Examples
     --------
@@ -72,10 +73,12 @@ def draft_map(source: Source, *, show_values: bool = False) -> str:
 
 
 def _reader(table: TextTable, name: str) -> PatientReader | None:
-    """Reader of the columns that are found by their names, None if there are none."""
+    """Reader of the columns that are found by their names, None if there are none but names of other columns."""
     try:
         reader = PatientReader.of(table, ColumnMap(), name)
     except UnusableInputError:
+        if may_be_values(table.names):
+            raise
         return None
     # If a unit beside the values is not usable, the values themselves are judged.
     with suppress(UnusableInputError):

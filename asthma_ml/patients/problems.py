@@ -212,9 +212,14 @@ def shown_names(names: Sequence[str], addition: Callable[[str], str] = lambda _:
     >>> shown_names(["FeNO", "age"]), shown_names(["007", "male"])
     ('`FeNO`, `age`', 'a number, text of 4 characters')
     """
-    if all(any(map(str.isalpha, name)) or not name.strip() for name in names):
+    if not may_be_values(names):
         return ", ".join(shown(name) + addition(name) for name in names)
     return ", ".join(f"text of {len(name)} characters" if any(map(str.isalpha, name)) else "a number" for name in names)
+
+
+def may_be_values(names: Sequence[str]) -> bool:
+    """Whether the names of a header may be the values of a patient: one of them has no letters."""
+    return not all(any(map(str.isalpha, name)) or not name.strip() for name in names)
 
 
 def counted_lines(first: Sequence[int], n_lines: int) -> str:

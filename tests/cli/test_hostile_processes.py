@@ -66,10 +66,12 @@ def test_a_file_without_a_header_shows_no_value_of_its_first_patient(tmp_path, r
     path = tmp_path / "clinic.csv"
     for rows in (b"007,61,Meier,42\n008,44,Weber,20\n", b"007,61,Meier,61\n008,44,Weber,20\n"):
         path.write_bytes(rows)
-        refusal = run("validate", path).stderr
-        assert "number" in refusal
-        assert "Meier" not in refusal
-        assert "61" not in refusal.replace(str(path), "")
+        for call in (["validate"], ["validate", "--suggest-map"], ["predict"], ["explain", "--all"], ["evaluate"]):
+            refused = run(*call, path)
+            assert refused.exit_code == 2
+            assert "number" in refused.stderr
+            assert "Meier" not in refused.output
+            assert "61" not in refused.output.replace(str(path), "")
 
 
 def test_a_wrong_label_column_shows_no_value_of_fewer_than_ten_rows():
