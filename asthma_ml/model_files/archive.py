@@ -114,12 +114,18 @@ def unpack_archive(data: bytes, source: str) -> tuple[dict[str, Any], dict[str, 
 
 
 def verified_member(members: Mapping[str, bytes], name: str, card: Mapping[str, Any], source: str) -> bytes:
-    """Return a member whose checksum equals the one in the card."""
-    what = name.split(".", maxsplit=1)[0]
+    """Return a member whose checksum equals the one in the card, which has no other members than those of the file."""
+    if unknown := [each for each in members if f"{_stem(each)}_sha256" not in card]:
+        raise ModelFileError(f"{source}: it holds members that the card does not name: {first_names(unknown)}")
+    what = _stem(name)
     content = members.get(name, b"")
     if sha256(content).hexdigest() != card.get(f"{what}_sha256"):
         raise ModelFileError(f"{source}: damaged, the {what} does not match its checksum; get the file again")
     return content
+
+
+def _stem(name: str) -> str:
+    return name.split(".", maxsplit=1)[0]
 
 
 def check_card(card: Mapping[str, Any], source: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from asthma_ml.model_files.archive import unzip_members, zip_members
+from asthma_ml.wording import first_names
 
 _Arrays = TypeVar("_Arrays")
 
@@ -43,6 +44,12 @@ def _named_arrays(part: Any, path: str = "") -> Iterator[tuple[str, np.ndarray]]
         elif value is not None:
             array = np.ascontiguousarray(value).reshape(np.shape(value))
             yield name, array.astype(str) if array.dtype == object else array
+
+
+def refuse_other_names(part: Any, arrays: Mapping[str, np.ndarray]) -> None:
+    """Raise ValueError if there are arrays that are none of a dataclass made of them."""
+    if unknown := set(arrays) - {name for name, _ in _named_arrays(part)}:
+        raise ValueError(f"it holds unknown arrays: {first_names(sorted(unknown))}")
 
 
 def of_arrays(kind: type[_Arrays], arrays: Mapping[str, np.ndarray], path: str, **known: Any) -> _Arrays:

@@ -25,7 +25,7 @@ from asthma_ml.model_files.archive import (
     first_line,
     verified_member,
 )
-from asthma_ml.model_files.arrays import arrays_of_bytes, bytes_of_arrays, numbered, of_arrays
+from asthma_ml.model_files.arrays import arrays_of_bytes, bytes_of_arrays, numbered, of_arrays, refuse_other_names
 from asthma_ml.model_files.mechanisms import MECHANISMS, read_mechanisms
 from asthma_ml.model_files.soundness import refuse_unsound_arrays
 
@@ -39,7 +39,9 @@ def read_compiled(
     check_card(card, source)
     content = verified_member(members, COMPILED, card, source)
     try:
-        compiled = _compiled_of_arrays(arrays_of_bytes(content))
+        arrays = arrays_of_bytes(content)
+        compiled = _compiled_of_arrays(arrays)
+        refuse_other_names(compiled, arrays)
         refuse_unsound_arrays(compiled)
     except Exception as error:
         raise ModelFileError(f"{source}: damaged, the compiled model cannot be read ({first_line(error)})") from error

@@ -133,7 +133,10 @@ def _check_types(estimator: bytes, source: str) -> None:
         members = unzip_members(estimator)
         nodes = [node for node in _nodes(json.loads(members[_SCHEMA])) if "__class__" in node]
         # A member can be named by many nodes, each of which is an array of its size in memory.
-        refuse_large(sum(len(members[node["file"]]) for node in nodes if "file" in node))
+        named = [node["file"] for node in nodes if "file" in node]
+        refuse_large(sum(len(members[name]) for name in named))
+        if unknown := set(members) - {_SCHEMA, *named}:
+            raise ValueError(f"it holds unknown members: {first_names(sorted(unknown))}")
         unreviewed = {name for node in nodes if (name := _type_name(node)) not in _REVIEWED.get(node["__loader__"], ())}
     except Exception as error:
         raise ModelFileError(f"{source}: damaged, the estimator cannot be read ({first_line(error)})") from error

@@ -8,7 +8,7 @@ from typing import Any
 from asthma_ml.classifier import Branches, Decisions, MechanismRegression
 from asthma_ml.errors import ModelFileError
 from asthma_ml.model_files.archive import first_line, verified_member
-from asthma_ml.model_files.arrays import arrays_of_bytes, of_arrays
+from asthma_ml.model_files.arrays import arrays_of_bytes, of_arrays, refuse_other_names
 from asthma_ml.model_files.soundness import refuse_unsound_mechanisms
 
 MECHANISMS = "mechanisms.npz"
@@ -22,6 +22,7 @@ def read_mechanisms(card: Mapping[str, Any], members: Mapping[str, bytes], sourc
         decisions = of_arrays(Decisions, arrays, "branches/decisions/")
         branches = of_arrays(Branches, arrays, "branches/", decisions=decisions)
         found = of_arrays(MechanismRegression, arrays, "", branches=branches, preset=str(arrays["preset"]))
+        refuse_other_names(found, arrays)
         refuse_unsound_mechanisms(found, len(card["classes"]), len(card["feature_names"]))
     except Exception as error:
         raise ModelFileError(f"{source}: damaged, the mechanisms cannot be read ({first_line(error)})") from error

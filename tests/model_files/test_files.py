@@ -446,10 +446,36 @@ class TestRefusals:
                 continue
             np.testing.assert_array_equal(found, expected)
 
-    def test_a_file_with_too_large_members_is_refused(self, saved, monkeypatch):
-        monkeypatch.setattr(archive, "LARGEST_FILE", 1000)
-        with pytest.raises(ModelFileError, match="is larger than"):
+    def test_a_file_with_too_large_or_too_many_members_is_refused(self, saved, monkeypatch):
+        monkeypatch.setattr(archive, "LARGEST_FILE", saved.stat().st_size * 20)
+        load_model(saved)
+        with zipfile.ZipFile(saved, "a", zipfile.ZIP_DEFLATED) as file:
+            file.writestr("more.npz", bytes(archive.LARGEST_FILE))
+        with pytest.raises(ModelFileError, match="its content is larger than"):
             load_model(saved)
+        monkeypatch.undo()
+        monkeypatch.setattr(archive, "MOST_MEMBERS", 3)
+        with pytest.raises(ModelFileError, match="or more than 3 members"):
+            load_model(saved)
+        monkeypatch.setattr(archive, "LARGEST_FILE", 1000)
+        with pytest.raises(ModelFileError, match="its content is larger than"):
+            load_model(saved)
+
+    @pytest.mark.parametrize("compiled", [True, False])
+    def test_members_and_arrays_that_a_model_does_not_have_are_refused(self, saved, compiled):
+        card, members = read_archive(saved)
+
+        def refused(changed: dict[str, bytes], message: str) -> None:
+            signed = {f"{name.split('.')[0]}_sha256": sha256(content).hexdigest() for name, content in changed.items()}
+            signed.pop("more_sha256", None)
+            saved.write_bytes(pack_archive(card | signed, changed))
+            with pytest.raises(ModelFileError, match=message):
+                load_model(saved, compiled=compiled)
+
+        refused(members | {"more.npz": b""}, r"it holds members that the card does not name: more\.npz")
+        name = COMPILED if compiled else "estimator.skops"
+        inner = unzip_members(members[name])
+        refused(members | {name: archive.zip_members(inner | {"more.npy": inner[max(inner)]})}, "unknown .*: more")
 
     def test_a_missing_file_is_refused(self, tmp_path):
         for read in (load_model, read_card):
