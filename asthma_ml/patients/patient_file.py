@@ -209,7 +209,7 @@ class PatientFile:
                 identifiers.add(part.hashes)
             if part.checked is not None:
                 self._count(part.checked)
-        self._reader = self._reader.with_verdicts(evidence).with_codes(evidence.codes)
+        self._reader = self._reader.judged(evidence)
         self.findings: tuple[Finding, ...] = (
             *self._rows.findings,
             *self._reader.findings,
@@ -234,11 +234,9 @@ class PatientFile:
         """What the first pass needs of a part; parts may be looked at in several threads."""
         table, cut = rows
         reader = self._reader
-        parsed = reader.parse(table, None if self.count_errors else reader.judged_numbers)
-        evidence = reader.evidence(parsed) + ColumnEvidence(codes=reader.codes(table))
         hashes = identifier_hashes(cells_of_variable(table, self.columns[ID])) if ID in self.columns else None
-        checked = reader.check(parsed, np.zeros(len(table), dtype=bool)) if self.count_errors else None
-        return FirstLook(cut, len(table), evidence, hashes, checked)
+        checked = reader.read(table, np.zeros(len(table), dtype=bool)) if self.count_errors else None
+        return FirstLook(cut, len(table), reader.look(table), hashes, checked)
 
 
 def _state(file: BinaryIO) -> tuple[int, int]:

@@ -210,11 +210,10 @@ def read_patients(source: Source, columns: ColumnMap | str | os.PathLike[str] | 
     column_map = as_column_map(columns)
     table, name = whole_table(source, column_map)
     reader = PatientReader.of(table, column_map, name).with_units_beside(table.names, [table])
-    reader = reader.with_codes(reader.codes(table))
-    parsed = reader.parse(table)
-    reader = reader.with_verdicts(reader.evidence(parsed))
-    repeated = repeated_cells(parsed.values[ID]) if ID in parsed.values else np.zeros(len(table), dtype=bool)
-    read = reader.check(parsed, repeated, (*table.findings, *reader.findings, *findings_of_length(len(table))))
+    reader = reader.judged(reader.look(table))
+    cells = cells_of_variable(table, reader.columns[ID]) if ID in reader.columns else None
+    repeated = np.zeros(len(table), dtype=bool) if cells is None else repeated_cells(cells)
+    read = reader.read(table, repeated, (*table.findings, *reader.findings, *findings_of_length(len(table))))
     layout = table.layout + (", decimal comma" if reader.decimal_comma else "")
     return PatientTable(read, name, layout, reader.decimal_comma, reader.not_read(table.names))
 
@@ -307,9 +306,18 @@ class PatientReader:
             parsers[target] = CachingParser(data_dictionary()[target], column, missing, *signs, verdict)
         return parsers
 
-    def read(self, table: TextTable, repeated: NDArray[np.bool_]) -> ReadPatients:
+    def look(self, table: TextTable) -> ColumnEvidence:
+        """Evidence of a part of the table on its columns; that of all parts adds up."""
+        return self._evidence(self.parse(table, self.judged_numbers)) + ColumnEvidence(codes=self.codes(table))
+
+    def judged(self, evidence: ColumnEvidence) -> PatientReader:
+        """The reader that knows the evidence of the whole table; refuses a column in another unit or scale."""
+        found = findings_of_columns(evidence, self.columns, self.source)
+        return replace(self, findings=(*self.findings, *found)).with_codes(evidence.codes)
+
+    def read(self, table: TextTable, repeated: NDArray[np.bool_], found: Sequence[Finding] = ()) -> ReadPatients:
         """Read a part of the table; `repeated` says which of its identifiers other rows have as well."""
-        return self.check(self.parse(table), repeated)
+        return self.check(self.parse(table), repeated, found)
 
     def parse(self, table: TextTable, targets: Sequence[str] | None = None) -> Parsed:
         """Parse the cells of all variables, or of some of them."""
@@ -350,7 +358,7 @@ class PatientReader:
         findings = [*of_rows, *findings_of_patients(of_cells, of_rows)]
         return ReadPatients(values, findings, invalid_rows(findings, len(table)), table, self.columns)
 
-    def evidence(self, parsed: Parsed) -> ColumnEvidence:
+    def _evidence(self, parsed: Parsed) -> ColumnEvidence:
         """Evidence on the numbers of a part of the table; the judged ones must be parsed."""
         beside = rows_beside_patients(parsed.table, self.columns, {}, initials=self.initials)
         values = {name: numbers(parsed.values, name) for name in self.judged_numbers}
@@ -380,11 +388,6 @@ class PatientReader:
         """The reader that knows all codes of flags and categories of the table."""
         verdicts = {name: self.parsers[name].judged(found) for name, found in codes.items()}
         return replace(self, code_verdicts={name: each for name, each in verdicts.items() if each != NO_VERDICT})
-
-    def with_verdicts(self, evidence: ColumnEvidence) -> PatientReader:
-        """The reader with warnings of odd columns; refuses a table with a column in another unit or scale."""
-        found = findings_of_columns(evidence, self.columns, self.source)
-        return replace(self, findings=(*self.findings, *found))
 
     @cached_property
     def judged_numbers(self) -> list[str]:
