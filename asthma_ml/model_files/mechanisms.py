@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from asthma_ml.classifier import Branches, Decisions, MechanismRegression
 from asthma_ml.errors import ModelFileError
 from asthma_ml.model_files.archive import first_line, verified_member
@@ -21,9 +23,16 @@ def read_mechanisms(card: Mapping[str, Any], members: Mapping[str, bytes], sourc
         arrays = arrays_of_bytes(content)
         decisions = of_arrays(Decisions, arrays, "branches/decisions/")
         branches = of_arrays(Branches, arrays, "branches/", decisions=decisions)
-        found = of_arrays(MechanismRegression, arrays, "", branches=branches, preset=str(arrays["preset"]))
+        found = of_arrays(MechanismRegression, arrays, "", branches=branches, preset=_name(arrays["preset"]))
         refuse_other_names(found, arrays)
         refuse_unsound_mechanisms(found, len(card["classes"]), len(card["feature_names"]))
     except Exception as error:
         raise ModelFileError(f"{source}: damaged, the mechanisms cannot be read ({first_line(error)})") from error
     return found
+
+
+def _name(array: np.ndarray) -> str:
+    """Name of the preset."""
+    if array.dtype.kind != "U" or array.shape:
+        raise ValueError("the name of its preset is no text")
+    return str(array)

@@ -29,7 +29,7 @@ from asthma_ml.variables import FACTORS
 if TYPE_CHECKING:
     from asthma_ml.classifier import PhenotypeClassifier
 
-_MOST_CLASSES, _MOST_TREES = 100, 100_000
+_MOST_CLASSES, _MOST_TREES, _LONGEST_NAME = 100, 100_000, 200
 
 
 def refuse_unsound_arrays(compiled: CompiledClassifier) -> None:
@@ -55,7 +55,8 @@ def refuse_unsound_mechanisms(found: MechanismRegression, n_classes: int, n_feat
     Raises
     ------
     ValueError
-        If an array has another type, byte order or shape, or an index lies outside its array.
+        If an array has another type, byte order or shape, an index lies outside its array, a number is not finite
+        or not in order, or the name of the preset is not one printable line.
     """
     n_explained = 1 if n_classes == 2 else n_classes
     n_outputs, n_groups = n_explained * N_OUTPUTS, len(np.atleast_2d(found.edges)[0]) + 1
@@ -69,6 +70,29 @@ def refuse_unsound_mechanisms(found: MechanismRegression, n_classes: int, n_feat
     ]
     _refuse_unless(all(_fits(*each) and each[0].flags.c_contiguous for each in arrays))
     _refuse_wild_indices(found.branches, n_features + len(FACTORS) + 1)
+    _refuse_unless(_is_plausible(found))
+
+
+def _is_plausible(found: MechanismRegression) -> bool:
+    """Whether the numbers of a mechanism regression are finite and in order, and its world has a name to print.
+
+    No self-test of the card would notice. Edges are infinite where groups are lacking, and a feature that the simulated
+    patients lack has no range.
+    """
+    low, high = found.feature_range
+    return (
+        all(bool(np.isfinite(each).all()) for each in _finite_arrays(found))
+        and bool(np.all(np.isnan(low) == np.isnan(high)) and not np.any((low > high) | np.isinf(low) | np.isinf(high)))
+        and bool(np.all(found.errors[..., 0] <= found.errors[..., 1]))
+        and np.array_equal(found.edges, np.sort(found.edges, axis=1))
+        and 0 < len(found.preset) <= _LONGEST_NAME
+        and found.preset.isprintable()
+    )
+
+
+def _finite_arrays(found: MechanismRegression) -> Iterator[NDArray[Any]]:
+    yield from (found.base, found.errors, found.explained_variance)
+    yield from (found.branches.leaf, found.branches.constant, found.branches.right_share)
 
 
 def _refuse_wild_indices(branches: Branches, n_features: int) -> None:
