@@ -225,6 +225,18 @@ class TestCompiled:
         with pytest.raises(ModelFileError, match=r"damaged, the compiled model cannot be read .*are inconsistent"):
             load_model(saved, compiled=True)
 
+    @pytest.mark.parametrize("name", ["classes_", "feature_names_in_"])
+    def test_exchanged_names_of_classes_and_features_are_refused(self, saved, name):
+        """The self-test, which compares numbers, would pass."""
+        card, members = read_archive(saved)
+        arrays, buffer = unzip_members(members[COMPILED]), io.BytesIO()
+        np.save(buffer, np.load(io.BytesIO(arrays[f"{name}.npy"]))[::-1])
+        members[COMPILED] = archive.zip_members(arrays | {f"{name}.npy": buffer.getvalue()})
+        card["compiled_sha256"] = sha256(members[COMPILED]).hexdigest()
+        saved.write_bytes(pack_archive(card, members))
+        with pytest.raises(ModelFileError, match="the card names other classes or features than the model"):
+            load_model(saved, compiled=True)
+
     def test_pickled_arrays_are_refused(self, saved):
         card, members = read_archive(saved)
         buffer = io.BytesIO()
