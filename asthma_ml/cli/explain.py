@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -262,7 +263,9 @@ def write_figure(figure: Figure, path: str | Path) -> None:
     suffix = Path(path).suffix.lower().removeprefix(".")
     drawn = io.BytesIO()
     metadata: dict[str, Any] = {"Date": None} if suffix == "svg" else {}
-    with mpl.rc_context({"svg.hashsalt": "asthma_ml"}):
+    with mpl.rc_context({"svg.hashsalt": "asthma_ml"}), warnings.catch_warnings():
+        # The font lacks the letters of many scripts; the file name and the sentence have the identifier.
+        warnings.filterwarnings("ignore", "Glyph")
         figure.savefig(drawn, format=suffix, metadata=metadata, dpi=150)
     write_bytes(drawn.getvalue(), path)
 

@@ -215,14 +215,14 @@ def test_a_patient_with_a_long_identifier_is_explained_with_the_others(
     clinic: Path, tmp_path: Path, run: Callable[..., Result]
 ) -> None:
     cohort = pd.read_csv(clinic / "cohort.csv", dtype=str).head(3)
-    cohort["patient_id"] = ["x" * 300, "x" * 300 + "2", "007"]
+    cohort["patient_id"] = ["x" * 300, "x" * 300 + "2", "\u60a3\u8005"]
     cohort.to_csv(tmp_path / "patients.csv", index=False)
     asked = ["--all", "--model", clinic / "model.aml", "-o", tmp_path / "out"]
     result = run("explain", tmp_path / "patients.csv", *asked)
     assert result.exit_code == 0, result.stderr
     figures = {path.stem for path in (tmp_path / "out").glob("*.png")}
-    assert figures == {"x" * 50 + "-2", "x" * 50 + "-3", "007"}
-    sentences = (tmp_path / "out" / "sentences.txt").read_text().splitlines()
+    assert figures == {"x" * 50 + "-2", "x" * 50 + "-3", "\u60a3\u8005"}
+    sentences = (tmp_path / "out" / "sentences.txt").read_text(encoding="utf-8").splitlines()
     assert [line.split(": ")[0] for line in sentences] == cohort["patient_id"].tolist()
 
 
