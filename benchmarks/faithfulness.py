@@ -45,13 +45,15 @@ LIMIT, REGRESSION = "posterior twins", "regression of severe_clinic"
 _AT_ONCE = 20
 
 
-def with_true_log_odds(effects: TrueEffects, cohort: TwinCohort, world: str, n: int, file: Path) -> TrueEffects:
+def with_true_log_odds(
+    effects: TrueEffects, cohort: TwinCohort, world: str, n: int, file: Path, seed: int = 0
+) -> TrueEffects:
     """Add the true log-odds of the first patients, from a file that grows with each few patients computed."""
     results = ResultFile(file, key=("world", ID))
     first = effects.rows.index[:n]
     waiting = first[[(world, name) not in results for name in first]]
     for start in range(0, len(waiting), _AT_ONCE):
-        found = effects_on_true_log_odds(effects, cohort, waiting[start : start + _AT_ONCE])
+        found = effects_on_true_log_odds(effects, cohort, waiting[start : start + _AT_ONCE], seed=seed)
         for name, row in found.iterrows():
             results.append({"world": world, ID: name, **row})
     table = results.table()
@@ -98,6 +100,7 @@ def main() -> None:
         "--twins", type=Path, default=Path("faithfulness_twins.csv"), help="Posterior twins, saved here."
     )
     parser.add_argument("--limit-patients", type=int, default=1000, help="Patients with true log-odds.")
+    parser.add_argument("--patients-again", type=int, default=150, help="Patients whose true log-odds come twice.")
     parser.add_argument("--posterior-patients", type=int, default=300, help="Patients with posterior twins.")
     parser.add_argument("--patients-elsewhere", type=int, default=60, help="Patients with both in each other preset.")
     parser.add_argument("--presets", nargs="*", default=list(OTHER_PRESETS), help="Other presets.")
@@ -108,6 +111,8 @@ def main() -> None:
     parts = [
         HEAD,
         *shipped_section(model, effects),
+        "## How exact the truth is\n",
+        *exactness_section(effects, cohort, asked.patients_again, asked.truth),
         f"## All attributions, `{DEFAULT_PRESET}`\n",
         *tables(all_attributions(model, effects.rows.loc[effects.log_odds.index], DEFAULT_PRESET), effects),
         f"## The limit of what a row tells, `{DEFAULT_PRESET}`\n",
@@ -154,6 +159,29 @@ def shipped_section(model: PhenotypeClassifier, effects: TrueEffects) -> Iterato
     adherence = found["adherence_proxy"]
     if adherence and adherence["n_with_true_log_odds"]:
         yield proxy(adherence)
+
+
+def exactness_section(effects: TrueEffects, cohort: TwinCohort, n: int, file: Path) -> Iterator[str]:
+    """Agreement of two independent computations of the true log-odds."""
+    again = with_true_log_odds(effects, cohort, f"{DEFAULT_PRESET}, again", n, file, seed=1).log_odds
+    error = (again - effects.log_odds.loc[again.index]).std() / 2**0.5
+    found = {
+        row["factor"]: row["true_log_odds"] for row in agreement_by_factor(again, effects) if row["label"] == "all"
+    }
+    most = {
+        factor: None if of["spearman"] is None else {name: max(x, 0.0) ** 0.5 for name, x in of["spearman"].items()}
+        for factor, of in found.items()
+    }
+    yield f"True log-odds of the first {len(again)} patients with other particles, compared as an attribution is:\n"
+    yield markdown_table(
+        ["two computations", *map(plain, FACTORS)],
+        [
+            ["standard error [log-odds]", *(f"{error[factor]:.2f}" for factor in FACTORS)],
+            ["rank", *(shown(found[factor]["spearman"]) for factor in FACTORS)],
+            ["sign", *(shown(found[factor]["sign_agreement"]) for factor in FACTORS)],
+            ["highest rank of a perfect attribution", *(shown(most[factor]) for factor in FACTORS)],
+        ],
+    )
 
 
 def limit_section(

@@ -163,6 +163,8 @@ def test_the_truth_of_more_patients_can_be_added(effects):
     assert added.index.equals(later)
     assert tuple(added) == FACTORS
     assert added.notna().all(axis=None)
+    again = effects_on_true_log_odds(effects, COHORT, later, n_particles=60, seed=1)
+    assert 0 < (again - added).abs().to_numpy().mean() < 2
 
 
 @pytest.fixture(scope="module")
