@@ -38,6 +38,10 @@ def test_shipped_model_is_the_default(name: list[str], run: Callable[..., Result
     assert result.stdout.startswith("th2_vs_neutrophilic.aml\n")
 
 
+def test_the_card_does_not_name_the_training_table(clinic: Path, run: Callable[..., Result]) -> None:
+    assert "cohort" not in run("inspect", clinic / "model.aml", "--json").stdout
+
+
 ODD = [5, "x", [], {}, None, [5], [None], {"a": 5}, {"a": {"b": None}}, 1e308]
 
 
