@@ -13,6 +13,8 @@ from hashlib import sha256
 from importlib.metadata import version
 from typing import Any
 
+from sklearn.frozen import FrozenEstimator
+
 from asthma_ml.classifier import PhenotypeClassifier
 from asthma_ml.errors import ModelFileError
 from asthma_ml.model_files.archive import (
@@ -73,11 +75,7 @@ def estimator_member(model: PhenotypeClassifier) -> bytes:
     """Return a classifier in skops format, without memory addresses and dates: equal models give equal bytes."""
     from skops.io import dumps
 
-    bare = copy(model)
-    # The mechanism regression is a member of its own, for both forms of the model.
-    if "mechanisms_" in vars(bare):
-        del bare.mechanisms_
-    written, members = unzip_members(dumps(bare)), {}
+    written, members = unzip_members(dumps(_without_mechanisms(model))), {}
     schema = json.loads(written[_SCHEMA])
     for number, node in enumerate(_nodes(schema), start=1):
         if "__id__" in node:
@@ -87,6 +85,17 @@ def estimator_member(model: PhenotypeClassifier) -> bytes:
             node["file"] = f"{sha256(content).hexdigest()}.npy"
             members[node["file"]] = content
     return zip_members({**members, _SCHEMA: json.dumps(schema).encode()})
+
+
+def _without_mechanisms(model: PhenotypeClassifier) -> PhenotypeClassifier:
+    """The classifier, also as a starting model, without mechanisms: they are a member of their own, for both forms."""
+    bare, start = copy(model), model.start_from
+    vars(bare).pop("mechanisms_", None)
+    if isinstance(start, FrozenEstimator):
+        bare.start_from = FrozenEstimator(_without_mechanisms(start.estimator))
+    elif start is not None:
+        bare.start_from = _without_mechanisms(start)
+    return bare
 
 
 def _nodes(schema: Any) -> Iterator[dict[str, Any]]:

@@ -156,8 +156,8 @@ def learn_mechanisms(
     Raises
     ------
     UnusableInputError
-        If the preset is unknown or enrols too few, there are fewer than 1,000 patients, or the model was fitted
-        without column names.
+        If the preset is unknown or enrols too few, there are fewer than 1,000 patients, `patients` has no row or none
+        of the features, or the model was fitted without column names.
 
     References
     ----------
@@ -175,7 +175,7 @@ def learn_mechanisms(
     if n_patients < FEWEST_PATIENTS:
         raise UnusableInputError(f"n_patients={n_patients}: a mechanism regression needs {FEWEST_PATIENTS} or more")
     world = preset_named(preset) if isinstance(preset, str) else preset
-    measured = None if patients is None else ~np.isnan(model.encode(patients).to_numpy())
+    measured = None if patients is None else _measured(model, patients)
     twins = twin_effects(model, world, measured, n_patients=n_patients, seed=seed, jobs=jobs, progress=progress)
     n_held_out = int(_HELD_OUT_FRACTION * n_patients)
     held_out, training = np.split(np.arange(n_patients), [n_held_out])
@@ -278,6 +278,12 @@ def twin_effects(
     return _joined(parts).take(np.arange(n_patients))
 
 
+def _measured(model: Classifier, patients: pd.DataFrame) -> Measured:
+    if not len(patients):
+        raise UnusableInputError("patients: the table has no rows, so nothing tells which tests are done")
+    return ~np.isnan(model.encode(patients).to_numpy())
+
+
 def _joined(parts: Sequence[TwinEffects]) -> TwinEffects:
     return TwinEffects(
         **{
@@ -298,7 +304,7 @@ def _effects_of_blocks(
     do = None if measured is None else dict.fromkeys(COLUMNS_OF_TEST, 1)
     tables = list(twins_of_coalitions(scm, found.values, found.noise, do))
     with without_scale_checks():
-        encoded = [model.encoded_features(table) for table in tables]
+        encoded = [model.encode(table).to_numpy() for table in tables]
     if measured is not None:
         rows = np.random.default_rng([seed, first]).integers(len(measured), size=len(found.numbers))
         encoded = [np.where(measured[rows], X, np.float32(np.nan)) for X in encoded]
@@ -358,6 +364,7 @@ def _fit_effect(row: NDArray[np.float32], effect: Floats) -> Branches:
     trees = HistGradientBoostingRegressor(**_TREES)
     if len(effect) < _FEWEST_OF_CLASS:
         row, effect = np.zeros((2, row.shape[1]), dtype=np.float32), np.full(2, effect.mean() if len(effect) else 0.0)
+    row = np.where(np.isnan(row).all(axis=0), np.float32(0), row)  # scikit-learn needs a value in every column
     with threadpool_limits(1, user_api="openmp"):
         found = branches_of(trees.fit(row, effect))
     if found is None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from copy import deepcopy
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.frozen import FrozenEstimator
 
 import asthma_ml as aml
 from asthma_ml.cohort import FACTOR_REFERENCES, generate_cohort, preset_named
@@ -172,8 +174,44 @@ def test_a_model_file_keeps_the_regression(explained, tmp_path):
         explain_mechanisms(without, patients)
 
 
+def test_a_model_that_starts_from_one_with_mechanisms_is_saved(explained, tmp_path):
+    X, y = generate_cohort(120, seed=5).training_data()
+    aml.save_model(deepcopy(explained).set_params(start_from=FrozenEstimator(explained)).fit(X, y), tmp_path / "m.aml")
+    loaded = aml.load_model(tmp_path / "m.aml")
+    assert loaded.mechanisms_ is None
+    assert loaded.start_from.estimator.n_patients_ == explained.n_patients_
+    assert explained.mechanisms_ is not None
+
+
+def test_trees_deeper_than_three_levels_have_mechanisms():
+    X, y = generate_cohort(400, seed=1).training_data()
+    model = aml.PhenotypeClassifier(n_trees=5, max_depth=4).fit(X[["feno_ppb", "age_years"]], y)
+    model.mechanisms_ = learn_mechanisms(model, n_patients=1_000)
+    found = explain_mechanisms(model, X.head(50))
+    total = found.base + found.values.sum(axis=1) + found.remainder
+    np.testing.assert_allclose(total, log_odds(model, X.head(50)), atol=ADDITIVITY_TOLERANCE)
+
+
+def test_a_feature_that_nobody_has_is_no_obstacle():
+    """A clinic may lack a test, and the simulated patients a column of its own."""
+    X, y = generate_cohort(400, seed=1).training_data()
+    X["dust_mite_skin_prick_mm"] = np.arange(len(X)) % 9
+    features = ["feno_ppb", "sputum_eosinophils_pct", "dust_mite_skin_prick_mm"]
+    model = aml.PhenotypeClassifier(n_trees=5).fit(X[features], y)
+    model.mechanisms_ = learn_mechanisms(model, patients=X[["feno_ppb"]], n_patients=1_000)
+    found = explain_mechanisms(model, X[features])
+    inside = found.outside < 0
+    assert np.isfinite(found.values[inside]).all()
+    assert inside.mean() > 0.9
+
+
 @pytest.mark.parametrize(
-    ("given", "message"), [({"n_patients": 10}, "1000 or more"), ({"preset": "no_such_clinic"}, "no_such_clinic")]
+    ("given", "message"),
+    [
+        ({"n_patients": 10}, "1000 or more"),
+        ({"preset": "no_such_clinic"}, "no_such_clinic"),
+        ({"patients": pd.DataFrame({"feno_ppb": []})}, "the table has no rows"),
+    ],
 )
 def test_what_cannot_be_learned_from_is_refused(model, given, message):
     with pytest.raises(UnusableInputError, match=message):
