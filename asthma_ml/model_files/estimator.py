@@ -90,7 +90,8 @@ def estimator_member(model: PhenotypeClassifier) -> bytes:
 def _without_mechanisms(model: PhenotypeClassifier) -> PhenotypeClassifier:
     """The classifier, also as a starting model, without mechanisms: they are a member of their own, for both forms."""
     bare, start = copy(model), model.start_from
-    vars(bare).pop("mechanisms_", None)
+    if "mechanisms_" in vars(bare):
+        del bare.mechanisms_
     if isinstance(start, FrozenEstimator):
         bare.start_from = FrozenEstimator(_without_mechanisms(start.estimator))
     elif start is not None:

@@ -265,8 +265,8 @@ def twin_effects(
     if first is None or (needed := ceil(n_patients / len(first))) * _BLOCKS_AT_ONCE > _MOST_BLOCKS:
         n_found = 0 if first is None else len(first)
         raise UnusableInputError(
-            f"preset {preset.name}: {n_found} of {_BLOCKS_AT_ONCE} blocks of the population enrol, too few to learn "
-            "mechanisms; give a preset that enrols more"
+            f"preset {preset.name}: {n_found} patients of {_BLOCKS_AT_ONCE} blocks of the population enrol, too few to "
+            "learn mechanisms; give a preset that enrols more"
         )
     parts = [first]
     while sum(map(len, parts)) < n_patients:
@@ -281,7 +281,7 @@ def twin_effects(
 def _measured(model: Classifier, patients: pd.DataFrame) -> Measured:
     if not len(patients):
         raise UnusableInputError("patients: the table has no rows, so nothing tells which tests are done")
-    return ~np.isnan(model.encode(patients).to_numpy())
+    return np.asarray(~np.isnan(model.encode(patients).to_numpy()))
 
 
 def _joined(parts: Sequence[TwinEffects]) -> TwinEffects:
