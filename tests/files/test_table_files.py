@@ -81,7 +81,13 @@ def test_any_text_is_read_back_unchanged(
     names, rows = table
     path = tmp_path_factory.getbasetemp() / "round_trip.csv"
     write_table(pd.DataFrame(rows, columns=names, dtype="str"), path)
-    read = whole_table(path)[0]
+    try:
+        read = whole_table(path)[0]
+    except UnusableInputError as refusal:
+        # A name such as "EO:N" alone looks like two columns with another delimiter.
+        if "the cells are separated by" not in str(refusal):
+            raise
+        assume(False)
     # An empty last column without a name is left out, and several columns without a name are numbered.
     assume(names[-1].strip() and sum(not name.strip() for name in names) < 2)
     # A row that looks like a header, such as "ID" alone, is taken for one, with a warning.
