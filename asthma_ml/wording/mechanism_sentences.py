@@ -152,7 +152,9 @@ def _named(found: Mechanisms) -> list[Texts]:
     keys, codes = distinct_keys(found.explained + len(found.classes) * sides)
     texts = [_layout(found.preset, tuple(found.classes), key) for key in keys]
     ends = np.stack([np.abs(value), np.where(adds, low, -high), np.where(adds, high, -low)], axis=2)
-    return _in_turn(codes, texts, ends.reshape(len(ends), -1), np.repeat(shown, len(_NUMBERS), axis=1))
+    return _in_turn(
+        codes, texts, ends.reshape(len(ends), shown.shape[1] * len(_NUMBERS)), np.repeat(shown, len(_NUMBERS), axis=1)
+    )
 
 
 def _order(sizes: Floats, named: NDArray[np.bool_], masked: NDArray[np.bool_]) -> NDArray[np.intp]:

@@ -63,6 +63,15 @@ def test_a_file_equals_the_table_for_any_part_and_number_of_threads(chunk_rows, 
     assert output.read_bytes() == (tmp_path / "expected.csv").read_bytes()
 
 
+def test_a_table_without_patients_has_the_columns_too(patients, tmp_path):
+    source, output = tmp_path / "patients.csv", tmp_path / "predictions.csv"
+    write_table(patients.head(0), source)
+    predict_file("shipped", source, output, explain="mechanisms")
+    predicted = pd.read_csv(output)
+    assert list(predicted)[-len(COLUMNS) :] == COLUMNS
+    assert len(predicted) == 0
+
+
 @pytest.mark.parametrize(
     "predict",
     [predict_table, lambda model, table, explain: predict_file(model, table, "-", explain=explain)],

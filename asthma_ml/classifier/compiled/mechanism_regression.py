@@ -128,7 +128,7 @@ def row_features(X: np.ndarray, contributions: np.ndarray, log_odds: np.ndarray)
 
 def _of_explained(outputs: np.ndarray, place: np.ndarray) -> np.ndarray:
     """Outputs for the explained class of each patient, of shape (n_outputs of a class, n_patients)."""
-    by_class = outputs.reshape(-1, N_OUTPUTS, outputs.shape[1])
+    by_class = outputs.reshape(len(outputs) // N_OUTPUTS, N_OUTPUTS, outputs.shape[1])
     if len(by_class) == 1:
         return np.asarray(by_class[0])
     return np.asarray(np.take_along_axis(by_class, place[None, None], axis=0)[0])
