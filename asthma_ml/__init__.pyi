@@ -2,6 +2,7 @@ from .classifier import CompiledClassifier as CompiledClassifier
 from .classifier import PhenotypeClassifier as PhenotypeClassifier
 from .classifier import compile_model as compile_model
 from .cohort import generate_cohort as generate_cohort
+from .evaluation import compare as compare
 from .evaluation import evaluate_model as evaluate_model
 from .explanation import explain as explain
 from .explanation import explain_mechanisms as explain_mechanisms

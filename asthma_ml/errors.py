@@ -27,5 +27,11 @@ class ModelFileError(AsthmaMLError):
     exit_code = 4
 
 
+class GateRefusedError(AsthmaMLError):
+    """A model that does not meet its acceptance criteria."""
+
+    exit_code = 5
+
+
 class CausalModelError(AsthmaMLError):
     """Structural equations that do not form a valid causal model."""

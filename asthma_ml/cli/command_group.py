@@ -15,6 +15,7 @@ from asthma_ml.errors import AsthmaMLError, UnusableInputError
 from asthma_ml.spelling import with_suggestion
 
 COMMANDS = {
+    "compare": "Compare a challenger with the model in use, the champion.",
     "compare-real": "Compare a generated cohort with real patients.",
     "demo": "Run the complete workflow, from a cohort to explanations.",
     "evaluate": "Evaluate a model on labelled patients.",

@@ -142,7 +142,7 @@ def _reference_rules(found: Mapping[str, Any]) -> str:
     ]
     head = ["rule", "n", "inputs missing", "AUC", "AUC of the model", "sensitivity", "specificity"]
     title = "Rules in use for Th2-high, and the model on the same patients; modelled classes only (- too few patients)"
-    return f"{_aligned(title, head, rows)}\n\n{_net_benefit(found['decision_curves'])}"
+    return f"{aligned(title, head, rows)}\n\n{_net_benefit(found['decision_curves'])}"
 
 
 def _net_benefit(curves: Mapping[str, Any]) -> str:
@@ -150,7 +150,7 @@ def _net_benefit(curves: Mapping[str, Any]) -> str:
     rows = [[name, *(rounded(curve[i], 3) for i in places)] for name, curve in curves["net_benefit"].items()]
     head = ["strategy", *(f"threshold {threshold}" for threshold in _SHOWN_THRESHOLDS)]
     title = f"Net benefit of treating for type-2 inflammation, {curves['n']} patients of modelled classes"
-    return _aligned(title, head, rows)
+    return aligned(title, head, rows)
 
 
 def _subgroups(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -172,7 +172,7 @@ def _subgroups(rows: Sequence[Mapping[str, Any]]) -> str:
     large = sum(not _contains(fit["in_the_large"], 0.0) for fit in found)
     slope = sum(not _contains(fit["slope"], 1.0) for fit in found)
     return (
-        f"{_aligned(title, head, lines)}\n  In {large} of {len(found)} subgroups the interval in the large excludes 0, "
+        f"{aligned(title, head, lines)}\n  In {large} of {len(found)} subgroups the interval in the large excludes 0, "
         f"in {slope} the interval of the slope excludes 1;\n  about 1 in 20 does so by chance in a calibrated model"
     )
 
@@ -196,8 +196,8 @@ def _abstention_by_diagnosis(rows: Sequence[Mapping[str, Any]]) -> str:
     head = ["diagnosis", "n", "abstained", "multi-class set", "predicted unmodelled", *(f"called {c}" for c in classes)]
     why = [[row["diagnosis"], *(percent(row["abstention_reasons"][name]) for name in reasons)] for row in rows]
     return (
-        f"{_aligned('Abstention and calls by diagnosis', head, lines)}\n\n"
-        f"{_aligned('Reasons for abstention by diagnosis', ['diagnosis', *reasons], why)}"
+        f"{aligned('Abstention and calls by diagnosis', head, lines)}\n\n"
+        f"{aligned('Reasons for abstention by diagnosis', ['diagnosis', *reasons], why)}"
     )
 
 
@@ -207,13 +207,13 @@ def _detection(found: Mapping[str, Any]) -> str:
     title = (
         f"Detection of unmodelled diagnoses ({found['n_unmodelled']} of {found['n']}): AUC {rounded(found['auc'], 3)}"
     )
-    return _aligned(title, rows[0], rows[1:])
+    return aligned(title, rows[0], rows[1:])
 
 
 def _risk_coverage(found: Mapping[str, Any]) -> str:
     rows = [[name, *(rounded(value) for value in curve["accuracy"]["value"])] for name, curve in found.items()]
     rates = next(iter(found.values()))["call_rate"]
-    return _aligned(
+    return aligned(
         "Accuracy by call rate, most confident first", ["patients", *(percent(rate) for rate in rates)], rows
     )
 
@@ -237,7 +237,7 @@ def _adherence_gate(found: Mapping[str, Any]) -> str:
         f"  published: sensitivity of physicians {physician['percent']:g} % ({physician['evidence']}); "
         f"AUC of the suppression test {_figure(test)} ({test['evidence']})"
     )
-    return _aligned("Adherence gate: check_first as a test", head, rows) + f"\n{published}"
+    return aligned("Adherence gate: check_first as a test", head, rows) + f"\n{published}"
 
 
 def _steroid_masking(found: Mapping[str, Any]) -> str:
@@ -248,7 +248,7 @@ def _steroid_masking(found: Mapping[str, Any]) -> str:
         for row in of_twin
     ]
     head = ["twin", "label", "n", *(name.replace("_", " ") for name in names)]
-    return _aligned("Patients on oral steroids compared with their counterfactual twins without", head, rows)
+    return aligned("Patients on oral steroids compared with their counterfactual twins without", head, rows)
 
 
 def _faithfulness(found: Mapping[str, Any]) -> str:
@@ -276,7 +276,7 @@ def _agreement(title: str, found: Sequence[Mapping[str, Any]]) -> str:
         for row in found
     ]
     ranks = ["rank, true log-odds", "sign, true log-odds", "rank, endotype", "sign, endotype", "rank, model response"]
-    return _aligned(title, ["factor", "label", "mean |contribution|", *ranks], rows)
+    return aligned(title, ["factor", "label", "mean |contribution|", *ranks], rows)
 
 
 def _contribution_changes(found: Mapping[str, Mapping[str, float]]) -> str:
@@ -285,7 +285,7 @@ def _contribution_changes(found: Mapping[str, Mapping[str, float]]) -> str:
         for factor, changes in found.items()
     ]
     head = ["set to its reference", *(name.replace("_", " ") for name in found)]
-    return _aligned(
+    return aligned(
         "Contributions that change when a factor is set to its reference (off-diagonal: proxies)", head, rows
     )
 
@@ -320,7 +320,8 @@ def _percent(value: Mapping[str, float] | None) -> str:
     return "-" if value is None or "value" not in value else percent_with_interval(value)
 
 
-def _aligned(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def aligned(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Table as aligned lines under a title."""
     widths = [max(len(cell) for cell in column) for column in zip(head, *rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (head, *rows)]
     return "\n".join([title, *(f"  {line.rstrip()}" for line in lines)])

@@ -9,6 +9,10 @@ from .causal.origin import Origin as Origin
 from .causal.origin import cohort_origin as cohort_origin
 from .causal.steroid_masking import evaluate_steroid_masking as evaluate_steroid_masking
 from .causal.twins import twins_of_file as twins_of_file
+from .comparison import compare as compare
+from .comparison import compare_models as compare_models
+from .comparison import refuse_different_classes as refuse_different_classes
+from .criteria import Criteria as Criteria
 from .metrics import TH2_HIGH as TH2_HIGH
 from .metrics import LabelledPredictions as LabelledPredictions
 from .metrics import evaluate_model as evaluate_model

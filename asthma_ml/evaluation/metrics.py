@@ -254,7 +254,7 @@ def _evaluate_calls(
     calls: Calls, table: pd.DataFrame, labels: NDArray[Any], rows: PatientRows, confidence: float
 ) -> dict[str, Any]:
     """What `evaluate_model` returns, from the calls of patients of modelled classes."""
-    codes = _codes(calls.classes, labels, rows)
+    codes = class_codes(calls.classes, labels, rows)
     names, probability = [str(name) for name in calls.classes], calls.probability
     of_class = names.index(TH2_HIGH) if TH2_HIGH in names else len(names) - 1
     metrics = {
@@ -350,7 +350,7 @@ def score_probabilities(
     """
     labels = np.asarray(y)
     rows = PatientRows.single(len(labels)) if rows is None else rows
-    codes = _codes(np.asarray(classes), labels, rows)
+    codes = class_codes(np.asarray(classes), labels, rows)
     is_class = codes[:, None] == np.arange(probability.shape[1])
     # Threads slow down a fit of two parameters.
     with threadpool_limits(limits=1, user_api="blas"):
@@ -376,7 +376,7 @@ def _calibration_line(
     return calibration_line(is_class[:, columns].ravel(), probability[:, columns].ravel(), pooled)
 
 
-def _codes(classes: NDArray[Any], y: NDArray[Any], rows: PatientRows) -> NDArray[Any]:
+def class_codes(classes: NDArray[Any], y: NDArray[Any], rows: PatientRows) -> NDArray[Any]:
     """Index of each label among the classes of the model."""
     names = [str(name) for name in classes]
     labels = pd.Series(y).astype("str")

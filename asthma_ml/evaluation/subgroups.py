@@ -89,6 +89,11 @@ def _sites(column: pd.Series[Any], rows: PatientRows) -> pd.Series[str]:
     return names.where((size >= FEWEST_OF_A_SITE) | (names == NOT_RECORDED), SMALL_SITES)
 
 
+def log_odds_of(probability: NDArray[Any]) -> NDArray[Any]:
+    """Log-odds of each probability, finite also for 0 and 1."""
+    return np.asarray(logit(np.clip(probability, _CLIP, 1 - _CLIP)))
+
+
 def calibration(
     positive: NDArray[np.bool_], probability: NDArray[Any], rows: PatientRows | None = None
 ) -> dict[str, Any]:
@@ -121,7 +126,7 @@ def calibration(
     (0.6, 0.41)
     """
     rows = PatientRows.single(len(positive)) if rows is None else rows
-    log_odds = logit(np.clip(probability, _CLIP, 1 - _CLIP))
+    log_odds = log_odds_of(probability)
     large = float(brentq(lambda shift: rows.mean(expit(log_odds + shift) - positive), -40.0, 40.0))
     predicted = expit(log_odds + large)
     information = rows.weight @ (predicted * expit(-log_odds - large))
@@ -137,7 +142,7 @@ def calibration_line(
     positive: NDArray[np.bool_], probability: NDArray[Any], rows: PatientRows
 ) -> dict[str, dict[str, float]]:
     """Slope and intercept of the outcome on the predicted log-odds, see `calibration`."""
-    log_odds = logit(np.clip(probability, _CLIP, 1 - _CLIP))
+    log_odds = log_odds_of(probability)
     fitted = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000).fit(log_odds[:, None], positive, rows.weight)
     predicted = fitted.predict_proba(log_odds[:, None])[:, 1]
     design = np.column_stack([np.ones_like(log_odds), log_odds])

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from asthma_ml.cli.command_group import COMMANDS, AsthmaCommands
 from asthma_ml.cli.options import with_verbosity
-from asthma_ml.errors import AsthmaMLError, ModelFileError, RowsRefusedError, UnusableInputError
+from asthma_ml.errors import AsthmaMLError, GateRefusedError, ModelFileError, RowsRefusedError, UnusableInputError
 
 NAMES = sorted(COMMANDS)
 
@@ -37,6 +37,7 @@ def failing(error: BaseException) -> AsthmaCommands:
         (UnusableInputError("no such column"), 2),
         (RowsRefusedError("2 rows"), 3),
         (ModelFileError("made by another version"), 4),
+        (GateRefusedError("challenger refused"), 5),
         (PermissionError(13, "Permission denied", "locked.csv"), 2),
         (KeyboardInterrupt(), 130),
         (RuntimeError("a bug"), 1),
