@@ -99,7 +99,8 @@ _OVERVIEW, _FINDINGS_DRAWN = "all_patients", 3
 @click.option(
     "--preset",
     metavar="NAME",
-    help="Clinic of the patients for --method posterior: a preset or a TOML file. Default: severe_clinic.",
+    help="Clinic of the patients for --method posterior and --what-if: a preset or a TOML file. Default: "
+    "severe_clinic, and for --what-if that of the mechanisms of the model.",
 )
 @click.option(
     "--background",
@@ -169,8 +170,10 @@ def explain_command(
     from asthma_ml.patients import read_patients
     from asthma_ml.prediction import refuse_table_without_features
 
-    if preset is not None and method != "posterior":
-        raise click.UsageError("--preset needs --method posterior; a model keeps the preset of its mechanisms.")
+    if preset is not None and method != "posterior" and not asks_what_if:
+        raise click.UsageError(
+            "--preset needs --method posterior or --what-if; a model keeps the preset of its mechanisms."
+        )
     patient_ids = list(dict.fromkeys(named))
     _refuse_unclear_selection(patient_ids, line, everyone=everyone)
     _refuse_unwritable(output, several=everyone or len(patient_ids) > 1)
@@ -195,7 +198,7 @@ def explain_command(
     sentences = [f"{name}: {explanation.sentence(i, length)}" for i, name in enumerate(names)]
     if asks_what_if:
         sentences = [
-            f"{sentence} {what_if_text(classifier, explanation.patients.iloc[[i]])}"
+            f"{sentence} {what_if_text(classifier, explanation.patients.iloc[[i]], preset)}"
             for i, sentence in enumerate(sentences)
         ]
     tables = {path: table(explanation, ids, lines) for path, table in wanted.items()}

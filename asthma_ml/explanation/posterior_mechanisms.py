@@ -39,7 +39,7 @@ from asthma_ml.errors import UnusableInputError
 from asthma_ml.explanation.coalitions import effects_alone, shapley_values
 from asthma_ml.explanation.mechanisms import MechanismContributions
 from asthma_ml.inference import abduct, simulated_patients
-from asthma_ml.variables import data_dictionary
+from asthma_ml.variables import FACTORS, data_dictionary
 
 if TYPE_CHECKING:
     from asthma_ml.classifier import Classifier
@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 N_STATES = 400
 INTERVAL = (0.05, 0.95)
 """Quantiles over the states that bound the posterior interval."""
+
+_SHAPES: dict[str, tuple[int, ...]] = dict.fromkeys(("base", "remainder", "log_odds"), ())
+"""Numbers of a patient that do not belong to a factor."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,6 +202,7 @@ def posterior_contributions(
     UnusableInputError
         As `mechanisms_of_posterior`, with the place of the patient.
     """
+    preset = preset_named(preset) if isinstance(preset, str) else preset
     base = reference_log_odds(model, preset)
     found = []
     for place in range(len(patients)):
@@ -207,13 +211,13 @@ def posterior_contributions(
         except UnusableInputError as error:
             raise UnusableInputError(f"row {place + 1} of {len(patients)}: {error}") from error
     numbers = {
-        name: np.array([getattr(each, name) for each in found])
+        name: np.array([getattr(each, name) for each in found]).reshape(len(found), *_SHAPES.get(name, (len(FACTORS),)))
         for name in (field.name for field in fields(MechanismContributions))
         if name not in ("preset", "outside", "feature_range")
     }
     no_range = np.full((2, len(model.feature_names_in_)), np.nan)
     return MechanismContributions(
-        preset=found[0].preset, **numbers, outside=np.full(len(found), -1), feature_range=no_range
+        preset=preset.name, **numbers, outside=np.full(len(found), -1), feature_range=no_range
     )
 
 

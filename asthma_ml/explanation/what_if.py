@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 
 from asthma_ml.classifier import class_log_odds, explained_classes, without_scale_checks
-from asthma_ml.cohort import DEFAULT_PRESET, FACTOR_REFERENCES, Interventions
+from asthma_ml.cohort import DEFAULT_PRESET, FACTOR_REFERENCES, PRESETS, Interventions
 from asthma_ml.decisions import decide_calls
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.inference import TrueStates, abduct
@@ -112,8 +112,12 @@ def what_if_text(model: Classifier, patient: pd.DataFrame, preset: str | None = 
         The smallest change that changes the call and, for a patient with an oral steroid or a biologic, the answer
         without it; or why the causal model has no answer.
     """
+    clinic = preset or (model.mechanisms_.preset if model.mechanisms_ else DEFAULT_PRESET)
+    if preset is None and clinic not in PRESETS:
+        reason = f"the mechanisms of the model are of {clinic}, a preset of your own; name its file with --preset"
+        return phrase("what_if_refused", reason=reason)
     try:
-        states = abduct(patient, preset or (model.mechanisms_.preset if model.mechanisms_ else DEFAULT_PRESET))
+        states = abduct(patient, clinic)
     except UnusableInputError as error:
         return phrase("what_if_refused", reason=str(error))
     found = [smallest_change(model, patient, states), without_treatment(model, patient, states)]

@@ -107,8 +107,12 @@ def _settings(card: Mapping[str, Any]) -> _Pairs:
     yield "Complete card", "asthma-ml inspect MODEL --json"
 
 
-def _mechanisms(found: Mapping[str, Any] | None) -> str:
-    return "none; learn them with train --mechanisms PRESET" if found is None else mechanisms_line(found)
+def _mechanisms(card: Mapping[str, Any]) -> str:
+    """What the file holds; a regression that was set in Python has no entry of its own."""
+    if "mechanisms_sha256" not in card:
+        return "none; learn them with train --mechanisms PRESET"
+    found = card.get("mechanisms")
+    return "stored; the card does not name the preset" if found is None else mechanisms_line(found)
 
 
 def _number_of(card: Mapping[str, Any], name: str) -> int | str:
@@ -147,7 +151,7 @@ _PAIRS: dict[str, Callable[[Mapping[str, Any]], _Pairs]] = {
     "Training patients": _patients,
     "Held-out metrics": metric_lines,
     "Calls": _calls,
-    "Mechanisms": lambda card: iter([("Mechanisms", _mechanisms(card.get("mechanisms")))]),
+    "Mechanisms": lambda card: iter([("Mechanisms", _mechanisms(card))]),
     "Starting model": lambda card: iter([("Starting model", _starting_model(card.get("start_from")))]),
     "Features": _features,
     "Settings": _settings,

@@ -266,7 +266,7 @@ def test_mechanisms_are_told_beside_what_moved_the_model(few: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--method", "mechanisms", "--preset", "severe_clinic"), "--preset needs --method posterior"),
+        (("--method", "mechanisms", "--preset", "severe_clinic"), "--preset needs --method posterior or --what-if"),
         (("--method", "lime"), "'lime' is not one of"),
     ],
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from asthma_ml.model_files import read_card
+from asthma_ml.model_files import load_model, read_card, save_model
 from asthma_ml.model_files.archive import pack_archive, read_archive
 
 
@@ -74,3 +74,9 @@ def test_card_never_overwrites_the_model(clinic: Path, run: Callable[..., Result
     before = (clinic / "model.aml").read_bytes()
     assert run("inspect", clinic / "model.aml", "-o", clinic / "model.aml").exit_code == 2
     assert (clinic / "model.aml").read_bytes() == before
+
+
+def test_mechanisms_that_were_set_in_python_are_not_denied(tmp_path: Path, run: Callable[..., Result]) -> None:
+    save_model(load_model("shipped"), tmp_path / "model.aml")
+    found = run("inspect", tmp_path / "model.aml").stdout
+    assert re.search(r"^Mechanisms +stored; the card does not name the preset$", found, re.MULTILINE)

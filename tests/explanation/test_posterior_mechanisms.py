@@ -12,6 +12,7 @@ from asthma_ml.cohort import enrol, generate_cohort, preset_model, preset_named,
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.explanation import mechanisms_of_posterior, reference_log_odds
 from asthma_ml.explanation.coalitions import effects_alone, shapley_values
+from asthma_ml.explanation.posterior_mechanisms import posterior_contributions
 from asthma_ml.variables import FACTORS, FOUR_CLASSES, TWO_CLASSES, data_dictionary
 
 SMALL = {"n_particles": 800, "n_states": 60}
@@ -155,3 +156,8 @@ def test_patients_who_cannot_be_abducted_are_refused(rows, message, cohort):
     )
     with pytest.raises(UnusableInputError, match=message):
         mechanisms_of_posterior(AgeAndOneVariant(), improbable, base=np.zeros(1), **SMALL)
+
+
+def test_no_patients_have_no_contributions(model, cohort):
+    found = posterior_contributions(model, cohort.head(0), "severe_registry")
+    assert (len(found), found.values.shape, found.preset) == (0, (0, 6), "severe_registry")

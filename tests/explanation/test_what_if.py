@@ -135,6 +135,15 @@ def test_text_asks_the_clinic_of_the_mechanism_regression(model):
     assert "too improbable under the causal model of severe_registry" in what_if_text(of_registry, impossible)
 
 
+def test_a_clinic_of_ones_own_is_asked_by_its_file(model, tmp_path):
+    of_own_clinic, patient = copy(model), COHORT.loc[PATIENTS["oral steroid"]].iloc[[0]]
+    of_own_clinic.mechanisms_ = SimpleNamespace(preset="our_clinic")
+    assert "our_clinic, a preset of your own; name its file with --preset" in what_if_text(of_own_clinic, patient)
+    (tmp_path / "ours.toml").write_text('name = "our_clinic"')
+    found = what_if_text(of_own_clinic, patient, str(tmp_path / "ours.toml"))
+    assert found.startswith("What-if in the causal model")
+
+
 def test_predicted_class_is_compared_in_the_task_of_four_classes():
     observed = generate_cohort(1_000, seed=1).observed
     four = PhenotypeClassifier(n_trees=5).fit(observed.drop(columns=[LABEL, "patient_id", "site"]), observed[LABEL])
