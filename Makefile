@@ -43,7 +43,8 @@ format: $(VENV)/.test
 model: $(VENV)/.run
 	@mkdir -p $(OUT)
 	$(BIN)/asthma-ml generate --patients 200000 --seed 20 -o $(OUT)/training_cohort.csv
-	$(BIN)/asthma-ml train $(OUT)/training_cohort.csv --label phenotype -o models/th2_vs_neutrophilic.aml
+	$(BIN)/asthma-ml train $(OUT)/training_cohort.csv --label phenotype --mechanisms severe_clinic \
+	  -o models/th2_vs_neutrophilic.aml
 	$(BIN)/asthma-ml generate --patients 20000 --seed 21 --truth $(OUT)/test_truth.csv -o $(OUT)/test_cohort.csv
 	$(BIN)/asthma-ml evaluate $(OUT)/test_cohort.csv --truth $(OUT)/test_truth.csv --twins --limit \
 	  -o models/th2_vs_neutrophilic.evaluation.json
