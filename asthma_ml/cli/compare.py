@@ -200,12 +200,11 @@ def comparison_report(found: Mapping[str, Any]) -> str:
 
 def _figures(title: str, group: Mapping[str, Any]) -> str:
     rows = []
-    for name, estimates in group["figures"].items():
-        if estimates is None:
-            rows.append([_NAMES[name], "-", "-", "-"])
-            continue
-        values = [rounded(estimates[model]["value"], 3) for model in ("champion", "challenger")]
-        rows.append([_NAMES[name], *values, with_interval(estimates["difference"])])
+    for name, found in group["figures"].items():
+        values = [
+            "-" if (of := found[model]) is None else rounded(of["value"], 3) for model in ("champion", "challenger")
+        ]
+        rows.append([_NAMES[name], *values, "-" if found["difference"] is None else with_interval(found["difference"])])
     return aligned(title, ["", "champion", "challenger", "difference (95 % CI)"], rows)
 
 

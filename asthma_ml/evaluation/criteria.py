@@ -58,13 +58,12 @@ class Criterion:
     def refusal(self, found: PairedFigures, where: str = "") -> str:
         """Reason why the figures do not meet the criterion, empty if they do."""
         name = f"{self.figure} in {where}" if where else self.figure
-        estimates = found[self.figure]
-        if estimates is None:
-            return f"{name}: unknown, because a model calls no patient; {self.text}"
-        judged = estimates["difference" if self.rule in {WORSE, BETTER} else "challenger"]
+        what = "difference" if self.rule in {WORSE, BETTER} else "challenger"
+        judged = found[self.figure][what]
+        if judged is None:
+            return f"{name}: {what} unknown, {_UNKNOWN[self.figure]}; {self.text}"
         if (judged["lower"] >= self._bound) if self._is_lower_bound else (judged["upper"] <= self._bound):
             return ""
-        what = "difference" if self.rule in {WORSE, BETTER} else "challenger"
         side = "above" if self._is_lower_bound else "below"
         allowed = f"{side} {self._limit:g}" if self.rule == BETTER else f"not {_OTHER[side]} {self._limit:g}"
         return f"{name}: {what} {with_interval(judged)}, the whole interval must lie {allowed}; {self.text}"
@@ -88,6 +87,12 @@ class Criterion:
 
 
 _OTHER = {"above": "below", "below": "above"}
+_NO_LINE = "because probabilities are all equal or separate the classes perfectly"
+_UNKNOWN = {
+    "error_among_calls": "because a model calls nobody",
+    "calibration_slope": _NO_LINE,
+    "calibration_intercept": _NO_LINE,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,12 +43,15 @@ HIGHER_IS_BETTER: Mapping[str, bool | None] = {
 OF_CALLS = ("called", "error_among_calls")
 """Figures that also count patients with other diagnoses, in whom every call is an error."""
 
-PairedFigures = Mapping[str, Mapping[str, Mapping[str, float]] | None]
-"""`champion`, `challenger` and `difference` of each figure; None if a model calls nobody and it is about calls."""
+PairedFigures = Mapping[str, Mapping[str, Mapping[str, float] | None]]
+"""`champion`, `challenger` and `difference` of each figure; None where it is unknown: the error among calls of a model
+that calls nobody, and the calibration line of probabilities that are all equal or separate the classes perfectly."""
 
+_WIDEST_SLOPE = 100.0
+"""Width of the interval of a calibration slope from which there is no line; with 20 patients it is about 5."""
 _CELLS_AT_ONCE = 1_000_000
 _SENSITIVITY = "sensitivity of "
-_MOST_STEPS, _LONGEST_STEP, _SHORTEST_STEP = 25, 1.0, 1e-4
+_MOST_STEPS, _LONGEST_STEP, _SHORTEST_STEP, _SINGULAR = 25, 1.0, 1e-4, 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,15 +144,12 @@ def _with_differences(
     champion: _Figures, challenger: _Figures, differences: list[dict[str, NDArray[Any]]]
 ) -> PairedFigures:
     """Estimates of both models, and their differences with percentile intervals."""
-    found: dict[str, Mapping[str, Mapping[str, float]] | None] = {}
+    found: dict[str, Mapping[str, Mapping[str, float] | None]] = {}
     for name, old in champion.estimates.items():
-        new = challenger.estimates[name]
-        if old is None or new is None:
-            found[name] = None
-            continue
-        samples = np.concatenate([each[name] for each in differences])
-        value = new["value"] - old["value"]
-        difference = percentiles(value, samples[np.isfinite(samples)].tolist())
+        new, difference = challenger.estimates[name], None
+        if old is not None and new is not None:
+            samples = np.concatenate([each[name] for each in differences])
+            difference = percentiles(new["value"] - old["value"], samples[np.isfinite(samples)].tolist())
         found[name] = {"champion": old, "challenger": new, "difference": difference}
     return found
 
@@ -235,7 +235,9 @@ class _Figures:
     def _calibration(self, weight: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Calibration intercept and slope; of more than two classes, each against the rest, pooled."""
         scored = self.scored
-        start = [(self.estimates[name] or {})["value"] for name in ("calibration_intercept", "calibration_slope")]
+        start = [
+            (self.estimates[name] or {}).get("value", 0.0) for name in ("calibration_intercept", "calibration_slope")
+        ]
         positive, log_odds = self.is_class[:, scored].ravel(), log_odds_of(self.probability[:, scored]).ravel()
         return _lines(np.repeat(weight, len(scored), axis=1), positive, log_odds, start)
 
@@ -250,15 +252,16 @@ def _values(model: Predicted, codes: NDArray[np.intp], is_class: NDArray[np.bool
     }
 
 
-def _estimates(model: Predicted, codes: NDArray[np.intp], rows: PatientRows) -> dict[str, Mapping[str, float]]:
+def _estimates(model: Predicted, codes: NDArray[np.intp], rows: PatientRows) -> dict[str, Mapping[str, float] | None]:
     """Figures of patients of modelled classes, with the intervals that `evaluate` has."""
     names = np.arange(model.probability.shape[1]).astype(str)
     scores = score_probabilities(names, names[codes], model.probability, rows)
-    right = model.probability.argmax(axis=1) == codes
+    right, slope = model.probability.argmax(axis=1) == codes, scores["calibration_slope"]
+    has_line = 0 < slope["upper"] - slope["lower"] < _WIDEST_SLOPE
     return {
         **{name: scores[name] for name in ("auc", "log_loss", "brier")},
         "balanced_accuracy": balanced_accuracy(codes, right, rows).within_0_and_1(),
-        **{name: scores[name] for name in ("calibration_slope", "calibration_intercept")},
+        **{name: scores[name] if has_line else None for name in ("calibration_slope", "calibration_intercept")},
         "coverage": proportion(model.in_set[np.arange(len(codes)), codes], rows),
         "set_size": mean(model.in_set.sum(axis=1), rows).symmetric(),
     }
@@ -292,7 +295,7 @@ def _lines(
         gradient = (weight * (positive - predicted)) @ powers[:, :2]
         h00, h01, h11 = ((weight * predicted * (1 - predicted)) @ powers).T
         size = h00 * h11 - h01**2
-        size = np.where(size > np.finfo(float).tiny, size, np.inf)
+        size = np.where(size > _SINGULAR * h00 * h11, size, np.inf)
         step = np.column_stack(
             [h11 * gradient[:, 0] - h01 * gradient[:, 1], h00 * gradient[:, 1] - h01 * gradient[:, 0]]
         )

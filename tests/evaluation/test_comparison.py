@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -59,6 +61,21 @@ def test_a_model_of_more_patients_replaces_one_of_few(found) -> None:
     figures = found["modelled_classes"]["figures"]
     assert figures["log_loss"]["difference"]["upper"] < 0 < figures["auc"]["difference"]["lower"]
     assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_the_glossary_explains_every_key(found) -> None:
+    glossary = (Path(__file__).parents[2] / "docs" / "glossary.md").read_text(encoding="utf-8")
+    (section,) = re.findall(r"^## Keys of `compare`\n(.*?)^## ", glossary, re.DOTALL | re.MULTILINE)
+    data = {"class_counts", "excluded"}
+
+    def keys(part: Any) -> set[str]:
+        if isinstance(part, list):
+            return set().union(*map(keys, part))
+        if not isinstance(part, dict):
+            return set()
+        return set(part).union(*(keys(value) for name, value in part.items() if name not in data))
+
+    assert keys(found) <= set(re.findall(r"`([^`]+)`", section))
 
 
 def test_the_worse_model_is_refused_and_every_difference_has_the_other_sign(old, new, clinic, found) -> None:
@@ -218,6 +235,22 @@ def test_intervals_are_those_of_samples_drawn_by_hand(n_classes, visits, monkeyp
             continue  # each patient with a call counts once, whatever the number of visits with one
         ends = [found[name]["difference"][end] for end in ("lower", "upper")]
         assert ends == pytest.approx(np.percentile(samples, [2.5, 97.5]), abs=2e-3), name
+
+
+def test_what_a_champion_without_features_does_not_tell_is_unknown() -> None:
+    """It predicts the same for everybody and calls nobody; the challenger is right in all of its calls."""
+    codes = np.repeat([0, 1], 100)
+    constant = Predicted(np.full((200, 2), 0.5), np.ones((200, 2), dtype=bool), np.zeros(200, dtype=bool))
+    perfect = np.where(codes[:, None] == [0, 1], 0.9, 0.1)
+    challenger = Predicted(perfect, perfect > 0.5, np.ones(200, dtype=bool))
+    every_row = {"all": codes >= 0}
+    found = paired_figures(constant, challenger, codes, PatientRows.single(200), every_row)["all"]
+    assert found["calibration_slope"] == {"champion": None, "challenger": None, "difference": None}
+    assert found["error_among_calls"]["champion"] is found["error_among_calls"]["difference"] is None
+    wanted = Criteria.of({"error_among_calls": {"at_most": 0.05}, "log_loss": {"better_by_at_least": 0.3}})
+    assert [verdict.reasons for verdict in judge(wanted, found, found, {})] == [(), ()]
+    wanted = Criteria.of({"error_among_calls": {"worse_by_at_most": 0.05}, "calibration_slope": {"at_least": 0.5}})
+    assert [len(verdict.reasons) for verdict in judge(wanted, found, found, {})] == [1, 1]
 
 
 def test_a_challenger_that_is_worse_in_smokers_only_is_refused_for_them() -> None:

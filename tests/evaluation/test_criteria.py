@@ -78,8 +78,8 @@ def test_a_limit_of_the_challenger_is_judged_by_its_own_interval(rule, limit, me
         ),
         (
             {"error_among_calls": {"at_most": 0.1}},
-            {"error_among_calls": None},
-            "error_among_calls: unknown, because a model calls no patient; [error_among_calls] at_most = 0.1",
+            {"error_among_calls": {"challenger": None}},
+            "error_among_calls: challenger unknown, because a model calls nobody; [error_among_calls] at_most = 0.1",
         ),
     ],
 )
