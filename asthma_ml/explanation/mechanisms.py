@@ -9,7 +9,7 @@ simulated world of which it was learned: research software, not a medical device
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -90,6 +90,11 @@ class MechanismContributions:
         return pd.DataFrame({"base": self.base, **factors, "remainder": self.remainder, "log_odds": self.log_odds})
 
 
+_NUMBERS = [
+    each.name for each in fields(MechanismContributions) if each.name not in ("preset", "outside", "feature_range")
+]
+
+
 def mechanism_contributions(found: Contributions) -> MechanismContributions:
     """Expected contributions of the factors to predictions that SHAP has explained.
 
@@ -159,7 +164,8 @@ def explain_mechanisms(model: Classifier, X: pd.DataFrame | PatientTable) -> Mec
     Returns
     -------
     MechanismContributions
-        They explain the model by the causes in the simulated world.
+        They explain the model by the causes in the simulated world. They are also NaN where a row of a `PatientTable`
+        is invalid.
 
     Raises
     ------
@@ -177,7 +183,14 @@ def explain_mechanisms(model: Classifier, X: pd.DataFrame | PatientTable) -> Mec
     True
     """
     if isinstance(X, PatientTable):
-        return mechanism_contributions(
-            contributions_of(model, model.encoded_features(X.read.values), X.invalid, per_feature=False)
-        )
+        found = contributions_of(model, model.encoded_features(X.read.values), X.invalid, per_feature=False)
+        return _hidden(mechanism_contributions(found), X.invalid)
     return mechanism_contributions(contributions_of(model, model.encode(as_frame(X)).to_numpy(), per_feature=False))
+
+
+def _hidden(found: MechanismContributions, rows: np.ndarray) -> MechanismContributions:
+    """The contributions without those of some rows."""
+    numbers = {name: getattr(found, name).copy() for name in _NUMBERS}
+    for array in numbers.values():
+        array[rows] = np.nan
+    return replace(found, **numbers)

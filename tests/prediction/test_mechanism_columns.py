@@ -9,7 +9,7 @@ from scipy.special import logit
 
 from asthma_ml.cohort import generate_cohort
 from asthma_ml.errors import UnusableInputError
-from asthma_ml.explanation import ADDITIVITY_TOLERANCE
+from asthma_ml.explanation import ADDITIVITY_TOLERANCE, explain_mechanisms
 from asthma_ml.files import write_table
 from asthma_ml.model_files import load_model
 from asthma_ml.patients import read_patients
@@ -46,6 +46,15 @@ def test_invalid_rows_and_rows_outside_the_simulated_world_have_none_and_say_why
     assert predicted.loc[3, "aml_status"] == "invalid"
     assert "no mechanism contributions: NO2 250" in predicted.loc[4, "aml_reasons"]
     assert "outside the range of the simulated patients" in predicted.loc[4, "aml_reasons"]
+
+
+def test_invalid_rows_of_a_table_have_none_in_python_either(patients):
+    model = load_model("shipped", compiled=True)
+    found = explain_mechanisms(model, read_patients(patients)).to_frame()
+    assert found.iloc[3].isna().all()
+    pd.testing.assert_frame_equal(
+        found.drop(index=3), explain_mechanisms(model, patients.drop(index=3)).to_frame().set_axis(found.index.drop(3))
+    )
 
 
 def test_the_reason_tells_what_moved_the_model_and_what_the_causes_did(predicted):
