@@ -176,6 +176,8 @@ def _recalibrate(path: str, patients: Any, label: Any, levels: dict[str, str] | 
     from asthma_ml.training import overlap_warning, recalibrate_classifier
 
     model, card = load_model_with_card(path)
+    if model.mechanisms_ is not None and "mechanisms" not in command_given():
+        say("the mechanisms of the model are not kept, because they are of other log-odds; add --mechanisms PRESET")
     trained = recalibrate_classifier(model, patients, label, levels=levels, seed=seed, card=card)
     if warning := overlap_warning(card, trained.patients.features):
         say(f"warning: {warning}")

@@ -148,6 +148,16 @@ def test_other_labels_and_repeated_patients_are_reported(
     assert re.search(rf"Calls for paucigranulocytic +{calls}", run("inspect", tmp_path / "model.aml").stdout)
 
 
+def test_recalibration_says_that_it_drops_the_mechanisms(
+    clinic: Path, tmp_path: Path, run: Callable[..., Result]
+) -> None:
+    cohort = generate_cohort(150, seed=41).observed
+    cohort.to_csv(tmp_path / "ours.csv", index=False)
+    result = run("train", tmp_path / "ours.csv", "--recalibrate-only", "shipped", "-o", tmp_path / "model.aml")
+    assert result.exit_code == 0, result.stderr
+    assert "the mechanisms of the model are not kept" in result.stderr
+
+
 def test_model_is_recalibrated_to_other_patients(clinic: Path, tmp_path: Path, run: Callable[..., Result]) -> None:
     cohort = pd.read_csv(clinic / "cohort.csv", dtype=str)
     cohort[(cohort["phenotype"] == "th2_high") | (cohort.index % 2 == 0)].to_csv(tmp_path / "ours.csv", index=False)
