@@ -31,8 +31,8 @@ SHARED = 0.9
 """Share of the variance of a marker that both models have in common. The losses of a patient by the two models then
 differ with a standard deviation of 0.3 nats, as those of models that were trained on 300 and on 3,000 patients do."""
 N_OF_TRUTH = 400_000
-DIFFERENCES = (-0.1, -0.05, -0.02, 0.0, 0.02)
-SIZES = (100, 300, 1000, 3000)
+DIFFERENCES = (-0.1, -0.05, -0.02, 0.0, 0.01, 0.02)
+SIZES = (100, 300, 600, 1000, 3000)
 """Patients of the two classes."""
 
 
@@ -114,7 +114,7 @@ def rates(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
 def main() -> None:
     """Write the percentage that is accepted for every difference and number of patients."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=400, help="pairs of each difference and size")
+    parser.add_argument("--repeats", type=int, default=100, help="pairs of each difference and size")
     parser.add_argument("--patients", type=int, nargs="+", default=SIZES)
     parser.add_argument(
         "--differences", type=float, nargs="+", default=DIFFERENCES, help="challenger - champion [nats]"
