@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from asthma_ml.cli.evaluate import label_of_card
 from asthma_ml.cli.evaluation_tables import aligned
-from asthma_ml.cli.label_options import chosen_label, label_as_trained, label_given, label_options
+from asthma_ml.cli.label_options import chosen_label, label_given, label_options
 from asthma_ml.cli.options import (
     ModelPath,
     columns_option,
@@ -24,10 +25,6 @@ from asthma_ml.cli.terminal import show
 from asthma_ml.errors import GateRefusedError
 from asthma_ml.html import RESEARCH_NOTE
 from asthma_ml.wording import patients_and_rows, rounded, rows_of_patients, with_interval
-
-if TYPE_CHECKING:
-    from asthma_ml.patients import PatientTable
-    from asthma_ml.training import LabelRule
 
 _CRITERIA_FILE = """
 
@@ -123,7 +120,7 @@ def compare_command(
     cards = {name: card for name, (_, card) in loaded.items()}
     refuse_different_labels(cards)
     patients = read_patients(file, columns)
-    target, levels = _label(cards["champion"], patients, target, levels)
+    target, levels = label_of_card(cards["champion"], patients, target, levels)
     found = evaluation.compare_models(old, new, patients, target, levels=levels, criteria=wanted)
     seen = {name: overlap_warning(card, patients.values) for name, card in cards.items()}
     found["warnings"] = [*(f"{name}: {text}" for name, text in seen.items() if text), *found["warnings"]]
@@ -155,14 +152,6 @@ def _label_in_words(card: Mapping[str, Any]) -> str:
         return ""
     pairs = [f"{value}={of}" for value, of in levels.items()] if isinstance(levels, Mapping) else []
     return f"{name} ({','.join(sorted(pairs))})" if pairs else name
-
-
-def _label(
-    card: Mapping[str, Any], patients: PatientTable, label: str | LabelRule, levels: dict[str, str] | None
-) -> tuple[str | LabelRule, dict[str, str] | None]:
-    """Label and levels from the user, else from the card."""
-    as_trained = None if label_given() else label_as_trained(card, patients)
-    return (label, levels) if as_trained is None else as_trained
 
 
 def _say_exceptions(found: Mapping[str, Any]) -> None:

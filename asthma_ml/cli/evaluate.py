@@ -191,7 +191,7 @@ def evaluate_command(
     classifier, card = load_model_with_card(model)
     refuse_unsuitable_model(classifier, plot=plot is not None, limit=how["limit"], faithfulness=how["faithfulness"])
     patients = read_patients(file, columns)
-    target, levels = _label_of_card(card, patients, target, levels)
+    target, levels = label_of_card(card, patients, target, levels)
     if how["limit"]:
         refuse_limit_of_other_labels(target, levels)
     true = read_patients(truth).raw if truth else None
@@ -291,7 +291,7 @@ def refuse_unsuitable_model(
         refuse_other_classes(model)
 
 
-def _label_of_card(
+def label_of_card(
     card: Mapping[str, Any], patients: PatientTable, label: str | LabelRule, levels: dict[str, str] | None
 ) -> tuple[str | LabelRule, dict[str, str] | None]:
     """Label and levels from the user, else from the model's card, with a message where these differ."""

@@ -94,6 +94,9 @@ def test_models_of_different_labels_are_compared_on_a_named_label_only(
     (line,) = result.stderr.splitlines()
     assert "different labels: the champion on phenotype, the challenger on endotype; name the label" in line
     assert run(*call, "--label", "phenotype").exit_code == 5
+    renamed = run("compare", own, own, ward / "renamed.csv")
+    assert renamed.exit_code == 5
+    assert "label: endotype, as in training" in renamed.stderr
 
 
 def test_models_of_different_classes_are_refused_in_one_line(
