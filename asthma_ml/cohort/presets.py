@@ -25,6 +25,7 @@ ALWAYS, NEVER = 30.0, -30.0
 """Log-odds with a probability of practically 1 or 0."""
 
 _KEYS = {"name", "base", "description", "overrides"}
+_LONGEST_NAME = 60
 
 
 @dataclass(frozen=True)
@@ -262,6 +263,16 @@ def _preset_from(path: Path, derived: tuple[Path, ...]) -> Preset:
     if not isinstance(overrides, dict):
         raise UnusableInputError(f"{path}: overrides must be a table of coefficients and numbers")
     base = _preset_from(Path(of), (*derived, path.resolve())) if of.endswith(".toml") else preset_named(of)
-    return base.derive(
-        str(content.get("name", path.stem)), str(content.get("description", base.description)), overrides
-    )
+    name = str(content.get("name", path.stem))
+    derived_preset = base.derive(name, str(content.get("description", base.description)), overrides)
+    _refuse_name(derived_preset, path)
+    return derived_preset
+
+
+def _refuse_name(preset: Preset, path: Path) -> None:
+    """Refuse a name that stands for another preset, or that messages and model files cannot show."""
+    if len(preset.name) > _LONGEST_NAME or not preset.name.isprintable():
+        raise UnusableInputError(f"{path}: name: give at most {_LONGEST_NAME} printable characters")
+    known = PRESETS.get(preset.name)
+    if known is not None and (known.selects, known.overrides) != (preset.selects, preset.overrides):
+        raise UnusableInputError(f"{path}: the preset {preset.name} has other coefficients; choose another name")

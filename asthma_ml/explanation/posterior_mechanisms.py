@@ -203,7 +203,7 @@ def posterior_contributions(
         As `mechanisms_of_posterior`, with the place of the patient.
     """
     preset = preset_named(preset) if isinstance(preset, str) else preset
-    base = reference_log_odds(model, preset)
+    base = _base_of(model, preset)
     found = []
     for place in range(len(patients)):
         try:
@@ -219,6 +219,13 @@ def posterior_contributions(
     return MechanismContributions(
         preset=preset.name, **numbers, outside=np.full(len(found), -1), feature_range=no_range
     )
+
+
+def _base_of(model: Classifier, preset: str | Preset) -> NDArray[np.float64]:
+    """Base of a mechanism regression of this preset, so that both methods start from the same patient."""
+    world = preset_named(preset) if isinstance(preset, str) else preset
+    stored = model.mechanisms_
+    return stored.base if stored is not None and stored.preset == world.name else reference_log_odds(model, world)
 
 
 def reference_log_odds(model: Classifier, preset: str | Preset = DEFAULT_PRESET) -> NDArray[np.float64]:

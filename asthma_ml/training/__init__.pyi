@@ -6,7 +6,6 @@ from .labels import labelled_patients as labelled_patients
 from .mechanisms import add_mechanisms as add_mechanisms
 from .mechanisms import learn_mechanisms as learn_mechanisms
 from .mechanisms import mechanisms_entry as mechanisms_entry
-from .mechanisms import twin_effects as twin_effects
 from .overlap import overlap_warning as overlap_warning
 from .same_patient import patient_numbers as patient_numbers
 from .train import TrainedClassifier as TrainedClassifier
@@ -14,3 +13,4 @@ from .train import as_patient_table as as_patient_table
 from .train import recalibrate_classifier as recalibrate_classifier
 from .train import sample_weights as sample_weights
 from .train import train_classifier as train_classifier
+from .twin_effects import twin_effects as twin_effects

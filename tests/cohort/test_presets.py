@@ -89,3 +89,18 @@ def test_an_unknown_coefficient_is_refused_with_those_that_exist() -> None:
         UnusableInputError, match=r"smoking_status\.curent: no such coefficient \(never, former, current"
     ):
         generate_cohort(10, preset=preset)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("severe_clinic", "the preset severe_clinic has other coefficients; choose another name"),
+        ("x" * 61, "give at most 60 printable characters"),
+        ("two\\nlines", "give at most 60 printable characters"),
+    ],
+)
+def test_a_name_that_would_mislead_or_cannot_be_shown_is_refused(tmp_path: Path, name: str, message: str) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(f'name = "{name}"\n[overrides]\n"feno_ppb.baseline" = 30.0\n')
+    with pytest.raises(UnusableInputError, match=message):
+        preset_named(str(path))

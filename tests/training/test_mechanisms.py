@@ -157,6 +157,23 @@ def test_generated_patients_have_only_the_tests_of_the_given_patients(model):
     assert not np.isnan(found.X[:, list(model.feature_names_in_).index("sputum_il5_log2")]).any()
 
 
+def test_a_patient_whose_prescriptions_are_not_recorded_is_explained_without_bias(explained):
+    """Half of the generated records have gaps, so that the regression knows what a missing column leaves open."""
+    new = twin_effects(explained, CLINIC, n_patients=1_500, seed=32)
+    lacking = [name in ("ocs_dose_mg_day", "ics_dose_ug_day", "biologic") for name in explained.feature_names_in_]
+    found = mechanism_contributions(
+        contributions_of(explained, np.where(lacking, np.float32(np.nan), new.X), per_feature=False)
+    )
+    context = FACTORS.index("patient_context")
+    true = _contributions_without(explained, lacking)[context]
+    assert abs(np.nanmean(found.values[:, context]) - true.mean()) < 0.2
+
+
+def _contributions_without(model, lacking):
+    measured = np.tile(~np.array(lacking), (1, 1))
+    return twin_effects(model, CLINIC, measured, n_patients=1_500, seed=32).effects[0]
+
+
 def test_recalibration_forgets_what_was_learned_of_other_log_odds(explained):
     recalibrated = deepcopy(explained).recalibrate(*generate_cohort(400, seed=9).training_data())
     assert recalibrated.mechanisms_ is None

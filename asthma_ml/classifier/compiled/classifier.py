@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
@@ -114,6 +114,10 @@ class CompiledClassifier(PredictionMixin):
 
     def __repr__(self) -> str:
         return f"<CompiledClassifier of {len(self.classes_)} classes, {len(self.feature_names_in_)} features>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Fields without the tables that were kept, so that equal classifiers have equal bytes."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def encode(self, table: pd.DataFrame) -> pd.DataFrame:
         """Encoded features of a table of patients, see `PhenotypeClassifier.encode`."""

@@ -7,8 +7,9 @@ and the log-odds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -57,6 +58,10 @@ class MechanismRegression:
 
     def __repr__(self) -> str:
         return f"<MechanismRegression of {self.preset}, {len(self.branches.leaf)} branches>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Fields without the tables that were kept, so that equal regressions have equal bytes."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def expected(self, row_features: np.ndarray, explained: np.ndarray) -> ExpectedMechanisms:
         """Expected effects of the factors.
