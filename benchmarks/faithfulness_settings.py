@@ -6,7 +6,7 @@ Models of 200 to 100,000 patients of the severe clinic are judged by the patient
 log-odds are in the file of ``--truth``. In the worlds, every coefficient but the definitions of the classes is drawn
 within a proportion of its value; the shipped model is explained with mechanisms of the severe clinic (the wrong world)
 and of the world itself, and judged by patients of that world. Each result is saved at once, and results in the file are
-not measured again. ``--summary`` prints the tables of faithfulness.md.
+not measured again. ``--summary`` prints the tables of faithfulness_settings.md.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from asthma_ml.explanation import explain_mechanisms
 from asthma_ml.variables import FACTORS, LABEL, TWO_CLASSES
 
 SIZES = (200, 1_000, 5_000, 20_000, 100_000)
-WIDTHS = (0.1, 0.25, 0.5)
+WIDTHS = (0.25, 0.5)
 """Proportions within which coefficients are drawn."""
 KEY = ("experiment", "level", "repeat", "attribution", "factor")
 FIGURES = {
@@ -92,7 +92,7 @@ def of_size(n: int, repeat: int, effects: TrueEffects) -> Iterator[dict[str, Any
     patients = aml.generate_cohort(n, 7_000 + repeat, where=f"{LABEL} in {list(TWO_CLASSES)}")
     model = PhenotypeClassifier().fit(*patients.training_data())
     model.mechanisms_ = aml.learn_mechanisms(model, n_patients=N_LEARNED)
-    yield from measured(model, effects, "right world")
+    yield from measured(model, effects, "mechanisms")
 
 
 def of_world(width: float, repeat: int, home: PhenotypeClassifier, n: int, truth: Path) -> Iterator[dict[str, Any]]:
