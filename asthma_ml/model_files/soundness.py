@@ -59,14 +59,13 @@ def refuse_unsound_mechanisms(found: MechanismRegression, n_classes: int, n_feat
         or not in order, or the name of the preset is not one printable line.
     """
     n_explained = 1 if n_classes == 2 else n_classes
-    n_outputs, n_groups = n_explained * N_OUTPUTS, len(np.atleast_2d(found.edges)[0]) + 1
+    n_outputs = n_explained * N_OUTPUTS
     arrays = [
         (found.base, (n_explained,), np.float64),
         (found.feature_range, (2, n_features), np.float32),
-        (found.edges, (n_outputs, n_groups - 1), np.float64),
-        (found.errors, (n_outputs, n_groups, 2), np.float64),
+        (found.errors, (n_outputs, 2), np.float64),
         (found.explained_variance, (n_outputs,), np.float64),
-        *_arrays_of_branches(found.branches, n_outputs),
+        *_arrays_of_branches(found.branches, 2 * n_outputs),
     ]
     _refuse_unless(all(_fits(*each) and each[0].flags.c_contiguous for each in arrays))
     _refuse_wild_indices(found.branches, n_features + len(FACTORS) + 1)
@@ -76,15 +75,13 @@ def refuse_unsound_mechanisms(found: MechanismRegression, n_classes: int, n_feat
 def _is_plausible(found: MechanismRegression) -> bool:
     """Whether the numbers of a mechanism regression are finite and in order, and its world has a name to print.
 
-    No self-test of the card would notice. Edges are infinite where groups are lacking, and a feature that the simulated
-    patients lack has no range.
+    No self-test of the card would notice. A feature that the simulated patients lack has no range.
     """
     low, high = found.feature_range
     return (
         all(bool(np.isfinite(each).all()) for each in _finite_arrays(found))
         and bool(np.all(np.isnan(low) == np.isnan(high)) and not np.any((low > high) | np.isinf(low) | np.isinf(high)))
         and bool(np.all(found.errors[..., 0] <= found.errors[..., 1]))
-        and np.array_equal(found.edges, np.sort(found.edges, axis=1))
         and 0 < len(found.preset) <= _LONGEST_NAME
         and found.preset.isprintable()
     )

@@ -38,7 +38,7 @@ FEWEST_PATIENTS = 1_000
 
 _GAPS = 0.25
 """Proportion of further missing values, so that the regression also serves tables that lack columns."""
-_HELD_OUT_FRACTION, _GROUPS, _QUANTILES = 0.2, 10, (0.05, 0.95)
+_HELD_OUT_FRACTION, _QUANTILES = 0.2, (0.05, 0.95)
 _FEWEST_OF_CLASS = 200
 _TREES: Mapping[str, Any] = {
     "max_iter": 100,
@@ -48,6 +48,9 @@ _TREES: Mapping[str, Any] = {
     "min_samples_leaf": 50,
     "early_stopping": False,
 }
+_OF_ERRORS: Mapping[str, Any] = {"loss": "gamma", "max_iter": 25}
+_LEAST_ERROR = 1e-3
+"""Added to absolute errors, which must be positive [log-odds or standard deviations]."""
 
 
 def learn_mechanisms(
@@ -210,56 +213,54 @@ def _fit_branches(training: TwinEffects, classes: Sequence[int | None], spread: 
 
 
 def _fit_effect(row: NDArray[np.float32], effect: Floats) -> Branches:
-    """Trees that predict one effect; a constant where it is known of few patients."""
-    from sklearn.ensemble import HistGradientBoostingRegressor
-    from threadpoolctl import threadpool_limits
-
-    trees = HistGradientBoostingRegressor(**_TREES)
+    """Trees of one effect and of the size of their error; constants where it is known of few patients."""
     if len(effect) < _FEWEST_OF_CLASS:
         row, effect = np.zeros((2, row.shape[1]), dtype=np.float32), np.full(2, effect.mean() if len(effect) else 0.0)
     row = np.where(np.isnan(row).all(axis=0), np.float32(0), row)  # scikit-learn needs a value in every column
+    value, expected = _fit_trees(row, effect, _TREES)
+    size, _ = _fit_trees(row, np.abs(effect - expected) + _LEAST_ERROR, {**_TREES, **_OF_ERRORS})
+    return joined_branches([value, size])
+
+
+def _fit_trees(row: NDArray[np.float32], y: Floats, settings: Mapping[str, Any]) -> tuple[Branches, Floats]:
+    """Branches of boosted trees, and their predictions of the training patients."""
+    from sklearn.ensemble import HistGradientBoostingRegressor
+    from threadpoolctl import threadpool_limits
+
     with threadpool_limits(1, user_api="openmp"):
-        found = branches_of(trees.fit(row, effect))
+        trees = HistGradientBoostingRegressor(**settings).fit(row, y)
+        found = branches_of(trees)
     if found is None:
         raise UnusableInputError("trees of depth three were expected")
-    return found
+    return found, np.asarray(trees.predict(row))
 
 
 def _without_errors(preset: str, base: Floats, ends: NDArray[np.float32], branches: Branches) -> MechanismRegression:
-    n_outputs = len(branches.constant)
-    edges, errors = np.zeros((n_outputs, _GROUPS - 1)), np.zeros((n_outputs, _GROUPS, len(_QUANTILES)))
-    return MechanismRegression(preset, base, ends, branches, edges, errors, np.zeros(n_outputs))
+    n_outputs = len(base) * N_OUTPUTS
+    errors = np.tile([-1.0, 1.0], (n_outputs, 1))
+    return MechanismRegression(preset, base, ends, branches, errors, np.zeros(n_outputs))
 
 
 def _with_errors(
     found: MechanismRegression, held_out: TwinEffects, classes: Sequence[int | None], spread: Floats
 ) -> MechanismRegression:
-    """The regression with the quantiles of its errors in held-out patients, in groups of similar predictions."""
-    edges, errors, explained = found.edges.copy(), found.errors.copy(), found.explained_variance.copy()
+    """The regression with the quantiles of its errors in held-out patients, as multiples of their expected size."""
+    errors, explained = found.errors.copy(), found.explained_variance.copy()
     for number, which in enumerate(classes):
         chosen = _of_class(held_out, which)
-        expected = found.expected(chosen.row, chosen.explained).values.reshape(N_OUTPUTS, -1)
+        predicted = found.expected(chosen.row, chosen.explained)
+        expected, upper = (each.reshape(N_OUTPUTS, -1) for each in (predicted.values, predicted.high))
         true = chosen.all_effects(spread).reshape(N_OUTPUTS, -1)
         for output in range(N_OUTPUTS if len(chosen) else 0):
-            place = number * N_OUTPUTS + output
-            edges[place], errors[place] = _grouped_errors(expected[output], true[output])
+            place, size = number * N_OUTPUTS + output, upper[output] - expected[output]
+            errors[place] = _ends(np.sort((true[output] - expected[output]) / size))
             explained[place] = _explained_variance(expected[output], true[output])
-    return replace(found, edges=edges, errors=errors, explained_variance=explained)
+    return replace(found, errors=errors, explained_variance=explained)
 
 
 def _explained_variance(expected: Floats, true: Floats) -> float:
     variance = true.var()
     return float(1.0 - np.mean((true - expected) ** 2) / variance) if variance > 0 else 0.0
-
-
-def _grouped_errors(expected: Floats, true: Floats) -> tuple[Floats, Floats]:
-    """Edges of groups of similar predictions, and the quantiles of the error in each."""
-    n_groups = min(max(len(expected) // _FEWEST_OF_CLASS, 1), _GROUPS)
-    edges = np.full(_GROUPS - 1, np.inf)
-    edges[: n_groups - 1] = np.quantile(expected, np.arange(1, n_groups) / n_groups)
-    group, error = np.searchsorted(edges, expected), true - expected
-    members = [np.sort(error[group == k]) for k in range(_GROUPS)]
-    return edges, np.array([_ends(each if len(each) else np.sort(error)) for each in members])
 
 
 def _ends(errors: Floats) -> list[float]:

@@ -40,7 +40,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("branches/leaf", np.asfortranarray),
         ("branches/leaf", lambda array: array[1:]),
         ("errors", lambda array: array[:, :0]),
-        ("edges", lambda array: array[0]),
+        ("errors", lambda array: array[0]),
         ("base", lambda array: array.astype(str)),
         ("feature_range", lambda array: array[:, :1]),
         ("explained_variance", lambda array: array[:0]),

@@ -37,12 +37,11 @@ class MechanismRegression:
     feature_range : ndarray of shape (2, n_features)
         Smallest and largest value of each feature in the generated patients; NaN for a feature they lack.
     branches : Branches
-        Trees. Their features are those of the model, the contribution of each factor, and the log-odds; they have
-        a margin for each explained class, each of `KINDS` and each factor.
-    edges : ndarray of shape (n_outputs, n_groups - 1)
-        Predictions that separate groups of patients with a similar prediction.
-    errors : ndarray of shape (n_outputs, n_groups, 2)
-        5 % and 95 % quantile of the held-out error in each group.
+        Trees. Their features are those of the model, the contribution of each factor, and the log-odds. For each
+        explained class, each of `KINDS` and each factor they have two margins: the expectation, and the logarithm of
+        its expected absolute error.
+    errors : ndarray of shape (n_outputs, 2)
+        5 % and 95 % quantile of the held-out error, as multiples of the expected one.
     explained_variance : ndarray of shape (n_outputs,)
         Proportion of the variance of the effect in held-out patients that the expectation explains; 0 where there is
         no effect.
@@ -52,7 +51,6 @@ class MechanismRegression:
     base: np.ndarray
     feature_range: np.ndarray
     branches: Branches
-    edges: np.ndarray
     errors: np.ndarray
     explained_variance: np.ndarray
 
@@ -79,15 +77,11 @@ class MechanismRegression:
             Of a patient, it does not depend on the other patients, to the last bit.
         """
         n, place = len(row_features), explained if len(self.base) > 1 else np.zeros_like(explained)
-        outputs = look_up(self._tables, row_features)
-        group = np.stack([np.searchsorted(edges, output) for edges, output in zip(self.edges, outputs, strict=True)])
-        errors = np.take_along_axis(self.errors, group[:, :, None], axis=1)
-        ends = outputs[:, :, None] + errors
-        chosen = [
-            _of_explained(each, place).reshape(len(KINDS), len(FACTORS), n)
-            for each in (outputs, ends[:, :, 0], ends[:, :, 1])
-        ]
-        return ExpectedMechanisms(self.base[place], *chosen)
+        outputs = _of_explained(look_up(self._tables, row_features), place).reshape(len(KINDS), len(FACTORS), 2, n)
+        value, size = outputs[:, :, 0], np.exp(outputs[:, :, 1])
+        of_class = self.errors.reshape(-1, len(KINDS), len(FACTORS), 2)
+        low, high = (of_class if len(of_class) == 1 else of_class[place]).transpose(3, 1, 2, 0)
+        return ExpectedMechanisms(self.base[place], value, value + low * size, value + high * size)
 
     def first_outside(self, X: np.ndarray) -> np.ndarray:
         """Index of the first feature outside the range of the generated patients, -1 where there is none.
@@ -133,7 +127,8 @@ def row_features(X: np.ndarray, contributions: np.ndarray, log_odds: np.ndarray)
 
 def _of_explained(outputs: np.ndarray, place: np.ndarray) -> np.ndarray:
     """Outputs for the explained class of each patient, of shape (n_outputs of a class, n_patients)."""
-    by_class = outputs.reshape(len(outputs) // N_OUTPUTS, N_OUTPUTS, outputs.shape[1])
+    n_of_class = 2 * N_OUTPUTS
+    by_class = outputs.reshape(len(outputs) // n_of_class, n_of_class, outputs.shape[1])
     if len(by_class) == 1:
         return np.asarray(by_class[0])
     return np.asarray(np.take_along_axis(by_class, place[None, None], axis=0)[0])
