@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from attributions import KINDS, mechanism_attributions
-from faithfulness import N_LEARNED, SEED, plain, with_true_log_odds
+from faithfulness import SEED, plain, with_true_log_odds
 from measures import ResultFile, markdown_table
 from scipy.stats import spearmanr
 from small_cohorts import redrawn
@@ -42,6 +42,8 @@ from asthma_ml.variables import FACTORS, LABEL, TWO_CLASSES
 SIZES = (200, 1_000, 5_000, 20_000, 100_000)
 WIDTHS = (0.25, 0.5)
 """Proportions within which coefficients are drawn."""
+N_LEARNED = 20_000
+"""Generated patients from whom mechanisms are learned."""
 KEY = ("experiment", "level", "repeat", "attribution", "factor")
 FIGURES = {
     "rank": "rank with the true log-odds",
