@@ -17,6 +17,7 @@ from asthma_ml.classifier import PhenotypeClassifier
 from asthma_ml.decisions import GATES, STATUSES, calls_by_diagnosis
 from asthma_ml.errors import UnusableInputError
 from asthma_ml.explanation import ADDITIVITY_TOLERANCE, explain
+from asthma_ml.model_files import load_model
 from asthma_ml.patients import read_patients
 from asthma_ml.prediction import missing_features, predict_table
 from asthma_ml.variables import FACTORS
@@ -96,10 +97,13 @@ class TestColumns:
             "aml_p_CLASS": [f"aml_p_{name}" for name in model.classes_],
             "aml_factor_FACTOR": [f"aml_factor_{name}" for name in FACTORS],
             "aml_shap_COLUMN": [f"aml_shap_{name}" for name in model.feature_names_in_],
+            "aml_mechanism_FACTOR": [f"aml_mechanism_{name}" for name in FACTORS],
         }
         expected = [name for each in named for name in several.get(each, [each])]
-        table = predict_table(model, clinic(5), "features")
-        assert [name for name in table if name.startswith("aml_")] == expected
+        for level, other in (("features", "aml_mechanism_"), ("mechanisms", "aml_shap_")):
+            table = predict_table(model if level == "features" else load_model("shipped"), clinic(5), level)
+            of_level = [name for name in expected if not name.startswith(other)]
+            assert [name for name in table if name.startswith("aml_")] == of_level
 
     def test_input_columns_are_kept_unchanged_in_their_order(self, tmp_path):
         file = tmp_path / "clinic.csv"
