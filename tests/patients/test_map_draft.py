@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asthma_ml.errors import UnusableInputError
 from asthma_ml.patients import ColumnMap, draft_map, read_patients
 
 ROOT = Path(__file__).parents[2]
@@ -164,4 +165,11 @@ CELLS = st.sampled_from(["", "0", "1", "2", "-9", "0.31", "m", 'a "quoted" cell'
 @given(st.lists(st.tuples(STEMS, ODD_NAMES, CELLS, CELLS), min_size=1, max_size=6), st.booleans())
 def test_a_draft_is_always_a_valid_column_map(columns: list[tuple[str, str, str, str]], show_values: bool) -> None:
     table = pd.DataFrame({stem + name: [first, second] for stem, name, first, second in columns})
-    ColumnMap.from_mapping(tomllib.loads(draft_map(table, show_values=show_values)))
+    try:
+        draft = draft_map(table, show_values=show_values)
+    except UnusableInputError as refused:
+        # A first line of numbers may be a patient.
+        if "the first line must name the columns" not in str(refused):
+            raise
+    else:
+        ColumnMap.from_mapping(tomllib.loads(draft))

@@ -129,7 +129,9 @@ def test_a_row_does_not_depend_on_the_other_rows(explained):
     assert np.array_equal(together.low[3], alone.low[0], equal_nan=True)
 
 
-def test_the_number_of_processes_does_not_change_the_regression(model):
+def test_the_number_of_processes_does_not_change_the_regression():
+    X, y = generate_cohort(400, seed=1).training_data()
+    model = aml.PhenotypeClassifier(n_trees=5).fit(X[["feno_ppb", "ics_adherence_fraction"]], y)
     one, two = (learn_mechanisms(model, n_patients=2_500, seed=3, jobs=jobs) for jobs in (1, 2))
     assert np.array_equal(one.branches.leaf, two.branches.leaf)
     assert np.array_equal(one.errors, two.errors)
@@ -137,6 +139,7 @@ def test_the_number_of_processes_does_not_change_the_regression(model):
 
 def test_four_classes_are_explained_each_by_its_own_log_odds():
     X, y = generate_cohort(1_500, seed=1).training_data(FOUR_CLASSES)
+    X = X[["feno_ppb", "blood_eosinophils_cells_ul", "blood_neutrophils_cells_ul", "ics_adherence_fraction"]]
     model = aml.PhenotypeClassifier(n_trees=5).fit(X, y)
     model.mechanisms_ = learn_mechanisms(model, n_patients=2_000)
     rows = X.head(200)
