@@ -4,6 +4,7 @@ from .compiled.attribution import Level as Level
 from .compiled.attribution import calibrated as calibrated
 from .compiled.attribution import explained_classes as explained_classes
 from .compiled.attribution import factor_of_features as factor_of_features
+from .compiled.attribution import log_odds_of_decision as log_odds_of_decision
 from .compiled.attribution import summed_by_factor as summed_by_factor
 from .compiled.class_log_odds import class_log_odds as class_log_odds
 from .compiled.classifier import Background as Background
@@ -34,7 +35,6 @@ from .features.frame_checks import without_scale_checks as without_scale_checks
 from .linear.joint_normal import JointNormal as JointNormal
 from .linear.model import LinearModel as LinearModel
 from .linear.normal_scores import NormalScores as NormalScores
-from .margins import margins_of_classes as margins_of_classes
 from .margins import probability_of_margins as probability_of_margins
 from .microaggregation import FEWEST_PATIENTS as FEWEST_PATIENTS
 from .phenotype_classifier import PhenotypeClassifier as PhenotypeClassifier

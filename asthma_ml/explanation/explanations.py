@@ -199,6 +199,7 @@ def _with_mechanisms(explanation: Explanation, method: Method, preset: str | Pre
         return explanation
     model, X = explanation.game.model, explanation.X
     if method == "mechanisms":
+        # Contributions as `predict` computes them, so that both give the same numbers to the last bit.
         mechanisms = mechanism_contributions(contributions_of(model, X, per_feature=False))
     else:
         from asthma_ml.explanation.posterior_mechanisms import posterior_contributions

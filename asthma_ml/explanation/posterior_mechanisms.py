@@ -16,10 +16,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from asthma_ml.classifier import (
-    class_log_odds,
     compiled_where_possible,
     explained_classes,
-    margins_of_classes,
+    log_odds_of_decision,
     probability_of_margins,
     without_scale_checks,
 )
@@ -221,11 +220,10 @@ def posterior_contributions(
     )
 
 
-def _base_of(model: Classifier, preset: str | Preset) -> NDArray[np.float64]:
+def _base_of(model: Classifier, preset: Preset) -> NDArray[np.float64]:
     """Base of a mechanism regression of this preset, so that both methods start from the same patient."""
-    world = preset_named(preset) if isinstance(preset, str) else preset
     stored = model.mechanisms_
-    return stored.base if stored is not None and stored.preset == world.name else reference_log_odds(model, world)
+    return stored.base if stored is not None and stored.preset == preset.name else reference_log_odds(model, preset)
 
 
 def reference_log_odds(model: Classifier, preset: str | Preset = DEFAULT_PRESET) -> NDArray[np.float64]:
@@ -294,5 +292,4 @@ def _margins_of_twins(model: Classifier, twins: pd.DataFrame) -> NDArray[np.floa
 
 def _log_odds(margins: NDArray[np.float64], explained: int) -> NDArray[np.float64]:
     """Log-odds of one class, of shape (n_patients,)."""
-    of_classes = margins_of_classes(margins[:, None] if margins.ndim == 1 else margins)
-    return class_log_odds(of_classes, np.full(len(of_classes), explained))
+    return log_odds_of_decision(margins, np.full(len(margins), explained))

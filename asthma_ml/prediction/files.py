@@ -143,7 +143,9 @@ def predict_file(
     _refuse_bad_options(explain, chunk_rows, jobs, output, resume)
     form = table_form(output)
     journal = read_journal(output) if resume else None
-    fitted, model_hash = _loaded(model, with_mechanisms=explain == "mechanisms")
+    fitted, model_hash = _loaded(model, mechanisms=explain == "mechanisms")
+    if explain == "mechanisms":
+        refuse_without_mechanisms(fitted)
     with ExitStack() as opened:
         patients = _open_patients(opened, source, output, columns, journal, chunk_rows, jobs, strict, progress)
         _refuse_unpredictable(patients, fitted, strict)
@@ -173,17 +175,8 @@ def _refuse_bad_options(explain: str, chunk_rows: int, jobs: int, output: str | 
         raise UnusableInputError("--resume needs an output file; name one with -o")
 
 
-def _loaded(model: Classifier | str | os.PathLike[str], *, with_mechanisms: bool) -> tuple[Classifier, str]:
+def _loaded(model: Classifier | str | os.PathLike[str], *, mechanisms: bool) -> tuple[Classifier, str]:
     """The classifier, compiled if possible, and a hash that identifies it."""
-    fitted, identity = _loaded_without_check(model, with_mechanisms=with_mechanisms)
-    if with_mechanisms:
-        refuse_without_mechanisms(fitted)
-    return fitted, identity
-
-
-def _loaded_without_check(
-    model: Classifier | str | os.PathLike[str], *, with_mechanisms: bool
-) -> tuple[Classifier, str]:
     if not isinstance(model, str | os.PathLike):
         import joblib
 
@@ -193,7 +186,7 @@ def _loaded_without_check(
     from asthma_ml.model_files import load_model, resolve_model_path
 
     path = resolve_model_path(model)
-    return load_model(path, compiled=True, mechanisms=with_mechanisms), sha256(path.read_bytes()).hexdigest()
+    return load_model(path, compiled=True, mechanisms=mechanisms), sha256(path.read_bytes()).hexdigest()
 
 
 def _open_patients(

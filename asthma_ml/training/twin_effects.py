@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asthma_ml.classifier import (
-    class_log_odds,
     compiled_where_possible,
-    margins_of_classes,
+    log_odds_of_decision,
     row_features,
     without_scale_checks,
 )
@@ -158,7 +157,7 @@ def _effects_of_blocks(
     kept = _kept_values(encoded[-1].shape, measured, gaps, np.random.default_rng([seed, first]))
     encoded = [np.where(kept, X, np.float32(np.nan)) for X in encoded]
     own = contributions_of(model, encoded[-1], per_feature=False)
-    worth = np.stack([_log_odds(model, X, own.explained) for X in encoded])
+    worth = np.stack([log_odds_of_decision(model.decision_function(X), own.explained) for X in encoded])
     effects = np.stack([shapley_values(worth), effects_alone(worth)])
     row = row_features(own.X, own.factor_values, own.log_odds)
     drives = np.stack([found.values[drive] for drive in DRIVES])
@@ -172,9 +171,3 @@ def _kept_values(shape: tuple[int, int], measured: Measured | None, gaps: float,
         return np.asarray(measured[rng.integers(len(measured), size=shape[0])])
     whole = rng.random((shape[0], 1)) >= _WITH_GAPS
     return np.asarray(whole | (rng.random(shape) >= gaps))
-
-
-def _log_odds(model: Classifier, X: NDArray[np.float32], explained: NDArray[np.intp]) -> Floats:
-    decision = model.decision_function(X)
-    margins = margins_of_classes(decision[:, None] if decision.ndim == 1 else decision)
-    return class_log_odds(margins, explained)

@@ -38,11 +38,11 @@ class Attribution:
 
     def base_log_odds(self, explained: np.ndarray) -> np.ndarray:
         """Base value of the log-odds of one class, of shape (n_patients,)."""
-        return class_log_odds(_of_classes(self.base), explained)
+        return log_odds_of_decision(self.base, explained)
 
     def log_odds(self, explained: np.ndarray) -> np.ndarray:
         """Log-odds of one class, of shape (n_patients,)."""
-        return class_log_odds(_of_classes(self.decision), explained)
+        return log_odds_of_decision(self.decision, explained)
 
     def on_log_odds(self, kind: ContributionKind, explained: np.ndarray) -> np.ndarray:
         """Contributions to the log-odds of one class.
@@ -73,6 +73,29 @@ class Attribution:
 def calibrated(of_models: list[np.ndarray], slope: np.ndarray, intercept: np.ndarray) -> np.ndarray:
     """Calibrated margins of shape (n_patients, n_margins), from (n_margins, n_patients) of each model."""
     return calibrate([margins.T for margins in of_models], slope, intercept)
+
+
+def log_odds_of_decision(decision: np.ndarray, explained: np.ndarray) -> np.ndarray:
+    """Log-odds of one class, for each patient.
+
+    Parameters
+    ----------
+    decision : ndarray of shape (n_patients,), (n_patients, 1) or (n_patients, n_classes)
+        Calibrated margins, as from ``decision_function``.
+    explained : ndarray of int of shape (n_patients,)
+        Index of the class.
+
+    Returns
+    -------
+    ndarray of shape (n_patients,)
+        ``log(p / (1 - p))`` of that class.
+
+    Examples
+    --------
+    >>> log_odds_of_decision(np.array([1.5, 1.5]), np.array([1, 0]))
+    array([ 1.5, -1.5])
+    """
+    return class_log_odds(_of_classes(decision), explained)
 
 
 def explained_classes(classes: np.ndarray, probability: np.ndarray) -> np.ndarray:
